@@ -1,0 +1,73 @@
+"""Every error that the library raises, and the faults that they carry.
+
+One base class, so that a caller can catch the library's errors and nothing else. An error names the
+layer and the field at fault and never repeats the holder's data: what it says may be logged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class CoronapasError(Exception):
+    """Base of every error that this library raises on purpose."""
+
+
+class DecodeError(CoronapasError, ValueError):
+    """A pass, or one layer of it, that cannot be read.
+
+    `layer` is one of ``prefix``, ``base45``, ``compression``, ``cbor``, ``cose``, ``cwt``; `code` is
+    stable and starts with the layer (``base45.illegal-character``).
+    """
+
+    def __init__(self, layer: str, code: str, message: str) -> None:
+        super().__init__(f"{layer}: {message}")
+        self.layer = layer
+        self.code = f"{layer}.{code}"
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing wrong with an input, and how to mend it.
+
+    `field` is the path of the value (``vaccination.dose_number``), `code` is stable
+    (``dose.number-below-one``), `problem` and `mend` are sentences for a person. Neither sentence
+    holds the value itself: it may be the holder's.
+    """
+
+    field: str
+    code: str
+    problem: str
+    mend: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.problem} {self.mend}"
+
+
+class FaultsError(CoronapasError, ValueError):
+    """An input with faults; `faults` holds all of them, in the order of the input's fields."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(str(fault) for fault in self.faults))
+
+
+class IssueError(FaultsError):
+    """Facts, or a signing certificate, from which no valid pass can be made."""
+
+
+class FactsError(FaultsError):
+    """A JSON document of facts that does not follow ``schemas/facts.json``."""
+
+
+class KeyMaterialError(CoronapasError, ValueError):
+    """A key or certificate that cannot be read, does not fit, or is of a kind passes do not use."""
+
+
+class SigningError(CoronapasError):
+    """A signer (a remote one as a rule) that failed or gave something that is no signature."""
