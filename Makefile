@@ -1,0 +1,69 @@
+# The whole of a developer's life. `make` alone lists the targets.
+# Needs make, git and a Python ≥ 3.11 with pip; `make oracle` also needs Node.js and npm.
+
+PYTHON ?= python3
+VENV ?= .venv
+WORKERS ?= 2
+ARGS ?=
+
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/.installed
+ORACLE := .oracle
+CERTLOGIC_JS := 1.2.2
+
+.DEFAULT_GOAL := help
+.PHONY: help setup test lint types docs demo bench oracle clean distclean FORCE
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+# The stamp holds the place where the environment was made. A copied or moved environment would run
+# the code of the place it came from; one whose interpreter was upgraded or removed runs nothing.
+ifneq ($(shell cat $(STAMP) 2>/dev/null && $(PY) -c 'import pip' 2>/dev/null && echo sound),$(CURDIR) sound)
+$(STAMP): FORCE
+endif
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "coronapas needs Python 3.11 or later; name one: make PYTHON=python3.12 setup")'
+	@if grep -qsF "$(abspath $(VENV))/bin" $(VENV)/bin/pip \
+	  && $(PY) -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
+	then echo "$(VENV): brought up to date"; \
+	else echo "$(VENV): made with $(PYTHON)"; \
+	  $(PYTHON) -m venv --clear $(VENV) 2>/dev/null \
+	  || { $(PYTHON) -m venv --clear --without-pip $(VENV) \
+	       && $(PYTHON) -m pip --quiet --python $(PY) install pip; }; \
+	fi
+	$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@printf '%s\n' "$(CURDIR)" > $@
+
+setup: $(STAMP) ## build the environment (.venv) with every extra and the developer's tools
+
+test: setup ## run every test with coverage; narrow it with ARGS="tests/hcert --no-cov"
+	$(PY) -m pytest -n $(WORKERS) --dist worksteal --cov --cov-report=term-missing $(ARGS)
+
+lint: setup ## check style and formatting
+	$(PY) -m ruff check
+	$(PY) -m ruff format --check
+
+types: setup ## check the types, strictly
+	$(PY) -m mypy
+
+docs: setup ## build the documentation into site/
+	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet
+
+demo: setup ## issue a pass, verify it and judge it
+	$(VENV)/bin/coronapas demo
+
+bench: setup ## measure against the raw cost and against the peers
+	$(PY) -m benchmarks $(ARGS)
+
+oracle: setup ## hold our CertLogic against the reference's JavaScript on 100,000 pairs
+	npm install --prefix $(ORACLE) --no-audit --no-fund --loglevel=error certlogic-js@$(CERTLOGIC_JS)
+	CORONAPAS_ORACLE_PAIRS=100000 $(PY) -m pytest tests/certlogic -k oracle $(ARGS)
+
+clean: ## remove what the targets above made, but for the environment
+	rm -rf site dist build demo-out .coverage .coverage.* .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	find src tests benchmarks testdata -type d -name __pycache__ -prune -exec rm -rf {} +
+
+distclean: clean ## remove the environment and the oracle too
+	rm -rf $(VENV) $(ORACLE)
