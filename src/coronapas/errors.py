@@ -71,3 +71,49 @@ class KeyMaterialError(CoronapasError, ValueError):
 
 class SigningError(CoronapasError):
     """A signer (a remote one as a rule) that failed or gave something that is no signature."""
+
+
+class MissingExtraError(CoronapasError, ImportError):
+    """A package that an optional part of the library needs is not installed.
+
+    `extra` is the name of the extra that brings it, `package` the package that is missing.
+    """
+
+    def __init__(self, extra: str, package: str) -> None:
+        super().__init__(
+            f"The package {package} is missing. Install it with: pip install coronapas[{extra}]",
+            name=package,
+        )
+        self.extra = extra
+        self.package = package
+
+
+class QrError(FaultsError):
+    """A text from which no QR code can be made, or a size at which none can be drawn."""
+
+
+class ScanError(DecodeError):
+    """An image that cannot be read, or in which no QR code can be.
+
+    `layer` is ``qr``; `code` is ``qr.image-unreadable``, ``qr.image-too-large`` or ``qr.not-found``.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__("qr", code, message)
+
+
+class ValueSetError(CoronapasError, ValueError):
+    """A document of value sets, or of dose courses, that cannot be read; `path` says where."""
+
+    def __init__(self, path: str, problem: str) -> None:
+        super().__init__(f"{path or 'document'}: {problem}")
+        self.path = path
+        self.problem = problem
+
+
+class ProgrammeError(FaultsError):
+    """A programme's document that does not follow ``schemas/programme.schema.json``."""
+
+
+class HistoryError(FaultsError):
+    """A history that does not follow ``schemas/history.schema.json``, or parts of two holders'."""

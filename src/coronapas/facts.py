@@ -1,17 +1,20 @@
 """What a health register knows: a holder, and a vaccination, a test or a recovery.
 
-The values are in a register's terms (dates, enumerations, products by code or name) and carry no trace
-of the wire. They are plain carriers: nothing is checked when one is made; the issuer checks a holder and
-an event together and reports every fault at once (`coronapas.dcc.claims`).
+The values are in a register's terms (dates, enumerations, products by code or name) and carry no
+trace of the wire. They are plain carriers: nothing is checked when one is made; the issuer checks
+a holder and an event together and reports every fault at once (`coronapas.dcc.claims`).
 
 The holder's data never shows in a `repr`: it would end in logs.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
 
 
 class EventKind(StrEnum):
@@ -35,6 +38,11 @@ class TestKind(StrEnum):
     NAAT = "LP6464-4"
     RAT = "LP217198-3"
 
+    @classmethod
+    def of(cls, text: str) -> TestKind | None:
+        """Read a code or a name (``NAAT``, in any case); None where it is neither."""
+        return _KINDS.get(text) or _KINDS.get(text.casefold())
+
 
 class TestResult(StrEnum):
     """The result of a test, by its SNOMED CT code (value set covid-19-lab-result)."""
@@ -44,12 +52,30 @@ class TestResult(StrEnum):
     NOT_DETECTED = "260415000"
     DETECTED = "260373001"
 
+    @classmethod
+    def of(cls, text: str) -> TestResult | None:
+        """Read a code or a name (``not detected``, in any case); None where it is neither."""
+        return _RESULTS.get(text) or _RESULTS.get(text.casefold())
 
-@dataclass(frozen=True, slots=True, order=True)
+
+_KINDS: Final[Mapping[str, TestKind]] = MappingProxyType(
+    {key: kind for kind in TestKind for key in (kind.value, kind.name.casefold())}
+)
+_RESULTS: Final[Mapping[str, TestResult]] = MappingProxyType(
+    {
+        key: result
+        for result in TestResult
+        for key in (result.value, result.name.replace("_", " ").casefold())
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
 class PartialDate:
     """A date of birth known to the year, or to the year and month.
 
-    DCC schema, ``dob``: ``YYYY`` or ``YYYY-MM``. A wholly unknown date is None, a known one a `date`.
+    DCC schema, ``dob``: ``YYYY`` or ``YYYY-MM``. A wholly unknown date is None, a known one a
+    `date`.
     """
 
     year: int
@@ -80,9 +106,10 @@ class Vaccination:
     """One dose of a vaccine.
 
     `product` is the code of the value set vaccines-covid-19-names (``EU/1/20/1528``) or its name
-    (``Comirnaty``); `vaccine` (prophylaxis) and `manufacturer` follow from it and are given only for
-    products that the encoding instructions do not name. `dose_number` and `doses` are dn and sd;
-    `date` is the local day of the dose. `country` is where it was given, None meaning the issuer's.
+    (``Comirnaty``); `vaccine` (prophylaxis) and `manufacturer` follow from it and are given only
+    for products that the encoding instructions do not name. `dose_number` and `doses` are dn and
+    sd; `date` is the local day of the dose. `country` is where it was given, None meaning the
+    issuer's.
     """
 
     product: str
@@ -99,9 +126,10 @@ class Vaccination:
 class Test:
     """One test for an infection.
 
-    `sampled_at` is the moment of sampling, with its time zone. A NAAT states its `centre` and may state
-    the test's `name`; a RAT states its `device` (value set
-    covid-19-lab-test-manufacturer-and-name) and no name.
+    `sampled_at` is the moment of sampling, with its time zone; a pass states whole seconds, so a
+    fraction is cut when issuing. `kind` and `result` may be given by code or by name (``NAAT``,
+    ``not detected``). A NAAT states its `centre` and may state the test's `name`; a RAT states its
+    `device` (value set covid-19-lab-test-manufacturer-and-name) and no name.
     """
 
     __test__ = False
@@ -133,6 +161,9 @@ class Recovery:
 
 Event = Vaccination | Test | Recovery
 
+EVENT_TYPES: Final = (Vaccination, Test, Recovery)
+"""The types of an event, for `isinstance`."""
+
 
 @dataclass(frozen=True, slots=True)
 class PassFacts:
@@ -155,7 +186,7 @@ class PassFacts:
 
 
 def kind_of(event: Event) -> EventKind:
-    """The kind of an event."""
+    """Tell the kind of an event."""
     match event:
         case Vaccination():
             return EventKind.VACCINATION

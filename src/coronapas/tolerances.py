@@ -1,11 +1,12 @@
 """What a reader may forgive: tolerances by name, and the deviations that used them.
 
-A *deviation* is a place where a pass departs from the specification although it can be read. Readers
-report every deviation they meet and judge none. Whoever verifies names the tolerances that are granted:
-a deviation whose `code` is not granted fails the check of its layer.
+A *deviation* is a place where a pass departs from the specification although it can be read.
+Readers report every deviation they meet and judge none. Whoever verifies names the tolerances
+that are granted: a deviation whose `code` is not granted fails the check of its layer.
 
-`FIELD` grants what passes of real countries needed; `STRICT` grants nothing. Both are plain frozen
-sets: ``FIELD | {"prefix.missing"}`` and ``FIELD - {"cwt.float-time"}`` are how single ones are chosen.
+`FIELD` grants what passes of real countries needed; `STRICT` grants nothing. Both are plain
+frozen sets: ``FIELD | {"prefix.missing"}`` and ``FIELD - {"cwt.float-time"}`` are how single ones
+are chosen.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 class Deviation:
     """One departure from the specification that did not stop the reading.
 
-    `code` is the name of the tolerance that forgives it and starts with the layer; `field` is the path
-    in the pass (``v.0.mp``) or empty; `note` says what was found, without the holder's data.
+    `code` is the name of the tolerance that forgives it and starts with the layer; `field` is the
+    path in the pass (``v.0.mp``) or empty; `note` says what was found, without the holder's data.
     """
 
     code: str
@@ -47,19 +48,129 @@ class Tolerance:
 
 
 _TABLE: Final = (
-    Tolerance("prefix.whitespace", "white space around the scanned text", "scanners, copied text", True),
+    Tolerance(
+        "prefix.whitespace", "white space around the scanned text", "scanners, copied text", True
+    ),
     Tolerance("prefix.missing", "no `HC1:` before the Base45 text", "H3 of the EU's list", False),
     Tolerance("compression.missing", "a body that is not compressed", "Z2 of the EU's list", False),
-    Tolerance("cbor.indefinite-length", "strings or maps of indefinite length", "Java issuers", True),
+    Tolerance("cbor.tagged-date-time", "a date-time under CBOR tag 0", "HU SE LT", True),
+    Tolerance(
+        "cbor.indefinite-length", "strings or maps of indefinite length", "Java issuers", True
+    ),
     Tolerance("cose.untagged", "COSE_Sign1 without its tag 18", "ES", True),
     Tolerance("cose.cwt-tag", "a CWT tag (61) around the COSE tag", "SE, CO28", True),
-    Tolerance("cose.kid-unprotected", "the kid in the unprotected header only", "DE BG CZ LV SM", True),
-    Tolerance("cose.alg-unprotected", "the algorithm in the unprotected header only", "", False),
+    Tolerance(
+        "cose.kid-unprotected", "the kid in the unprotected header only", "DE BG CZ LV SM", True
+    ),
+    Tolerance("cose.alg-unprotected", "the algorithm in the unprotected header only", "CO20", True),
     Tolerance("cose.kid-length", "a kid that is not 8 bytes long", "old vectors", False),
-    Tolerance("cose.kid-ambiguous", "another kid in the unprotected header: the protected one counts", "CO21", True),
+    Tolerance(
+        "cose.kid-ambiguous",
+        "another kid in the unprotected header: the protected one counts",
+        "CO21",
+        True,
+    ),
     Tolerance("cwt.float-time", "`exp` or `iat` as a floating-point number", "HU ES", True),
-    Tolerance("cwt.missing-iat", "no `iat`", "", False),
+    Tolerance("cwt.missing-iat", "no usable `iat`", "", False),
     Tolerance("cwt.extra-claim", "claims beyond iss, exp, iat and hcert", "claims 2 and 7", True),
+    Tolerance(
+        "signature.curve", "ES256 by a key on another curve than P-256", "ES, a P-384 key", True
+    ),
+    Tolerance("signature.rsa-size", "an RSA key of more than 3072 bits", "", True),
+    Tolerance(
+        "certificate.outlived", "a pass that outlives the certificate that signed it", "", True
+    ),
+    Tolerance(
+        "content.positive-test",
+        "a test that found the infection, as if it proved anything",
+        "",
+        False,
+    ),
+    Tolerance("content.sampled-in-future", "a sample taken after the check", "DGC8", False),
+    Tolerance(
+        "content.version",
+        "a release 1.x.y of the schema that never was: the nearest is applied",
+        "",
+        True,
+    ),
+    Tolerance(
+        "content.version-unknown", "a `ver` that is no version, or of another major one", "", False
+    ),
+    Tolerance("content.whitespace", "white space around a value", "GR ES", True),
+    Tolerance("content.control-character", "a control character inside a text", "", True),
+    Tolerance("content.not-nfc", "text that is not in Unicode's normal form NFC", "", True),
+    Tolerance("content.null-group", "a group null or empty next to the real one", "BG", True),
+    Tolerance("content.null-field", "an optional field that is null", "LV", True),
+    Tolerance("content.empty-field", "a text that is empty instead of left out", "HU NL", True),
+    Tolerance(
+        "content.unknown-field", "a field that the release of the schema does not name", "NL", True
+    ),
+    Tolerance(
+        "content.centre-missing",
+        "no `tc` where the test or the release asks for it",
+        "real passes",
+        True,
+    ),
+    Tolerance(
+        "content.test-fields",
+        "`ma` with a NAAT, `nm` with a RAT, a RAT without `ma`",
+        "CY DE DK ES GR HR IS",
+        True,
+    ),
+    Tolerance(
+        "content.surname-missing", "no `fnt` but a `gnt`, before 1.3.2 admitted it", "", True
+    ),
+    Tolerance(
+        "content.name-alphabet", "`fnt` or `gnt` with characters beyond A-Z and `<`", "NO", True
+    ),
+    Tolerance("content.no-name", "no name that is not empty", "", False),
+    Tolerance(
+        "content.birth-date",
+        "a birth date in a form of another release, or with 00",
+        "official vectors",
+        True,
+    ),
+    Tolerance(
+        "content.date-with-time", "a date with a time, or milliseconds, behind it", "BG SG", True
+    ),
+    Tolerance(
+        "content.date-time-form",
+        "fractions, no seconds, or `t`, `z`, space in a date-time",
+        "CY",
+        True,
+    ),
+    Tolerance(
+        "content.date-time-offset", "an offset as `+0200`, `+02` or `+0`", "official vectors", True
+    ),
+    Tolerance(
+        "content.date-time-zone",
+        "a date-time without a zone, read as UTC",
+        "official vectors",
+        True,
+    ),
+    Tolerance("content.date", "a date that does not exist or cannot be read", "", False),
+    Tolerance("content.date-order", "a recovery whose validity ends before it starts", "ES", True),
+    Tolerance("content.whole-float", "`dn` or `sd` as a whole floating-point number", "IE", True),
+    Tolerance(
+        "content.dose-limit", "a dose number above 9 before release 1.3.0", "official vectors", True
+    ),
+    Tolerance("content.length", "a text longer than the release admits", "HU", True),
+    Tolerance(
+        "content.value-set",
+        "a code beyond the value sets at hand (they changed weekly)",
+        "ES HU",
+        True,
+    ),
+    Tolerance(
+        "content.uvci",
+        "a UVCI not of the form `URN:UVCI:01:CC:...`",
+        "BE BG CY CZ DE ES FI GR HR IS",
+        True,
+    ),
+    Tolerance("content.several-events", "more than one event", "RO/2, SK/3", False),
+    Tolerance("content.no-event", "no event at all", "", False),
+    Tolerance("content.schema", "any other breach of the schema of the pass's release", "", False),
+    Tolerance("qr.mode", "a QR code in a mode other than alphanumeric (Q2)", "CY", True),
 )
 
 TOLERANCES: Final[Mapping[str, Tolerance]] = MappingProxyType({row.name: row for row in _TABLE})

@@ -1,0 +1,124 @@
+"""CBOR (RFC 8949) as passes use it, read from hostile bytes.
+
+cbor2 does the decoding. This module decides what it may do:
+
+- nesting is capped at `MAX_DEPTH` containers and tags;
+- a map that states a key twice is refused, and so are bytes after the item;
+- strings, arrays and maps of indefinite length are read, and the caller is told;
+- no tag is interpreted. Text under tag 0 (a date-time) is handed on as `TaggedText`, which *is*
+  the text;
+  every other tag stays a `CBORTag`. A decoder that obeys tags builds patterns, addresses,
+  messages and shared references out of whatever a stranger sends.
+"""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import Any, Final
+
+import cbor2
+
+from coronapas.errors import DecodeError
+
+MAX_DEPTH: Final = 16
+"""How deep containers and tags may nest, inclusive; a vaccination entry stands at depth 5."""
+
+
+class TaggedText(str):
+    """A date-time that stood under CBOR tag 0, as the text it was."""
+
+    __slots__ = ()
+
+
+# Every tag that cbor2 would interpret by itself. The tests try all tags below 66,000.
+_INTERPRETED: Final = (
+    *range(1, 6), 25, 28, 29, 30, 35, 36, 37, 52, 54, 100, 256, 258, 260, 261, 1004, 43000, 55799,
+)  # fmt: skip
+
+
+def _keep(number: int) -> cbor2.SemanticDecoderCallback:
+    def keep(value: Any, _immutable: bool) -> object:
+        return cbor2.CBORTag(number, value)
+
+    return keep
+
+
+def _date_time(value: Any, _immutable: bool) -> object:
+    return TaggedText(value) if type(value) is str else cbor2.CBORTag(0, value)
+
+
+_TAGS: Final[dict[int, Any]] = {0: _date_time, **{number: _keep(number) for number in _INTERPRETED}}
+
+
+def load(data: bytes, *, layer: str = "cbor") -> tuple[Any, bool]:
+    """The one item that `data` encodes, and whether it used indefinite lengths.
+
+    Raises DecodeError for `layer` with the code ``malformed``, ``truncated``, ``trailing-bytes``,
+    ``duplicate-key`` or ``too-deep``.
+    """
+    stream = BytesIO(data)
+    try:
+        item = cbor2.load(
+            stream,
+            max_depth=MAX_DEPTH,
+            allow_indefinite=False,
+            allow_duplicate_keys=False,
+            semantic_decoders=_TAGS,
+        )
+    except Exception:
+        return _load_again(data, layer), True
+    if stream.tell() != len(data):
+        raise DecodeError(layer, "trailing-bytes", "bytes follow the item")
+    return item, False
+
+
+def _load_again(data: bytes, layer: str) -> Any:
+    """`data` with indefinite lengths allowed, or the reason why not even that helps."""
+    stream = BytesIO(data)
+    try:
+        item = cbor2.load(
+            stream, max_depth=MAX_DEPTH, allow_duplicate_keys=False, semantic_decoders=_TAGS
+        )
+    except cbor2.CBORDecodeEOF:
+        raise DecodeError(layer, "truncated", "the item ends too early") from None
+    except (cbor2.CBORDecodeError, TypeError, ValueError, OverflowError, RecursionError):
+        raise _reason(data, layer) from None
+    if stream.tell() != len(data):
+        raise DecodeError(layer, "trailing-bytes", "bytes follow the item")
+    return item
+
+
+def _reason(data: bytes, layer: str) -> DecodeError:
+    """Which of the bounds was hit: the one without which the item could be read."""
+    attempts = (
+        ("duplicate-key", "a map states a key twice", {"max_depth": MAX_DEPTH}),
+        (
+            "too-deep",
+            f"containers nest deeper than {MAX_DEPTH}",
+            {"max_depth": 10 * MAX_DEPTH, "allow_duplicate_keys": False},
+        ),
+    )
+    for code, message, options in attempts:
+        try:
+            cbor2.loads(data, semantic_decoders=_TAGS, **options)  # type: ignore[arg-type]
+        except Exception:  # noqa: S112 - not this bound, then
+            continue
+        return DecodeError(layer, code, message)
+    return DecodeError(layer, "malformed", "the bytes are no well-formed CBOR")
+
+
+def dump(item: object) -> bytes:
+    """`item` in definite lengths and shortest forms, map keys in the order given."""
+    return cbor2.dumps(item)
+
+
+def byte_string(data: bytes) -> bytes:
+    """`data` as a CBOR byte string; the hot paths build their frames from it."""
+    size = len(data)
+    if size < 24:
+        return bytes((0x40 | size,)) + data
+    if size < 0x100:
+        return bytes((0x58, size)) + data
+    if size < 0x1_0000:
+        return b"\x59" + size.to_bytes(2, "big") + data
+    return b"\x5a" + size.to_bytes(4, "big") + data

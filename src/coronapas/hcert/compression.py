@@ -1,0 +1,78 @@
+"""Compression (hcert-spec, section 4.1: ZLIB, RFC 1950 around DEFLATE, RFC 1951).
+
+A pass states nothing about its inflated size, so the reader stops at a cap: a body that inflates
+beyond it is refused after at most that many bytes, whatever it would have become.
+
+zlib-ng does the work where it is installed and the standard library's zlib elsewhere; each reads
+what the other writes. The encoder's settings are those that gave the smallest passes in
+measurements: level 9 with small blocks (memory level 2) and the 15-bit window that makes the
+first byte the 0x78 some verifiers test.
+"""
+
+from __future__ import annotations
+
+from typing import Final, cast
+
+from coronapas.errors import DecodeError
+
+try:
+    from zlib_ng import zlib_ng as _zlib
+except ImportError:  # no wheel for this platform: the slower twin does the same
+    import zlib as _zlib  # type: ignore[no-redef]
+
+_ZlibError: Final = cast("type[Exception]", _zlib.error)
+
+MAX_INFLATED: Final = 65_536
+"""Default cap on the inflated body, in bytes, inclusive. Real passes stay under 2 KiB."""
+
+_LEVEL: Final = 9
+_WINDOW_BITS: Final = 15
+_MEMORY_LEVEL: Final = 2
+
+# The first byte of every stream with the 15-bit window that passes use; a stream may declare a
+# smaller window, so this is only a hint for `looks_compressed`.
+_METHOD_DEFLATE: Final = 8
+
+
+def compress(data: bytes) -> bytes:
+    """`data` as a ZLIB stream."""
+    encoder = _zlib.compressobj(_LEVEL, _zlib.DEFLATED, _WINDOW_BITS, _MEMORY_LEVEL)
+    return encoder.compress(data) + encoder.flush()
+
+
+def inflate(data: bytes, *, limit: int = MAX_INFLATED) -> bytes:
+    """The bytes inside a ZLIB stream, at most `limit` of them (inclusive).
+
+    Raises DecodeError: ``compression.malformed`` (no ZLIB stream, a wrong checksum, a preset
+    dictionary), ``compression.truncated``, ``compression.trailing-bytes`` or
+    ``compression.too-large``.
+    """
+    decoder = _zlib.decompressobj(_WINDOW_BITS)
+    try:
+        inflated = decoder.decompress(data, limit + 1)
+        if len(inflated) > limit:
+            raise DecodeError("compression", "too-large", f"the body inflates beyond {limit} bytes")
+        if not decoder.eof:
+            # Exactly at the cap the stream's end may not have been read yet.
+            inflated += decoder.decompress(decoder.unconsumed_tail, 1)
+            if len(inflated) > limit:
+                raise DecodeError(
+                    "compression", "too-large", f"the body inflates beyond {limit} bytes"
+                )
+    except _ZlibError:
+        raise DecodeError("compression", "malformed", "the body is no intact ZLIB stream") from None
+    if not decoder.eof:
+        raise DecodeError("compression", "truncated", "the ZLIB stream ends too early")
+    if decoder.unused_data:
+        raise DecodeError("compression", "trailing-bytes", "bytes follow the ZLIB stream")
+    return inflated
+
+
+def looks_compressed(data: bytes) -> bool:
+    """Whether `data` begins with a ZLIB header (RFC 1950, section 2.2)."""
+    return (
+        len(data) >= 2
+        and data[0] & 0x0F == _METHOD_DEFLATE
+        and data[0] >> 4 <= 7
+        and (data[0] << 8 | data[1]) % 31 == 0
+    )

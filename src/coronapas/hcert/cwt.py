@@ -1,0 +1,136 @@
+"""CWT claims (RFC 8392, hcert-spec, section 3.2): who states it, since when, until when, and what.
+
+Claim 1 ``iss`` is the issuing country, 4 ``exp`` and 6 ``iat`` are seconds since
+1970-01-01T00:00:00Z, and -260 ``hcert`` maps 1 to the DCC. Times are integers; floating-point
+ones occur and are read down to the second (down for ``exp`` shortens, down for ``iat`` is what a
+clock would show), and the caller is told. A time that is no finite number is no time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from coronapas.errors import DecodeError
+from coronapas.hcert import cbor
+from coronapas.tolerances import Deviation
+
+ISSUER: Final = 1
+EXPIRES: Final = 4
+ISSUED_AT: Final = 6
+HCERT: Final = -260
+DCC: Final = 1
+
+_KNOWN: Final = frozenset((ISSUER, EXPIRES, ISSUED_AT, HCERT))
+
+
+class Claims(NamedTuple):
+    """The claims of a pass as they were read.
+
+    `issued_at` and `expires` are None where the claim is absent or no finite number. `tree` is the
+    decoded map itself, shared and not to be changed.
+    """
+
+    issuer: str | None
+    issued_at: int | None
+    expires: int | None
+    hcert: Mapping[Any, Any] | None
+    tree: Mapping[Any, Any]
+    deviations: tuple[Deviation, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<Claims issuer={self.issuer!r}>"
+
+
+def dump(*, issuer: str, issued_at: int, expires: int, hcert: Mapping[int, object]) -> bytes:
+    """The CBOR of the claims."""
+    return cbor.dump({ISSUER: issuer, EXPIRES: expires, ISSUED_AT: issued_at, HCERT: hcert})
+
+
+def read(data: bytes) -> Claims:
+    """The claims that `data` holds.
+
+    Raises DecodeError, of the layer ``cbor`` where `data` is no CBOR and with the code
+    ``cwt.structure`` where it is no map.
+    """
+    tree, indefinite = cbor.load(data)
+    if type(tree) is not dict:
+        raise DecodeError("cwt", "structure", "the claims are no map")
+    if not indefinite and len(tree) == len(_KNOWN) and b"\xc0" not in data:
+        # The four claims in their proper types, and nothing else: most passes.
+        issuer, issued_at = tree.get(ISSUER), tree.get(ISSUED_AT)
+        expires, hcert = tree.get(EXPIRES), tree.get(HCERT)
+        if (
+            type(issuer) is str
+            and type(issued_at) is int
+            and type(expires) is int
+            and type(hcert) is dict
+        ):
+            return Claims(issuer, issued_at, expires, hcert, tree, ())
+    return _read_closely(tree, data, indefinite)
+
+
+def _read_closely(tree: Mapping[Any, Any], data: bytes, indefinite: bool) -> Claims:
+    deviations: list[Deviation] = []
+    if indefinite:
+        deviations.append(
+            Deviation("cbor.indefinite-length", "", "the claims use indefinite lengths")
+        )
+    # Tag 0 is one byte; only a payload that holds that byte can hold a tagged date-time.
+    if b"\xc0" in data:
+        _tagged(tree, "", deviations)
+    issuer, hcert = tree.get(ISSUER), tree.get(HCERT)
+    issued_at, expires = tree.get(ISSUED_AT), tree.get(EXPIRES)
+    if type(issued_at) is not int:
+        issued_at = _seconds(issued_at, "iat", deviations)
+    if type(expires) is not int:
+        expires = _seconds(expires, "exp", deviations)
+    if issued_at is None:
+        deviations.append(Deviation("cwt.missing-iat", "iat", "no usable time of issue is stated"))
+    if not tree.keys() <= _KNOWN:
+        deviations.extend(
+            Deviation("cwt.extra-claim", _name(key), "the claim is not one of a pass's")
+            for key in tree
+            if key not in _KNOWN
+        )
+    return Claims(
+        issuer if type(issuer) is str else None,
+        issued_at,
+        expires,
+        hcert if type(hcert) is dict else None,
+        tree,
+        tuple(deviations),
+    )
+
+
+def _seconds(value: object, name: str, deviations: list[Deviation]) -> int | None:
+    if type(value) is not float:
+        return None
+    deviations.append(Deviation("cwt.float-time", name, "the time is a floating-point number"))
+    return math.floor(value) if math.isfinite(value) else None
+
+
+def _name(key: object) -> str:
+    """A claim's name for a report: only an integer label is sure not to be the holder's data."""
+    return str(key) if type(key) is int else f"a {type(key).__name__} label"
+
+
+def _tagged(item: object, path: str, deviations: list[Deviation]) -> None:
+    if isinstance(item, cbor.TaggedText):
+        deviations.append(
+            Deviation("cbor.tagged-date-time", path, "the date-time stands under CBOR tag 0")
+        )
+    elif isinstance(item, Mapping):
+        for key, value in item.items():
+            _tagged(value, f"{path}.{_step(key)}" if path else _step(key), deviations)
+    elif isinstance(item, (list, tuple)):
+        for index, value in enumerate(item):
+            _tagged(value, f"{path}.{index}", deviations)
+
+
+def _step(key: object) -> str:
+    """One step of a path; a text key counts as a field's name only where it looks like one."""
+    if type(key) is int:
+        return str(key)
+    return key if type(key) is str and key.isidentifier() and len(key) <= 16 else "?"

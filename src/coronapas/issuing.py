@@ -1,0 +1,232 @@
+"""Issue a pass: from a register's facts to the signed text (hcert-spec; DCC schema).
+
+Issuing is strict. Before anything is signed, the facts and the signing certificate are checked
+together and every fault is reported at once: what a register must keep (`coronapas.dcc.claims`),
+and that the DSC may sign this kind of pass, is valid when the pass is issued, and stays valid
+until the pass ends.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from coronapas.dcc import claims
+from coronapas.dcc import uvci as uvcis
+from coronapas.dcc.claims import ContentPolicy
+from coronapas.errors import Fault, FaultsError, IssueError
+from coronapas.facts import EVENT_TYPES, kind_of
+from coronapas.hcert import cose, cwt, envelope
+
+if TYPE_CHECKING:
+    from coronapas.dcc.valuesets import ValueSets
+    from coronapas.facts import Event, EventKind, Holder
+    from coronapas.presentation.qr import ErrorLevel, Qr
+    from coronapas.signing import Signer
+
+DEFAULT_VERSION: Final = "1.3.2"
+"""The DCC schema release that passes are issued in; 1.3.3 changed nothing in effect."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """An issued pass: its text (what the QR code holds), its identifier, and its message.
+
+    `issued_at` and `expires` are in UTC, whole seconds, both inclusive. `message` is the
+    COSE_Sign1 message before compression.
+    """
+
+    text: str = field(repr=False)
+    uvci: str = field(repr=False)
+    issued_at: datetime
+    expires: datetime
+    message: bytes = field(repr=False)
+
+    def qr(self, *, error: ErrorLevel | Literal["auto"] = "Q", border: int = 4) -> Qr:
+        """The pass as a QR code in alphanumeric mode; needs ``coronapas[qr]``."""
+        from coronapas.presentation.qr import qr
+
+        return qr(self.text, error=error, border=border)
+
+
+class Issuer:
+    """Issues passes for one country with one signing key; immutable and thread-safe.
+
+    - `country`: the issuing country's ISO 3166-1 alpha-2 code, claim ``iss``; it also stands in an
+      entry whose event names no country.
+    - `signer`: the key; see `coronapas.signing.Signer`. With a certificate, the certificate is held
+      against every pass; without one there is nothing to hold.
+    - `name`: the organisation that the entry names as issuer (``is``); by default the country.
+    - `version`: the schema release, 1.3.2 or 1.3.0.
+    - `language`: the language of the holders' names (ISO 639-1) where the transliteration of their
+      script depends on it.
+    - `value_sets`, `policy`: what codes are judged by, and what a country may see differently.
+    """
+
+    def __init__(
+        self,
+        country: str,
+        signer: Signer,
+        *,
+        name: str | None = None,
+        version: str = DEFAULT_VERSION,
+        language: str | None = None,
+        value_sets: ValueSets | None = None,
+        policy: ContentPolicy | None = None,
+    ) -> None:
+        """Hold the certificate against the country; raises IssueError where they do not fit."""
+        try:
+            uvcis.make(country)
+        except FaultsError as error:
+            raise IssueError(error.faults) from None
+        certificate = signer.certificate
+        if certificate is not None and certificate.country not in (None, country):
+            raise IssueError(
+                [
+                    Fault(
+                        "signer.certificate",
+                        "certificate.country",
+                        "The certificate is of another country than the issuer.",
+                        "Issue in the name of the certificate's country.",
+                    )
+                ]
+            )
+        self._country = country
+        self._signer = signer
+        # Read once: every pass is held against them.
+        self._usages: frozenset[EventKind] = (
+            frozenset() if certificate is None else certificate.usages
+        )
+        self._validity = (
+            (None, None)
+            if certificate is None
+            else (certificate.not_before_ts, certificate.not_after_ts)
+        )
+        self._name = country if name is None else name
+        self._version = version
+        self._language = language
+        self._value_sets = value_sets
+        self._policy = ContentPolicy() if policy is None else policy
+
+    def issue(
+        self,
+        holder: Holder,
+        event: Event,
+        *,
+        expires: datetime | timedelta,
+        issued_at: datetime | None = None,
+        uvci: str | None = None,
+    ) -> Pass:
+        """Issue a pass that states `event` of `holder`.
+
+        `expires` is the last moment of validity (inclusive), or how long the pass lives from its
+        issue; `issued_at` is now unless given. Both need a time zone and are cut to whole seconds.
+        `uvci` is the identifier; a random one of the issuing country is made unless one is given.
+
+        Raises IssueError with every fault of the facts and of the certificate, and SigningError
+        where a remote signer fails.
+        """
+        faults: list[Fault] = []
+        start = datetime.now(UTC) if issued_at is None else issued_at
+        iat, exp = _lifetime(start, expires, faults)
+        if not faults:
+            self._hold_against_certificate(event, iat, exp, faults)
+        identifier = uvcis.make(self._country) if uvci is None else uvci
+        dcc = self._claims(holder, event, identifier, start, faults)
+        if faults:
+            raise IssueError(faults)
+        payload = cwt.dump(issuer=self._country, issued_at=iat, expires=exp, hcert={cwt.DCC: dcc})
+        signer = self._signer
+        message = cose.sign1(payload, algorithm=signer.algorithm, kid=signer.kid, sign=signer.sign)
+        return Pass(
+            envelope.encode(message),
+            identifier,
+            datetime.fromtimestamp(iat, UTC),
+            datetime.fromtimestamp(exp, UTC),
+            message,
+        )
+
+    def _claims(
+        self, holder: Holder, event: Event, uvci: str, on: datetime, faults: list[Fault]
+    ) -> dict[str, Any]:
+        try:
+            return claims.build(
+                holder,
+                event,
+                country=self._country,
+                issuer=self._name,
+                uvci=uvci,
+                on=on,
+                version=self._version,
+                value_sets=self._value_sets,
+                language=self._language,
+                policy=self._policy,
+            )
+        except IssueError as error:
+            faults[:0] = error.faults
+            return {}
+
+    def _hold_against_certificate(
+        self, event: Event, iat: int, exp: int, faults: list[Fault]
+    ) -> None:
+        """Whether the DSC may sign this pass (hcert-spec, chapter 4)."""
+        first, last = self._validity
+        if self._usages and isinstance(event, EVENT_TYPES) and kind_of(event) not in self._usages:
+            faults.append(
+                Fault(
+                    "signer.certificate",
+                    "certificate.usage",
+                    f"The certificate may not sign a {kind_of(event)} pass.",
+                    "Sign with a DSC whose key usage covers it.",
+                )
+            )
+        if first is not None and iat < first:
+            faults.append(
+                Fault(
+                    "issued_at",
+                    "certificate.not-begun",
+                    "The pass is issued before the certificate is valid.",
+                    "Sign with a DSC that is valid already.",
+                )
+            )
+        if last is not None and exp > last:
+            faults.append(
+                Fault(
+                    "expires",
+                    "certificate.outlived",
+                    "The pass outlives the certificate.",
+                    "Let the pass end before the DSC does, or sign with a longer one.",
+                )
+            )
+
+
+def _lifetime(
+    start: datetime, expires: datetime | timedelta, faults: list[Fault]
+) -> tuple[int, int]:
+    """``iat`` and ``exp`` in whole seconds; zeros where one of them is at fault."""
+    end = start + expires if isinstance(expires, timedelta) else expires
+    for name, moment in (("issued_at", start), ("expires", end)):
+        if moment.tzinfo is None:
+            faults.append(
+                Fault(
+                    name,
+                    "time.no-zone",
+                    "The moment has no time zone.",
+                    "Give a datetime with a tzinfo, say UTC.",
+                )
+            )
+    if faults:
+        return 0, 0
+    iat, exp = math.floor(start.timestamp()), math.floor(end.timestamp())
+    if exp <= iat:
+        faults.append(
+            Fault(
+                "expires",
+                "time.order",
+                "The pass would end before it begins.",
+                "Let it end after `issued_at`.",
+            )
+        )
+    return iat, exp

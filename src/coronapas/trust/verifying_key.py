@@ -1,0 +1,112 @@
+"""A certificate's key, ready to judge signatures (hcert-spec, section 3.3; RFC 9053; RFC 8230).
+
+What depends on the certificate alone (the parsed key, the algorithm that goes with it, the length of its
+signatures, the validity in seconds) is computed once and used for every pass. OpenSSL does the
+cryptography, through `cryptography`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+
+from coronapas.hcert import cose, ecdsa
+from coronapas.tolerances import Deviation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from coronapas.trust.certificate import Certificate
+
+RSA_BITS: Final = (2048, 3072)
+"""The sizes that a DSC's RSA key may have, in bits, both inclusive (hcert-spec, section 3.3.1)."""
+
+_SHA256: Final = hashes.SHA256()
+_ECDSA: Final = ec.ECDSA(_SHA256)
+_PSS: Final = padding.PSS(padding.MGF1(_SHA256), salt_length=32)
+
+
+class VerifyingKey:
+    """The key of one certificate; immutable by convention, made once for each certificate.
+
+    `algorithm` is the one COSE algorithm that goes with the key (None for a key that passes do not
+    use), `deviations` is where the key departs from the profile, `not_before` and `not_after` are the
+    certificate's validity in seconds since 1970-01-01T00:00:00Z, both inclusive, None for a bare key.
+    """
+
+    __slots__ = (
+        "_verify",
+        "algorithm",
+        "certificate",
+        "deviations",
+        "not_after",
+        "not_before",
+        "signature_length",
+    )
+
+    def __init__(self, certificate: Certificate) -> None:
+        """Load the key; raises KeyMaterialError where the certificate cannot be read."""
+        self.certificate = certificate
+        self.not_before = certificate.not_before_ts
+        self.not_after = certificate.not_after_ts
+        self.deviations: tuple[Deviation, ...] = ()
+        self.algorithm: int | None = None
+        self.signature_length = 0
+        self._verify: Callable[[bytes, bytes], None] = _refuse
+        key = certificate.public_key
+        if isinstance(key, ec.EllipticCurvePublicKey):
+            self.algorithm = cose.ES256
+            self.signature_length = 2 * ((key.curve.key_size + 7) // 8)
+            self._verify = _with_ecdsa(key)
+            if key.curve.name != "secp256r1":
+                self.deviations = (
+                    Deviation("signature.curve", "", "the key is on another curve than P-256"),
+                )
+        elif isinstance(key, rsa.RSAPublicKey) and key.key_size >= RSA_BITS[0]:
+            self.algorithm = cose.PS256
+            self.signature_length = (key.key_size + 7) // 8
+            self._verify = _with_rsa(key)
+            if key.key_size > RSA_BITS[1]:
+                self.deviations = (
+                    Deviation("signature.rsa-size", "", f"the key exceeds {RSA_BITS[1]} bits"),
+                )
+
+    def fault(self, message: cose.Sign1) -> str | None:
+        """Why `message` is not signed by this key, as a code, or None where it is.
+
+        ``signature.algorithm`` where the stated algorithm is not the key's own, ``signature.length``
+        where no signature of the key has that length, ``signature.invalid`` where OpenSSL says no.
+        """
+        if message.algorithm != self.algorithm or self.algorithm is None:
+            return "signature.algorithm"
+        signature = message.signature
+        if len(signature) != self.signature_length:
+            return "signature.length"
+        try:
+            self._verify(signature, cose.signed_bytes(message.protected, message.payload))
+        except InvalidSignature:
+            return "signature.invalid"
+        return None
+
+
+def _refuse(_signature: bytes, _message: bytes) -> None:
+    raise InvalidSignature
+
+
+def _with_ecdsa(key: ec.EllipticCurvePublicKey) -> Callable[[bytes, bytes], None]:
+    verify, to_der = key.verify, ecdsa.to_der
+
+    def judge(signature: bytes, message: bytes) -> None:
+        verify(to_der(signature), message, _ECDSA)
+
+    return judge
+
+
+def _with_rsa(key: rsa.RSAPublicKey) -> Callable[[bytes, bytes], None]:
+    def judge(signature: bytes, message: bytes) -> None:
+        key.verify(signature, message, _PSS, _SHA256)
+
+    return judge

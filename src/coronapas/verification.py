@@ -1,0 +1,210 @@
+"""What a verification found: checks in the order of the layers, deviations, and the facts.
+
+The values here are results; `coronapas.verifying` makes them. A result cannot be changed, tells
+nothing about the holder in its `repr`, and hands content out as trusted only where the signature
+held.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from coronapas.dcc.reading import facts_of
+from coronapas.errors import CoronapasError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Self
+
+    from coronapas.facts import PassFacts
+    from coronapas.hcert.envelope import Envelope
+    from coronapas.tolerances import Deviation
+    from coronapas.trust.certificate import Certificate
+
+
+class Outcome(StrEnum):
+    """How a check ended."""
+
+    PASS = "PASS"  # noqa: S105 - an outcome, no password
+    FAIL = "FAIL"
+    SKIPPED = "SKIPPED"
+    """It could not run, because an earlier check failed."""
+    UNKNOWN = "UNKNOWN"
+    """It could not be decided from the data at hand."""
+
+
+class Check(NamedTuple):
+    """One check: its name, how it ended, a stable code, and a sentence for a person.
+
+    The part of `code` before the dot stays the same for a check; ``….ok`` marks a pass.
+    """
+
+    name: str
+    outcome: Outcome
+    code: str
+    sentence: str
+
+
+CHECKS: Final = (
+    "prefix",
+    "base45",
+    "compression",
+    "cbor",
+    "cose",
+    "key identifier",
+    "signature",
+    "certificate validity",
+    "key usage",
+    "time",
+    "content",
+    "revocation",
+)
+"""The names of the checks, in the order of the layers."""
+
+_PASSED: Final = {
+    name: Check(name, Outcome.PASS, f"{name.split()[-1]}.ok", sentence)
+    for name, sentence in (
+        ("prefix", "The text begins as a pass does."),
+        ("base45", "The text is intact Base45."),
+        ("compression", "The body is intact and of a pass's size."),
+        ("cbor", "The content is well-formed."),
+        ("cose", "The message is one that passes use."),
+        ("key identifier", "The pass names a key of the trust list."),
+        ("signature", "The signature holds."),
+        ("certificate validity", "The signing certificate was valid."),
+        ("key usage", "The certificate may sign passes of this kind."),
+        ("time", "The pass was valid at the time of the check."),
+        ("content", "The content follows the schema."),
+        ("revocation", "No revocation list holds the pass."),
+    )
+}
+"""The check of each name where it passed and there is no more to say."""
+
+_SKIPPED: Final = {
+    name: Check(
+        name,
+        Outcome.SKIPPED,
+        f"{name.split()[-1]}.skipped",
+        "Not checked, because an earlier check failed.",
+    )
+    for name in CHECKS
+}
+
+
+def skipped(name: str) -> Check:
+    """The check `name` where it could not run."""
+    return _SKIPPED[name]
+
+
+class VerificationError(CoronapasError):
+    """A pass that did not verify; `failures` lists every check that failed."""
+
+    def __init__(self, failures: tuple[Check, ...]) -> None:
+        self.failures = failures
+        super().__init__("; ".join(f"{check.name}: {check.sentence}" for check in failures))
+
+
+class Verification:
+    """What is true of one scanned text at one moment. Immutable.
+
+    `ok` is True where no check failed (and it is the truth value of the whole); a check whose
+    outcome is UNKNOWN does not fail by itself: the verifier's settings say whether it does.
+    `envelope` shows every layer and implies no trust; it is None where the text could not be
+    opened. `certificate` is the one under which the signature held, else None. `deviations` are
+    all departures from the specification that were found, those that were granted and those that
+    failed a check.
+    """
+
+    __slots__ = ("_checks", "certificate", "checked_at", "deviations", "envelope", "ok")
+
+    ok: bool
+    checked_at: float
+    """The moment of the check in seconds since 1970-01-01T00:00:00Z."""
+    envelope: Envelope | None
+    certificate: Certificate | None
+    deviations: tuple[Deviation, ...]
+    _checks: Mapping[str, Check]
+
+    def __init__(
+        self,
+        ok: bool,
+        checked_at: float,
+        envelope: Envelope | None,
+        certificate: Certificate | None,
+        deviations: tuple[Deviation, ...],
+        checks: Mapping[str, Check],
+    ) -> None:
+        put = object.__setattr__
+        put(self, "ok", ok)
+        put(self, "checked_at", checked_at)
+        put(self, "envelope", envelope)
+        put(self, "certificate", certificate)
+        put(self, "deviations", deviations)
+        put(self, "_checks", checks)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a Verification cannot be changed: {name}")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"a Verification cannot be changed: {name}")
+
+    def __bool__(self) -> bool:
+        return self.ok
+
+    def __repr__(self) -> str:
+        failed = " ".join(check.code for check in self.failures)
+        return f"<Verification {'ok' if self.ok else failed}>"
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """Every check, in the order of `CHECKS`."""
+        given = self._checks
+        return tuple(given.get(name) or self._passed(name) for name in CHECKS)
+
+    def _passed(self, name: str) -> Check:
+        check = _PASSED[name]
+        if name != "signature" or self.certificate is None:
+            return check
+        country, kid = self.certificate.country or "?", self.certificate.kid.hex()
+        return check._replace(sentence=f"The signature holds under a key of {country}, kid {kid}.")
+
+    @property
+    def failures(self) -> tuple[Check, ...]:
+        """The checks that failed, in order."""
+        return tuple(check for check in self.checks if check.outcome is Outcome.FAIL)
+
+    @property
+    def signed(self) -> bool:
+        """Whether a key of the trust list signed this very content."""
+        return self.certificate is not None
+
+    @property
+    def payload(self) -> Any:
+        """The DCC as the pass states it, a fresh copy; None unless the signature held.
+
+        What an unverified pass states is at `envelope.dcc`.
+        """
+        return self.envelope.dcc if self.envelope is not None and self.signed else None
+
+    @property
+    def facts(self) -> PassFacts | None:
+        """The typed facts; None unless the signature held and the content could be read.
+
+        What could not be read of an odd pass is None in the facts and a deviation of the result.
+        """
+        if self.envelope is None or not self.signed:
+            return None
+        return facts_of(self.envelope.dcc)[0]
+
+    @property
+    def at(self) -> datetime:
+        """The moment of the check, in UTC."""
+        return datetime.fromtimestamp(self.checked_at, UTC)
+
+    def require(self) -> Self:
+        """This result, where it is ok; raises VerificationError listing every failure otherwise."""
+        if not self.ok:
+            raise VerificationError(self.failures)
+        return self
