@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from coronapas.dcc import reading
 from coronapas.dcc.examining import Examiner, default_examiner
-from coronapas.errors import DecodeError
+from coronapas.errors import DecodeError, KeyMaterialError
 from coronapas.hcert import cose
 from coronapas.hcert.cwt import DCC
 from coronapas.hcert.envelope import DEFAULT_LIMITS, Envelope, Limits, decode
@@ -43,9 +43,10 @@ from coronapas.verification import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
 
     from coronapas.dcc.valuesets import ValueSets
+    from coronapas.trust.certificate import Certificate
     from coronapas.trust.store import TrustStore
 
 __all__ = ["Check", "Outcome", "Verification", "VerificationError", "Verifier"]
@@ -222,7 +223,7 @@ class Verifier:
     def _keys_of(self, kid: bytes) -> tuple[VerifyingKey, ...]:
         keys = self._keys.get(kid)
         if keys is None:
-            keys = tuple(map(VerifyingKey, self._trust.by_kid(kid)))
+            keys = tuple(_readable(self._trust.by_kid(kid)))
             # A kid that the store does not hold is not remembered: strangers choose those.
             if keys:
                 self._keys[kid] = keys
@@ -240,11 +241,7 @@ class Verifier:
             return None
         keys = self._keys_of(message.kid)
         if not keys:
-            found.fail(
-                "key identifier",
-                "identifier.unknown",
-                f"The trust list holds no key with the kid {message.kid.hex()}.",
-            )
+            found.fail("key identifier", *self._no_key(message.kid))
             found.skip("signature")
             return None
         faults: list[str] = []
@@ -259,6 +256,16 @@ class Verifier:
         fault = max(faults, key=tuple(_SIGNATURE_FAULTS).index)
         found.fail("signature", fault, _SIGNATURE_FAULTS[fault])
         return None
+
+    def _no_key(self, kid: bytes) -> tuple[str, str]:
+        """Why there is no key for a kid: a code and a sentence."""
+        shown = kid[: cose.KID_LENGTH].hex()
+        if self._trust.by_kid(kid):
+            return (
+                "identifier.unreadable",
+                f"The trust list's certificate with the kid {shown} cannot be read.",
+            )
+        return "identifier.unknown", f"The trust list holds no key with the kid {shown}."
 
     def _certificate(
         self, key: VerifyingKey, envelope: Envelope, now: float, found: _Findings
@@ -333,14 +340,23 @@ _SAMPLED_IN_FUTURE: Final = Deviation(
 )
 
 
+def _readable(certificates: Collection[Certificate]) -> Iterator[VerifyingKey]:
+    """Those certificates that can be read to the end; a broken one cannot speak for a pass."""
+    for certificate in certificates:
+        try:
+            yield VerifyingKey(certificate)
+        except KeyMaterialError:
+            continue
+
+
 def _usage(key: VerifyingKey, dcc: Any, found: _Findings) -> None:
     # A certificate without usages may sign everything, whatever this is.
-    if not key.certificate.usages and dcc is not None:
+    if not key.usages and dcc is not None:
         return
     kind = reading.kind_of(dcc)
     if kind is None:
         found.skip("key usage")
-    elif not key.certificate.may_sign(kind):
+    elif key.usages and kind not in key.usages:
         found.fail("key usage", "usage.not-allowed", f"The certificate may not sign a {kind} pass.")
 
 

@@ -23,6 +23,8 @@ from coronapas.errors import DecodeError
 MAX_DEPTH: Final = 16
 """How deep containers and tags may nest, inclusive; a vaccination entry stands at depth 5."""
 
+_INSIDE: Final = MAX_DEPTH - 1  # cbor2 does not count the outermost one
+
 
 class TaggedText(str):
     """A date-time that stood under CBOR tag 0, as the text it was."""
@@ -60,7 +62,7 @@ def load(data: bytes, *, layer: str = "cbor") -> tuple[Any, bool]:
     try:
         item = cbor2.load(
             stream,
-            max_depth=MAX_DEPTH,
+            max_depth=_INSIDE,
             allow_indefinite=False,
             allow_duplicate_keys=False,
             semantic_decoders=_TAGS,
@@ -77,7 +79,7 @@ def _load_again(data: bytes, layer: str) -> Any:
     stream = BytesIO(data)
     try:
         item = cbor2.load(
-            stream, max_depth=MAX_DEPTH, allow_duplicate_keys=False, semantic_decoders=_TAGS
+            stream, max_depth=_INSIDE, allow_duplicate_keys=False, semantic_decoders=_TAGS
         )
     except cbor2.CBORDecodeEOF:
         raise DecodeError(layer, "truncated", "the item ends too early") from None
@@ -91,7 +93,7 @@ def _load_again(data: bytes, layer: str) -> Any:
 def _reason(data: bytes, layer: str) -> DecodeError:
     """Which of the bounds was hit: the one without which the item could be read."""
     attempts = (
-        ("duplicate-key", "a map states a key twice", {"max_depth": MAX_DEPTH}),
+        ("duplicate-key", "a map states a key twice", {"max_depth": _INSIDE}),
         (
             "too-deep",
             f"containers nest deeper than {MAX_DEPTH}",

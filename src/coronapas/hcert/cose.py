@@ -162,9 +162,9 @@ def _read_closely(data: bytes) -> Sign1:
 def _frame(data: bytes) -> tuple[bytes, bytes, bytes] | None:
     """The three byte strings of a message in its plainest frame, or None for any other frame.
 
-    The plainest frame has tag 18, an empty unprotected header, and lengths in one or two bytes; it is
-    by far the most frequent one, and taking it apart needs no CBOR decoder. What this function takes
-    apart, `_read_closely` reads alike.
+    The plainest frame has tag 18, an empty unprotected header, and lengths in one or two bytes; it
+    is by far the most frequent one, and taking it apart needs no CBOR decoder. What this function
+    takes apart, `_read_closely` reads alike.
     """
     if data[:2] != b"\xd2\x84":
         return None

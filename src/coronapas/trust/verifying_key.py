@@ -1,8 +1,8 @@
 """A certificate's key, ready to judge signatures (hcert-spec, section 3.3; RFC 9053; RFC 8230).
 
-What depends on the certificate alone (the parsed key, the algorithm that goes with it, the length of its
-signatures, the validity in seconds) is computed once and used for every pass. OpenSSL does the
-cryptography, through `cryptography`.
+What depends on the certificate alone (the parsed key, the algorithm that goes with it, the length
+of its signatures, the validity in seconds) is computed once and used for every pass. OpenSSL does
+the cryptography, through `cryptography`.
 """
 
 from __future__ import annotations
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 RSA_BITS: Final = (2048, 3072)
 """The sizes that a DSC's RSA key may have, in bits, both inclusive (hcert-spec, section 3.3.1)."""
 
+_PROFILE_CURVE: Final = "secp256r1"
+# Any of these gives a signature that OpenSSL can judge; the profile asks for P-256.
+_CURVES: Final = frozenset(("secp256r1", "secp384r1", "secp521r1"))
+
 _SHA256: Final = hashes.SHA256()
 _ECDSA: Final = ec.ECDSA(_SHA256)
 _PSS: Final = padding.PSS(padding.MGF1(_SHA256), salt_length=32)
@@ -33,8 +37,9 @@ class VerifyingKey:
     """The key of one certificate; immutable by convention, made once for each certificate.
 
     `algorithm` is the one COSE algorithm that goes with the key (None for a key that passes do not
-    use), `deviations` is where the key departs from the profile, `not_before` and `not_after` are the
-    certificate's validity in seconds since 1970-01-01T00:00:00Z, both inclusive, None for a bare key.
+    use), `usages` the kinds of event it is restricted to (empty for none), `deviations` where the
+    certificate departs from its profile; `not_before` and `not_after` are its validity in seconds
+    since 1970-01-01T00:00:00Z, both inclusive, None for a bare key.
     """
 
     __slots__ = (
@@ -45,40 +50,42 @@ class VerifyingKey:
         "not_after",
         "not_before",
         "signature_length",
+        "usages",
     )
 
     def __init__(self, certificate: Certificate) -> None:
-        """Load the key; raises KeyMaterialError where the certificate cannot be read."""
+        """Read the certificate; raises KeyMaterialError where that cannot be done."""
+        certificate.check()
         self.certificate = certificate
+        self.usages = certificate.usages
+        self.deviations = certificate.deviations
         self.not_before = certificate.not_before_ts
         self.not_after = certificate.not_after_ts
-        self.deviations: tuple[Deviation, ...] = ()
         self.algorithm: int | None = None
         self.signature_length = 0
         self._verify: Callable[[bytes, bytes], None] = _refuse
         key = certificate.public_key
-        if isinstance(key, ec.EllipticCurvePublicKey):
+        as_profiled = False
+        if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in _CURVES:
             self.algorithm = cose.ES256
             self.signature_length = 2 * ((key.curve.key_size + 7) // 8)
             self._verify = _with_ecdsa(key)
-            if key.curve.name != "secp256r1":
-                self.deviations = (
-                    Deviation("signature.curve", "", "the key is on another curve than P-256"),
-                )
+            as_profiled = key.curve.name == _PROFILE_CURVE
         elif isinstance(key, rsa.RSAPublicKey) and key.key_size >= RSA_BITS[0]:
             self.algorithm = cose.PS256
             self.signature_length = (key.key_size + 7) // 8
             self._verify = _with_rsa(key)
-            if key.key_size > RSA_BITS[1]:
-                self.deviations = (
-                    Deviation("signature.rsa-size", "", f"the key exceeds {RSA_BITS[1]} bits"),
-                )
+            as_profiled = key.key_size <= RSA_BITS[1]
+        if not as_profiled:
+            note = f"the key is {certificate.key_kind}, not one of the profile's"
+            self.deviations = (*self.deviations, Deviation("certificate.key-kind", "", note))
 
     def fault(self, message: cose.Sign1) -> str | None:
         """Why `message` is not signed by this key, as a code, or None where it is.
 
-        ``signature.algorithm`` where the stated algorithm is not the key's own, ``signature.length``
-        where no signature of the key has that length, ``signature.invalid`` where OpenSSL says no.
+        ``signature.algorithm`` where the stated algorithm is not the key's own,
+        ``signature.length`` where no signature of the key has that length, ``signature.invalid``
+        where OpenSSL says no.
         """
         if message.algorithm != self.algorithm or self.algorithm is None:
             return "signature.algorithm"

@@ -1,0 +1,400 @@
+"""Makes keys and certificates for a backend: a CSCA, its DSCs, and requests for real DSCs.
+
+hcert-spec, certificates (a CSCA signs DSCs, a DSC signs passes); RFC 5280 chapter 4 for the fields.
+Real passes need DSCs that a country's own CSCA has signed: `make_request` makes what to send there,
+and what `make_csca` makes is for tests, demonstrations and closed deployments.
+
+Times are arguments, with their zones; validity counts whole seconds and both its ends belong to it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final, Literal
+
+from coronapas.errors import KeyMaterialError
+from coronapas.facts import EventKind
+from coronapas.signing import Signer, pass_key
+from coronapas.trust.certificate import USAGE_OIDS, Certificate
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512
+    from cryptography.hazmat.primitives.serialization import KeySerializationEncryption
+
+    from coronapas.signing import PrivateKey, PublicKey
+
+CSCA_VALIDITY: Final = timedelta(days=4 * 365)
+"""How long a CSCA is valid unless told otherwise. Four years is recalled from the EU's certificate
+governance and was not checked against its text [K]."""
+
+DSC_VALIDITY: Final = timedelta(days=2 * 365)
+"""How long a DSC is valid unless told otherwise. Two years is recalled from the same place [K]. It
+has to outlast every pass that the key signs: a pass must not expire after its DSC does."""
+
+KeyName = Literal["P-256", "P-384", "P-521", "RSA-2048", "RSA-3072", "RSA-4096"]
+
+USAGE_PURPOSES: Final = {
+    EventKind.TEST: "1.3.6.1.4.1.1847.2021.1.1",
+    EventKind.VACCINATION: "1.3.6.1.4.1.1847.2021.1.2",
+    EventKind.RECOVERY: "1.3.6.1.4.1.1847.2021.1.3",
+}
+"""The key purpose of each kind of event, in the arc in force (hcert-spec, key usage)."""
+
+_COUNTRY: Final = re.compile("[A-Z]{2}")
+_LONGEST_NAME: Final = 64  # RFC 5280 appendix A.1, ub-common-name and ub-organization-name
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPair:
+    """A private key and its certificate; raises KeyMaterialError if that is for another key."""
+
+    private_key: PrivateKey = field(repr=False)
+    certificate: Certificate
+
+    def __post_init__(self) -> None:
+        if self.certificate.public_key != self.private_key.public_key():
+            raise KeyMaterialError("the certificate is for another key")
+
+    def signer(self, *, deterministic: bool = False) -> Signer:
+        """A signer of passes with this key (see `Signer` for `deterministic`)."""
+        return Signer(self.private_key, self.certificate, deterministic=deterministic)
+
+    def key_pem(self, password: str | bytes | None = None) -> bytes:
+        """The private key as PKCS #8 in PEM, encrypted where there is a password."""
+        from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat
+
+        return self.private_key.private_bytes(
+            Encoding.PEM, PrivateFormat.PKCS8, _encryption(password)
+        )
+
+    def certificate_pem(self) -> bytes:
+        """The certificate as PEM."""
+        return self.certificate.pem()
+
+    def pkcs12(self, password: str | bytes, name: str = "coronapas") -> bytes:
+        """Key and certificate as an encrypted PKCS #12 file; `name` is its friendly name."""
+        from cryptography.hazmat.primitives.serialization import pkcs12
+
+        return pkcs12.serialize_key_and_certificates(
+            name.encode("utf-8"),
+            self.private_key,
+            self.certificate.to_cryptography(),
+            None,
+            _encryption(password),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Authority(KeyPair):
+    """A CSCA with its key, which issues DSCs."""
+
+    def issue_dsc(
+        self,
+        *,
+        valid_from: datetime,
+        valid_for: timedelta = DSC_VALIDITY,
+        usages: Collection[EventKind] = (),
+        key: Literal["P-256", "RSA-2048", "RSA-3072"] = "P-256",
+        name: str | None = None,
+        organisation: str | None = None,
+    ) -> KeyPair:
+        """A new key (P-256 signs with ES256, RSA with PS256) and its certificate; see `certify`."""
+        private_key = make_key(key)
+        certificate = self.certify(
+            private_key.public_key(),
+            valid_from=valid_from,
+            valid_for=valid_for,
+            usages=usages,
+            name=name,
+            organisation=organisation,
+        )
+        return KeyPair(private_key, certificate)
+
+    def certify(
+        self,
+        public_key: PublicKey,
+        *,
+        valid_from: datetime,
+        valid_for: timedelta = DSC_VALIDITY,
+        usages: Collection[EventKind] = (),
+        name: str | None = None,
+        organisation: str | None = None,
+    ) -> Certificate:
+        """A DSC for a public key, with digitalSignature and the CSCA's country.
+
+        `usages` restricts what may be signed to one or several kinds of event; with none given all
+        may be. `name` and `organisation` are the subject's CN and O (64 characters at most). The
+        validity has to lie within the CSCA's. Raises KeyMaterialError for keys that passes are not
+        signed with, names that do not fit, and validities outside the CSCA's.
+        """
+        pass_key(public_key)
+        issuer = self._issuer()
+        first, last = _period(valid_from, valid_for)
+        if first < issuer.not_valid_before_utc or last > issuer.not_valid_after_utc:
+            raise KeyMaterialError("the DSC's validity is not within the CSCA's")
+        country = self.certificate.country
+        if country is None:
+            raise KeyMaterialError("the CSCA has no country")
+        subject = _name(country, name or f"{country} DSC", organisation)
+        builder = (
+            _builder(subject, issuer.subject, public_key, first, last)
+            .add_extension(_key_usage(authority=False), critical=True)
+            .add_extension(_authority_key_identifier(issuer), critical=False)
+        )
+        if usages:
+            builder = builder.add_extension(_extended_key_usage(usages), critical=False)
+        return _sign(builder, self.private_key)
+
+    def certify_request(
+        self,
+        request: x509.CertificateSigningRequest | bytes,
+        *,
+        valid_from: datetime,
+        valid_for: timedelta = DSC_VALIDITY,
+    ) -> Certificate:
+        """A DSC for a request (parsed, or PEM or DER bytes), with its CN, O and requested usages.
+
+        Raises KeyMaterialError also where the request's own signature is wrong, its country is not
+        the CSCA's or it asks for other purposes. Who may ask for what is for the caller to know.
+        """
+        asked = _parse_request(request)
+        country = _attribute(asked.subject, "C")
+        if country != self.certificate.country:
+            raise KeyMaterialError("the request is for another country than the CSCA's")
+        return self.certify(
+            pass_key(asked.public_key()),
+            valid_from=valid_from,
+            valid_for=valid_for,
+            usages=_requested_usages(asked),
+            name=_attribute(asked.subject, "CN"),
+            organisation=_attribute(asked.subject, "O"),
+        )
+
+    def _issuer(self) -> x509.Certificate:
+        from cryptography import x509
+
+        certificate = self.certificate.to_cryptography()
+        try:
+            constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
+        except (x509.ExtensionNotFound, ValueError) as error:
+            raise KeyMaterialError("the certificate is no CA's") from error
+        if not constraints.value.ca:
+            raise KeyMaterialError("the certificate is no CA's")
+        return certificate
+
+
+def make_key(name: KeyName = "P-256") -> PrivateKey:
+    """A new private key."""
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+    if name.startswith("RSA-"):
+        return rsa.generate_private_key(65537, int(name.removeprefix("RSA-")))
+    curves = {"P-256": ec.SECP256R1(), "P-384": ec.SECP384R1(), "P-521": ec.SECP521R1()}
+    return ec.generate_private_key(curves[name])
+
+
+def make_csca(
+    country: str,
+    *,
+    valid_from: datetime,
+    valid_for: timedelta = CSCA_VALIDITY,
+    name: str | None = None,
+    organisation: str | None = None,
+    key: KeyName = "P-256",
+) -> Authority:
+    """A new CSCA for a country (ISO 3166-1 alpha-2): self-signed, CA, path length 0.
+
+    `name` and `organisation` are its CN and O. Raises KeyMaterialError for a country or names that
+    do not fit and an empty validity.
+    """
+    from cryptography import x509
+
+    private_key = make_key(key)
+    public_key = private_key.public_key()
+    subject = _name(country, name or f"{country} CSCA", organisation)
+    ski = x509.SubjectKeyIdentifier.from_public_key(public_key)
+    own = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(ski)
+    builder = (
+        _builder(subject, subject, public_key, *_period(valid_from, valid_for))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_key_usage(authority=True), critical=True)
+        .add_extension(own, critical=False)
+    )
+    return Authority(private_key, _sign(builder, private_key))
+
+
+def make_request(
+    private_key: PrivateKey,
+    *,
+    country: str,
+    organisation: str,
+    name: str | None = None,
+    usages: Collection[EventKind] = (),
+) -> x509.CertificateSigningRequest:
+    """A PKCS #10 request for a DSC, to be sent to the country's CSCA.
+
+    It asks for digitalSignature and, where `usages` names kinds of event, for their key purposes.
+    Raises KeyMaterialError for keys that passes are not signed with and names that do not fit.
+    """
+    from cryptography import x509
+
+    pass_key(private_key.public_key())
+    builder = (
+        x509.CertificateSigningRequestBuilder()
+        .subject_name(_name(country, name or f"{country} DSC", organisation))
+        .add_extension(_key_usage(authority=False), critical=True)
+    )
+    if usages:
+        builder = builder.add_extension(_extended_key_usage(usages), critical=False)
+    return builder.sign(private_key, _digest_for(private_key))
+
+
+def _period(valid_from: datetime, valid_for: timedelta) -> tuple[datetime, datetime]:
+    if valid_from.tzinfo is None:
+        raise KeyMaterialError("the start of a validity needs a time zone")
+    first = valid_from.astimezone(UTC).replace(microsecond=0)
+    try:
+        last = (first + valid_for).replace(microsecond=0)
+    except OverflowError as error:
+        raise KeyMaterialError("a validity ends with the year 9999 at the latest") from error
+    if last <= first:
+        raise KeyMaterialError("a validity has to last for a second at least")
+    return first, last
+
+
+def _name(country: str, common_name: str, organisation: str | None) -> x509.Name:
+    from cryptography import x509
+    from cryptography.x509.oid import NameOID
+
+    if not _COUNTRY.fullmatch(country):
+        raise KeyMaterialError("a country is two capital letters (ISO 3166-1 alpha-2)")
+    parts = [(NameOID.COUNTRY_NAME, country), (NameOID.COMMON_NAME, common_name)]
+    if organisation is not None:
+        parts.insert(1, (NameOID.ORGANIZATION_NAME, organisation))
+    if not all(0 < len(text) <= _LONGEST_NAME for _, text in parts):
+        raise KeyMaterialError(f"a name in a certificate has 1 to {_LONGEST_NAME} characters")
+    return x509.Name([x509.NameAttribute(oid, text) for oid, text in parts])
+
+
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: PublicKey, first: datetime, last: datetime
+) -> x509.CertificateBuilder:
+    from cryptography import x509
+
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(first)
+        .not_valid_after(last)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+    )
+
+
+def _key_usage(*, authority: bool) -> x509.KeyUsage:
+    """KeyCertSign and cRLSign for a CSCA, digitalSignature for a DSC, and nothing else."""
+    from cryptography import x509
+
+    return x509.KeyUsage(
+        digital_signature=not authority,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=authority,
+        crl_sign=authority,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _authority_key_identifier(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
+    from cryptography import x509
+
+    try:
+        ski = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    except x509.ExtensionNotFound as error:
+        raise KeyMaterialError("the CSCA has no subject key identifier") from error
+    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(ski)
+
+
+def _extended_key_usage(usages: Iterable[EventKind]) -> x509.ExtendedKeyUsage:
+    from cryptography import x509
+
+    purposes = sorted(USAGE_PURPOSES[EventKind(usage)] for usage in set(usages))
+    return x509.ExtendedKeyUsage([x509.ObjectIdentifier(purpose) for purpose in purposes])
+
+
+def _sign(builder: x509.CertificateBuilder, key: PrivateKey) -> Certificate:
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    return Certificate(builder.sign(key, _digest_for(key)).public_bytes(Encoding.DER))
+
+
+def _digest_for(key: PrivateKey) -> SHA256 | SHA384 | SHA512:
+    """A digest as strong as the key (P-384 with SHA-384, and so on); RSA keys sign with SHA-256."""
+    from cryptography.hazmat.primitives import hashes
+
+    if key.key_size == 384:
+        return hashes.SHA384()
+    return hashes.SHA512() if key.key_size == 521 else hashes.SHA256()
+
+
+def _parse_request(
+    request: x509.CertificateSigningRequest | bytes,
+) -> x509.CertificateSigningRequest:
+    from cryptography import x509
+
+    try:
+        if isinstance(request, bytes):
+            pem = request.lstrip().startswith(b"-----BEGIN")
+            load = x509.load_pem_x509_csr if pem else x509.load_der_x509_csr
+            request = load(request)
+        genuine = request.is_signature_valid
+    except Exception as error:  # its kinds of refusal are many and change with its releases
+        raise KeyMaterialError(f"the request cannot be read: {error}") from error
+    if not genuine:
+        raise KeyMaterialError("the request is not signed with the key that it is for")
+    return request
+
+
+def _requested_usages(request: x509.CertificateSigningRequest) -> frozenset[EventKind]:
+    from cryptography import x509
+
+    try:
+        purposes = request.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return frozenset()
+    except ValueError as error:
+        raise KeyMaterialError(f"the request's extensions cannot be read: {error}") from error
+    # Leaving a purpose out could leave none, and none means that everything may be signed.
+    strange = [oid.dotted_string for oid in purposes if oid.dotted_string not in USAGE_OIDS]
+    if strange:
+        raise KeyMaterialError(f"the request asks for purposes that a DSC has not: {strange}")
+    return frozenset(USAGE_OIDS[oid.dotted_string] for oid in purposes)
+
+
+def _attribute(name: x509.Name, label: str) -> str | None:
+    """The first attribute of that kind (``C``, ``CN``, ``O``)."""
+    for attribute in name:
+        if attribute.rfc4514_attribute_name == label:
+            return str(attribute.value)
+    return None
+
+
+def _encryption(password: str | bytes | None) -> KeySerializationEncryption:
+    from cryptography.hazmat.primitives import serialization
+
+    if password is None:
+        return serialization.NoEncryption()
+    secret = password.encode("utf-8") if isinstance(password, str) else password
+    if not secret:
+        raise KeyMaterialError("an empty password protects nothing")
+    return serialization.BestAvailableEncryption(secret)

@@ -1,0 +1,360 @@
+"""One certificate, or one bare key, that a trust list vouches for (hcert-spec; RFC 5280).
+
+A list has hundreds of certificates and a pass needs one, so making a `Certificate` only checks that
+it is one, and everything else is read when it is first asked for. Real DSCs break strict parsers:
+the fields are read by this package's own tolerant reader, the key by `cryptography`, and what the
+strict parser of `cryptography` says of the certificate is told as a deviation.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cached_property
+from typing import TYPE_CHECKING, Final, NoReturn, TypedDict, TypeVar
+
+from coronapas.errors import KeyMaterialError
+from coronapas.facts import EventKind
+from coronapas.hcert.cose import KID_LENGTH
+from coronapas.tolerances import Deviation
+from coronapas.trust import fields, material
+from coronapas.trust.der import SEQUENCE, only
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from datetime import datetime
+    from typing import Unpack
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+
+T = TypeVar("T")
+
+USAGE_OIDS: Final = {
+    "1.3.6.1.4.1.1847.2021.1.1": EventKind.TEST,
+    "1.3.6.1.4.1.1847.2021.1.2": EventKind.VACCINATION,
+    "1.3.6.1.4.1.1847.2021.1.3": EventKind.RECOVERY,
+    "1.3.6.1.4.1.0.1847.2021.1.1": EventKind.TEST,
+    "1.3.6.1.4.1.0.1847.2021.1.2": EventKind.VACCINATION,
+    "1.3.6.1.4.1.0.1847.2021.1.3": EventKind.RECOVERY,
+}
+"""Key purposes of both arcs: the one in force, and the older one with a 0, which most DSCs use."""
+
+_CURVES: Final = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
+_NOTE_LENGTH: Final = 200
+
+
+class Overrides(TypedDict, total=False):
+    """What a list says of a certificate beside the certificate itself.
+
+    `kid` and `country` replace what would be read; `usages` too, where an empty collection means
+    that everything may be signed.
+    """
+
+    kid: bytes | None
+    country: str | None
+    usages: Iterable[EventKind] | None
+
+
+class Certificate:
+    """A DSC or CSCA, or a bare public key from a list that has no certificates. Immutable.
+
+    Made from DER, or by `load` from any form. Two are equal when their bytes and their overrides
+    are. Reading an attribute raises KeyMaterialError when that part of the certificate cannot be
+    read; `check` reads them all.
+    """
+
+    kid: bytes
+    """The key identifier: the override, else the first 8 bytes of SHA-256 over the DER."""
+
+    _der: bytes | None
+    _layout: fields.Layout | None
+    _spki: bytes
+    _overrides: tuple[bytes | None, str | None, frozenset[EventKind] | None]
+
+    def __init__(self, der: bytes, **overrides: Unpack[Overrides]) -> None:
+        """A certificate from its DER; raises KeyMaterialError if it is none."""
+        self._fill(bytes(der), fields.layout(der), b"", overrides)
+
+    def _fill(
+        self, der: bytes | None, layout: fields.Layout | None, spki: bytes, given: Overrides
+    ) -> None:
+        kid, country, usages = given.get("kid"), given.get("country"), given.get("usages")
+        self.__dict__.update(
+            _der=der,
+            _layout=layout,
+            _spki=spki,
+            _overrides=(
+                kid,
+                None if country is None else country.strip().upper(),
+                None if usages is None else frozenset(map(EventKind, usages)),
+            ),
+            kid=hashlib.sha256(der or b"").digest()[:KID_LENGTH] if kid is None else kid,
+        )
+
+    @classmethod
+    def load(
+        cls, source: Certificate | material.Material, **overrides: Unpack[Overrides]
+    ) -> Certificate:
+        """From whatever is at hand: DER, PEM, base64, an `x509.Certificate`, or a `Certificate`.
+
+        A `Certificate` keeps those of its own overrides that are not given here.
+        """
+        if not isinstance(source, Certificate):
+            return cls(material.to_der(source), **overrides)
+        kid, country, usages = source._overrides
+        kept = Overrides(kid=kid, country=country, usages=usages)
+        return cls._make(source._der, source._layout, source._spki, {**kept, **overrides})
+
+    @classmethod
+    def _make(
+        cls, der: bytes | None, layout: fields.Layout | None, spki: bytes, given: Overrides
+    ) -> Certificate:
+        new = object.__new__(cls)
+        new._fill(der, layout, spki, given)
+        return new
+
+    @classmethod
+    def from_der(cls, der: bytes, **overrides: Unpack[Overrides]) -> Certificate:
+        """From DER bytes."""
+        return cls(der, **overrides)
+
+    @classmethod
+    def from_pem(cls, text: str | bytes, **overrides: Unpack[Overrides]) -> Certificate:
+        """From a PEM text that holds one certificate; other blocks in it are passed over."""
+        return cls(material.from_pem(text), **overrides)
+
+    @classmethod
+    def from_base64(cls, text: str | bytes, **overrides: Unpack[Overrides]) -> Certificate:
+        """From the standard base64 of the DER."""
+        return cls(material.from_base64(text), **overrides)
+
+    @classmethod
+    def from_public_key(
+        cls,
+        spki: bytes,
+        *,
+        kid: bytes,
+        country: str | None = None,
+        usages: Iterable[EventKind] | None = None,
+    ) -> Certificate:
+        """From the DER of a SubjectPublicKeyInfo, for lists that give keys without certificates.
+
+        Such a key has no validity, subject or issuer (all None), and only the usages given here:
+        none given means that everything may be signed.
+        """
+        if len(spki) > fields.MAX_CERTIFICATE_BYTES:
+            raise KeyMaterialError(f"a public key of {len(spki)} bytes is over the limit")
+        only(spki, SEQUENCE, "the public key")
+        given = Overrides(kid=kid, country=country, usages=usages)
+        return cls._make(None, None, bytes(spki), given)
+
+    def _read(self, reader: Callable[[bytes, fields.Layout], T]) -> T | None:
+        if self._der is None or self._layout is None:
+            return None
+        return reader(self._der, self._layout)
+
+    @property
+    def der(self) -> bytes | None:
+        """The certificate's DER; None for a bare key."""
+        return self._der
+
+    @property
+    def spki(self) -> bytes:
+        """The DER of the SubjectPublicKeyInfo."""
+        return self._read(fields.spki) or self._spki
+
+    @cached_property
+    def country(self) -> str | None:
+        """The override, else the subject's C; upper case; None where neither exists."""
+        return self._overrides[1] or self._read(fields.country)
+
+    @cached_property
+    def subject(self) -> str | None:
+        """The subject as RFC 4514 writes it; None for a bare key."""
+        return self._read(fields.subject)
+
+    @cached_property
+    def issuer(self) -> str | None:
+        """The issuer as RFC 4514 writes it; None for a bare key."""
+        return self._read(fields.issuer)
+
+    @property
+    def serial(self) -> int | None:
+        """The serial number; None for a bare key."""
+        return self._read(fields.serial)
+
+    @property
+    def signature_algorithm(self) -> str | None:
+        """The dotted identifier of the issuer's signature algorithm; None for a bare key."""
+        return self._read(fields.signature_algorithm)
+
+    @cached_property
+    def _validity(self) -> tuple[datetime | None, datetime | None]:
+        return self._read(fields.validity) or (None, None)
+
+    @property
+    def not_before(self) -> datetime | None:
+        """First instant of the validity (inclusive, UTC); None for a bare key."""
+        return self._validity[0]
+
+    @property
+    def not_after(self) -> datetime | None:
+        """Last second of the validity (inclusive, UTC); None for a bare key."""
+        return self._validity[1]
+
+    @cached_property
+    def not_before_ts(self) -> int | None:
+        """`not_before` in seconds since 1970-01-01 UTC."""
+        return None if self.not_before is None else int(self.not_before.timestamp())
+
+    @cached_property
+    def not_after_ts(self) -> int | None:
+        """`not_after` in seconds since 1970-01-01 UTC."""
+        return None if self.not_after is None else int(self.not_after.timestamp())
+
+    def valid_at(self, at: datetime) -> bool:
+        """Whether `at` (with its time zone) lies in the validity; both its ends belong to it.
+
+        The validity counts whole seconds, and its last one belongs to it to its end. A bare key has
+        no validity: it is on its list, which is all that is known, and the answer is True.
+        Raises ValueError for a time without a zone.
+        """
+        if at.tzinfo is None:
+            raise ValueError("a time without a zone cannot be compared with a validity")
+        first, last = self.not_before, self.not_after
+        return first is None or last is None or first <= at.replace(microsecond=0) <= last
+
+    @cached_property
+    def public_key(self) -> PublicKeyTypes:
+        """The key, loaded by `cryptography`; KeyMaterialError for one that it cannot load."""
+        from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+        try:
+            return load_der_public_key(self.spki)
+        except Exception as error:  # its kinds of refusal are many and change with its releases
+            raise KeyMaterialError(f"the public key cannot be loaded: {error}") from error
+
+    @cached_property
+    def key_kind(self) -> str:
+        """``P-256``, ``RSA-2048``, ``Ed25519``...; ``unsupported`` if it cannot be loaded."""
+        from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+        try:
+            key = self.public_key
+        except KeyMaterialError:
+            return "unsupported"
+        if isinstance(key, ec.EllipticCurvePublicKey):
+            return _CURVES.get(key.curve.name, key.curve.name)
+        if isinstance(key, rsa.RSAPublicKey):
+            return f"RSA-{key.key_size}"
+        return type(key).__name__.removesuffix("PublicKey")
+
+    @cached_property
+    def key_purposes(self) -> frozenset[str]:
+        """All purposes of the extendedKeyUsage extension, as dotted object identifiers."""
+        return self._read(fields.key_purposes) or frozenset()
+
+    @cached_property
+    def usages(self) -> frozenset[EventKind]:
+        """The kinds of event the key is restricted to; empty when it is restricted to none.
+
+        The override, else those of the certificate's key purposes that name events. Other purposes
+        (clientAuth and so on) restrict nothing (hcert-spec, key usage).
+        """
+        given = self._overrides[2]
+        if given is not None:
+            return given
+        return frozenset(USAGE_OIDS[oid] for oid in self.key_purposes if oid in USAGE_OIDS)
+
+    def may_sign(self, kind: EventKind) -> bool:
+        """Whether passes of this kind may be signed with the key."""
+        return not self.usages or kind in self.usages
+
+    @property
+    def extensions(self) -> tuple[fields.Extension, ...]:
+        """The certificate's extensions, their values unread; none for a bare key."""
+        return self._read(fields.extensions) or ()
+
+    @cached_property
+    def deviations(self) -> tuple[Deviation, ...]:
+        """``certificate.encoding``, with the reason, where strict parsing refuses the certificate.
+
+        The first call parses strictly. What is read here was read all the same.
+        """
+        if self._der is None:
+            return ()
+        try:
+            # These first: strict parsing only warns of them, and warnings may be off.
+            fault = self._read(fields.tolerated_fault)
+            if fault is None:
+                _ = self.to_cryptography().extensions
+        except Exception as error:  # its kinds of refusal are many and change with its releases
+            fault = str(error)[:_NOTE_LENGTH]
+        return () if fault is None else (Deviation("certificate.encoding", "", fault),)
+
+    def check(self) -> None:
+        """Read everything that is read late otherwise; raises KeyMaterialError at the first fault.
+
+        For readers of lists, which want to drop a certificate where its place in the list is known.
+        """
+        _ = (self.country, self.subject, self.issuer, self.serial, self.signature_algorithm)
+        _ = (self.not_before_ts, self.not_after_ts, self.usages, self.public_key)
+
+    def to_cryptography(self) -> x509.Certificate:
+        """The certificate as `cryptography` parses it; KeyMaterialError where it refuses to."""
+        from cryptography import x509
+
+        der = self._require_der()
+        try:
+            return x509.load_der_x509_certificate(der)
+        except Exception as error:
+            raise KeyMaterialError(f"strict parsing refuses the certificate: {error}") from error
+
+    def pem(self) -> bytes:
+        """The certificate as PEM (RFC 7468); KeyMaterialError for a bare key."""
+        return material.to_pem(self._require_der())
+
+    def _require_der(self) -> bytes:
+        if self._der is None:
+            raise KeyMaterialError("a bare key has no certificate")
+        return self._der
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Certificate):
+            return NotImplemented
+        return self._identity == other._identity
+
+    def __hash__(self) -> int:
+        return hash(self._identity)
+
+    @cached_property
+    def _identity(self) -> tuple[object, ...]:
+        return (self._der, self._spki, *self._overrides)
+
+    def __repr__(self) -> str:
+        what = "bare key" if self._der is None else "certificate"
+        return (
+            f"<Certificate {self.kid.hex()}: {what}, country {self._overrides[1] or 'as stated'}>"
+        )
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError("a Certificate does not change")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError("a Certificate does not change")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Certificate._restore, (self._der, self._spki, *self._overrides)
+
+    @classmethod
+    def _restore(
+        cls,
+        der: bytes | None,
+        spki: bytes,
+        kid: bytes | None,
+        country: str | None,
+        usages: frozenset[EventKind] | None,
+    ) -> Certificate:
+        """What pickle calls: other processes get the bytes and read them anew."""
+        layout = None if der is None else fields.layout(der)
+        return cls._make(der, layout, spki, Overrides(kid=kid, country=country, usages=usages))

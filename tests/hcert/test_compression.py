@@ -1,0 +1,96 @@
+"""The ZLIB layer: round trips, both libraries, and bodies made to do harm."""
+
+from __future__ import annotations
+
+import tracemalloc
+import zlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from zlib_ng import zlib_ng
+
+from coronapas.errors import DecodeError
+from coronapas.hcert import compression
+
+
+def bomb(megabytes: int) -> bytes:
+    """A stream that inflates to so many mebibytes of zeros."""
+    encoder = zlib.compressobj(9)
+    block = bytes(1 << 20)
+    return b"".join(encoder.compress(block) for _ in range(megabytes)) + encoder.flush()
+
+
+@given(st.binary(max_size=2000))
+def test_inflating_undoes_compressing(data: bytes) -> None:
+    assert compression.inflate(compression.compress(data)) == data
+
+
+@given(st.binary(max_size=2000), st.integers(0, 9))
+def test_each_library_reads_what_the_other_wrote(data: bytes, level: int) -> None:
+    ours = compression.compress(data)
+    assert zlib.decompress(ours) == zlib_ng.decompress(ours) == data
+    assert compression.inflate(zlib.compress(data, level)) == data
+    assert compression.inflate(zlib_ng.compress(data, level)) == data
+
+
+@given(st.binary(max_size=500))
+def test_the_first_byte_is_the_one_that_verifiers_test(data: bytes) -> None:
+    compressed = compression.compress(data)
+    assert compressed[0] == 0x78
+    assert compression.looks_compressed(compressed)
+
+
+@pytest.mark.parametrize("size", [0, 1, 99, 100])
+def test_the_cap_is_inclusive(size: int) -> None:
+    data = bytes(size)
+    assert compression.inflate(zlib.compress(data), limit=100) == data
+
+
+@pytest.mark.parametrize("size", [101, 102, 10_000])
+def test_beyond_the_cap_the_body_is_refused(size: int) -> None:
+    with pytest.raises(DecodeError) as caught:
+        compression.inflate(zlib.compress(bytes(size)), limit=100)
+    assert caught.value.code == "compression.too-large"
+
+
+def test_a_bomb_of_a_gibibyte_costs_no_more_memory_than_the_cap() -> None:
+    data = bomb(1024)
+    tracemalloc.start()
+    with pytest.raises(DecodeError, match="inflates beyond"):
+        compression.inflate(data)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # The unread rest of the input is held once by the decoder; beyond it, only the capped output.
+    assert peak < len(data) + 4 * compression.MAX_INFLATED
+
+
+STREAM = zlib.compress(b"one pass, quite short" * 5)
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"", "truncated"),
+        (STREAM[:1], "truncated"),
+        (STREAM[:-1], "truncated"),
+        (STREAM + b"\x00", "trailing-bytes"),
+        (STREAM + STREAM, "trailing-bytes"),
+        (STREAM[:-1] + bytes([STREAM[-1] ^ 1]), "malformed"),
+        (b"\x78\xda\xff\xff", "malformed"),
+        (b"\xd2\x84\x40", "malformed"),
+        (zlib.compressobj(zdict=b"one pass").flush(), "malformed"),
+    ],
+)
+def test_each_fault_has_its_code(data: bytes, code: str) -> None:
+    with pytest.raises(DecodeError) as caught:
+        compression.inflate(data)
+    assert caught.value.code == f"compression.{code}"
+
+
+@given(st.binary(max_size=3000))
+def test_any_bytes_inflate_or_are_refused_with_a_code(data: bytes) -> None:
+    try:
+        compression.inflate(data, limit=1000)
+    except DecodeError as error:
+        assert error.layer == "compression"
