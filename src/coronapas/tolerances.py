@@ -84,6 +84,7 @@ _TABLE: Final = (
         "",
         False,
     ),
+    Tolerance("content.unknown-result", "a test whose result is in no value set", "", False),
     Tolerance("content.sampled-in-future", "a sample taken after the check", "DGC8", False),
     Tolerance(
         "content.version",

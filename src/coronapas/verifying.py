@@ -174,7 +174,7 @@ class Verifier:
         self._granted = granted
         self._skew = clock_skew.total_seconds()
         self._certificate_time = certificate_time
-        self._examine = (default_examiner() if value_sets is None else Examiner(value_sets)).examine
+        self._examiner = default_examiner() if value_sets is None else Examiner(value_sets)
         self._without_revocation = {
             "revocation": _NO_REVOCATION_DATA._replace(outcome=Outcome.FAIL)
             if refuse_unknown_revocation
@@ -185,6 +185,10 @@ class Verifier:
         # Filled as kids are met. What is stored follows from the trust store alone, so that two
         # threads that fill the same place store the same.
         self._keys: dict[bytes, tuple[VerifyingKey, ...]] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Loaded keys do not travel to another process; they are loaded again where they are needed.
+        return {**self.__dict__, "_keys": {}}
 
     def verify(self, text: str | bytes, at: datetime | None = None) -> Verification:
         """Verify one scanned text as of the moment `at`, by default now.
@@ -315,7 +319,7 @@ class Verifier:
         if dcc is None:
             found.fail("content", "content.no-dcc", "The pass holds no EU DCC.")
             return
-        deviations = self._examine(dcc)
+        deviations = self._examiner.examine(dcc)
         if deviations:
             found.deviate(deviations)
         if type(dcc) is dict and "t" in dcc:
@@ -325,6 +329,8 @@ class Verifier:
         """What a test must be beyond its schema: negative (DGC7) and in the past (DGC8)."""
         if reading.positive_test(dcc):
             found.deviate((_POSITIVE_TEST,))
+        elif not reading.negative_test(dcc):
+            found.deviate((_UNKNOWN_RESULT,))
         sampled = reading.sampled_at(dcc)
         if sampled is not None and sampled.timestamp() > now + self._skew:
             found.deviate((_SAMPLED_IN_FUTURE,))
@@ -334,6 +340,9 @@ _POSITIVE_TEST: Final = Deviation(
     "content.positive-test",
     "t.0.tr",
     "the test found the infection, and the pass is no proof of its absence",
+)
+_UNKNOWN_RESULT: Final = Deviation(
+    "content.unknown-result", "t.0.tr", "the result is neither positive nor negative"
 )
 _SAMPLED_IN_FUTURE: Final = Deviation(
     "content.sampled-in-future", "t.0.sc", "the sample is stated to be taken in the future"

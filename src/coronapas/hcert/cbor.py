@@ -109,6 +109,19 @@ def _reason(data: bytes, layer: str) -> DecodeError:
     return DecodeError(layer, "malformed", "the bytes are no well-formed CBOR")
 
 
+def copy(item: Any) -> Any:
+    """A copy of a decoded item that shares nothing changeable with it.
+
+    What is neither a map nor an array is shared: cbor2's own values cannot be changed, and some of
+    them cannot be copied by the standard library.
+    """
+    if type(item) is dict:
+        return {key: copy(value) for key, value in item.items()}
+    if type(item) is list:
+        return [copy(value) for value in item]
+    return item
+
+
 def dump(item: object) -> bytes:
     """`item` in definite lengths and shortest forms, map keys in the order given."""
     return cbor2.dumps(item)

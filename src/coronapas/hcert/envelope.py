@@ -18,12 +18,11 @@ as a deviation.
 
 from __future__ import annotations
 
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from coronapas.errors import DecodeError
-from coronapas.hcert import base45, compression, cose, cwt
+from coronapas.hcert import base45, cbor, compression, cose, cwt
 from coronapas.tolerances import Deviation
 
 if TYPE_CHECKING:
@@ -105,7 +104,7 @@ class Envelope(NamedTuple):
     def dcc(self) -> Any:
         """A copy of the EU DCC (claim -260, key 1) as it was decoded, or None."""
         hcert = self.claims.hcert
-        return None if hcert is None else deepcopy(hcert.get(cwt.DCC))
+        return None if hcert is None else cbor.copy(hcert.get(cwt.DCC))
 
     def __repr__(self) -> str:
         kid = self.kid.hex() if self.kid else None

@@ -1,0 +1,228 @@
+"""The issuer: what it issues verifies everywhere; what it refuses it refuses with every reason."""
+
+from __future__ import annotations
+
+import pickle
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any
+
+import cbor2
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import backend
+import strategies
+from backend import HOLDER, LATER, NOW, VACCINATION
+from coronapas.errors import IssueError
+from coronapas.facts import Event, EventKind, Holder, Recovery, Test, TestKind, TestResult, kind_of
+from coronapas.hcert import envelope
+from coronapas.issuing import Issuer
+from coronapas.signing import Signer
+from coronapas.verifying import Verifier
+
+RECOVERY = Recovery(date(2021, 5, 1), date(2021, 5, 12), date(2021, 10, 28))
+NEGATIVE = Test(
+    TestKind.NAAT,
+    datetime(2021, 8, 31, 8, tzinfo=UTC),
+    TestResult.NOT_DETECTED,
+    centre="Teststed 7",
+)
+EVENTS: dict[EventKind, Event] = {
+    EventKind.VACCINATION: VACCINATION,
+    EventKind.TEST: NEGATIVE,
+    EventKind.RECOVERY: RECOVERY,
+}
+
+
+def issuer(*usages: EventKind, key: str = "P-256", **settings: Any) -> Issuer:
+    return Issuer("DK", backend.dsc(*usages, key=key).signer(), **settings)
+
+
+def refused(made: Issuer, holder: Any = HOLDER, event: Any = VACCINATION, **more: Any) -> list[str]:
+    options = {"expires": LATER, "issued_at": NOW, **more}
+    with pytest.raises(IssueError) as caught:
+        made.issue(holder, event, **options)
+    assert "Prøvesen" not in str(caught.value)
+    return [fault.code for fault in caught.value.faults]
+
+
+@pytest.mark.parametrize("kind", list(EventKind))
+@pytest.mark.parametrize("key", ["P-256", "RSA-2048", "RSA-3072"])
+def test_each_kind_of_pass_is_issued_and_verifies(kind: EventKind, key: str) -> None:
+    issued = issuer(kind, key=key).issue(HOLDER, EVENTS[kind], expires=LATER, issued_at=NOW)
+    trust = backend.trust(backend.dsc(kind, key=key))
+    result = Verifier(trust, tolerate=()).verify(issued.text, NOW)
+    assert result.ok
+    assert result.deviations == ()
+    assert result.facts is not None
+    assert result.facts.kind is kind
+    assert result.facts.uvci == issued.uvci
+    assert issued.message == envelope.decode(issued.text).cose
+
+
+@given(strategies.cases())
+def test_facts_come_back_as_they_went_in(case: strategies.Case) -> None:
+    made = Issuer(
+        case.country, Signer(backend.dsc().private_key, kid=b"no cert!"), name=case.issuer
+    )
+    begin = strategies.ISSUED_ON
+    begin = (
+        begin if isinstance(begin, datetime) else datetime(*begin.timetuple()[:3], 23, tzinfo=UTC)
+    )
+    issued = made.issue(
+        case.holder, case.event, expires=timedelta(days=1), issued_at=begin, uvci=case.uvci
+    )
+    from coronapas.trust.certificate import Certificate
+    from coronapas.trust.store import TrustStore
+
+    listed = Certificate.load(backend.dsc().certificate, kid=b"no cert!")
+    verifier = Verifier(TrustStore([listed]), tolerate=(), certificate_time="issued")
+    result = verifier.verify(issued.text, begin)
+    unexpected = [
+        check.code
+        for check in result.failures
+        if check.code not in ("validity.not-when-issued", "content.positive-test")
+    ]
+    assert unexpected == []
+    assert result.facts is not None
+    assert result.facts.uvci == case.uvci
+    assert kind_of(result.facts.event) is kind_of(case.event)
+    assert result.facts.holder.birth_date == case.holder.birth_date
+
+
+def test_the_validity_is_cut_to_whole_seconds_and_stated_in_utc() -> None:
+    zone = timezone(timedelta(hours=2))
+    begin = NOW.astimezone(zone).replace(microsecond=999_999)
+    issued = issuer().issue(HOLDER, VACCINATION, expires=timedelta(days=2), issued_at=begin)
+    assert issued.issued_at == NOW
+    assert issued.expires == NOW + timedelta(days=2)
+    assert issued.issued_at.tzinfo is UTC
+    seen = envelope.decode(issued.text)
+    assert (seen.issued_at, seen.expires) == (
+        int(issued.issued_at.timestamp()),
+        int(issued.expires.timestamp()),
+    )
+
+
+def test_without_a_moment_it_is_issued_now() -> None:
+    pair = backend.csca().issue_dsc(valid_from=backend.BEGIN, valid_for=timedelta(days=1))
+    made = Issuer("DK", Signer(pair.private_key, kid=b"no cert!"))
+    issued = made.issue(HOLDER, VACCINATION, expires=timedelta(hours=1))
+    assert abs(issued.issued_at - datetime.now(UTC)) < timedelta(minutes=1)
+
+
+def test_the_identifier_is_random_or_given() -> None:
+    made = issuer()
+    one, other = (made.issue(HOLDER, VACCINATION, expires=LATER, issued_at=NOW) for _ in "ab")
+    assert one.uvci != other.uvci
+    assert one.uvci.startswith("URN:UVCI:01:DK:")
+    given_one = "URN:UVCI:01:DK:PROEVE/OPAQUE"
+    issued = made.issue(HOLDER, VACCINATION, expires=LATER, issued_at=NOW, uvci=given_one)
+    assert envelope.decode(issued.text).dcc["v"][0]["ci"] == given_one
+
+
+def test_the_issuing_country_and_name_stand_in_the_pass() -> None:
+    issued = issuer(name="Prøvestyrelsen").issue(HOLDER, VACCINATION, expires=LATER, issued_at=NOW)
+    seen = envelope.decode(issued.text)
+    assert seen.issuer == seen.dcc["v"][0]["co"] == "DK"
+    assert seen.dcc["v"][0]["is"] == "Prøvestyrelsen"
+
+
+@pytest.mark.parametrize("version", ["1.3.0", "1.3.2"])
+def test_the_schema_release_is_the_one_asked_for(version: str) -> None:
+    issued = issuer(version=version).issue(HOLDER, VACCINATION, expires=LATER, issued_at=NOW)
+    assert envelope.decode(issued.text).dcc["ver"] == version
+
+
+def test_a_dsc_signs_only_the_kinds_in_its_usage() -> None:
+    assert refused(issuer(EventKind.TEST)) == ["certificate.usage"]
+    assert refused(issuer(EventKind.TEST, EventKind.RECOVERY)) == ["certificate.usage"]
+    both = issuer(EventKind.TEST, EventKind.VACCINATION)
+    assert both.issue(HOLDER, VACCINATION, expires=LATER, issued_at=NOW).text
+
+
+def test_the_dsc_must_be_valid_from_issue_to_expiry() -> None:
+    certificate = backend.dsc().certificate
+    first, last = certificate.not_before, certificate.not_after
+    assert first is not None
+    assert last is not None
+    second = timedelta(seconds=1)
+    made = issuer()
+    assert made.issue(HOLDER, VACCINATION, expires=last, issued_at=NOW).text
+    assert refused(made, expires=last + second) == ["certificate.outlived"]
+    early = Test(TestKind.NAAT, first - second, TestResult.NOT_DETECTED, centre="Teststed 7")
+    assert made.issue(HOLDER, early, expires=LATER, issued_at=first).text
+    assert refused(made, event=early, issued_at=first - second) == ["certificate.not-begun"]
+
+
+def test_every_fault_of_facts_and_certificate_is_told_at_once() -> None:
+    codes = refused(
+        issuer(EventKind.TEST),
+        Holder(),
+        VACCINATION,
+        expires=LATER + timedelta(days=10_000),
+    )
+    assert len(codes) >= 3
+    assert {"certificate.usage", "certificate.outlived"} < set(codes)
+
+
+@pytest.mark.parametrize(
+    ("more", "code"),
+    [
+        ({"expires": NOW}, "time.order"),
+        ({"expires": timedelta(0)}, "time.order"),
+        ({"expires": timedelta(seconds=-5)}, "time.order"),
+        ({"expires": LATER.replace(tzinfo=None)}, "time.no-zone"),
+        ({"issued_at": NOW.replace(tzinfo=None)}, "time.no-zone"),
+        ({"uvci": "URN:UVCI:01:SE:ABC"}, "uvci.other-country"),
+        ({"uvci": "nothing of the kind"}, "uvci.form"),
+    ],
+)
+def test_each_argument_at_fault_has_its_code(more: dict[str, Any], code: str) -> None:
+    assert code in refused(issuer(), **more)
+
+
+@pytest.mark.parametrize("event", [None, "vaccination", 5, HOLDER])
+def test_what_is_no_event_is_a_fault_and_no_crash(event: Any) -> None:
+    assert refused(issuer(EventKind.TEST), event=event)
+
+
+@pytest.mark.parametrize("country", ["dk", "D", "DNK", "", "Ø1"])
+def test_a_country_that_is_no_code_is_refused_at_once(country: str) -> None:
+    with pytest.raises(IssueError):
+        Issuer(country, backend.dsc().signer())
+
+
+def test_the_certificate_must_be_the_country_s_own() -> None:
+    with pytest.raises(IssueError) as caught:
+        Issuer("SE", backend.dsc().signer())
+    assert [fault.code for fault in caught.value.faults] == ["certificate.country"]
+
+
+def test_no_repr_shows_the_holder() -> None:
+    issued = backend.issue()
+    shown = repr(issued)
+    assert issued.text not in shown
+    assert issued.uvci not in shown
+
+
+def test_a_pass_can_be_stored() -> None:
+    issued = backend.issue()
+    assert pickle.loads(pickle.dumps(issued)) == issued
+
+
+def test_the_qr_code_holds_the_text() -> None:
+    issued = backend.issue()
+    assert issued.qr().error == "Q"
+    assert issued.qr(error="L").version < issued.qr(error="Q").version
+
+
+@given(st.data())
+def test_the_text_fits_a_qr_code_of_level_q(data: st.DataObject) -> None:
+    case = data.draw(strategies.cases())
+    made = Issuer(case.country, Signer(backend.dsc().private_key, kid=b"no cert!"))
+    begin = datetime(2023, 2, 1, tzinfo=UTC)
+    issued = made.issue(case.holder, case.event, expires=timedelta(days=1), issued_at=begin)
+    assert len(issued.text) <= 2420  # ISO 18004, table 7: alphanumeric, version 40-Q
+    assert cbor2.loads(issued.message).tag == 18

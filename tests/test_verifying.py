@@ -1,0 +1,641 @@
+"""The verifier: every check passes, fails and is skipped for its own reason, and nothing raises."""
+
+from __future__ import annotations
+
+import pickle
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import cbor2
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import backend
+from coronapas import keys
+from coronapas.dcc.valuesets import ValueSets
+from coronapas.errors import CoronapasError
+from coronapas.facts import EventKind, Vaccination
+from coronapas.hcert import base45, cose, envelope
+from coronapas.hcert.envelope import Limits
+from coronapas.tolerances import FIELD, STRICT, TOLERANCES
+from coronapas.trust.certificate import Certificate
+from coronapas.trust.store import TrustStore
+from coronapas.verification import CHECKS, Check, Outcome, Verification, VerificationError
+from coronapas.verifying import DEFAULT_CLOCK_SKEW, Verifier
+
+NOW, LATER = backend.NOW, backend.LATER
+SECOND = timedelta(seconds=1)
+GOOD = backend.forge(backend.claims())
+
+
+def verify(text: Any, at: datetime = NOW, **settings_: Any) -> Verification:
+    return Verifier(settings_.pop("trust", backend.trust()), **settings_).verify(text, at)
+
+
+def outcomes(result: Verification) -> dict[str, Outcome]:
+    return {check.name: check.outcome for check in result.checks}
+
+
+def codes(result: Verification) -> list[str]:
+    return [check.code for check in result.failures]
+
+
+def event(**changes: Any) -> dict[str, Any]:
+    """The DCC with fields of its vaccination changed."""
+    return {**backend.DCC, "v": [{**backend.DCC["v"][0], **changes}]}
+
+
+def pcr(**changes: Any) -> dict[str, Any]:
+    entry = {
+        "tg": "840539006",
+        "tt": "LP6464-4",
+        "sc": "2021-08-31T08:00:00Z",
+        "tr": "260415000",
+        "tc": "Teststed 7",
+        "co": "DK",
+        "is": "DK",
+        "ci": "URN:UVCI:01:DK:ABCDEFGHIJKL",
+        **changes,
+    }
+    whole = {name: value for name, value in backend.DCC.items() if name != "v"}
+    return {**whole, "t": [entry]}
+
+
+def test_a_good_pass_passes_every_check_but_revocation_which_is_unknown() -> None:
+    result = verify(backend.issue().text)
+    assert result.ok
+    assert result
+    assert [check.name for check in result.checks] == list(CHECKS)
+    expected = dict.fromkeys(CHECKS, Outcome.PASS) | {"revocation": Outcome.UNKNOWN}
+    assert outcomes(result) == expected
+    assert result.failures == ()
+    assert result.deviations == ()
+    assert result.require() is result
+    assert result.at == NOW
+
+
+def test_the_facts_come_back_typed() -> None:
+    facts = verify(backend.issue().text).facts
+    assert facts is not None
+    assert facts.kind is EventKind.VACCINATION
+    assert isinstance(facts.event, Vaccination)
+    assert facts.event.date == backend.VACCINATION.date
+    assert facts.holder.family_name == "Prøvesen"
+
+
+def test_the_result_cannot_be_changed() -> None:
+    result = verify(GOOD)
+    with pytest.raises(AttributeError):
+        result.ok = False
+    with pytest.raises(AttributeError):
+        del result.ok
+    payload = result.payload
+    payload["v"].clear()
+    assert result.payload == backend.DCC
+
+
+def test_no_repr_and_no_error_shows_the_holder() -> None:
+    expired = verify(GOOD, LATER + SECOND)
+    shown = repr(verify(GOOD)) + repr(expired) + str(expired.checks)
+    with pytest.raises(VerificationError) as caught:
+        expired.require()
+    shown += str(caught.value)
+    assert caught.value.failures == expired.failures
+    assert isinstance(caught.value, CoronapasError)
+    for secret in ("Prøvesen", "PROEVESEN", "1990", "ABCDEFGHIJKL"):
+        assert secret not in shown
+
+
+def test_a_moment_without_a_zone_is_a_programming_error() -> None:
+    with pytest.raises(ValueError, match="zone"):
+        verify(GOOD, NOW.replace(tzinfo=None))
+
+
+def test_without_a_moment_it_is_now() -> None:
+    result = Verifier(backend.trust()).verify(GOOD)
+    assert abs(result.at - datetime.now(UTC)) < timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("settings_", "message"),
+    [
+        ({"clock_skew": timedelta(seconds=-1)}, "negative"),
+        ({"certificate_time": "never"}, "issued"),
+        ({"tolerate": {"prefix.missing", "no.such"}}, "no.such"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(settings_: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Verifier(backend.trust(), **settings_)
+
+
+# The layers.
+
+
+@pytest.mark.parametrize(
+    ("text", "check"),
+    [
+        ("HC2:" + GOOD[4:], "prefix"),
+        (b"\xff", "prefix"),
+        (None, "prefix"),
+        ("HC1:abc", "base45"),
+        ("HC1:" + base45.encode(b"x" * 9), "compression"),
+        (envelope.encode(b"\xff"), "cbor"),
+        (envelope.encode(cbor2.dumps(5)), "cose"),
+        (backend.forge(b"\xff"), "cbor"),
+        (backend.forge(b"\x05"), "cbor"),
+    ],
+)
+def test_a_layer_that_cannot_be_opened_fails_and_the_later_ones_are_skipped(
+    text: Any, check: str
+) -> None:
+    result = verify(text)
+    place = CHECKS.index(check)
+    assert not result.ok
+    assert [found.outcome for found in result.checks] == (
+        [Outcome.PASS] * place + [Outcome.FAIL] + [Outcome.SKIPPED] * (len(CHECKS) - place - 1)
+    )
+    assert (result.envelope, result.payload, result.facts, result.certificate) == (None,) * 4
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "check"),
+    [
+        (GOOD[4:], "prefix.missing", "prefix"),
+        ("HC1:" + base45.encode(envelope.decode(GOOD).cose), "compression.missing", "compression"),
+    ],
+)
+def test_what_is_opt_in_fails_by_default_and_passes_where_granted(
+    text: str, code: str, check: str
+) -> None:
+    refused = verify(text)
+    assert codes(refused) == [code]
+    assert refused.failures[0].name == check
+    assert refused.payload == backend.DCC
+    granted = verify(text, tolerate=FIELD | {code})
+    assert granted.ok
+    assert [deviation.code for deviation in granted.deviations] == [code]
+
+
+def test_what_the_field_preset_grants_fails_under_the_strict_one() -> None:
+    text = " " + GOOD
+    assert verify(text).ok
+    assert codes(verify(text, tolerate=STRICT)) == ["prefix.whitespace"]
+
+
+def test_every_tolerance_that_the_field_preset_grants_is_a_known_one() -> None:
+    assert TOLERANCES.keys() >= FIELD
+    assert not STRICT
+
+
+def test_the_limits_are_the_caller_s() -> None:
+    assert codes(verify(GOOD, limits=Limits(text=len(GOOD) - 1))) == ["prefix.too-long"]
+    assert verify(GOOD, limits=Limits(text=len(GOOD))).ok
+
+
+# Keys and signatures.
+
+
+def test_an_unknown_kid_fails_and_no_other_key_is_tried() -> None:
+    result = verify(backend.forge(backend.claims(), kid=b"strange!"))
+    assert codes(result) == ["identifier.unknown"]
+    assert outcomes(result)["signature"] is Outcome.SKIPPED
+    assert outcomes(result)["certificate validity"] is Outcome.SKIPPED
+    assert outcomes(result)["key usage"] is Outcome.SKIPPED
+    assert result.payload is None
+    assert result.facts is None
+
+
+def test_a_pass_without_a_kid_fails() -> None:
+    message = cbor2.CBORTag(
+        18, [cbor2.dumps({1: -7}), {}, cbor2.dumps(backend.claims()), bytes(64)]
+    )
+    assert codes(verify(envelope.encode(cbor2.dumps(message)))) == ["identifier.missing"]
+
+
+@pytest.mark.parametrize("kid", [b"seven!!", b"nine!!!!!", b"", bytes(40)])
+def test_a_kid_of_another_length_fails_even_where_the_list_holds_it(kid: bytes) -> None:
+    listed = TrustStore([Certificate.load(backend.dsc().certificate, kid=kid)])
+    text = backend.forge(backend.claims(), kid=kid)
+    result = verify(text, trust=listed)
+    assert codes(result) == ["cose.kid-length"]
+    assert verify(text, trust=listed, tolerate=FIELD | {"cose.kid-length"}).ok
+
+
+@pytest.mark.parametrize("algorithm", [-35, -36, -8, -257, 0, 5])
+def test_an_algorithm_that_passes_do_not_use_fails(algorithm: int) -> None:
+    result = verify(backend.forge(backend.claims(), algorithm=algorithm))
+    assert codes(result) == ["cose.algorithm"]
+    assert outcomes(result)["signature"] is Outcome.SKIPPED
+
+
+def test_an_algorithm_that_is_not_the_key_s_fails() -> None:
+    rsa = backend.dsc(key="RSA-2048")
+    text = backend.forge(backend.claims(), algorithm=cose.PS256)
+    assert codes(verify(text)) == ["signature.algorithm"]
+    text = backend.forge(backend.claims(), rsa, algorithm=cose.ES256)
+    assert codes(verify(text, trust=backend.trust(rsa))) == ["signature.algorithm"]
+
+
+@pytest.mark.parametrize("key", ["P-256", "RSA-2048", "RSA-3072"])
+def test_each_algorithm_verifies(key: str) -> None:
+    pair = backend.dsc(key=key)
+    assert verify(backend.issue(pair).text, trust=backend.trust(pair)).ok
+
+
+def with_signature(signature: bytes) -> str:
+    message = cbor2.loads(envelope.decode(GOOD).cose).value
+    return envelope.encode(cbor2.dumps(cbor2.CBORTag(18, [*message[:3], signature])))
+
+
+@pytest.mark.parametrize("length", [0, 1, 63, 65, 72, 96, 10_000])
+def test_a_signature_of_another_length_fails_and_does_not_crash(length: int) -> None:
+    assert codes(verify(with_signature(b"\xff" * length))) == ["signature.length"]
+
+
+@pytest.mark.parametrize(
+    "signature", [bytes(64), b"\xff" * 64, bytes(32) + b"\1" * 32, b"\1" * 32 + bytes(32)]
+)
+def test_a_wrong_signature_fails_and_content_is_not_handed_out(signature: bytes) -> None:
+    result = verify(with_signature(signature))
+    assert codes(result) == ["signature.invalid"]
+    assert (result.payload, result.facts, result.certificate) == (None,) * 3
+    assert result.envelope is not None
+    assert result.envelope.dcc == backend.DCC
+
+
+def test_every_certificate_of_a_kid_is_tried() -> None:
+    kid = backend.dsc().certificate.kid
+    others = [
+        Certificate.load(backend.dsc(EventKind.TEST).certificate, kid=kid),
+        Certificate.load(backend.dsc(key="RSA-2048").certificate, kid=kid),
+    ]
+    right = backend.dsc().certificate
+    for certificates in ([*others, right], [right, *others], [others[0], right, others[1]]):
+        result = verify(GOOD, trust=TrustStore(certificates))
+        assert result.ok
+        assert result.certificate == right
+    assert codes(verify(GOOD, trust=TrustStore(others))) == ["signature.invalid"]
+
+
+def test_a_certificate_that_cannot_be_read_is_passed_over_and_told() -> None:
+    kid = backend.dsc().certificate.kid
+    broken = Certificate.from_public_key(b"\x30\x03\x02\x01\x05", kid=kid)
+    assert verify(GOOD, trust=TrustStore([broken, backend.dsc().certificate])).ok
+    assert codes(verify(GOOD, trust=TrustStore([broken]))) == ["identifier.unreadable"]
+
+
+def test_a_key_on_another_curve_is_told_and_granted_in_the_field() -> None:
+    authority = keys.make_csca("DK", valid_from=backend.BEGIN, key="P-384")
+    message = cose.sign1(
+        cbor2.dumps(backend.claims()),
+        algorithm=cose.ES256,
+        kid=authority.certificate.kid,
+        sign=_p384(authority.private_key),
+    )
+    text, listed = envelope.encode(message), TrustStore([authority.certificate])
+    result = verify(text, trust=listed)
+    assert result.ok
+    assert [deviation.code for deviation in result.deviations] == ["certificate.key-kind"]
+    assert codes(verify(text, trust=listed, tolerate=STRICT)) == ["certificate.key-kind"]
+
+
+def _p384(key: Any) -> Any:
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    from coronapas.hcert import ecdsa
+
+    return lambda data: ecdsa.from_der(key.sign(data, ec.ECDSA(hashes.SHA256())), 48)
+
+
+@pytest.mark.parametrize("key", ["RSA-1024", "RSA-4096", "secp256k1", "Ed25519"])
+def test_keys_outside_the_profile_are_judged_by_their_kind(key: str) -> None:
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    made: Any = {
+        "RSA-1024": lambda: rsa.generate_private_key(65537, 1024),
+        "RSA-4096": lambda: rsa.generate_private_key(65537, 4096),
+        "secp256k1": lambda: ec.generate_private_key(ec.SECP256K1()),
+        "Ed25519": ed25519.Ed25519PrivateKey.generate,
+    }[key]()
+    spki = made.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    kid = b"odd key!"
+    listed = TrustStore([Certificate.from_public_key(spki, kid=kid)])
+    if key == "RSA-4096":
+        from coronapas.trust.verifying_key import _PSS, _SHA256
+
+        message = cose.sign1(
+            cbor2.dumps(backend.claims()),
+            algorithm=cose.PS256,
+            kid=kid,
+            sign=lambda data: made.sign(data, _PSS, _SHA256),
+        )
+        result = verify(envelope.encode(message), trust=listed)
+        assert result.ok
+        assert [found.code for found in result.deviations] == ["certificate.key-kind"]
+        assert outcomes(result)["certificate validity"] is Outcome.UNKNOWN
+    else:
+        for algorithm in (cose.ES256, cose.PS256):
+            text = backend.forge(backend.claims(), kid=kid, algorithm=algorithm)
+            assert codes(verify(text, trust=listed)) == ["signature.algorithm"]
+
+
+# The certificate.
+
+
+def lifetimes(**bounds: Any) -> tuple[Verification, Verification]:
+    """The result by the two ways to look at a certificate valid from `first` to `last`."""
+    first, last = bounds["first"], bounds["last"]
+    authority = keys.make_csca("DK", valid_from=first - SECOND, valid_for=last - first + 9 * SECOND)
+    pair = authority.issue_dsc(valid_from=first, valid_for=last - first)
+    text = backend.forge(backend.claims(iat=bounds["iat"], exp=bounds["exp"]), pair)
+    listed = backend.trust(pair)
+    now, issued = (
+        verify(text, bounds["at"], trust=listed, certificate_time=way) for way in ("now", "issued")
+    )
+    return now, issued
+
+
+DAY = timedelta(days=1)
+FIRST, LAST = NOW - 10 * DAY, NOW + 10 * DAY
+
+
+@pytest.mark.parametrize(
+    ("at", "iat", "exp", "now_code", "issued_code"),
+    [
+        (NOW, NOW, NOW + DAY, None, None),
+        (LAST, NOW, LAST, None, None),
+        (LAST + SECOND, NOW, LAST + DAY, "validity.over", None),
+        (NOW, FIRST, NOW + DAY, None, None),
+        (NOW, FIRST - SECOND, NOW + DAY, *["validity.not-when-issued"] * 2),
+        (LAST + DAY, LAST + SECOND, LAST + DAY, *["validity.not-when-issued"] * 2),
+    ],
+)
+def test_the_certificate_is_held_against_issue_and_check(
+    at: datetime, iat: datetime, exp: datetime, now_code: str | None, issued_code: str | None
+) -> None:
+    results = lifetimes(
+        first=FIRST, last=LAST, at=at, iat=int(iat.timestamp()), exp=int(exp.timestamp())
+    )
+    for result, code in zip(results, (now_code, issued_code), strict=True):
+        assert codes(result) == ([] if code is None else [code])
+
+
+def test_a_certificate_that_is_not_valid_yet_gets_the_skew_and_no_more() -> None:
+    for early, expected in ((DEFAULT_CLOCK_SKEW, []), (DEFAULT_CLOCK_SKEW + SECOND, None)):
+        result, _ = lifetimes(
+            first=FIRST,
+            last=LAST,
+            at=FIRST - early,
+            iat=int(FIRST.timestamp()),
+            exp=int(NOW.timestamp()),
+        )
+        assert codes(result) == (["validity.not-begun", "time.not-yet"] if expected is None else [])
+
+
+def test_a_pass_that_outlives_its_certificate_is_told() -> None:
+    result, _ = lifetimes(
+        first=FIRST, last=LAST, at=NOW, iat=int(NOW.timestamp()), exp=int(LAST.timestamp()) + 1
+    )
+    assert result.ok
+    assert [found.code for found in result.deviations] == ["certificate.outlived"]
+
+
+@pytest.mark.parametrize("usage", list(EventKind))
+@pytest.mark.parametrize("kind", list(EventKind))
+def test_the_key_usage_covers_its_own_kind_alone(usage: EventKind, kind: EventKind) -> None:
+    whole = {name: value for name, value in backend.DCC.items() if name != "v"}
+    recovery = {
+        **{name: backend.DCC["v"][0][name] for name in ("tg", "co", "is", "ci")},
+        "fr": "2021-05-01",
+        "df": "2021-05-12",
+        "du": "2021-10-28",
+    }
+    dcc = {
+        EventKind.VACCINATION: backend.DCC,
+        EventKind.TEST: pcr(),
+        EventKind.RECOVERY: {**whole, "r": [recovery]},
+    }[kind]
+    pair = backend.dsc(usage)
+    result = verify(backend.forge(backend.claims(dcc), pair), trust=backend.trust(pair))
+    assert codes(result) == ([] if usage is kind else ["usage.not-allowed"])
+
+
+def test_the_key_usage_of_a_pass_without_event_cannot_be_judged() -> None:
+    pair = backend.dsc(EventKind.TEST)
+    dcc = {name: value for name, value in backend.DCC.items() if name != "v"}
+    result = verify(backend.forge(backend.claims(dcc), pair), trust=backend.trust(pair))
+    assert outcomes(result)["key usage"] is Outcome.SKIPPED
+    assert not result.ok
+
+
+# Time.
+
+
+def at(moment: datetime) -> int:
+    return int(moment.timestamp())
+
+
+@pytest.mark.parametrize(
+    ("moment", "expected"),
+    [
+        (LATER, []),
+        (LATER + timedelta(microseconds=1), ["time.expired"]),
+        (LATER + SECOND, ["time.expired"]),
+        (NOW, []),
+        (NOW - DEFAULT_CLOCK_SKEW, []),
+        (NOW - DEFAULT_CLOCK_SKEW - SECOND, ["time.not-yet"]),
+    ],
+)
+def test_both_ends_of_the_validity_are_inclusive_and_only_the_first_has_skew(
+    moment: datetime, expected: list[str]
+) -> None:
+    assert codes(verify(GOOD, moment)) == expected
+
+
+def test_without_skew_a_pass_begins_with_its_issue() -> None:
+    assert verify(GOOD, NOW, clock_skew=timedelta(0)).ok
+    result = verify(GOOD, NOW - SECOND, clock_skew=timedelta(0))
+    assert codes(result) == ["time.not-yet"]
+
+
+@pytest.mark.parametrize("value", [..., None, "soon", float("nan"), float("inf"), True])
+def test_a_pass_without_a_usable_end_fails(value: Any) -> None:
+    assert codes(verify(backend.forge(backend.claims(exp=value)))) == ["time.no-end"]
+
+
+def test_a_pass_that_ends_before_it_begins_fails() -> None:
+    text = backend.forge(backend.claims(exp=at(NOW) - 1))
+    assert codes(verify(text, NOW - SECOND)) == ["time.order"]
+
+
+def test_a_pass_without_a_time_of_issue_fails_unless_granted() -> None:
+    text = backend.forge(backend.claims(iat=...))
+    assert codes(verify(text)) == ["cwt.missing-iat"]
+    assert verify(text, tolerate=FIELD | {"cwt.missing-iat"}).ok
+
+
+@pytest.mark.parametrize("value", [2**80, -(2**80), 2**63])
+def test_times_far_outside_the_calendar_do_no_harm(value: int) -> None:
+    result = verify(backend.forge(backend.claims(exp=value, iat=value)))
+    assert not result.ok
+
+
+def test_several_faults_are_all_told() -> None:
+    dcc = {**backend.DCC, "t": pcr()["t"]}
+    result = verify(backend.forge(backend.claims(dcc, iat=at(LATER) + 1)), LATER + SECOND)
+    assert [check.name for check in result.failures] == ["time", "content"]
+    assert "expired" in result.failures[0].sentence
+    assert "before it was issued" in result.failures[0].sentence
+
+
+# Content.
+
+
+def test_a_pass_of_another_kind_holds_no_dcc() -> None:
+    absent: tuple[Any, ...] = (..., None, {3: {}}, "x")
+    for hcert in absent:
+        result = verify(backend.forge(backend.claims(hcert=hcert)))
+        assert codes(result) == ["content.no-dcc"]
+        assert result.facts is None
+
+
+def test_two_events_are_rejected() -> None:
+    two = {**backend.DCC, "v": backend.DCC["v"] * 2}
+    both = {**backend.DCC, "t": pcr()["t"]}
+    for dcc in (two, both):
+        assert "content.several-events" in codes(verify(backend.forge(backend.claims(dcc))))
+
+
+def test_a_positive_test_is_shown_as_what_it_is_and_proves_nothing() -> None:
+    text = backend.forge(backend.claims(pcr(tr="260373001")))
+    result = verify(text)
+    assert codes(result) == ["content.positive-test"]
+    assert result.facts is not None
+    assert getattr(result.facts.event, "result", None) == "260373001"
+    assert verify(text, tolerate=FIELD | {"content.positive-test"}).ok
+
+
+def test_a_result_that_nobody_knows_proves_nothing_either() -> None:
+    text = backend.forge(backend.claims(pcr(tr="123456")))
+    assert codes(verify(text)) == ["content.unknown-result"]
+
+
+@pytest.mark.parametrize(
+    ("ahead", "expected"),
+    [
+        (timedelta(0), []),
+        (DEFAULT_CLOCK_SKEW, []),
+        (DEFAULT_CLOCK_SKEW + SECOND, ["content.sampled-in-future"]),
+    ],
+)
+def test_a_sample_from_the_future_fails(ahead: timedelta, expected: list[str]) -> None:
+    moment = (NOW + ahead).isoformat()
+    result = verify(backend.forge(backend.claims(pcr(sc=moment))))
+    assert codes(result) == expected
+
+
+def test_codes_are_judged_by_the_caller_s_value_sets() -> None:
+    text = backend.forge(backend.claims(event(mp="EU/9/99/9999")))
+    assert [found.code for found in verify(text).deviations] == ["content.value-set"]
+    assert codes(verify(text, tolerate=STRICT)) == ["content.value-set"]
+    bundled = verify(text, tolerate=STRICT, value_sets=ValueSets.default())
+    assert codes(bundled) == ["content.value-set"]
+
+
+def test_revocation_that_must_be_known_fails_where_it_is_not() -> None:
+    result = verify(GOOD, refuse_unknown_revocation=True)
+    assert not result.ok
+    assert codes(result) == ["revocation.no-data"]
+
+
+# Every text.
+
+
+def test_any_change_of_one_character_is_never_ok_with_other_content() -> None:
+    verifier = Verifier(backend.trust())
+    for place in range(len(GOOD)):
+        for character in "0A%:" + base45.ALPHABET[(place * 7) % 45]:
+            if GOOD[place] != character:
+                changed = GOOD[:place] + character + GOOD[place + 1 :]
+                result = verifier.verify(changed, NOW)
+                assert not result.ok or result.payload == backend.DCC
+                assert not result.ok or result.facts == verifier.verify(GOOD, NOW).facts
+
+
+@given(st.data())
+def test_a_tampered_message_is_never_ok_with_other_content(data: st.DataObject) -> None:
+    message = bytearray(envelope.decode(GOOD).cose)
+    for _ in range(data.draw(st.integers(1, 3))):
+        place = data.draw(st.integers(0, len(message) - 1))
+        message[place] = data.draw(st.integers(0, 255))
+    result = verify(envelope.encode(bytes(message)))
+    assert not result.ok or result.payload == backend.DCC
+
+
+@given(st.text(max_size=400) | st.binary(max_size=400))
+def test_no_text_and_no_bytes_make_it_raise(text: str | bytes) -> None:
+    result = verify(text)
+    assert not result.ok
+    assert len(result.checks) == len(CHECKS)
+
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats()
+    | st.text(max_size=10)
+    | st.binary(max_size=10)
+    | st.just(cbor2.CBORTag(99, 1)),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["v", "t", "r", "ver", "nam", "dob", "sc", "tr", "dn"])
+            | st.integers(-260, 8)
+            | st.binary(max_size=3),
+            inner,
+            max_size=5,
+        )
+    ),
+    max_leaves=15,
+)
+
+
+@given(VALUES, st.sampled_from([(), (EventKind.TEST,)]))
+@settings(max_examples=200)
+def test_whatever_a_trusted_key_signs_does_not_make_it_raise(
+    value: Any, usages: tuple[EventKind, ...]
+) -> None:
+    pair = backend.dsc(*usages)
+    for content in (value, backend.claims(value), {**backend.claims(), 4: value, 6: value}):
+        result = verify(backend.forge(cbor2.dumps(content), pair), trust=backend.trust(pair))
+        assert result.checks
+        assert result.failures or result.ok
+        assert result.facts is None or result.certificate is not None
+
+
+def test_one_verifier_serves_many_threads() -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    verifier = Verifier(backend.trust())
+    texts = [GOOD, " " + GOOD, GOOD[4:], "HC1:", GOOD] * 20
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(lambda text: verifier.verify(text, NOW).ok, texts))
+    assert results == [True, True, False, False, True] * 20
+
+
+def test_a_verifier_can_go_to_another_process() -> None:
+    verifier = Verifier(backend.trust())
+    assert verifier.verify(GOOD, NOW).ok
+    assert pickle.loads(pickle.dumps(verifier)).verify(GOOD, NOW).ok
+
+
+def test_a_check_names_its_certificate() -> None:
+    signature = next(check for check in verify(GOOD).checks if check.name == "signature")
+    assert isinstance(signature, Check)
+    assert backend.dsc().certificate.kid.hex() in signature.sentence
+    assert "DK" in signature.sentence
