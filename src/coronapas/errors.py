@@ -117,3 +117,17 @@ class ProgrammeError(FaultsError):
 
 class HistoryError(FaultsError):
     """A history that does not follow ``schemas/history.schema.json``, or parts of two holders'."""
+
+
+class CmsError(CoronapasError, ValueError):
+    """A CMS message that cannot be read, or whose signature does not hold.
+
+    `code` is stable: ``cms.malformed``, ``cms.too-large``, ``cms.unsupported`` (a form or an
+    algorithm that the lists do not use), ``cms.content`` (attached where it should not be, or the
+    reverse), ``cms.digest`` (the content is not the one that was signed), ``cms.signature``.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"CMS: {message}")
+        self.code = f"cms.{code}"
+        self.message = message
