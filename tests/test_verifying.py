@@ -87,7 +87,7 @@ def test_the_facts_come_back_typed() -> None:
 def test_the_result_cannot_be_changed() -> None:
     result = verify(GOOD)
     with pytest.raises(AttributeError):
-        result.ok = False
+        result.ok = False  # type: ignore[misc]
     with pytest.raises(AttributeError):
         del result.ok
     payload = result.payload
@@ -325,13 +325,16 @@ def test_keys_outside_the_profile_are_judged_by_their_kind(key: str) -> None:
     kid = b"odd key!"
     listed = TrustStore([Certificate.from_public_key(spki, kid=kid)])
     if key == "RSA-4096":
-        from coronapas.trust.verifying_key import _PSS, _SHA256
+        from cryptography.hazmat.primitives import hashes
+        from cryptography.hazmat.primitives.asymmetric import padding
+
+        pss = padding.PSS(padding.MGF1(hashes.SHA256()), 32)
 
         message = cose.sign1(
             cbor2.dumps(backend.claims()),
             algorithm=cose.PS256,
             kid=kid,
-            sign=lambda data: made.sign(data, _PSS, _SHA256),
+            sign=lambda data: made.sign(data, pss, hashes.SHA256()),
         )
         result = verify(envelope.encode(message), trust=listed)
         assert result.ok
@@ -510,6 +513,13 @@ def test_two_events_are_rejected() -> None:
         assert "content.several-events" in codes(verify(backend.forge(backend.claims(dcc))))
 
 
+@pytest.mark.parametrize("group", [None, []])
+def test_a_group_without_entries_beside_the_real_one_is_told_and_granted(group: Any) -> None:
+    result = verify(backend.forge(backend.claims({**backend.DCC, "t": group})))
+    assert result.ok
+    assert [found.code for found in result.deviations] == ["content.null-group"]
+
+
 def test_a_positive_test_is_shown_as_what_it_is_and_proves_nothing() -> None:
     text = backend.forge(backend.claims(pcr(tr="260373001")))
     result = verify(text)
@@ -552,6 +562,78 @@ def test_revocation_that_must_be_known_fails_where_it_is_not() -> None:
     assert codes(result) == ["revocation.no-data"]
 
 
+# The quick look and the close one.
+
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats()
+    | st.text(max_size=10)
+    | st.binary(max_size=10)
+    | st.just(cbor2.CBORTag(99, 1)),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["v", "t", "r", "ver", "nam", "dob", "sc", "tr", "dn"])
+            | st.integers(-260, 8)
+            | st.binary(max_size=3),
+            inner,
+            max_size=5,
+        )
+    ),
+    max_leaves=15,
+)
+
+
+def same(one: Verification, other: Verification) -> bool:
+    parts = ("ok", "checks", "deviations", "payload", "facts", "certificate", "at", "envelope")
+    return all(getattr(one, part) == getattr(other, part) for part in parts)
+
+
+@given(st.data())
+@settings(max_examples=150)
+def test_the_quick_look_says_what_the_close_one_says(data: st.DataObject) -> None:
+    usages = data.draw(st.sampled_from([(), (EventKind.TEST,), (EventKind.VACCINATION,)]))
+    pair = backend.dsc(*usages)
+    sampled = st.sampled_from(
+        ["2021-08-31T08:00:00Z", "2021-08-31T08:00:00+02:00", "2021-08-31T08:00:00", "never"]
+        + [(NOW + timedelta(minutes=minutes)).isoformat() for minutes in (-1, 0, 1, 5, 6)]
+    )
+    dcc = data.draw(
+        st.one_of(
+            st.just(backend.DCC),
+            st.builds(event, ci=st.sampled_from(["URN:UVCI:01:DK:A", "01:DK:odd#x", " x"])),
+            st.builds(pcr, sc=sampled, tr=st.sampled_from(["260415000", "260373001", "x", ""])),
+            st.just({**backend.DCC, "t": None}),
+            st.just({**pcr(), "t": pcr()["t"] * 2}),
+            VALUES,
+        )
+    )
+    times = st.integers(-400 * 86_400, 800 * 86_400).map(lambda offset: at(NOW) + offset)
+    content = backend.claims(
+        dcc, exp=data.draw(st.just(at(LATER)) | times), iat=data.draw(st.just(at(NOW)) | times)
+    )
+    text = backend.forge(content, pair)
+    verifier = Verifier(
+        backend.trust(pair),
+        tolerate=data.draw(st.sampled_from([STRICT, FIELD, TOLERANCES.keys()])),
+        certificate_time=data.draw(st.sampled_from(["now", "issued"])),
+    )
+    moment = data.draw(st.sampled_from([NOW, LATER, LATER + SECOND, NOW - SECOND]))
+    first = verifier.verify(text, moment)  # meets the key, so it looks closely
+    assert same(first, verifier.verify(text, moment))
+
+
+def test_the_quick_look_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    verifier = Verifier(backend.trust())
+    verifier.verify(GOOD, NOW)
+    monkeypatch.delattr(Verifier, "_verify_closely")
+    assert verifier.verify(GOOD, NOW).ok
+    assert verifier.verify(backend.forge(backend.claims(pcr())), NOW).ok
+
+
 # Every text.
 
 
@@ -581,28 +663,6 @@ def test_no_text_and_no_bytes_make_it_raise(text: str | bytes) -> None:
     result = verify(text)
     assert not result.ok
     assert len(result.checks) == len(CHECKS)
-
-
-VALUES = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**70), 2**70)
-    | st.floats()
-    | st.text(max_size=10)
-    | st.binary(max_size=10)
-    | st.just(cbor2.CBORTag(99, 1)),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(["v", "t", "r", "ver", "nam", "dob", "sc", "tr", "dn"])
-            | st.integers(-260, 8)
-            | st.binary(max_size=3),
-            inner,
-            max_size=5,
-        )
-    ),
-    max_leaves=15,
-)
 
 
 @given(VALUES, st.sampled_from([(), (EventKind.TEST,)]))

@@ -20,8 +20,8 @@ class CoronapasError(Exception):
 class DecodeError(CoronapasError, ValueError):
     """A pass, or one layer of it, that cannot be read.
 
-    `layer` is one of ``prefix``, ``base45``, ``compression``, ``cbor``, ``cose``, ``cwt``; `code` is
-    stable and starts with the layer (``base45.illegal-character``).
+    `layer` is one of ``prefix``, ``base45``, ``compression``, ``cbor``, ``cose``, ``cwt``; `code`
+    is stable and starts with the layer (``base45.illegal-character``).
     """
 
     def __init__(self, layer: str, code: str, message: str) -> None:
@@ -95,7 +95,8 @@ class QrError(FaultsError):
 class ScanError(DecodeError):
     """An image that cannot be read, or in which no QR code can be.
 
-    `layer` is ``qr``; `code` is ``qr.image-unreadable``, ``qr.image-too-large`` or ``qr.not-found``.
+    `layer` is ``qr``; `code` is ``qr.image-unreadable``, ``qr.image-too-large`` or
+    ``qr.not-found``.
     """
 
     def __init__(self, code: str, message: str) -> None:
@@ -130,4 +131,52 @@ class CmsError(CoronapasError, ValueError):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"CMS: {message}")
         self.code = f"cms.{code}"
+        self.message = message
+
+
+class RevocationListError(CoronapasError, ValueError):
+    """A revocation list, or a part of one, that cannot be read or must not be believed.
+
+    `form` names the list's form (``gateway``, ``distribution``, ``bloom`` and so on). `code` is
+    stable: ``list.malformed``, ``list.too-large``, ``list.unsupported``, ``list.signature``,
+    ``list.signer`` (signed by someone else), ``list.inconsistent`` (its parts disagree),
+    ``list.rollback`` (older than the one at hand).
+    """
+
+    def __init__(self, form: str, code: str, message: str) -> None:
+        super().__init__(f"{form}: {message}")
+        self.form = form
+        self.code = f"list.{code}"
+        self.message = message
+
+
+class TrustListError(CoronapasError, ValueError):
+    """A trust list that cannot be read, or must not be believed.
+
+    `form` is the list's format (``germany``), or ``trust list`` where none was recognised; `code`
+    is stable: ``trust.malformed``, ``trust.too-large``, ``trust.unknown-format``,
+    ``trust.incomplete`` (a file that belongs to it is missing), ``trust.unsigned``,
+    ``trust.signature`` (the signature does not hold), ``trust.signer`` (it holds, but the signer is
+    not the pinned one), ``trust.expired``, ``trust.not-yet``, ``trust.unverified`` and
+    ``trust.undated`` (a store does not take it so), ``trust.rolled-back`` (older than the one at
+    hand).
+    """
+
+    def __init__(self, form: str, code: str, message: str) -> None:
+        super().__init__(f"{form}: {message}")
+        self.form = form
+        self.code = f"trust.{code}"
+        self.message = message
+
+
+class TrustStoreError(CoronapasError, ValueError):
+    """A saved trust store that cannot be read.
+
+    `code` is stable: ``store.malformed``, ``store.too-large``, ``store.version`` (written by
+    another version of the format), ``store.checksum`` (changed since it was saved).
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"trust store: {message}")
+        self.code = f"store.{code}"
         self.message = message

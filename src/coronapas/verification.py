@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from coronapas.dcc.reading import facts_of
 from coronapas.errors import CoronapasError
+from coronapas.hcert import cbor
+from coronapas.hcert.envelope import Envelope, Limits, decode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Self
 
     from coronapas.facts import PassFacts
-    from coronapas.hcert.envelope import Envelope
     from coronapas.tolerances import Deviation
     from coronapas.trust.certificate import Certificate
 
@@ -117,41 +118,63 @@ class Verification:
     failed a check.
     """
 
-    __slots__ = ("_checks", "certificate", "checked_at", "deviations", "envelope", "ok")
-
-    ok: bool
-    checked_at: float
-    """The moment of the check in seconds since 1970-01-01T00:00:00Z."""
-    envelope: Envelope | None
-    certificate: Certificate | None
-    deviations: tuple[Deviation, ...]
-    _checks: Mapping[str, Check]
+    __slots__ = ("_at", "_certificate", "_checks", "_dcc", "_deviations", "_envelope", "_ok")
 
     def __init__(
         self,
         ok: bool,
         checked_at: float,
-        envelope: Envelope | None,
+        envelope: Envelope | tuple[str, Limits] | None,
         certificate: Certificate | None,
         deviations: tuple[Deviation, ...],
         checks: Mapping[str, Check],
+        dcc: Any,
     ) -> None:
-        put = object.__setattr__
-        put(self, "ok", ok)
-        put(self, "checked_at", checked_at)
-        put(self, "envelope", envelope)
-        put(self, "certificate", certificate)
-        put(self, "deviations", deviations)
-        put(self, "_checks", checks)
+        """Made by a verifier. `checks` are those that did not simply pass, `dcc` is the payload.
 
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"a Verification cannot be changed: {name}")
+        `envelope` may be a text that is known to open, and the limits to open it with once somebody
+        asks.
+        """
+        self._ok = ok
+        self._at = checked_at
+        self._envelope = envelope
+        self._certificate = certificate
+        self._deviations = deviations
+        self._checks = checks
+        self._dcc = dcc
 
-    def __delattr__(self, name: str) -> None:
-        raise AttributeError(f"a Verification cannot be changed: {name}")
+    @property
+    def ok(self) -> bool:
+        """Whether no check failed."""
+        return self._ok
+
+    @property
+    def certificate(self) -> Certificate | None:
+        """The certificate under which the signature held; None where it did not."""
+        return self._certificate
+
+    @property
+    def deviations(self) -> tuple[Deviation, ...]:
+        """All departures from the specification that were found, granted ones and others."""
+        return self._deviations
+
+    @property
+    def at(self) -> datetime:
+        """The moment of the check, in UTC."""
+        return datetime.fromtimestamp(self._at, UTC)
+
+    @property
+    def envelope(self) -> Envelope | None:
+        """Every layer of the pass, with no trust implied; None where it could not be opened."""
+        envelope = self._envelope
+        if envelope is None or isinstance(envelope, Envelope):
+            return envelope
+        text, limits = envelope
+        self._envelope = opened = decode(text, limits=limits)
+        return opened
 
     def __bool__(self) -> bool:
-        return self.ok
+        return self._ok
 
     def __repr__(self) -> str:
         failed = " ".join(check.code for check in self.failures)
@@ -178,7 +201,7 @@ class Verification:
     @property
     def signed(self) -> bool:
         """Whether a key of the trust list signed this very content."""
-        return self.certificate is not None
+        return self._certificate is not None
 
     @property
     def payload(self) -> Any:
@@ -186,7 +209,7 @@ class Verification:
 
         What an unverified pass states is at `envelope.dcc`.
         """
-        return self.envelope.dcc if self.envelope is not None and self.signed else None
+        return cbor.copy(self._dcc) if self.signed else None
 
     @property
     def facts(self) -> PassFacts | None:
@@ -194,14 +217,7 @@ class Verification:
 
         What could not be read of an odd pass is None in the facts and a deviation of the result.
         """
-        if self.envelope is None or not self.signed:
-            return None
-        return facts_of(self.envelope.dcc)[0]
-
-    @property
-    def at(self) -> datetime:
-        """The moment of the check, in UTC."""
-        return datetime.fromtimestamp(self.checked_at, UTC)
+        return facts_of(self._dcc)[0] if self.signed else None
 
     def require(self) -> Self:
         """This result, where it is ok; raises VerificationError listing every failure otherwise."""

@@ -84,22 +84,20 @@ def decode(text: str) -> bytes:
     Source: RFC 9285, sections 4 and 6.
     """
     size = len(text)
-    if size > 3 * _CHUNK_GROUPS:
-        step = 3 * _CHUNK_GROUPS
-        return b"".join(
-            _decode(text, start, min(start + step, size)) for start in range(0, size, step)
-        )
-    return _decode(text, 0, size)
+    if size <= 3 * _CHUNK_GROUPS:
+        return _decode(text, 0)
+    step = 3 * _CHUNK_GROUPS
+    return b"".join(_decode(text[start : start + step], start) for start in range(0, size, step))
 
 
-def _decode(text: str, start: int, end: int) -> bytes:
-    part = text if end - start == len(text) else text[start:end]
+def _decode(text: str, start: int) -> bytes:
+    """The bytes of one chunk, which begins at the place `start` of the whole text."""
     try:
-        values = part.encode("ascii").translate(_VALUE)
+        values = text.encode("ascii").translate(_VALUE)
     except UnicodeEncodeError:
-        raise _fault(part, start) from None
-    groups, left = divmod(end - start, 3)
-    whole = 3 * groups
+        raise _fault(text, start) from None
+    left = len(values) % 3
+    whole = len(values) - left
     number = int.from_bytes(values[:whole] if left else values, "big")
     numbers = (
         ((number >> 16) & _LOW_BYTE)
@@ -107,19 +105,19 @@ def _decode(text: str, start: int, end: int) -> bytes:
         + 2025 * (number & _LOW_BYTE)
     )
     if number & _NOT_A_VALUE or numbers & _OVERFLOW:
-        raise _fault(part, start)
+        raise _fault(text, start)
     lanes = numbers.to_bytes(whole, "big")
-    data = bytearray(2 * groups)
+    data = bytearray(whole // 3 * 2)
     data[0::2] = lanes[1::3]
     data[1::2] = lanes[2::3]
     if left == 0:
         return bytes(data)
     if left == 1:
-        raise _fault(part, start)
+        raise _fault(text, start)
     low, high = values[whole], values[whole + 1]
     last = low + 45 * high
     if low == _ILLEGAL or high == _ILLEGAL or last > 255:
-        raise _fault(part, start)
+        raise _fault(text, start)
     data.append(last)
     return bytes(data)
 

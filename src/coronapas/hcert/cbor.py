@@ -13,6 +13,7 @@ cbor2 does the decoding. This module decides what it may do:
 
 from __future__ import annotations
 
+import os
 from io import BytesIO
 from typing import Any, Final
 
@@ -52,42 +53,56 @@ def _date_time(value: Any, _immutable: bool) -> object:
 _TAGS: Final[dict[int, Any]] = {0: _date_time, **{number: _keep(number) for number in _INTERPRETED}}
 
 
+# cbor2 does not tell where an item ended. So the item is read as the first of an array of two,
+# whose second is a byte string that nobody outside this process knows: were there bytes after the
+# item, they would be the second.
+_SENTINEL: Final = os.urandom(16)
+_ARRAY_OF_TWO: Final = b"\x82"
+_END: Final = b"\x50" + _SENTINEL
+_loads: Final = cbor2.loads
+
+
 def load(data: bytes, *, layer: str = "cbor") -> tuple[Any, bool]:
     """The one item that `data` encodes, and whether it used indefinite lengths.
 
     Raises DecodeError for `layer` with the code ``malformed``, ``truncated``, ``trailing-bytes``,
     ``duplicate-key`` or ``too-deep``.
     """
-    stream = BytesIO(data)
     try:
-        item = cbor2.load(
-            stream,
-            max_depth=_INSIDE,
+        item, end = _loads(
+            b"".join((_ARRAY_OF_TWO, data, _END)),
+            max_depth=MAX_DEPTH,
             allow_indefinite=False,
             allow_duplicate_keys=False,
             semantic_decoders=_TAGS,
         )
-    except Exception:
-        return _load_again(data, layer), True
-    if stream.tell() != len(data):
-        raise DecodeError(layer, "trailing-bytes", "bytes follow the item")
-    return item, False
+    except Exception:  # whatever it is, the slow path finds out and gives it a name
+        return _load_again(data, layer)
+    return (item, False) if end == _SENTINEL else _load_again(data, layer)
 
 
-def _load_again(data: bytes, layer: str) -> Any:
-    """`data` with indefinite lengths allowed, or the reason why not even that helps."""
-    stream = BytesIO(data)
-    try:
-        item = cbor2.load(
-            stream, max_depth=_INSIDE, allow_duplicate_keys=False, semantic_decoders=_TAGS
-        )
-    except cbor2.CBORDecodeEOF:
-        raise DecodeError(layer, "truncated", "the item ends too early") from None
-    except (cbor2.CBORDecodeError, TypeError, ValueError, OverflowError, RecursionError):
-        raise _reason(data, layer) from None
-    if stream.tell() != len(data):
-        raise DecodeError(layer, "trailing-bytes", "bytes follow the item")
-    return item
+def _load_again(data: bytes, layer: str) -> tuple[Any, bool]:
+    """What `load` gives, or the reason why it cannot, by asking for one liberty after the other."""
+    for indefinite in (False, True):
+        stream = BytesIO(data)
+        try:
+            item = cbor2.load(
+                stream,
+                max_depth=_INSIDE,
+                allow_indefinite=indefinite,
+                allow_duplicate_keys=False,
+                semantic_decoders=_TAGS,
+            )
+        except Exception as error:
+            if not indefinite:
+                continue
+            if isinstance(error, cbor2.CBORDecodeEOF):
+                raise DecodeError(layer, "truncated", "the item ends too early") from None
+            raise _reason(data, layer) from None
+        if stream.tell() != len(data):
+            raise DecodeError(layer, "trailing-bytes", "bytes follow the item")
+        return item, indefinite
+    raise AssertionError("unreachable: the second round returns or raises")
 
 
 def _reason(data: bytes, layer: str) -> DecodeError:

@@ -21,6 +21,7 @@ except ImportError:  # no wheel for this platform: the slower twin does the same
     import zlib as _zlib  # type: ignore[no-redef]
 
 _ZlibError: Final = cast("type[Exception]", _zlib.error)
+_decompressobj: Final = _zlib.decompressobj
 
 MAX_INFLATED: Final = 65_536
 """Default cap on the inflated body, in bytes, inclusive. Real passes stay under 2 KiB."""
@@ -47,20 +48,18 @@ def inflate(data: bytes, *, limit: int = MAX_INFLATED) -> bytes:
     dictionary), ``compression.truncated``, ``compression.trailing-bytes`` or
     ``compression.too-large``.
     """
-    decoder = _zlib.decompressobj(_WINDOW_BITS)
+    decoder = _decompressobj(_WINDOW_BITS)
     try:
         inflated = decoder.decompress(data, limit + 1)
-        if len(inflated) > limit:
-            raise DecodeError("compression", "too-large", f"the body inflates beyond {limit} bytes")
-        if not decoder.eof:
+        if decoder.eof and len(inflated) <= limit and not decoder.unused_data:
+            return inflated
+        if not decoder.eof and len(inflated) <= limit:
             # Exactly at the cap the stream's end may not have been read yet.
             inflated += decoder.decompress(decoder.unconsumed_tail, 1)
-            if len(inflated) > limit:
-                raise DecodeError(
-                    "compression", "too-large", f"the body inflates beyond {limit} bytes"
-                )
     except _ZlibError:
         raise DecodeError("compression", "malformed", "the body is no intact ZLIB stream") from None
+    if len(inflated) > limit:
+        raise DecodeError("compression", "too-large", f"the body inflates beyond {limit} bytes")
     if not decoder.eof:
         raise DecodeError("compression", "truncated", "the ZLIB stream ends too early")
     if decoder.unused_data:

@@ -22,6 +22,9 @@ ISSUED_AT: Final = 6
 HCERT: Final = -260
 DCC: Final = 1
 
+# Tag 0 is this one byte; only claims whose bytes hold it can hold a tagged date-time.
+_TAG_0: Final = b"\xc0"
+
 _KNOWN: Final = frozenset((ISSUER, EXPIRES, ISSUED_AT, HCERT))
 
 
@@ -57,18 +60,33 @@ def read(data: bytes) -> Claims:
     tree, indefinite = cbor.load(data)
     if type(tree) is not dict:
         raise DecodeError("cwt", "structure", "the claims are no map")
-    if not indefinite and len(tree) == len(_KNOWN) and b"\xc0" not in data:
-        # The four claims in their proper types, and nothing else: most passes.
-        issuer, issued_at = tree.get(ISSUER), tree.get(ISSUED_AT)
-        expires, hcert = tree.get(EXPIRES), tree.get(HCERT)
-        if (
-            type(issuer) is str
-            and type(issued_at) is int
-            and type(expires) is int
-            and type(hcert) is dict
-        ):
-            return Claims(issuer, issued_at, expires, hcert, tree, ())
+    if not indefinite and _is_plain(tree, data):
+        return Claims(tree[ISSUER], tree[ISSUED_AT], tree[EXPIRES], tree[HCERT], tree, ())
     return _read_closely(tree, data, indefinite)
+
+
+def read_plain(data: bytes) -> dict[Any, Any] | None:
+    """Decode claims that are as plain as most are; None for any others.
+
+    Plain are the four claims in their proper types and nothing else; `read` reports no deviation
+    for them.
+    """
+    try:
+        tree, indefinite = cbor.load(data)
+    except DecodeError:
+        return None
+    return tree if not indefinite and type(tree) is dict and _is_plain(tree, data) else None
+
+
+def _is_plain(tree: dict[Any, Any], data: bytes) -> bool:
+    return (
+        len(tree) == len(_KNOWN)
+        and type(tree.get(ISSUER)) is str
+        and type(tree.get(ISSUED_AT)) is int
+        and type(tree.get(EXPIRES)) is int
+        and type(tree.get(HCERT)) is dict
+        and _TAG_0 not in data
+    )
 
 
 def _read_closely(tree: Mapping[Any, Any], data: bytes, indefinite: bool) -> Claims:
@@ -77,8 +95,7 @@ def _read_closely(tree: Mapping[Any, Any], data: bytes, indefinite: bool) -> Cla
         deviations.append(
             Deviation("cbor.indefinite-length", "", "the claims use indefinite lengths")
         )
-    # Tag 0 is one byte; only a payload that holds that byte can hold a tagged date-time.
-    if b"\xc0" in data:
+    if _TAG_0 in data:
         _tagged(tree, "", deviations)
     issuer, hcert = tree.get(ISSUER), tree.get(HCERT)
     issued_at, expires = tree.get(ISSUED_AT), tree.get(EXPIRES)

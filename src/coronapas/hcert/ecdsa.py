@@ -14,17 +14,20 @@ def to_der(signature: bytes) -> bytes:
     Half a microsecond cheaper than going through two Python integers, which counts once a pass.
     """
     half = len(signature) >> 1
-    r = signature[:half].lstrip(b"\0") or b"\0"
-    s = signature[half:].lstrip(b"\0") or b"\0"
-    # A leading 1 bit would read as a sign.
-    if r[0] & 0x80:
-        r = b"\0" + r
-    if s[0] & 0x80:
-        s = b"\0" + s
+    r, s = _integer(signature[:half]), _integer(signature[half:])
     size = 4 + len(r) + len(s)
     # Two halves of P-521 make the only sequence that needs the long form of the length.
     head = bytes((0x30, size, 2, len(r))) if size < 0x80 else bytes((0x30, 0x81, size, 2, len(r)))
     return b"".join((head, r, bytes((2, len(s))), s))
+
+
+def _integer(half: bytes) -> bytes:
+    """The content of an ASN.1 INTEGER: no zeros in front but the one that keeps it positive."""
+    first = half[:1]
+    if b"\0" < first < b"\x80":
+        return half
+    shortest = half.lstrip(b"\0") or b"\0"
+    return b"\0" + shortest if shortest >= b"\x80" else shortest
 
 
 def from_der(signature: bytes, half: int) -> bytes:

@@ -7,11 +7,13 @@ the cryptography, through `cryptography`.
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
 from coronapas.hcert import cose, ecdsa
 from coronapas.tolerances import Deviation
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
     from coronapas.trust.certificate import Certificate
 
+    Holds = Callable[[bytes, bytes], bool]
+
 RSA_BITS: Final = (2048, 3072)
 """The sizes that a DSC's RSA key may have, in bits, both inclusive (hcert-spec, section 3.3.1)."""
 
@@ -28,9 +32,10 @@ _PROFILE_CURVE: Final = "secp256r1"
 # Any of these gives a signature that OpenSSL can judge; the profile asks for P-256.
 _CURVES: Final = frozenset(("secp256r1", "secp384r1", "secp521r1"))
 
-_SHA256: Final = hashes.SHA256()
-_ECDSA: Final = ec.ECDSA(_SHA256)
-_PSS: Final = padding.PSS(padding.MGF1(_SHA256), salt_length=32)
+# The digest is made by hashlib (OpenSSL as well), whose calls cost less.
+_DIGEST: Final = Prehashed(hashes.SHA256())
+_ECDSA: Final = ec.ECDSA(_DIGEST)
+_PSS: Final = padding.PSS(padding.MGF1(hashes.SHA256()), salt_length=32)
 
 
 class VerifyingKey:
@@ -39,16 +44,23 @@ class VerifyingKey:
     `algorithm` is the one COSE algorithm that goes with the key (None for a key that passes do not
     use), `usages` the kinds of event it is restricted to (empty for none), `deviations` where the
     certificate departs from its profile; `not_before` and `not_after` are its validity in seconds
-    since 1970-01-01T00:00:00Z, both inclusive, None for a bare key.
+    since 1970-01-01T00:00:00Z, both inclusive, None for a bare key. `plain` says that there are a
+    validity (then also in `first` and `last`, as numbers in any case) and no deviations.
+
+    `holds` tells whether a signature, which needs `signature_length`, is this key's over the signed
+    bytes of a message.
     """
 
     __slots__ = (
-        "_verify",
         "algorithm",
         "certificate",
         "deviations",
+        "first",
+        "holds",
+        "last",
         "not_after",
         "not_before",
+        "plain",
         "signature_length",
         "usages",
     )
@@ -63,22 +75,26 @@ class VerifyingKey:
         self.not_after = certificate.not_after_ts
         self.algorithm: int | None = None
         self.signature_length = 0
-        self._verify: Callable[[bytes, bytes], None] = _refuse
+        self.holds: Holds = _never
         key = certificate.public_key
         as_profiled = False
         if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in _CURVES:
             self.algorithm = cose.ES256
             self.signature_length = 2 * ((key.curve.key_size + 7) // 8)
-            self._verify = _with_ecdsa(key)
+            self.holds = _by_ecdsa(key)
             as_profiled = key.curve.name == _PROFILE_CURVE
         elif isinstance(key, rsa.RSAPublicKey) and key.key_size >= RSA_BITS[0]:
             self.algorithm = cose.PS256
             self.signature_length = (key.key_size + 7) // 8
-            self._verify = _with_rsa(key)
+            self.holds = _by_rsa(key)
             as_profiled = key.key_size <= RSA_BITS[1]
         if not as_profiled:
             note = f"the key is {certificate.key_kind}, not one of the profile's"
             self.deviations = (*self.deviations, Deviation("certificate.key-kind", "", note))
+        # For a quick look: a bare key's validity is nowhere, and so it is never plain.
+        self.plain = not self.deviations and self.not_before is not None
+        self.first = self.not_before or 0
+        self.last = self.not_after or 0
 
     def fault(self, message: cose.Sign1) -> str | None:
         """Why `message` is not signed by this key, as a code, or None where it is.
@@ -89,31 +105,38 @@ class VerifyingKey:
         """
         if message.algorithm != self.algorithm or self.algorithm is None:
             return "signature.algorithm"
-        signature = message.signature
-        if len(signature) != self.signature_length:
+        if len(message.signature) != self.signature_length:
             return "signature.length"
-        try:
-            self._verify(signature, cose.signed_bytes(message.protected, message.payload))
-        except InvalidSignature:
+        if not self.holds(message.signature, message.signed_bytes):
             return "signature.invalid"
         return None
 
 
-def _refuse(_signature: bytes, _message: bytes) -> None:
-    raise InvalidSignature
+def _never(_signature: bytes, _message: bytes) -> bool:
+    return False
 
 
-def _with_ecdsa(key: ec.EllipticCurvePublicKey) -> Callable[[bytes, bytes], None]:
+def _by_ecdsa(key: ec.EllipticCurvePublicKey) -> Holds:
     verify, to_der = key.verify, ecdsa.to_der
 
-    def judge(signature: bytes, message: bytes) -> None:
-        verify(to_der(signature), message, _ECDSA)
+    def holds(signature: bytes, message: bytes) -> bool:
+        try:
+            verify(to_der(signature), sha256(message).digest(), _ECDSA)
+        except InvalidSignature:
+            return False
+        return True
 
-    return judge
+    return holds
 
 
-def _with_rsa(key: rsa.RSAPublicKey) -> Callable[[bytes, bytes], None]:
-    def judge(signature: bytes, message: bytes) -> None:
-        key.verify(signature, message, _PSS, _SHA256)
+def _by_rsa(key: rsa.RSAPublicKey) -> Holds:
+    verify = key.verify
 
-    return judge
+    def holds(signature: bytes, message: bytes) -> bool:
+        try:
+            verify(signature, sha256(message).digest(), _PSS, _DIGEST)
+        except InvalidSignature:
+            return False
+        return True
+
+    return holds

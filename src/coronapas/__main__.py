@@ -1,0 +1,5 @@
+"""``python -m coronapas``: the command line."""
+
+from coronapas.cli import main
+
+main()
