@@ -10,6 +10,8 @@ PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 ORACLE := .oracle
 CERTLOGIC_JS := 1.2.2
+PEERS := .venv-peers
+CWT := 3.3.0
 
 .DEFAULT_GOAL := help
 .PHONY: help setup test lint types docs demo bench oracle clean distclean FORCE
@@ -54,8 +56,14 @@ docs: setup ## build the documentation into site/
 demo: setup ## issue a pass, verify it and judge it
 	$(VENV)/bin/coronapas demo
 
-bench: setup ## measure against the raw cost and against the peers
-	$(PY) -m benchmarks $(ARGS)
+# The peers pin older packages than ours, so they live in an environment of their own.
+$(PEERS)/.installed: Makefile
+	$(PYTHON) -m venv --clear $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check 'cwt==$(CWT)' base45
+	@touch $@
+
+bench: setup $(PEERS)/.installed ## measure against the raw cost and against the peers
+	CORONAPAS_PEER_PYTHON=$(PEERS)/bin/python $(PY) -m benchmarks $(ARGS)
 
 oracle: setup ## hold our CertLogic against the reference's JavaScript on 100,000 pairs
 	npm install --prefix $(ORACLE) --no-audit --no-fund --loglevel=error certlogic-js@$(CERTLOGIC_JS)
@@ -66,4 +74,4 @@ clean: ## remove what the targets above made, but for the environment
 	find src tests benchmarks testdata -type d -name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean ## remove the environment and the oracle too
-	rm -rf $(VENV) $(ORACLE)
+	rm -rf $(VENV) $(ORACLE) $(PEERS)

@@ -1,0 +1,1 @@
+"""Measurements: ratios from one run with interleaved rounds, never timed tests."""
