@@ -374,3 +374,14 @@ def test_public_data_that_was_promised_and_is_absent_fails_the_run(tmp_path: Pat
     run = run_where_data_is_absent(tmp_path, CORONAPAS_OFFICIAL=str(tmp_path / "none"))
     assert run.returncode == 1
     assert "names a folder that does not exist" in run.stdout
+
+
+def test_the_public_names_for_type_checkers_are_those_at_run_time() -> None:
+    tree = ast.parse((SOURCE / "__init__.py").read_text(encoding="utf-8"))
+    declared = {
+        alias.asname
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("coronapas")
+        for alias in node.names
+    }
+    assert declared == set(importlib.import_module("coronapas").__all__)

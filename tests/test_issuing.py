@@ -183,12 +183,37 @@ def test_each_argument_at_fault_has_its_code(more: dict[str, Any], code: str) ->
     assert code in refused(issuer(), **more)
 
 
+def test_a_moment_without_zone_is_one_fault() -> None:
+    naive = NOW.replace(tzinfo=None)
+    assert refused(issuer(), issued_at=naive) == ["time.no-zone"]
+    assert refused(issuer(), issued_at=naive, expires=timedelta(days=1)) == ["time.no-zone"]
+
+
+def test_a_life_beyond_the_calendar_is_a_fault() -> None:
+    assert refused(issuer(), expires=timedelta(days=10**8)) == ["time.order"]
+
+
+@pytest.mark.parametrize("moment", [date(2030, 1, 1), 5, "2030-01-01", None])
+def test_what_is_no_moment_is_a_type_error(moment: Any) -> None:
+    with pytest.raises(TypeError, match="expires"):
+        issuer().issue(HOLDER, VACCINATION, expires=moment, issued_at=NOW)
+    if moment is not None:
+        with pytest.raises(TypeError, match="issued_at"):
+            issuer().issue(HOLDER, VACCINATION, expires=LATER, issued_at=moment)
+
+
+@pytest.mark.parametrize("version", ["1.0.0", "9", "", "1.3.4"])
+def test_a_release_that_cannot_be_issued_is_refused_at_once(version: str) -> None:
+    with pytest.raises(IssueError, match="version"):
+        issuer(version=version)
+
+
 @pytest.mark.parametrize("event", [None, "vaccination", 5, HOLDER])
 def test_what_is_no_event_is_a_fault_and_no_crash(event: Any) -> None:
     assert refused(issuer(EventKind.TEST), event=event)
 
 
-@pytest.mark.parametrize("country", ["dk", "D", "DNK", "", "Ø1"])
+@pytest.mark.parametrize("country", ["dk", "D", "DNK", "", "Ø1", "XX"])
 def test_a_country_that_is_no_code_is_refused_at_once(country: str) -> None:
     with pytest.raises(IssueError):
         Issuer(country, backend.dsc().signer())

@@ -699,3 +699,19 @@ def test_a_check_names_its_certificate() -> None:
     assert isinstance(signature, Check)
     assert backend.dsc().certificate.kid.hex() in signature.sentence
     assert "DK" in signature.sentence
+
+
+def test_a_check_is_found_by_its_name() -> None:
+    assert verify(GOOD).check("time").outcome is Outcome.PASS
+    assert verify(GOOD, LATER + SECOND).check("time").code == "time.expired"
+    with pytest.raises(KeyError):
+        verify(GOOD).check("weather")
+
+
+def test_settings_of_the_wrong_type_are_refused_when_they_are_made() -> None:
+    with pytest.raises(TypeError, match="from_certificates"):
+        Verifier([backend.dsc().certificate])  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="collection of names"):
+        Verifier(backend.trust(), tolerate="prefix.missing")
+    with pytest.raises(TypeError, match="datetime"):
+        Verifier(backend.trust()).verify(GOOD, 5)  # type: ignore[arg-type]

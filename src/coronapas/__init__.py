@@ -14,9 +14,13 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from coronapas._version import __version__ as __version__
+    from coronapas.dcc.claim_values import ContentPolicy as ContentPolicy
+    from coronapas.dcc.valuesets import ValueSets as ValueSets
     from coronapas.errors import CoronapasError as CoronapasError
     from coronapas.errors import DecodeError as DecodeError
+    from coronapas.errors import FactsError as FactsError
     from coronapas.errors import Fault as Fault
+    from coronapas.errors import FaultsError as FaultsError
     from coronapas.errors import IssueError as IssueError
     from coronapas.errors import KeyMaterialError as KeyMaterialError
     from coronapas.errors import SigningError as SigningError
@@ -52,7 +56,9 @@ _HOME: Final = {
         (
             "CoronapasError",
             "DecodeError",
+            "FactsError",
             "Fault",
+            "FaultsError",
             "IssueError",
             "KeyMaterialError",
             "SigningError",
@@ -76,6 +82,8 @@ _HOME: Final = {
     **dict.fromkeys(("Envelope", "Limits", "decode"), "hcert.envelope"),
     **dict.fromkeys(("Issuer", "Pass"), "issuing"),
     "Signer": "signing",
+    "ContentPolicy": "dcc.claim_values",
+    "ValueSets": "dcc.valuesets",
     **dict.fromkeys(("FIELD", "STRICT", "Deviation"), "tolerances"),
     "Certificate": "trust.certificate",
     "TrustStore": "trust.store",
@@ -85,7 +93,19 @@ _HOME: Final = {
 }
 
 # Rooms that are reached as attributes: coronapas.certlogic.evaluate, coronapas.rules.RuleSet.
-_ROOMS: Final = ("certlogic", "dcc", "hcert", "keys", "programmes", "rules", "trust")
+_ROOMS: Final = (
+    "certlogic",
+    "conformance",
+    "dcc",
+    "hcert",
+    "keys",
+    "presentation",
+    "programmes",
+    "revocation",
+    "rules",
+    "schemas",
+    "trust",
+)
 
 __all__ = sorted(_HOME)
 

@@ -62,7 +62,7 @@ class IssueError(FaultsError):
 
 
 class FactsError(FaultsError):
-    """A JSON document of facts that does not follow ``schemas/facts.json``."""
+    """A JSON document of facts that does not follow ``schemas/facts.schema.json``."""
 
 
 class KeyMaterialError(CoronapasError, ValueError):
@@ -180,3 +180,11 @@ class TrustStoreError(CoronapasError, ValueError):
         super().__init__(f"trust store: {message}")
         self.code = f"store.{code}"
         self.message = message
+
+
+class RuleError(FaultsError):
+    """JSON that is no business rule; `faults` says what is wrong with each of its members."""
+
+
+class WalletError(CoronapasError, ValueError):
+    """Passes that cannot be judged together: none at all, too many, or not of one holder."""

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from coronapas.dcc import claims
 from coronapas.dcc import uvci as uvcis
 from coronapas.dcc.claims import ContentPolicy
-from coronapas.errors import Fault, FaultsError, IssueError
+from coronapas.dcc.valuesets import COUNTRY, ValueSets
+from coronapas.errors import Fault, IssueError
 from coronapas.facts import EVENT_TYPES, kind_of
 from coronapas.hcert import cose, cwt, envelope
 
 if TYPE_CHECKING:
-    from coronapas.dcc.valuesets import ValueSets
     from coronapas.facts import Event, EventKind, Holder
     from coronapas.presentation.qr import ErrorLevel, Qr
     from coronapas.signing import Signer
@@ -76,11 +76,8 @@ class Issuer:
         value_sets: ValueSets | None = None,
         policy: ContentPolicy | None = None,
     ) -> None:
-        """Hold the certificate against the country; raises IssueError where they do not fit."""
-        try:
-            uvcis.make(country)
-        except FaultsError as error:
-            raise IssueError(error.faults) from None
+        """Hold the settings against each other; raises IssueError where they do not fit."""
+        _check_settings(country, version, value_sets)
         certificate = signer.certificate
         if certificate is not None and certificate.country not in (None, country):
             raise IssueError(
@@ -125,8 +122,8 @@ class Issuer:
         issue; `issued_at` is now unless given. Both need a time zone and are cut to whole seconds.
         `uvci` is the identifier; a random one of the issuing country is made unless one is given.
 
-        Raises IssueError with every fault of the facts and of the certificate, and SigningError
-        where a remote signer fails.
+        Raises IssueError with every fault of the facts and of the certificate, SigningError where a
+        remote signer fails, and TypeError where a moment is no datetime.
         """
         faults: list[Fault] = []
         start = datetime.now(UTC) if issued_at is None else issued_at
@@ -134,7 +131,8 @@ class Issuer:
         if not faults:
             self._hold_against_certificate(event, iat, exp, faults)
         identifier = uvcis.make(self._country) if uvci is None else uvci
-        dcc = self._claims(holder, event, identifier, start, faults)
+        on = start if start.tzinfo is not None else start.replace(tzinfo=UTC)
+        dcc = self._claims(holder, event, identifier, on, faults)
         if faults:
             raise IssueError(faults)
         payload = cwt.dump(issuer=self._country, issued_at=iat, expires=exp, hcert={cwt.DCC: dcc})
@@ -173,12 +171,14 @@ class Issuer:
     ) -> None:
         """Whether the DSC may sign this pass (hcert-spec, chapter 4)."""
         first, last = self._validity
-        if self._usages and isinstance(event, EVENT_TYPES) and kind_of(event) not in self._usages:
+        given: object = event  # what is no event is a fault of the facts, told elsewhere
+        kind = kind_of(event) if isinstance(given, EVENT_TYPES) else None
+        if kind is not None and self._usages and kind not in self._usages:
             faults.append(
                 Fault(
                     "signer.certificate",
                     "certificate.usage",
-                    f"The certificate may not sign a {kind_of(event)} pass.",
+                    f"The certificate may not sign a {kind} pass.",
                     "Sign with a DSC whose key usage covers it.",
                 )
             )
@@ -202,13 +202,39 @@ class Issuer:
             )
 
 
+def _check_settings(country: str, version: str, value_sets: ValueSets | None) -> None:
+    """What would be at fault with every pass is refused at once."""
+    faults: list[Fault] = []
+    sets = ValueSets.default() if value_sets is None else value_sets
+    if sets.code(COUNTRY, country) is None:
+        faults.append(
+            Fault(
+                "country",
+                "country.unknown",
+                "It is no ISO 3166-1 alpha-2 code of the value set.",
+                "Give the issuing country's two capitals.",
+            )
+        )
+    if version not in claims.FAMILY_NAME_NEEDED:
+        known = " or ".join(claims.FAMILY_NAME_NEEDED)
+        faults.append(
+            Fault("version", "version.unsupported", "It cannot be issued.", f"Use {known}.")
+        )
+    if faults:
+        raise IssueError(faults)
+
+
 def _lifetime(
     start: datetime, expires: datetime | timedelta, faults: list[Fault]
 ) -> tuple[int, int]:
     """``iat`` and ``exp`` in whole seconds; zeros where one of them is at fault."""
-    end = start + expires if isinstance(expires, timedelta) else expires
-    for name, moment in (("issued_at", start), ("expires", end)):
-        if moment.tzinfo is None:
+    for name, given, kinds in (
+        ("issued_at", start, datetime),
+        ("expires", expires, (datetime, timedelta)),
+    ):
+        if not isinstance(given, kinds):
+            raise TypeError(f"{name} is a moment (a datetime), not a {type(given).__name__}")
+        if isinstance(given, datetime) and given.tzinfo is None:
             faults.append(
                 Fault(
                     name,
@@ -219,14 +245,18 @@ def _lifetime(
             )
     if faults:
         return 0, 0
-    iat, exp = math.floor(start.timestamp()), math.floor(end.timestamp())
+    try:
+        end = start + expires if isinstance(expires, timedelta) else expires
+        iat, exp = math.floor(start.timestamp()), math.floor(end.timestamp())
+    except OverflowError:
+        iat = exp = 0
     if exp <= iat:
         faults.append(
             Fault(
                 "expires",
                 "time.order",
-                "The pass would end before it begins.",
-                "Let it end after `issued_at`.",
+                "The pass would end before it begins, or beyond the calendar.",
+                "Let it end after `issued_at`, and before the year 10000.",
             )
         )
     return iat, exp

@@ -39,7 +39,9 @@ class Outcome(StrEnum):
 class Check(NamedTuple):
     """One check: its name, how it ended, a stable code, and a sentence for a person.
 
-    The part of `code` before the dot stays the same for a check; ``….ok`` marks a pass.
+    A code names what was judged before its dot and what was found behind it (``time.expired``;
+    ``….ok`` and ``….skipped`` are every check's). A deviation that was not granted fails its check
+    under its own code (``prefix.missing``).
     """
 
     name: str
@@ -76,7 +78,7 @@ _PASSED: Final = {
         ("signature", "The signature holds."),
         ("certificate validity", "The signing certificate was valid."),
         ("key usage", "The certificate may sign passes of this kind."),
-        ("time", "The pass was valid at the time of the check."),
+        ("time", "The validity that the pass states covers the time of the check."),
         ("content", "The content follows the schema."),
         ("revocation", "No revocation list holds the pass."),
     )
@@ -183,8 +185,7 @@ class Verification:
     @property
     def checks(self) -> tuple[Check, ...]:
         """Every check, in the order of `CHECKS`."""
-        given = self._checks
-        return tuple(given.get(name) or self._passed(name) for name in CHECKS)
+        return tuple(self.check(name) for name in CHECKS)
 
     def _passed(self, name: str) -> Check:
         check = _PASSED[name]
@@ -192,6 +193,10 @@ class Verification:
             return check
         country, kid = self.certificate.country or "?", self.certificate.kid.hex()
         return check._replace(sentence=f"The signature holds under a key of {country}, kid {kid}.")
+
+    def check(self, name: str) -> Check:
+        """The check of this name; KeyError for a name that is not in `CHECKS`."""
+        return self._checks.get(name) or self._passed(name)
 
     @property
     def failures(self) -> tuple[Check, ...]:

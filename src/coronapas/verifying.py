@@ -2,19 +2,19 @@
 
 The rules, in the order in which they are applied:
 
-1. The text is opened layer by layer. A layer that cannot be opened fails its check, and the
-checks that
-   need its content are skipped. A departure that is no obstacle is a deviation; one that the
+1. The text is opened layer by layer. A layer that cannot be opened fails its check, and the checks
+   that need its content are skipped. A departure that is no obstacle is a deviation; one that the
    verifier's tolerances do not grant fails its check too, and the reading goes on, so that every
    fault shows.
-2. The kid (protected header first) names the keys to be tried: every certificate of the trust
-store with
-   that kid. No kid, or one that the store does not hold, fails; no other key is ever tried.
-3. The algorithm must be the key's own, and the signature must hold under one of those keys. 4.
-The certificate must have been valid, and its key usages, where it has any, must cover the pass's
-kind. 5. ``iat`` ≤ now ≤ ``exp``, both inclusive. 6. The content must be one event by the schema
-of its release, sampled in the past, and no positive test. 7. Revocation is UNKNOWN as long as the
-verifier has no revocation data.
+2. The kid (protected header first) names the keys to be tried: every certificate of the trust store
+   with that kid. No kid, or one that the store does not hold, fails; no other key is ever tried.
+3. The algorithm must be the key's own, and the signature must hold under one of those keys.
+4. The certificate must have been valid, and its key usages, where it has any, must cover the pass's
+   kind.
+5. ``iat`` ≤ now ≤ ``exp``, both inclusive.
+6. The content must be one event by the schema of its release, sampled in the past, and no positive
+   test.
+7. Revocation is UNKNOWN as long as the verifier has no revocation data.
 
 Content is handed out as trusted only where the signature held. Nothing here raises on any text.
 """
@@ -33,6 +33,7 @@ from coronapas.hcert.compression import inflate
 from coronapas.hcert.cwt import DCC, EXPIRES, HCERT, ISSUED_AT
 from coronapas.hcert.envelope import DEFAULT_LIMITS, PREFIX, Envelope, Limits, decode
 from coronapas.tolerances import FIELD, TOLERANCES, Deviation
+from coronapas.trust.store import TrustStore
 from coronapas.trust.verifying_key import VerifyingKey
 from coronapas.verification import (
     CHECKS,
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
 
     from coronapas.dcc.valuesets import ValueSets
     from coronapas.trust.certificate import Certificate
-    from coronapas.trust.store import TrustStore
 
 __all__ = ["Check", "Outcome", "Verification", "VerificationError", "Verifier"]
 
@@ -87,7 +87,9 @@ _CHECK_OF_LAYER: Final = {
 _SIGNATURE_FAULTS: Final = {
     "signature.algorithm": "The stated algorithm is not that of the key.",
     "signature.length": "The signature does not have the length of the key's signatures.",
-    "signature.invalid": "The signature does not hold: the pass was changed.",
+    "signature.invalid": (
+        "The signature does not hold: the pass was changed, or another key signed it."
+    ),
 }
 
 _NO_REVOCATION_DATA: Final = Check(
@@ -140,8 +142,7 @@ class Verifier:
 
     - `trust`: the certificates that are trusted.
     - `tolerate`: the names of the tolerances granted (`coronapas.tolerances`): `FIELD`, `STRICT`,
-      or
-      either with single names added or taken away.
+      or either with single names added or taken away.
     - `clock_skew`: how far a pass, its certificate or its sample may lie in the future (inclusive);
       `DEFAULT_CLOCK_SKEW` unless given. The end of a validity knows no skew.
     - `certificate_time`: whether the certificate must be valid ``"now"``, or only when the pass was
@@ -163,6 +164,11 @@ class Verifier:
         refuse_unknown_revocation: bool = False,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
+        """Check the settings: TypeError and ValueError for those that make no sense."""
+        if not isinstance(trust, TrustStore):
+            raise TypeError("trust is a TrustStore; TrustStore.from_certificates makes one")
+        if isinstance(tolerate, str):
+            raise TypeError("tolerate is a collection of names, such as FIELD | {'prefix.missing'}")
         if clock_skew < timedelta(0):
             raise ValueError("clock_skew is a duration and cannot be negative")
         if certificate_time not in ("now", "issued"):
@@ -194,8 +200,9 @@ class Verifier:
     def verify(self, text: str | bytes, at: datetime | None = None) -> Verification:
         """Verify one scanned text as of the moment `at`, by default now.
 
-        `at` needs a time zone (ValueError without). No text and no bytes make this raise: what is
-        wrong is in the result. Time and memory are bounded by the verifier's limits.
+        `at` needs a time zone (ValueError without; TypeError for what is no datetime). No text and
+        no bytes make this raise: what is wrong is in the result. Time and memory are bounded by the
+        verifier's limits.
         """
         now = time.time() if at is None else _seconds(at)
         result = self._verify_plain(text, now)
@@ -424,6 +431,8 @@ def _usage(key: VerifyingKey, dcc: Any, found: _Findings) -> None:
 
 
 def _seconds(at: datetime) -> float:
+    if not isinstance(at, datetime):
+        raise TypeError("the moment of a check is a datetime")
     if at.tzinfo is None:
         raise ValueError("the moment of a check needs a time zone")
     return at.timestamp()

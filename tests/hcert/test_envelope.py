@@ -91,6 +91,13 @@ def test_a_foreign_context_is_told_from_a_missing_one() -> None:
     refused("HC2:" + TEXT[4:], "prefix.unknown")
 
 
+@pytest.mark.parametrize("first", [b"\x78\xda", b"\x78\x9c", b"\x78\x01"])
+def test_no_stream_looks_like_a_foreign_context(first: bytes) -> None:
+    for rest in range(0x10000):
+        body = base45.encode(first + rest.to_bytes(2, "big"))
+        assert not envelope._FOREIGN.match(body)
+
+
 def test_other_prefixes_are_read_where_they_are_asked_for() -> None:
     seen = envelope.decode("DK3:" + TEXT[4:], prefixes=("HC1:", "DK3:"))
     assert (seen.prefix, seen.deviations) == ("DK3:", ())

@@ -4,17 +4,16 @@ Implements the DCC schema 1.3.2 and 1.3.0, and what an issuer must keep besides 
 value sets 2.12.0, Implementing Decision (EU) 2021/2301 on dose numbers, Regulation (EU) 2021/953
 on recoveries). The rules:
 
-1. Holder: at least one of the names, as text or in machine-readable form; in 1.3.0 the family
-name. The
-   machine-readable forms are transliterated (ICAO Doc 9303 part 3) or given, then A-Z with single
-   ``<`` between. The birth date is a date, a month, a year (1900-2099) or unknown, and no later
-   than the event.
+1. Holder: at least one of the names, as text or in machine-readable form; in 1.3.0 the family name.
+   The machine-readable forms are transliterated (ICAO Doc 9303 part 3) or given, then A-Z with
+   single ``<`` between. The birth date is a date, a month, a year (1900-2099) or unknown, and no
+   later than the event.
 2. Codes are active members of their value sets, or were valid on the event's day.
 3. A vaccination's prophylaxis code and manufacturer follow from the product; dn/sd are numbered as
    `coronapas.dcc.doses` says.
 4. A NAAT names its centre and no device, a RAT its device and no name; the sampling has a time
-zone. 5. A recovery's first day of validity is not after its last; the first is at least 11 days
-after the
+   zone.
+5. A recovery's first day of validity is not after its last; the first is at least 11 days after the
    positive test, the last at most 180.
 6. No event lies after the issuing, nor before 2020.
 7. Texts are 1 to 80 characters in NFC; fields without a value are left out.

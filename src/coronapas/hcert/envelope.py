@@ -18,6 +18,7 @@ as a deviation.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -45,6 +46,8 @@ class Limits:
 
 
 DEFAULT_LIMITS: Final = Limits()
+
+_FOREIGN: Final = re.compile("[A-Z]{2}[0-9]:")
 
 
 class Envelope(NamedTuple):
@@ -164,8 +167,8 @@ def _split(text: str, prefixes: Collection[str], deviations: list[Deviation]) ->
     prefix = text[:4]
     if prefix in prefixes:
         return prefix, text[4:]
-    # A foreign identifier is told apart from a missing one by its colon: "HC2:", "HL0:".
-    if prefix[:1].isalpha() and prefix[3:] == ":" and prefix[:3].isalnum():
+    # "HC2:", "HL0:", "DK3:": a Base45 text of a ZLIB stream has F in the place of the figure.
+    if _FOREIGN.match(prefix):
         raise DecodeError("prefix", "unknown", "the text begins with another context identifier")
     deviations.append(Deviation("prefix.missing", "", "the text does not begin with its prefix"))
     return "", text

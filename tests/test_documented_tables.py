@@ -1,0 +1,147 @@
+"""The tables of the documentation hold every name and code that the code has, and no other."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from coronapas.tolerances import TOLERANCES
+from coronapas.verification import CHECKS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PROJECT = Path(__file__).resolve().parent.parent
+DOCS = PROJECT / "docs"
+SOURCE = PROJECT / "src" / "coronapas"
+
+ROW = re.compile(r"^\| (?P<names>`[^|]+`) \|(?P<rest>.*)\|$", re.MULTILINE)
+CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\.[a-z]+(-[a-z0-9]+)*")
+ISSUING = (
+    "issuing.py",
+    "dcc/claims.py",
+    "dcc/claim_events.py",
+    "dcc/claim_holder.py",
+    "dcc/claim_values.py",
+    "dcc/doses.py",
+    "dcc/names.py",
+    "dcc/uvci.py",
+    "dcc/factsjson.py",
+)
+# Codes that are put together from a part's name.
+COMPOSED = {
+    "uvci.issuer",
+    "uvci.vaccine",
+    "uvci.opaque",
+    "vaccine.missing",
+    "vaccine.not-of-product",
+    "manufacturer.missing",
+    "manufacturer.not-of-product",
+}
+
+
+def rows(page: str) -> dict[str, str]:
+    """The first cell of each table row, one code each, with the rest of the row."""
+    text = (DOCS / page).read_text("utf-8")
+    return {
+        name: row["rest"].strip()
+        for row in ROW.finditer(text)
+        for name in re.findall(r"`([^`]+)`", row["names"])
+        if CODE.fullmatch(name)
+    }
+
+
+def calls(path: Path) -> Iterator[tuple[str, list[str | None]]]:
+    """Each call in a module: what is called, and its positional arguments where they are texts."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Call):
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+            name = node.func.id if isinstance(node.func, ast.Name) else name
+            yield name, [text_of(argument) for argument in node.args]
+
+
+def text_of(node: ast.AST) -> str | None:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
+
+
+def texts(path: Path) -> set[str]:
+    return {
+        text for node in ast.walk(ast.parse(path.read_text("utf-8"))) if (text := text_of(node))
+    }
+
+
+def decode_codes() -> set[str]:
+    """The codes of all DecodeErrors of the container's layers."""
+    found = set()
+    for path in (SOURCE / "hcert").glob("*.py"):
+        for name, arguments in calls(path):
+            if name == "DecodeError" and len(arguments) >= 2 and arguments[1] is not None:
+                # `cbor` and `cwt` name their layer by an argument whose default is the layer.
+                found.add(f"{arguments[0] or path.stem}.{arguments[1]}")
+    reasons = next(
+        node
+        for node in ast.walk(ast.parse((SOURCE / "hcert" / "cbor.py").read_text("utf-8")))
+        if isinstance(node, ast.FunctionDef) and node.name == "_reason"
+    )
+    tuples = [node for node in ast.walk(reasons) if isinstance(node, ast.Tuple)]
+    found |= {f"cbor.{code}" for node in tuples if node.elts and (code := text_of(node.elts[0]))}
+    return found
+
+
+def verifier_codes() -> set[str]:
+    """The codes that the verifier itself gives, tolerances and fields apart."""
+    words = {check.split()[-1] for check in CHECKS}
+    found = {
+        text
+        for text in texts(SOURCE / "verifying.py")
+        if CODE.fullmatch(text) and text.partition(".")[0] in words
+    }
+    return found - set(TOLERANCES)
+
+
+def fault_codes() -> set[str]:
+    """The codes of all faults of facts, certificates and identifiers."""
+    place = {"add": 1, "Fault": 1, "Misnumbering": 0}
+    found = set(COMPOSED)
+    for name in ISSUING:
+        for called, arguments in calls(SOURCE / name):
+            at = place.get(called)
+            if at is not None and len(arguments) > at and (code := arguments[at]):
+                found.add(code)
+    return found
+
+
+def test_every_tolerance_is_documented_as_it_is() -> None:
+    documented = rows("how-to/tolerances.md")
+    assert documented == {
+        name: f"{row.forgives} | {row.seen} | {'yes' if row.field else 'no'}"
+        for name, row in TOLERANCES.items()
+    }
+
+
+def test_every_code_of_a_check_is_documented() -> None:
+    documented = set(rows("explanation/checks.md"))
+    assert documented == decode_codes() | verifier_codes()
+
+
+def test_every_fault_of_issuing_is_documented() -> None:
+    documented = set(rows("how-to/errors.md"))
+    found = fault_codes()
+    # Two stand in tuples that are handed on whole.
+    held = {"name.letters-dropped", "name.truncated"}
+    assert held <= texts(SOURCE / "dcc" / "claim_holder.py")
+    assert documented == found | held
+
+
+@pytest.mark.parametrize("code", ["signature.invalid", "base45.group-overflow", "cbor.too-deep"])
+def test_the_codes_are_found_in_the_source(code: str) -> None:
+    assert code in decode_codes() | verifier_codes()
+
+
+def test_the_rows_of_a_table_are_read() -> None:
+    assert rows("how-to/errors.md")["uvci.opaque"].startswith("a part has the wrong")
+    assert "issue passes from a register" not in rows("index.md")
