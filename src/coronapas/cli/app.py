@@ -1,0 +1,65 @@
+"""The command `coronapas` and its table of commands; errors become one line and an exit code.
+
+Exit codes: 0, all is well; 1, something was judged and is not (a pass that does not verify, facts
+that are refused, a vector that disagrees); 2, it could not be judged (wrong usage, unreadable
+input).
+"""
+
+from __future__ import annotations
+
+import errno
+from importlib import import_module
+from typing import Any, Final
+
+import click
+
+from coronapas.cli.showing import plain
+from coronapas.errors import CoronapasError, FaultsError
+
+_COMMANDS: Final = ("issue", "verify", "inspect", "keys", "conformance", "demo")
+
+
+class _Commands(click.Group):
+    """Loads a command's module when the command is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command = import_module(f"coronapas.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)  # noqa: S101 - the table's own promise
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except FaultsError as error:
+            for fault in error.faults:
+                click.echo(f"Error: {plain(str(fault))}", err=True)
+            ctx.exit(1)
+        except CoronapasError as error:
+            raise _Unusable(plain(str(error))) from error
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise
+            place = f"{error.filename}: " if error.filename is not None else ""
+            raise _Unusable(plain(f"{place}{error.strerror or error}")) from error
+
+
+class _Unusable(click.ClickException):
+    """An input that cannot be used."""
+
+    exit_code = 2
+
+
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="coronapas", message="%(prog)s %(version)s")
+def coronapas() -> None:
+    """Issue, verify and look into EU DCC-compatible health passes.
+
+    Nothing here opens a network connection. The holder's data is shown only where it is asked for.
+
+    Exit codes: 0 all is well; 1 something was judged and is not well; 2 it could not be judged.
+    """

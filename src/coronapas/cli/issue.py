@@ -1,0 +1,194 @@
+"""``coronapas issue``: a register's facts in, signed passes out."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from coronapas.cli.files import write
+from coronapas.cli.parameters import lifetime, moment, password_from
+from coronapas.cli.parameters import password as password_source
+from coronapas.cli.showing import progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from datetime import datetime, timedelta
+
+    from coronapas.facts import Event, Holder
+    from coronapas.issuing import Issuer, Pass
+    from coronapas.signing import Signer
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command("issue", short_help="Make passes of a register's facts.")
+@click.argument("facts", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
+@click.option("--key", type=_FILE, help="The signing key, PEM.")
+@click.option("--cert", type=_FILE, help="Its certificate (DSC).")
+@click.option("--pkcs12", type=_FILE, help="Key and certificate in one PKCS #12 file.")
+@click.option(
+    "--password",
+    callback=password_source,
+    metavar="prompt|env:NAME",
+    help="Where the key's password comes from.",
+)
+@click.option("--country", help="The issuing country; the certificate's unless given.")
+@click.option("--issuer", metavar="NAME", help="The organisation; the country unless given.")
+@click.option(
+    "--expires",
+    required=True,
+    callback=lifetime,
+    metavar="MOMENT|DAYS",
+    help="The last moment, or a number of days: 365d.",
+)
+@click.option("--issued-at", callback=moment, metavar="MOMENT", help="Now unless given.")
+@click.option("--uvci", help="The identifier; a random one is made unless given.")
+@click.option("--language", metavar="LANG", help="The language of the names (ISO 639-1).")
+@click.option(
+    "--schema-version",
+    type=click.Choice(["1.3.2", "1.3.0"]),
+    default="1.3.2",
+    show_default=True,
+    help="The release of the DCC schema.",
+)
+@click.option("--qr", type=click.Choice(["svg", "png", "terminal"]), help="Draw the QR code.")
+@click.option("--json", "as_json", is_flag=True, help="Text, identifier and times as JSON.")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to a file.")
+@click.option("--force", is_flag=True, help="Replace the file of --output.")
+def command(
+    facts: str,
+    key: Path | None,
+    cert: Path | None,
+    pkcs12: Path | None,
+    password: str | None,
+    country: str | None,
+    issuer: str | None,
+    expires: datetime | timedelta,
+    issued_at: datetime | None,
+    uvci: str | None,
+    language: str | None,
+    schema_version: str,
+    qr: str | None,
+    as_json: bool,
+    output: Path | None,
+    force: bool,
+) -> None:
+    """Issue a pass from FACTS, a JSON file (schemas/facts.schema.json) or standard input (-).
+
+    A list of such documents gives one pass a line. If any of them is refused, none is issued.
+
+    Exit codes: 0 issued; 1 the facts are refused, every fault on a line; 2 wrong usage, or an
+    input that cannot be read.
+    """
+    from coronapas.issuing import Issuer
+
+    if qr is not None and as_json:
+        raise click.UsageError("Give --qr or --json, not both.")
+    signer = _signer(key, cert, pkcs12, password)
+    country = country or (None if signer.certificate is None else signer.certificate.country)
+    if country is None:
+        raise click.UsageError("The certificate names no country; give --country.")
+    pairs = _facts(facts)
+    if uvci is not None and len(pairs) != 1:
+        raise click.UsageError("--uvci is for one pass.")
+    if qr is not None and len(pairs) != 1:
+        raise click.UsageError("--qr is for one pass.")
+    office = Issuer(country, signer, name=issuer, version=schema_version, language=language)
+    passes = _issue(office, pairs, {"expires": expires, "issued_at": issued_at, "uvci": uvci})
+    if qr is not None:
+        content = _drawn(passes[0], qr)
+    else:
+        form = _json if as_json else _text
+        content = "".join(f"{form(one)}\n" for one in passes).encode()
+    if output is not None:
+        write(output, content, force=force)
+    elif qr == "png" and sys.stdout.isatty():
+        raise click.UsageError("A PNG is not for a terminal; give --output.")
+    else:
+        click.echo(content, nl=False)
+
+
+def _signer(
+    key: Path | None, cert: Path | None, pkcs12: Path | None, password: str | None
+) -> Signer:
+    from coronapas.signing import Signer
+
+    if pkcs12 is not None and key is None and cert is None:
+        return Signer.from_pkcs12(pkcs12.read_bytes(), password_from(password))
+    if pkcs12 is None and key is not None and cert is not None:
+        return Signer.from_pem(key.read_bytes(), cert.read_bytes(), password_from(password))
+    raise click.UsageError("Give --key and --cert, or --pkcs12.")
+
+
+def _facts(source: str) -> list[tuple[Holder, Event]]:
+    from coronapas.dcc import factsjson
+
+    with click.open_file(source, "rb") as file:
+        content = file.read()
+    try:
+        document = json.loads(content.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        # The reason would quote the facts.
+        raise click.UsageError("The facts are no JSON.") from None
+    if isinstance(document, list):
+        return factsjson.from_json_list(document)
+    return [factsjson.from_json(document)]
+
+
+def _issue(
+    office: Issuer, pairs: Iterable[tuple[Holder, Event]], terms: dict[str, Any]
+) -> list[Pass]:
+    """All passes; IssueError with the faults of all facts, each with the place of its document."""
+    from dataclasses import replace
+
+    from coronapas.errors import Fault, IssueError
+
+    pairs = list(pairs)
+    passes: list[Pass] = []
+    faults: list[Fault] = []
+    with progress("issuing", len(pairs)) as advance:
+        for place, (holder, event) in enumerate(pairs):
+            try:
+                passes.append(office.issue(holder, event, **terms))
+            except OverflowError:
+                raise click.UsageError("A pass ends with the year 9999 at the latest.") from None
+            except IssueError as error:
+                faults += (
+                    error.faults
+                    if len(pairs) == 1
+                    else (replace(fault, field=f"{place}.{fault.field}") for fault in error.faults)
+                )
+            advance(1)
+    if faults:
+        raise IssueError(faults)
+    return passes
+
+
+def _drawn(issued: Pass, form: str) -> bytes:
+    symbol = issued.qr()
+    drawings: dict[str, Callable[[], str | bytes]] = {
+        "svg": symbol.svg,
+        "png": symbol.png,
+        "terminal": symbol.terminal,
+    }
+    drawing = drawings[form]()
+    return drawing if isinstance(drawing, bytes) else drawing.encode()
+
+
+def _text(issued: Pass) -> str:
+    return issued.text
+
+
+def _json(issued: Pass) -> str:
+    return json.dumps(
+        {
+            "text": issued.text,
+            "uvci": issued.uvci,
+            "issued_at": issued.issued_at.isoformat(),
+            "expires": issued.expires.isoformat(),
+        }
+    )

@@ -1,0 +1,248 @@
+"""``coronapas verify``: what is true of passes in files, pictures and standard input."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from coronapas.cli.certificates import trust_from
+from coronapas.cli.parameters import moment
+from coronapas.cli.passes import Item, items, total_size
+from coronapas.cli.showing import coloured, plain, progress
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+    from datetime import datetime
+
+    from coronapas.facts import PassFacts
+    from coronapas.tolerances import Deviation
+    from coronapas.verifying import Check, Verification, Verifier
+
+
+def _tolerance(
+    ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
+) -> tuple[str, ...]:
+    from coronapas.tolerances import TOLERANCES
+
+    for value in values:
+        if value not in TOLERANCES:
+            raise click.BadParameter(f"there is no such tolerance: {value}", ctx, param)
+    return values
+
+
+@click.command("verify", short_help="Say what is true of passes.")
+@click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, allow_dash=True))
+@click.option("--text", "texts", multiple=True, metavar="PASS", help="A pass itself.")
+@click.option(
+    "--trust",
+    required=True,
+    multiple=True,
+    type=click.Path(exists=True, path_type=Path),
+    help="A file with trusted certificates (PEM, DER, base64), or a folder of such files.",
+)
+@click.option(
+    "--at", callback=moment, metavar="MOMENT", help="The moment of the check; now unless given."
+)
+@click.option("--strict", is_flag=True, help="Grant no tolerance but those of --tolerate.")
+@click.option(
+    "--tolerate",
+    multiple=True,
+    metavar="NAME",
+    callback=_tolerance,
+    help="Grant one more tolerance, by its name.",
+)
+@click.option(
+    "--certificate-time",
+    type=click.Choice(["now", "issued"]),
+    default="now",
+    show_default=True,
+    help="When the signing certificate must have been valid.",
+)
+@click.option("--whole", is_flag=True, help="Take a text file as one pass, not one on each line.")
+@click.option("--checks", is_flag=True, help="Show every check, not only those that failed.")
+@click.option("--quiet", is_flag=True, help="Show passes that are not ok, and the count.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each pass.")
+@click.option("--show-personal-data", is_flag=True, help="Show what the pass says of its holder.")
+def command(
+    files: tuple[str, ...],
+    texts: tuple[str, ...],
+    trust: tuple[Path, ...],
+    at: datetime | None,
+    strict: bool,
+    tolerate: tuple[str, ...],
+    certificate_time: str,
+    whole: bool,
+    checks: bool,
+    quiet: bool,
+    as_json: bool,
+    show_personal_data: bool,
+) -> None:
+    """Verify passes: from text files, pictures, standard input (-), or --text.
+
+    A text file has one pass on each line. A picture may hold several QR codes.
+
+    Exit codes: 0 every pass is ok; 1 some are not; 2 wrong usage, or an input that cannot be read.
+    """
+    from coronapas.tolerances import FIELD, STRICT
+    from coronapas.verifying import Verifier
+
+    if not files and not texts:
+        raise click.UsageError("Name a file, - for standard input, or give --text.")
+    granted = (STRICT if strict else FIELD) | set(tolerate)
+    verifier = Verifier(
+        trust_from(trust),
+        tolerate=granted,
+        certificate_time="issued" if certificate_time == "issued" else "now",
+    )
+    count = _Count()
+    with progress("verifying", total_size(files)) as advance:
+        for item in _all(files, texts, whole):
+            found = _Found(item, verifier, at, granted)
+            count.add(found)
+            if as_json:
+                click.echo(json.dumps(found.to_json(show_personal_data)))
+            elif not (quiet and found.ok):
+                click.echo("\n".join(found.lines(checks, show_personal_data)))
+            advance(item.size)
+    if not as_json:
+        click.echo(count.summary)
+    sys.exit(count.exit_code)
+
+
+def _all(files: tuple[str, ...], texts: tuple[str, ...], whole: bool) -> Iterator[Item]:
+    for number, text in enumerate(texts, start=1):
+        yield Item(f"--text {number}", text, 0)
+    for source in files:
+        yield from items(source, whole=whole)
+
+
+class _Found:
+    """One pass and what was found of it; the picture's check stands before the verifier's."""
+
+    def __init__(
+        self, item: Item, verifier: Verifier, at: datetime | None, granted: Collection[str]
+    ) -> None:
+        from coronapas.verification import CHECKS, skipped
+
+        self.place = plain(item.place)
+        self.readable = item.fault is None
+        self._read: tuple[PassFacts | None] | None = None
+        self.verification: Verification | None = None
+        self.deviations: tuple[Deviation, ...] = item.deviations
+        self.checks: tuple[Check, ...] = _of_picture(item, granted) if item.scanned else ()
+        if self.readable:
+            self.verification = verifier.verify(item.text, at=at)
+            self.deviations += self.verification.deviations
+            self.checks += self.verification.checks
+        else:
+            self.checks += tuple(map(skipped, CHECKS))
+        self.failures = tuple(check for check in self.checks if check.outcome == "FAIL")
+        self.ok = not self.failures and self.verification is not None and self.verification.ok
+
+    def lines(self, every: bool, personal: bool) -> Iterator[str]:
+        """What a person reads."""
+        told = ", ".join(self._told())
+        verdict = coloured("ok") if self.ok else coloured("FAIL")
+        yield f"{self.place}: {verdict}{f'  {told}' if told else ''}"
+        for check in self.checks if every else self.failures:
+            yield f"  {coloured(check.outcome, 7)}  {check.name}: {plain(check.sentence)}"
+        for deviation in self.deviations:
+            field = f" at {plain(deviation.field)}" if deviation.field else ""
+            yield f"  deviation  {deviation.code}{field}: {plain(deviation.note)}"
+        if personal and (facts := self._facts()) is not None:
+            yield f"  {plain(json.dumps(_facts_json(facts), ensure_ascii=False))}"
+
+    def to_json(self, personal: bool) -> dict[str, Any]:
+        """What a machine reads (``schemas/verification.schema.json``)."""
+        verification = self.verification
+        envelope = None if verification is None else verification.envelope
+        facts = self._facts()
+        document: dict[str, Any] = {
+            "place": self.place,
+            "ok": self.ok,
+            "at": None if verification is None else verification.at.isoformat(),
+            "signed": verification is not None and verification.signed,
+            "kid": None if envelope is None or envelope.kid is None else envelope.kid.hex(),
+            "country": self._country(),
+            "kind": None if facts is None else facts.kind.value,
+            "failures": [check.code for check in self.failures],
+            "checks": [{**check._asdict(), "outcome": str(check.outcome)} for check in self.checks],
+            "deviations": [
+                {"code": one.code, "field": one.field, "note": one.note} for one in self.deviations
+            ],
+        }
+        if personal:
+            document["facts"] = None if facts is None else _facts_json(facts)
+        return document
+
+    def _told(self) -> Iterator[str]:
+        facts, country = self._facts(), self._country()
+        if facts is not None:
+            yield facts.kind.value
+        if country is not None:
+            yield f"signed by {country}"
+
+    def _facts(self) -> PassFacts | None:
+        """The facts, which are read again whenever a `Verification` is asked for them."""
+        if self._read is None:
+            facts = None if self.verification is None else self.verification.facts
+            self._read = (facts,)
+        return self._read[0]
+
+    def _country(self) -> str | None:
+        signed = self.verification is not None and self.verification.certificate
+        return (signed.country or "?") if signed else None
+
+
+def _of_picture(item: Item, granted: Collection[str]) -> tuple[Check, ...]:
+    from coronapas.verifying import Check, Outcome
+
+    name = "qr code"
+    if item.fault is not None:
+        sentence = f"{item.fault.message[:1].upper()}{item.fault.message[1:]}."
+        return (Check(name, Outcome.FAIL, item.fault.code, sentence),)
+    for deviation in item.deviations:
+        if deviation.code not in granted:
+            return (Check(name, Outcome.FAIL, deviation.code, f"{deviation.note.capitalize()}."),)
+    return (Check(name, Outcome.PASS, "qr.ok", "The QR code was read."),)
+
+
+def _facts_json(facts: PassFacts) -> dict[str, Any]:
+    from coronapas.dcc.factsjson import to_json
+
+    return {**to_json(facts.holder, facts.event), "issuer": facts.issuer, "uvci": facts.uvci}
+
+
+class _Count:
+    """How many passes came out how."""
+
+    def __init__(self) -> None:
+        self.ok = self.failed = self.unreadable = 0
+        self.unknown: Counter[str] = Counter()
+
+    def add(self, found: _Found) -> None:
+        self.ok += found.ok
+        self.failed += not found.ok and found.readable
+        self.unreadable += not found.readable
+        self.unknown.update(check.name for check in found.checks if check.outcome == "UNKNOWN")
+
+    @property
+    def summary(self) -> str:
+        """The counts in one line, with the checks that nothing was known of."""
+        parts = [f"{self.ok} ok", f"{self.failed} failed"]
+        if self.unreadable:
+            parts.append(f"{self.unreadable} unreadable")
+        parts += [f"{name} not known of {count}" for name, count in sorted(self.unknown.items())]
+        return ", ".join(parts)
+
+    @property
+    def exit_code(self) -> int:
+        """2 where something could not be read, 1 where a pass is not ok, else 0."""
+        if self.unreadable:
+            return 2
+        return 1 if self.failed else 0

@@ -1,0 +1,181 @@
+"""The command as a whole: help, version, errors, the demonstration, and what it loads."""
+
+from __future__ import annotations
+
+import runpy
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import click
+import pytest
+from command_world import run
+
+from coronapas import __version__, cli
+from coronapas.cli import app, demo, showing
+from coronapas.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from coronapas.issuing import Pass
+
+COMMANDS = ("issue", "verify", "inspect", "keys", "conformance", "demo")
+
+
+def python(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, *arguments], capture_output=True, check=False, text=True)
+
+
+def test_the_help_lists_every_command_with_a_whole_sentence() -> None:
+    output = run("--help").output
+    lines = output.partition("Commands:\n")[2].splitlines()
+    assert [line.split()[0] for line in lines] == list(COMMANDS)
+    assert all(line.endswith(".") and "..." not in line for line in lines)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_and_says_how_it_ends(command: str) -> None:
+    result = run(command, "--help")
+    assert result.exit_code == 0
+    assert "Exit codes: 0" in result.output or command == "keys"
+
+
+def test_the_version_is_the_packages() -> None:
+    assert run("--version").output == f"coronapas {__version__}\n"
+
+
+def test_the_package_runs_as_a_module() -> None:
+    assert python("-m", "coronapas", "--version").stdout == f"coronapas {__version__}\n"
+    assert python("-m", "coronapas", "nothing").returncode == 2
+
+
+def test_the_module_is_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["coronapas", "--version"])
+    with pytest.raises(SystemExit) as end:
+        runpy.run_module("coronapas", run_name="__main__")
+    assert end.value.code == 0
+
+
+def test_help_loads_neither_the_library_nor_rich() -> None:
+    code = "import sys\nfrom coronapas.cli.app import coronapas\n"
+    code += "coronapas(['--help'], standalone_mode=False)\nprint(*sys.modules, file=sys.stderr)"
+    loaded = set(python("-c", code).stderr.split())
+    assert "click" in loaded
+    assert not loaded & {"rich", "cryptography", "cbor2", "coronapas.verifying", "segno"}
+
+
+def test_an_unknown_command_is_a_usage_error() -> None:
+    result = run("frobnicate")
+    assert result.exit_code == 2
+    assert "No such command" in result.stderr
+
+
+@pytest.mark.parametrize("package", cli.PACKAGES)
+def test_without_its_packages_the_command_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, package: str
+) -> None:
+    monkeypatch.setattr(cli, "find_spec", lambda name: None if name == package else object())
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert f"needs the package {package}" in str(end.value)
+    assert "pip install coronapas[cli]" in str(end.value)
+
+
+def test_with_its_packages_the_command_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["coronapas", "--version"])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == 0
+
+
+def raising(error: Exception) -> click.Group:
+    @click.command("boom")
+    def boom() -> None:
+        raise error
+
+    class Group(app._Commands):
+        def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
+            return boom
+
+    return Group("coronapas")
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (MissingExtraError("qr", "segno"), "pip install coronapas[qr]"),
+        (PermissionError(13, "Permission denied", "keys\x1b[2J.pem"), "keys\ufffd[2J.pem: Perm"),
+        (OSError("odd"), "odd"),
+    ],
+)
+def test_an_error_is_one_line_and_ends_with_2(error: Exception, told: str) -> None:
+    from click.testing import CliRunner
+
+    result = CliRunner().invoke(raising(error), ["boom"])
+    assert result.exit_code == 2
+    assert told in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_reader_that_went_away_is_no_error_of_ours() -> None:
+    with pytest.raises(BrokenPipeError):
+        raising(BrokenPipeError(32, "Broken pipe")).invoke(
+            raising(BrokenPipeError(32, "Broken pipe")).make_context("coronapas", ["boom"])
+        )
+
+
+def test_the_demonstration_comes_out_as_it_should() -> None:
+    result = run("demo")
+    assert result.exit_code == 0
+    assert result.output.count(": ok\n") == 3
+    assert result.output.count(": FAIL\n") == 1
+    assert "FAIL     signature" in result.output
+    assert "\u2580" in result.output
+    assert "as it should be" in result.output.splitlines()[-1]
+
+
+def test_the_demonstration_ends_with_1_when_a_tampered_pass_is_ok(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def untouched(issued: Pass) -> str:
+        return issued.text
+
+    monkeypatch.setattr(demo, "_tamper", untouched)
+    result = run("demo")
+    assert result.exit_code == 1
+    assert "not as it should be" in result.output
+
+
+def test_the_demonstration_ends_with_1_when_a_good_pass_is_not_ok(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from datetime import timedelta
+
+    monkeypatch.setattr(demo, "_LIFETIME", timedelta(seconds=1))
+    real = demo._verify
+    monkeypatch.setattr(
+        demo,
+        "_verify",
+        lambda verifier, title, text, now: real(verifier, title, text, now + timedelta(days=1)),
+    )
+    assert run("demo").exit_code == 1
+
+
+def test_text_that_could_steer_a_terminal_is_made_harmless() -> None:
+    assert showing.plain("fine text") == "fine text"
+    assert showing.plain("a\x1b[31m\nb\u202e") == "a\ufffd[31m\ufffdb\ufffd"
+
+
+def test_a_progress_bar_needs_a_terminal_for_errors_and_none_for_results(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Stream:
+        def __init__(self, terminal: bool) -> None:
+            self.isatty = lambda: terminal
+
+    for errors in (True, False):
+        for results in (True, False):
+            monkeypatch.setattr(sys, "stderr", Stream(errors))
+            monkeypatch.setattr(sys, "stdout", Stream(results))
+            shown = showing.on_terminal()
+            monkeypatch.undo()
+            assert shown is (errors and not results)
