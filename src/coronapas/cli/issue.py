@@ -154,8 +154,6 @@ def _issue(
         for place, (holder, event) in enumerate(pairs):
             try:
                 passes.append(office.issue(holder, event, **terms))
-            except OverflowError:
-                raise click.UsageError("A pass ends with the year 9999 at the latest.") from None
             except IssueError as error:
                 faults += (
                     error.faults
