@@ -35,6 +35,7 @@ ROOMS = (
     "presentation",
     "trust",
     "signing",
+    "pycose_bridge",
     "keys",
     "issuing",
     "revocation",

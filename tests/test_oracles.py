@@ -18,45 +18,17 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pycose.keys.curves import P256
+from pycose.keys.curves import P256, P384
 from pycose.keys.ec2 import EC2Key
-from pycose.keys.rsa import RSAKey
 from pycose.messages.sign1message import Sign1Message
 
 import backend
+from coronapas import pycose_bridge
+from coronapas.errors import DecodeError, KeyMaterialError, MissingExtraError
 from coronapas.hcert import envelope
-from coronapas.keys import KeyPair
 from coronapas.verifying import Verifier
 
 KEYS = ("P-256", "RSA-2048", "RSA-3072")
-
-
-def number(value: int) -> bytes:
-    return value.to_bytes((value.bit_length() + 7) // 8, "big")
-
-
-def pycose_key(pair: KeyPair, *, private: bool = False) -> Any:
-    key: Any = pair.private_key
-    if isinstance(key, ec.EllipticCurvePrivateKey):
-        secret = key.private_numbers()
-        public = secret.public_numbers
-        d = secret.private_value.to_bytes(32, "big") if private else b""
-        x, y = (part.to_bytes(32, "big") for part in (public.x, public.y))
-        return EC2Key(crv=P256, x=x, y=y, d=d)
-    secret = key.private_numbers()
-    public = secret.public_numbers
-    if not private:
-        return RSAKey(n=number(public.n), e=number(public.e))
-    return RSAKey(
-        n=number(public.n),
-        e=number(public.e),
-        d=number(secret.d),
-        p=number(secret.p),
-        q=number(secret.q),
-        dp=number(secret.dmp1),
-        dq=number(secret.dmq1),
-        qinv=number(secret.iqmp),
-    )
 
 
 def opened(text: str) -> list[Any]:
@@ -93,8 +65,8 @@ def by_hand(text: str, certificate: x509.Certificate) -> dict[Any, Any]:
 def test_every_pass_that_we_issue_is_verified_by_pycose(key: str) -> None:
     pair = backend.dsc(key=key)
     for _ in range(3):
-        message = Sign1Message.from_cose_obj(opened(backend.issue(pair).text), True)
-        message.key = pycose_key(pair)
+        message = pycose_bridge.to_pycose(backend.issue(pair).message)
+        message.key = pycose_bridge.public_key(pair.private_key.public_key())
         assert message.verify_signature()
         message.payload = b"another payload"
         assert not message.verify_signature()
@@ -125,8 +97,8 @@ def test_every_message_of_pycose_is_verified_by_us(key: str) -> None:
     message = Sign1Message(
         phdr={Algorithm: algorithm, KID: kid}, payload=cbor2.dumps(backend.claims())
     )
-    message.key = pycose_key(pair, private=True)
-    result = verifier.verify(envelope.encode(message.encode()), backend.NOW)
+    message.key = pycose_bridge.private_key(pair.private_key)
+    result = verifier.verify(envelope.encode(pycose_bridge.from_pycose(message)), backend.NOW)
     assert result.ok
     assert result.payload == backend.DCC
 
@@ -135,7 +107,49 @@ def test_every_message_of_pycose_is_verified_by_us(key: str) -> None:
 @settings(max_examples=25)
 def test_pycose_and_we_sign_the_same_bytes(payload: bytes) -> None:
     pair = backend.dsc()
-    parts = opened(backend.forge(payload, pair))
-    message = Sign1Message.from_cose_obj(parts, True)
-    message.key = pycose_key(pair)
+    text = backend.forge(payload, pair)
+    message = Sign1Message.from_cose_obj(opened(text), True)
+    message.key = pycose_bridge.public_key(pair.private_key.public_key())
     assert message.verify_signature()
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_keys_go_over_the_bridge_and_back(key: str) -> None:
+    private = backend.dsc(key=key).private_key
+    for there in (
+        pycose_bridge.public_key(private.public_key()),
+        pycose_bridge.private_key(private),
+    ):
+        assert pycose_bridge.from_pycose_key(there) == private.public_key()
+
+
+def test_what_is_no_key_of_passes_does_not_cross_the_bridge() -> None:
+    other: Any = ec.generate_private_key(ec.SECP384R1())
+    with pytest.raises(KeyMaterialError):
+        pycose_bridge.private_key(other)
+    with pytest.raises(KeyMaterialError):
+        pycose_bridge.public_key(other.public_key())
+    from pycose.keys.symmetric import SymmetricKey
+
+    symmetric: Any = SymmetricKey(k=b"0" * 16)
+    with pytest.raises(KeyMaterialError):
+        pycose_bridge.from_pycose_key(symmetric)
+    curve: Any = EC2Key(crv=P384, x=b"1" * 48, y=b"2" * 48)
+    with pytest.raises(KeyMaterialError):
+        pycose_bridge.from_pycose_key(curve)
+    off_curve: Any = EC2Key(crv=P256, x=b"1" * 32, y=b"2" * 32)
+    with pytest.raises(KeyMaterialError):
+        pycose_bridge.from_pycose_key(off_curve)
+
+
+def test_what_is_no_message_does_not_cross_the_bridge() -> None:
+    with pytest.raises(DecodeError):
+        pycose_bridge.to_pycose(b"\x80")
+
+
+def test_without_pycose_the_bridge_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "pycose.keys.ec2", None)
+    with pytest.raises(MissingExtraError, match="pycose"):
+        pycose_bridge.public_key(backend.dsc().private_key.public_key())
