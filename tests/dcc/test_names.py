@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from unicodedata import normalize
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from coronapas.dcc.names import (
@@ -325,14 +325,123 @@ def test_every_letter_of_the_blocks_in_use_is_the_same_in_every_case_and_form() 
             assert transliterate(other) == plain, hex(point)
 
 
-@given(names, languages, st.one_of(st.none(), choices))
-def test_the_quick_way_for_latin_agrees_with_the_tables(
+def assert_both_ways_agree(
+    name: str, language: str | None = None, chosen: Alternatives | None = None
+) -> None:
+    quick = transliterate(name, language=language, choices=chosen)
+    # A digit at the end sends the name through the tables and is left out there.
+    slow = transliterate(f"{name}0", language=language, choices=chosen)
+    assert (slow.mrz, slow.truncated) == (quick.mrz, quick.truncated), (name, language)
+    digits = [sum(e.count for e in r.dropped if e.category == "Nd") for r in (quick, slow)]
+    assert digits[1] == digits[0] + 1, (name, language)
+    others = [[e for e in r.dropped if e.category != "Nd"] for r in (quick, slow)]
+    assert others[0] == others[1], (name, language)
+
+
+def in_each_script() -> dict[str, str]:
+    """The capitals of each script that the tables name, and those that only add an accent."""
+    from importlib.resources import files
+
+    data = json.loads(
+        files("coronapas.dcc").joinpath("data/transliteration.json").read_text("utf-8")
+    )
+    scripts = {"Latin": "ABCXYZ", "Cyrillic": "ЍЀ", "Arabic": "", "Greek": "ΆΈΉΊΌΎΏ"}
+    for group in data["groups"]:
+        rows = (group.get("gives", {}).values(), *group.get("alternatives", {}).values())
+        scripts[group["script"]] += "".join(char for row in rows for chars in row for char in chars)
+    return {script: "".join(sorted(set(chars))) for script, chars in scripts.items()}
+
+
+SCRIPTS = in_each_script()
+SILENT = "'’.ـ"
+MARKS = "\u0301\u0308\u0323\u0651\u064b"
+GREEK_NAMES = "Αγγελική Σταύρος Ευτυχία Ευαγγελία Μπότσης Λαμπράκης Ναυσικά Παπαδοπούλου Αϋπνία"
+CYRILLIC_NAMES = "Мар'яна Юрій Єва Їжак Йосип Ігорь Татьяна Подъячев Жуђа Ќосев Ьяна Объём"
+ARABIC_NAMES = "فاطمة محمّد عبدالله أحمد پری الزهراء مُحَمَّد فاطمةـ"
+LATIN_NAMES = "Ågård Müßig Muñoz Nguyễn Łukasz O’Neill Ĳsbrand İnci"
+
+
+def names_of(script: str, examples: str) -> st.SearchStrategy[str]:
+    letters = st.sampled_from(SCRIPTS[script] + SCRIPTS[script].lower())
+    rare = st.sampled_from(SILENT + MARKS + JOINTS + "<漢7")
+    real = st.sampled_from(examples.split())
+    pieces = st.one_of(letters, letters, letters, real, rare)
+    return st.lists(pieces, max_size=40).map("".join)
+
+
+@given(
+    st.one_of(
+        names,
+        names_of("Latin", LATIN_NAMES),
+        names_of("Cyrillic", CYRILLIC_NAMES),
+        names_of("Arabic", ARABIC_NAMES),
+        names_of("Greek", GREEK_NAMES),
+        st.lists(
+            st.one_of(*(st.sampled_from(letters + SILENT) for letters in SCRIPTS.values())),
+            max_size=20,
+        ).map("".join),
+    ),
+    languages,
+    st.one_of(st.none(), choices),
+)
+@settings(max_examples=400)
+@example("ΑΥЬ", None, None)
+@example("ЬΜΠ", None, None)
+@example("АΥ", None, None)
+@example("Ь'Я 'Я", "uk", None)
+def test_the_quick_way_agrees_with_the_tables(
     name: str, language: str | None, chosen: Alternatives | None
 ) -> None:
-    # A digit at the end sends the name through the tables and is left out there.
-    quick = transliterate(name, language=language, choices=chosen)
-    slow = transliterate(f"{name}0", language=language, choices=chosen)
-    assert (slow.mrz, slow.truncated) == (quick.mrz, quick.truncated)
+    assert_both_ways_agree(name, language, chosen)
+
+
+def test_the_quick_way_agrees_with_the_tables_for_each_character_of_the_blocks_in_use() -> None:
+    for point in (*range(0x3000), *range(0xFB00, 0x10000)):
+        assert_both_ways_agree(chr(point))
+    for language in ("be", "bg", "mk", "sr", "uk"):
+        for point in range(0x800):
+            assert_both_ways_agree(chr(point), language)
+
+
+@pytest.mark.parametrize(
+    ("script", "tongues"),
+    [
+        ("Latin", [None]),
+        ("Cyrillic", [None, "be", "bg", "mk", "sr", "uk"]),
+        ("Arabic", [None]),
+        ("Greek", [None]),
+    ],
+)
+def test_the_quick_way_agrees_with_the_tables_for_each_pair_of_letters(
+    script: str, tongues: list[str | None]
+) -> None:
+    for tongue in tongues:
+        for pair in product(SCRIPTS[script], repeat=2):
+            assert_both_ways_agree("".join(pair), tongue)
+
+
+def test_the_quick_way_agrees_with_the_tables_for_greek_pairs_wherever_they_stand() -> None:
+    around = ("", " ", "'", "Ρ", "Ι", "Γ", "Τ", "Μ", "Α", "Ь", "T")
+    for before, pair, after in product(around, product("ΑΆΕΗΟΥΎΓΚΞΧΝΤΜΠ", repeat=2), around):
+        assert_both_ways_agree(f"{before}{''.join(pair)}{after}")
+
+
+@pytest.mark.parametrize(
+    ("name", "language"),
+    [
+        *((name, None) for name in (LATIN_NAMES + " Anna-Marie Östergård,Lis").split()),
+        *((name, None) for name in GREEK_NAMES.split()),
+        *((name, tongue) for name in CYRILLIC_NAMES.split() for tongue in (None, "uk", "sr")),
+        *((name, None) for name in ("فاطمة", "عبد الله", "أحمد", "پری")),
+    ],
+)
+def test_an_ordinary_name_takes_the_quick_way(
+    name: str, language: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = transliterate(name, language=language)
+    monkeypatch.delattr("coronapas.dcc.names._units")
+    assert transliterate(name, language=language) == expected
+    assert transliterate(normalize("NFD", name), language=language) == expected
 
 
 @given(names, languages, st.one_of(st.none(), choices))

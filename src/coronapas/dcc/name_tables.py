@@ -34,11 +34,9 @@ class Reading(NamedTuple):
 class Tables(NamedTuple):
     """The tables of one language.
 
-    `latin` are the letters that give the same in every language and place; `first` and `final`
-    overrule `letters` at the ends of a component.
+    `first` and `final` overrule `letters` at the ends of a component.
     """
 
-    latin: frozenset[str]
     letters: dict[str, Unit]
     first: dict[str, Unit]
     final: dict[str, Unit]
@@ -97,14 +95,6 @@ def load_tables(language: str | None) -> Tables:
         for form, char in _rows(group.get("gives", {})):
             letters[char] = _with_form(letters[char], form, replace=language is not None)
     return Tables(
-        latin=frozenset(
-            char
-            for group in general
-            if group["script"] == "Latin"
-            for row in (group.get("gives", {}).values(), *group.get("alternatives", {}).values())
-            for chars in row
-            for char in chars
-        ),
         letters=letters,
         first={
             char: _with_form(letters[char], form, replace=language is not None)

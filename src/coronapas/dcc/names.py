@@ -28,7 +28,7 @@ import re
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 from unicodedata import category, normalize
 
 from coronapas.dcc.name_tables import Unit, known_language, load_tables
@@ -140,10 +140,11 @@ def transliterate(
     if name.isascii() and name.isalpha() and len(name) <= limit:
         return Transliteration(name.upper())
     capitals = _capitals(name)
-    plain = capitals.translate(_context_free(choices))
+    known = known_language(language) or ""
+    plain = _plain(capitals, _shortcut(known, choices))
     if _MRZ.fullmatch(plain):
         return _join(plain.split("<"), limit, ())
-    components, dropped = _units(capitals, load_tables(known_language(language) or ""))
+    components, dropped = _units(capitals, load_tables(known))
     written = ("".join(_chosen(unit, choices) for unit in component) for component in components)
     return _join(written, limit, dropped)
 
@@ -186,15 +187,81 @@ def mrz_matches(
     return found is MrzMatch.EXACT
 
 
+class _Shortcut(NamedTuple):
+    """A quick way through the tables of a language, for names without marks of their own.
+
+    `alone` and `rest` are for `str.translate`, one before and one after the replacements. `alone`
+    writes the letters that give the same in every place, and only takes the accents from the
+    others, so that `placed` can see them; `rest` writes what `placed` left of those. `placed` finds
+    what gives something else where it stands; its last group tells which of `forms` that is.
+    """
+
+    alone: dict[int, str]
+    placed: re.Pattern[str]
+    forms: dict[int | None, str]
+    rest: dict[int, str]
+
+
+def _plain(capitals: str, shortcut: _Shortcut) -> str:
+    """What `capitals` gives, if that is A-Z and ``<`` alone; else a string that has others too."""
+    plain = capitals.translate(shortcut.alone)
+    if plain.isascii():
+        return plain
+    forms = shortcut.forms
+    return shortcut.placed.sub(lambda match: forms[match.lastindex], plain).translate(shortcut.rest)
+
+
 @lru_cache(maxsize=64)
-def _context_free(choices: Alternatives | None) -> dict[int, str]:
-    """A `str.translate` table for what gives the same in every language and place."""
-    tables = load_tables("")
-    return {
-        **{ord(char): _chosen(tables.letters[char], choices) for char in tables.latin},
-        **dict.fromkeys(map(ord, tables.silent), ""),
-        **dict.fromkeys(map(ord, tables.separators | {" ", "-"}), "<"),
+def _shortcut(language: str, choices: Alternatives | None) -> _Shortcut:
+    tables = load_tables(language)
+    given = {char: _chosen(unit, choices) for char, unit in tables.letters.items()}
+    # A letter that gives nothing still stands between its neighbours, so it must stay visible.
+    silent = {char for char, form in given.items() if not form}
+    visible = silent.union(tables.first, tables.final, tables.voiceless, *tables.sequences)
+    alone = {char: form for char, form in given.items() if char not in visible}
+    placed = [*_placed(tables)]
+    return _Shortcut(
+        {point: alone.get(base, base) for point, base in _single(language).items()},
+        re.compile("|".join(f"{pattern}()" for pattern, _ in placed)),
+        {index: _chosen(unit, choices) for index, (_, unit) in enumerate(placed, 1)},
+        {ord(char): form for char, form in {**given, "<": "<"}.items()},
+    )
+
+
+@lru_cache(maxsize=8)
+def _single(language: str) -> dict[int, str]:
+    """What is read as one letter of the tables, as ``<`` or as nothing, by its code point.
+
+    Looks at the entries and at the rows of 256 code points in which the letters among them stand:
+    the accented letters in use are there too. What is left out takes the long way.
+    """
+    tables = load_tables(language)
+    rows = {ord(char) >> 8 for char in tables.letters}
+    chars = {chr(point) for row in rows for point in range(row << 8, (row + 1) << 8)}
+    capitals = {char for char in chars if not char.islower()}
+    read = {
+        char: _readable(char, tables)
+        for char in capitals.union(tables.letters, tables.silent, tables.separators)
     }
+    known = {*tables.letters, "<", ""}
+    return {ord(char): base for char, base in read.items() if base is not None and base in known}
+
+
+def _placed(tables: Tables) -> Iterator[tuple[str, Unit]]:
+    """Patterns of what gives something else where it stands, in the order in which `_read` looks.
+
+    Each begins with its letters, by which the search for it is quick.
+    """
+    for letters, reading in tables.sequences.items():
+        if reading.first is not None:
+            yield f"{letters}(?<![^<]{letters})", reading.first
+        if reading.voiceless is not None:
+            yield f"{letters}(?![^<{''.join(tables.voiceless)}])", reading.voiceless
+        yield letters, reading.anywhere
+    for char, unit in tables.final.items():
+        yield f"{char}(?![^<])", unit
+    for char, unit in tables.first.items():
+        yield f"{char}(?<![^<]{char})", unit
 
 
 def _capitals(name: str) -> str:
