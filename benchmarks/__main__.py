@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import bulk, importing, passes
+from benchmarks import bulk, certlogic, importing, passes
 
-SUITES = {"passes": passes.run, "bulk": bulk.run, "importing": importing.run}
+SUITES = {
+    "passes": passes.run,
+    "bulk": bulk.run,
+    "importing": importing.run,
+    "certlogic": certlogic.run,
+}
 
 
 def main() -> None:

@@ -1,0 +1,1 @@
+"""The language held against certlogic-js, the reference implementation in JavaScript."""
