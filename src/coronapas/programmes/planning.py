@@ -1,0 +1,388 @@
+"""When is the next dose? A history against the schedule in force on one day.
+
+The schedule is that of the day asked about: offers by stage, previous product, age, group and
+date. Periods are counted in the local calendar from the last dose. A dose that is long overdue
+never begins a course anew: the next one is still the one that was missing. Whether a dose is due
+says nothing about whether the pass is valid; `coronapas.programmes.validity` does.
+
+`Planner` keeps what depends on the programme and the day alone, so that a register of millions can
+be gone through (`coronapas.programmes.inviting`); `next_dose` answers for one history, with
+reasons.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from coronapas.programmes.clock import add_to_day, as_utc, birthday, local_day
+from coronapas.programmes.course import Course, read_course
+from coronapas.programmes.events import Events, GivenDose, doses_given
+from coronapas.programmes.evidence import infections
+from coronapas.programmes.history import History, births
+from coronapas.programmes.model import COMPLETE, Audience, Offer, Programme, Stage
+from coronapas.programmes.reasons import Reason
+
+if TYPE_CHECKING:
+    from coronapas.programmes.course import Ambiguous, World
+    from coronapas.programmes.model import Mark, ProductLimit, Row
+
+ADULT: Final = 18
+"""An unknown birth date is read as this age and as a very high one; both have to agree."""
+
+
+class Status(StrEnum):
+    """Where a holder stands with the next dose."""
+
+    ELIGIBLE = "eligible"
+    """The dose may be given; no day is recommended for it, or the day has not come."""
+    DUE = "due"
+    """The recommended day has come."""
+    TOO_EARLY = "too-early"
+    """The dose will be offered, from the earliest day on."""
+    NOT_OFFERED = "not-offered"
+    """No dose is offered by the schedule of this day."""
+    AMBIGUOUS = "ambiguous"
+    """The history can be read in several ways with different answers."""
+
+
+class Plan(NamedTuple):
+    """The answer in one reading; days are local and inclusive, None where there is none.
+
+    `offers` are those that the answer rests on, the deciding one first; `refusals` the rows that
+    stand against a dose.
+    """
+
+    status: Status
+    dose: int
+    earliest: date | None
+    recommended: date | None
+    latest: date | None
+    products: tuple[str, ...]
+    offers: tuple[Offer, ...]
+    refusals: tuple[Row, ...]
+    waiting: Row | None
+
+    def __repr__(self) -> str:
+        return f"<Plan: {self.status}, dose {self.dose}>"
+
+
+class _Match(NamedTuple):
+    earliest: date
+    recommended: date | None
+    latest: date | None
+    products: tuple[str, ...]
+    offer: Offer
+    waiting: Row | None
+
+
+class Planner:
+    """The schedule of one local day, made ready for many histories."""
+
+    def __init__(self, programme: Programme, on: date) -> None:
+        self.programme = programme
+        self.on = on
+        self._offers: dict[Stage | None, list[Offer]] = {}
+        schedule = programme.schedule
+        for offer in schedule.offers:
+            if offer.stands_on(on):
+                for stage in offer.after:
+                    self._offers.setdefault(stage, []).append(offer)
+        self._limits: dict[str, list[ProductLimit]] = {}
+        for limit in schedule.limits:
+            if limit.stands_on(on):
+                self._limits.setdefault(limit.product, []).append(limit)
+        self._waits = [
+            wait
+            for wait in schedule.waits
+            if wait.starts <= on and (wait.until is None or on < wait.until)
+        ]
+        # The youngest adult was not born on the day itself: nobody is taken to turn 18 on it.
+        youngest = birthday(on, -ADULT - 1) + timedelta(days=1)
+        self._unknown_births = (youngest, date(1850, 1, 1))
+
+    def events(self, history: History) -> Events:
+        """Give the events up to the end of the day; tests only where a rule looks at infections."""
+        doses = doses_given(self.programme, history.doses)
+        if doses and doses[-1].date > self.on:
+            doses = tuple(one for one in doses if one.date <= self.on)
+        past = history.infections
+        if past and past[-1].first_positive > self.on:
+            past = tuple(one for one in past if one.first_positive <= self.on)
+        tests = history.tests
+        if tests:
+            zone = self.programme.zone
+            tests = tuple(
+                one for one in tests if one.positive and local_day(one.sampled_at, zone) <= self.on
+            )
+        return Events(doses, tests, past)
+
+    def plans(self, history: History) -> tuple[list[Plan], Course, Events]:
+        """Give the answer in every reading of the doses and the birth date."""
+        events = self.events(history)
+        course = read_course(self.programme, events, history.groups)
+        days = births(history.birth_date) or self._unknown_births
+        wait = self._waiting(events)
+        found = [
+            self._plan(events, world, days[0], history.groups, wait) for world in course.worlds
+        ]
+        if days[0] != days[1]:
+            found += [
+                self._plan(events, world, days[1], history.groups, wait) for world in course.worlds
+            ]
+        return found, course, events
+
+    def _waiting(self, events: Events) -> tuple[date, Row] | None:
+        if not self._waits or not (events.infections or events.tests):
+            return None
+        days = infections(events, self.programme.zone)
+        if not days:
+            return None
+        last = days[-1][0]
+        return max(
+            ((add_to_day(last, wait.lasts), wait) for wait in self._waits),
+            key=lambda one: one[0],
+        )
+
+    def _plan(
+        self,
+        events: Events,
+        world: World,
+        born: date,
+        groups: frozenset[str] | None,
+        wait: tuple[date, Row] | None,
+    ) -> Plan:
+        stage, counted, last = _standing(events.doses, world)
+        matches: list[_Match] = []
+        refusals: list[Row] = []
+        for offer in self._offers.get(stage, ()):
+            if offer.previous is not None and (last is None or last.product not in offer.previous):
+                continue
+            since = _member_since(offer.audiences, born, self.on, groups)
+            if since is None:
+                continue
+            if not offer.products:
+                refusals.append(offer)
+                continue
+            products = offer.products
+            if self._limits and not offer.free_of_limits:
+                products = self._allowed(offer, born, refusals)
+            if products:
+                before = events.doses[-1].date if events.doses else None
+                matches.append(_match(offer, products, since, before, last, wait))
+        return self._chosen(matches, refusals, counted + 1)
+
+    def _allowed(self, offer: Offer, born: date, refusals: list[Row]) -> tuple[str, ...]:
+        allowed = []
+        for product in offer.products:
+            against = None
+            for limit in self._limits.get(product, ()):
+                if limit.age_below is None or self.on < birthday(born, limit.age_below):
+                    against = limit
+            if against is None:
+                allowed.append(product)
+            elif against not in refusals:
+                refusals.append(against)
+        return tuple(allowed)
+
+    def _chosen(self, matches: list[_Match], refusals: list[Row], dose: int) -> Plan:
+        if not matches:
+            return Plan(Status.NOT_OFFERED, dose, None, None, None, (), (), tuple(refusals), None)
+        best = matches[0] if len(matches) == 1 else min(matches, key=_soonest)
+        products = best.products
+        offers: tuple[Offer, ...] = (best.offer,)
+        for other in matches:
+            if other is not best and other.earliest <= max(self.on, best.earliest):
+                products += tuple(one for one in other.products if one not in products)
+                offers += (other.offer,)
+        if self.on < best.earliest:
+            status = Status.TOO_EARLY
+        elif best.recommended is not None and best.recommended <= self.on:
+            status = Status.DUE
+        else:
+            status = Status.ELIGIBLE
+        return Plan(
+            status,
+            dose,
+            best.earliest,
+            best.recommended,
+            best.latest,
+            products,
+            offers,
+            tuple(refusals),
+            best.waiting,
+        )
+
+
+def _soonest(match: _Match) -> tuple[date, date, int]:
+    return match.earliest, match.recommended or date.max, -len(match.products)
+
+
+def _standing(
+    doses: tuple[GivenDose, ...], world: World
+) -> tuple[Stage | None, int, GivenDose | None]:
+    """Tell the stage reached, the number of doses that count, and the last of them."""
+    reached: Stage | None = None
+    counted = 0
+    last = None
+    for dose, stage in zip(doses, world, strict=True):
+        if stage is Stage.UNCOUNTED:
+            continue
+        counted += 1
+        last = dose
+        # A first dose after a completed course takes nothing back.
+        if stage in COMPLETE or reached is None:
+            reached = stage
+    return reached, counted, last
+
+
+def _member_since(
+    audiences: tuple[Audience, ...], born: date, on: date, groups: frozenset[str] | None
+) -> date | None:
+    """Give since when a person belongs to an audience, if that is so on the day."""
+    found = None
+    for one in audiences:
+        if one.groups is not None and (groups is None or one.groups.isdisjoint(groups)):
+            continue
+        if one.age_below is not None and birthday(born, one.age_below) <= on:
+            continue
+        since = date.min
+        if one.age_from is not None:
+            since = birthday(born, one.age_from)
+        if one.reached is not None:
+            age, first, last = one.reached
+            day = birthday(born, age)
+            if day < first or (last is not None and day > last):
+                continue
+            since = max(since, day)
+        if since <= on and (found is None or since < found):
+            found = since
+    return found
+
+
+def _match(
+    offer: Offer,
+    products: tuple[str, ...],
+    since: date,
+    before: date | None,
+    last: GivenDose | None,
+    wait: tuple[date, Row] | None,
+) -> _Match:
+    recommended = latest = None
+    waiting = None
+    if last is None or offer.earliest is None:
+        earliest = max(offer.starts, since)
+    else:
+        # By the schedule of the day asked about, an interval counts whenever its row began.
+        earliest = max(add_to_day(last.date, offer.earliest), since)
+    if before is not None and before > earliest:
+        earliest = before
+    if last is not None:
+        if offer.recommended is not None:
+            recommended = max(earliest, add_to_day(last.date, offer.recommended))
+        if offer.latest is not None:
+            latest = add_to_day(last.date, offer.latest)
+    if wait is not None and wait[0] > earliest:
+        earliest, waiting = wait
+        recommended = recommended and max(recommended, earliest)
+    return _Match(earliest, recommended, latest, products, offer, waiting)
+
+
+@dataclass(frozen=True, slots=True)
+class NextDose:
+    """The answer for one history on one day.
+
+    Days are local and inclusive; None where there is none or none is known. `dose` is the number
+    of the next dose among those that count. `products` are codes. With readings that differ,
+    `status` is `Status.AMBIGUOUS` and the days are None; where only the days differ the cautious
+    ones are given.
+    """
+
+    programme: str
+    on: date
+    status: Status
+    dose: int
+    earliest: date | None = field(repr=False)
+    recommended: date | None = field(repr=False)
+    latest: date | None = field(repr=False)
+    products: tuple[str, ...]
+    product_names: tuple[str, ...]
+    offers: tuple[str, ...]
+    overdue: bool
+    reasons: tuple[Reason, ...] = field(repr=False)
+    ambiguous: tuple[Ambiguous, ...] = field(repr=False)
+    marks: tuple[Mark, ...] = field(repr=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the answer for JSON; days as YYYY-MM-DD, inclusive, local."""
+        return {
+            "programme": self.programme,
+            "on": self.on.isoformat(),
+            "status": str(self.status),
+            "dose": self.dose,
+            "earliest": self.earliest and self.earliest.isoformat(),
+            "recommended": self.recommended and self.recommended.isoformat(),
+            "latest": self.latest and self.latest.isoformat(),
+            "products": list(self.products),
+            "product_names": list(self.product_names),
+            "offers": list(self.offers),
+            "overdue": self.overdue,
+            "reasons": [reason.to_json() for reason in self.reasons],
+            "ambiguous": [one.to_json() for one in self.ambiguous],
+            "marks": [mark.to_json() for mark in self.marks],
+        }
+
+
+def next_dose(programme: Programme, history: History, on: date | datetime) -> NextDose:
+    """Say which dose is next for a holder by the schedule of a local day.
+
+    An instant is turned into the programme's local day; raises ValueError for one without a time
+    zone. Doses and infections after the day are not known then.
+    """
+    from coronapas.programmes.plan_reasons import plan_reasons
+
+    if isinstance(on, datetime):
+        on = local_day(as_utc(on), programme.zone)
+    plans, course, events = Planner(programme, on).plans(history)
+    plan = together(plans, course)
+    marks = [*course.marks(programme)]
+    for row in (*plan.offers, *plan.refusals, *((plan.waiting,) if plan.waiting else ())):
+        marks += row.marks()
+    return NextDose(
+        programme=programme.id,
+        on=on,
+        status=plan.status,
+        dose=plan.dose,
+        earliest=plan.earliest,
+        recommended=plan.recommended,
+        latest=plan.latest,
+        products=plan.products,
+        product_names=tuple(programme.product_name(code) for code in plan.products),
+        offers=tuple(offer.id for offer in plan.offers),
+        overdue=plan.latest is not None and plan.latest < on,
+        reasons=plan_reasons(programme, on, plan, plans, course, events, history),
+        ambiguous=course.ambiguous(),
+        marks=tuple(dict.fromkeys(marks)),
+    )
+
+
+def together(plans: list[Plan], course: Course) -> Plan:
+    """Put the answers of all readings into one: the cautious days where the status is the same."""
+    first = plans[0]
+    if course.too_many or any(one.status is not first.status for one in plans):
+        offers = tuple(dict.fromkeys(offer for one in plans for offer in one.offers))
+        return Plan(Status.AMBIGUOUS, first.dose, None, None, None, (), offers, (), None)
+    if len(plans) == 1 or all(one == first for one in plans):
+        return first
+    return first._replace(
+        earliest=max((one.earliest for one in plans if one.earliest), default=None),
+        recommended=max((one.recommended for one in plans if one.recommended), default=None),
+        latest=min((one.latest for one in plans if one.latest), default=None),
+        products=tuple(
+            code for code in first.products if all(code in one.products for one in plans)
+        ),
+        offers=tuple(dict.fromkeys(offer for one in plans for offer in one.offers)),
+        refusals=tuple(dict.fromkeys(row for one in plans for row in one.refusals)),
+    )

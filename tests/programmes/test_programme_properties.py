@@ -1,0 +1,263 @@
+"""What holds for every history."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from itertools import pairwise
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from programme_cases import (
+    DENMARK,
+    EU,
+    birth_dates,
+    days,
+    histories,
+    infections,
+    moments,
+    negative_tests,
+    registered_courses,
+)
+
+from coronapas.errors import HistoryError
+from coronapas.facts import PartialDate
+from coronapas.programmes import (
+    Dose,
+    History,
+    Infection,
+    Programme,
+    Status,
+    Tested,
+    check,
+    is_valid,
+    merge,
+    next_dose,
+    timeline,
+)
+from coronapas.programmes.clock import FOREVER
+from coronapas.programmes.events import distinct
+
+TICK = timedelta(microseconds=1)
+ORDER = {False: 0, None: 1, True: 2}
+programmes = st.sampled_from([DENMARK, EU])
+
+
+@given(programmes, histories(), moments)
+def test_the_timeline_says_what_a_check_says_at_any_moment(
+    programme: Programme, history: History, moment: datetime
+) -> None:
+    assert timeline(programme, history).at(moment) is is_valid(programme, history, moment)
+
+
+@settings(max_examples=25)
+@given(programmes, histories())
+def test_the_timeline_says_what_a_check_says_at_every_bound(
+    programme: Programme, history: History
+) -> None:
+    line = timeline(programme, history)
+    for span in line.validity:
+        for moment in (span.start - TICK, span.start, span.start + TICK, span.end - TICK):
+            answer = check(programme, history, moment)
+            assert line.at(moment) is answer.valid
+        assert check(programme, history, span.start).suspended is span.suspended
+        assert check(programme, history, span.start).exempt is span.exempt
+
+
+@given(programmes, histories())
+def test_a_timeline_covers_all_time_once(programme: Programme, history: History) -> None:
+    line = timeline(programme, history)
+    assert line.validity[0].start == programme.revisions[0].starts
+    assert line.validity[-1].end == FOREVER
+    assert all(one.end == other.start for one, other in pairwise(line.validity))
+    answers = line.answers()
+    assert all(one[2] is not other[2] for one, other in pairwise(answers))
+
+
+@given(programmes, histories())
+def test_intervals_of_one_piece_of_evidence_never_overlap(
+    programme: Programme, history: History
+) -> None:
+    for line in timeline(programme, history).evidence:
+        assert all(span.start < span.end for span in line.spans)
+        assert all(one.end <= other.start for one, other in pairwise(line.spans))
+
+
+@given(programmes, histories(), moments)
+def test_until_is_the_first_change_by_the_rules_of_the_check(
+    programme: Programme, history: History, moment: datetime
+) -> None:
+    answer = check(programme, history, moment)
+    assert answer.until is None or answer.until > moment
+    assert answer.since is None or answer.since <= moment
+    within = answer.revision_until or datetime.max.replace(tzinfo=moment.tzinfo)
+    later = [one for one in distinct(programme, history).moments(programme.zone) if one > moment]
+    horizon = min([within, *later])
+    if answer.until is not None and answer.until < horizon:
+        assert is_valid(programme, history, answer.until - TICK) is answer.valid
+        assert is_valid(programme, history, answer.until) is not answer.valid
+    elif answer.revision is not None and moment < horizon - TICK:
+        assert is_valid(programme, history, horizon - TICK) is answer.valid
+
+
+@st.composite
+def register_rows(draw: st.DrawFn) -> History:
+    """A history without positive tests: nothing in it suspends."""
+    return History(
+        draw(birth_dates),
+        draw(registered_courses()),
+        tuple(draw(st.lists(negative_tests, max_size=3))),
+        (),
+        None,
+        frozenset(),
+    )
+
+
+@given(programmes, register_rows(), negative_tests, moments)
+def test_another_negative_test_never_shortens_validity(
+    programme: Programme, history: History, test: Tested, moment: datetime
+) -> None:
+    more = replace(history, tests=(*history.tests, test))
+    before, after = (is_valid(programme, one, moment) for one in (history, more))
+    assert ORDER[after] >= ORDER[before]
+
+
+@given(programmes, register_rows(), moments)
+def test_another_dose_of_a_course_never_shortens_validity(
+    programme: Programme, history: History, moment: datetime
+) -> None:
+    for count in range(len(history.doses)):
+        fewer = replace(history, doses=history.doses[:count])
+        more = replace(history, doses=history.doses[: count + 1])
+        assert ORDER[is_valid(programme, more, moment)] >= ORDER[is_valid(programme, fewer, moment)]
+
+
+@given(
+    programmes, register_rows(), days, st.sampled_from(["EU/1/20/1528", "EU/1/20/1507"]), moments
+)
+def test_an_unnumbered_dose_more_never_shortens_validity(
+    programme: Programme, history: History, when: date, product: str, moment: datetime
+) -> None:
+    plain = replace(history, doses=tuple(Dose(one.date, one.product) for one in history.doses))
+    if any(one.date == when for one in plain.doses):
+        return
+    more = replace(plain, doses=(*plain.doses, Dose(when, product)))
+    assert ORDER[is_valid(programme, more, moment)] >= ORDER[is_valid(programme, plain, moment)]
+
+
+@given(programmes, register_rows(), infections, moments)
+def test_an_infection_shortens_validity_by_suspension_alone(
+    programme: Programme, history: History, infection: Infection, moment: datetime
+) -> None:
+    more = replace(history, infections=(infection,))
+    after = check(programme, more, moment)
+    assert after.suspended or ORDER[after.valid] >= ORDER[is_valid(programme, history, moment)]
+
+
+@given(st.lists(histories(), max_size=4), st.randoms(use_true_random=False))
+def test_merging_is_free_of_order_and_grouping(parts: list[History], random: Random) -> None:
+    parts = [replace(one, birth_date=None, sector=None) for one in parts]
+    shuffled = list(parts)
+    random.shuffle(shuffled)
+    merged = merge(*parts)
+    assert merge(*shuffled) == merged
+    assert merge(*parts[:2], merge(*parts[2:])) == merged
+    assert merge(merged, *parts) == merged
+    assert distinct(DENMARK, merge(*shuffled)) == distinct(DENMARK, merged)
+
+
+@given(histories(), days)
+def test_the_next_dose_is_never_before_the_last_one(history: History, on: date) -> None:
+    answer = next_dose(DENMARK, history, on)
+    given_before = [one.date for one in history.doses if one.date <= on]
+    last = max(
+        (one.date for one in distinct(DENMARK, history).doses if one.date <= on), default=None
+    )
+    assert not given_before or last is not None
+    for found in (answer.earliest, answer.recommended):
+        assert found is None or last is None or found >= last
+    if answer.earliest and answer.recommended:
+        assert answer.earliest <= answer.recommended
+
+
+@given(histories(), days)
+def test_a_status_agrees_with_its_days(history: History, on: date) -> None:
+    answer = next_dose(DENMARK, history, on)
+    match answer.status:
+        case Status.TOO_EARLY:
+            assert answer.earliest is not None
+            assert on < answer.earliest
+        case Status.DUE:
+            assert answer.recommended is not None
+            assert answer.recommended <= on
+        case Status.ELIGIBLE:
+            assert answer.earliest is not None
+            assert answer.earliest <= on
+        case _:
+            assert answer.earliest is None
+    assert answer.reasons
+    assert bool(answer.products) <= (answer.status in set(Status) - {Status.NOT_OFFERED})
+
+
+@given(programmes, histories(), moments)
+def test_no_repr_shows_the_holder_s_data(
+    programme: Programme, history: History, moment: datetime
+) -> None:
+    secret = {str(one.date.year) + "-" for one in history.doses}
+    line = timeline(programme, history)
+    shown = [repr(history), repr(distinct(programme, history)), repr(line)]
+    shown += [repr(history.doses), repr(history.tests), repr(history.infections)]
+    shown += [repr(line.evidence), repr(line.evidence and line.evidence[0].evidence)]
+    answer = check(programme, history, moment)
+    shown += [repr(answer.holdings), repr(line.suspensions and None)]
+    for text in shown:
+        assert "datetime" not in text
+        assert not any(year in text for year in secret)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "merged"),
+    [
+        (None, date(2004, 5, 6), date(2004, 5, 6)),
+        (PartialDate(2004), PartialDate(2004, 5), PartialDate(2004, 5)),
+        (PartialDate(2004, 12), date(2004, 12, 31), date(2004, 12, 31)),
+        (PartialDate(2004), None, PartialDate(2004)),
+    ],
+)
+def test_the_more_exact_birth_date_is_kept(
+    one: date | PartialDate | None, other: date | PartialDate | None, merged: date | PartialDate
+) -> None:
+    for pair in ((one, other), (other, one)):
+        assert merge(*(History(birth) for birth in pair)).birth_date == merged
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (date(2004, 5, 6), date(2004, 5, 7)),
+        (PartialDate(2004, 5), date(2004, 6, 1)),
+        (PartialDate(2004), PartialDate(2005)),
+    ],
+)
+def test_birth_dates_that_contradict_each_other_are_not_one_holder_s(
+    one: date | PartialDate, other: date | PartialDate
+) -> None:
+    with pytest.raises(HistoryError) as caught:
+        merge(History(one), History(other))
+    assert caught.value.faults[0].code == "history.birth-dates"
+    assert "2004" not in str(caught.value)
+
+
+def test_sectors_that_contradict_each_other_are_refused() -> None:
+    with pytest.raises(HistoryError, match="sector"):
+        merge(History(sector="business"), History(sector="culture"))
+    assert merge(History(sector="business"), History()).sector == "business"
+
+
+def test_groups_of_several_sources_are_united() -> None:
+    one, other = History(groups=frozenset({"a"})), History(groups=frozenset({"b"}))
+    assert merge(one, other, History()).groups == frozenset({"a", "b"})
+    assert merge(History(), History(groups=frozenset())).groups == frozenset()
+    assert merge(History()).groups is None
