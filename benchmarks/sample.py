@@ -47,7 +47,7 @@ class Sample:
         return self.issuer.issue(holder, event, expires=timedelta(days=200), issued_at=NOW)
 
 
-def sample(copies: int = 3) -> Sample:
+def sample(copies: int = 6) -> Sample:
     """Passes of every holder and event, `copies` of each."""
     pair = keys.make_csca("DK", valid_from=_BEGIN).issue_dsc(valid_from=_BEGIN)
     issuer = Issuer("DK", pair.signer(), name="Prøvestyrelsen")

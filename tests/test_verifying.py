@@ -18,6 +18,7 @@ from coronapas.errors import CoronapasError
 from coronapas.facts import EventKind, Vaccination
 from coronapas.hcert import base45, cose, envelope
 from coronapas.hcert.envelope import Limits
+from coronapas.revocation import Batch, HashType, RevocationList, RevocationStore, hashes_of
 from coronapas.tolerances import FIELD, STRICT, TOLERANCES
 from coronapas.trust.certificate import Certificate
 from coronapas.trust.store import TrustStore
@@ -560,6 +561,46 @@ def test_revocation_that_must_be_known_fails_where_it_is_not() -> None:
     result = verify(GOOD, refuse_unknown_revocation=True)
     assert not result.ok
     assert codes(result) == ["revocation.no-data"]
+
+
+def test_a_revoked_pass_fails_and_the_list_is_named() -> None:
+    listed = hashes_of(envelope.decode(GOOD)).uci
+    assert listed is not None
+    store = RevocationStore([revoking([listed])])
+    result = verify(GOOD, revocation=store)
+    assert codes(result) == ["revocation.revoked"]
+    assert result.revocation is not None
+    assert result.revocation.source == "a list"
+    assert "a list" in result.check("revocation").sentence
+    assert result.payload == backend.DCC
+
+
+def test_a_pass_that_no_list_holds_passes_the_check() -> None:
+    store = RevocationStore([revoking([bytes(16)])])
+    for refuse in (False, True):
+        result = verify(GOOD, revocation=store, refuse_unknown_revocation=refuse)
+        assert result.ok
+        assert result.check("revocation").outcome is Outcome.PASS
+
+
+def test_what_the_data_cannot_tell_is_unknown_and_the_caller_s_to_refuse() -> None:
+    store = RevocationStore()
+    told = verify(GOOD, revocation=store)
+    assert told.ok
+    assert told.check("revocation").outcome is Outcome.UNKNOWN
+    refused = verify(GOOD, revocation=store, refuse_unknown_revocation=True)
+    assert codes(refused) == ["revocation.no-data"]
+
+
+def test_a_pass_whose_signature_does_not_hold_is_not_looked_up() -> None:
+    result = verify(with_signature(bytes(64)), revocation=RevocationStore())
+    assert result.check("revocation").outcome is Outcome.SKIPPED
+    assert result.revocation is None
+
+
+def revoking(hashes: list[bytes]) -> RevocationList:
+    batch = Batch("1", HashType.UCI, b"".join(hashes))
+    return RevocationList("a list", NOW, batches=(batch,))
 
 
 # The quick look and the close one.

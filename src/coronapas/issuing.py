@@ -9,9 +9,8 @@ until the pass ends.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from coronapas.dcc import claims
 from coronapas.dcc import uvci as uvcis
@@ -30,19 +29,32 @@ DEFAULT_VERSION: Final = "1.3.2"
 """The DCC schema release that passes are issued in; 1.3.3 changed nothing in effect."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pass:
+class Pass(NamedTuple):
     """An issued pass: its text (what the QR code holds), its identifier, and its message.
 
-    `issued_at` and `expires` are in UTC, whole seconds, both inclusive. `message` is the
-    COSE_Sign1 message before compression.
+    `iat` and `exp` bound its validity in seconds since 1970-01-01T00:00:00Z, both inclusive;
+    `issued_at` and `expires` are the same as moments. `message` is the COSE_Sign1 message before
+    compression.
     """
 
-    text: str = field(repr=False)
-    uvci: str = field(repr=False)
-    issued_at: datetime
-    expires: datetime
-    message: bytes = field(repr=False)
+    text: str
+    uvci: str
+    iat: int
+    exp: int
+    message: bytes
+
+    @property
+    def issued_at(self) -> datetime:
+        """The moment of issue, in UTC, whole seconds; from it on (inclusive) the pass is valid."""
+        return datetime.fromtimestamp(self.iat, UTC)
+
+    @property
+    def expires(self) -> datetime:
+        """The last moment of the validity (inclusive), in UTC, whole seconds."""
+        return datetime.fromtimestamp(self.exp, UTC)
+
+    def __repr__(self) -> str:
+        return f"<Pass from {self.issued_at:%Y-%m-%dT%H:%MZ} to {self.expires:%Y-%m-%dT%H:%MZ}>"
 
     def qr(self, *, error: ErrorLevel | Literal["auto"] = "Q", border: int = 4) -> Qr:
         """The pass as a QR code in alphanumeric mode; needs ``coronapas[qr]``."""
@@ -138,13 +150,7 @@ class Issuer:
         payload = cwt.dump(issuer=self._country, issued_at=iat, expires=exp, hcert={cwt.DCC: dcc})
         signer = self._signer
         message = cose.sign1(payload, algorithm=signer.algorithm, kid=signer.kid, sign=signer.sign)
-        return Pass(
-            envelope.encode(message),
-            identifier,
-            datetime.fromtimestamp(iat, UTC),
-            datetime.fromtimestamp(exp, UTC),
-            message,
-        )
+        return Pass(envelope.encode(message), identifier, iat, exp, message)
 
     def _claims(
         self, holder: Holder, event: Event, uvci: str, on: datetime, faults: list[Fault]
@@ -228,21 +234,8 @@ def _lifetime(
     start: datetime, expires: datetime | timedelta, faults: list[Fault]
 ) -> tuple[int, int]:
     """``iat`` and ``exp`` in whole seconds; zeros where one of them is at fault."""
-    for name, given, kinds in (
-        ("issued_at", start, datetime),
-        ("expires", expires, (datetime, timedelta)),
-    ):
-        if not isinstance(given, kinds):
-            raise TypeError(f"{name} is a moment (a datetime), not a {type(given).__name__}")
-        if isinstance(given, datetime) and given.tzinfo is None:
-            faults.append(
-                Fault(
-                    name,
-                    "time.no-zone",
-                    "The moment has no time zone.",
-                    "Give a datetime with a tzinfo, say UTC.",
-                )
-            )
+    _check_moment("issued_at", start, datetime, faults)
+    _check_moment("expires", expires, (datetime, timedelta), faults)
     if faults:
         return 0, 0
     try:
@@ -260,3 +253,19 @@ def _lifetime(
             )
         )
     return iat, exp
+
+
+def _check_moment(
+    name: str, given: object, kinds: type | tuple[type, ...], faults: list[Fault]
+) -> None:
+    if not isinstance(given, kinds):
+        raise TypeError(f"{name} is a moment (a datetime), not a {type(given).__name__}")
+    if isinstance(given, datetime) and given.tzinfo is None:
+        faults.append(
+            Fault(
+                name,
+                "time.no-zone",
+                "The moment has no time zone.",
+                "Give a datetime with a tzinfo, say UTC.",
+            )
+        )

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from coronapas.facts import PassFacts
+    from coronapas.revocation.status import RevocationAnswer
     from coronapas.tolerances import Deviation
     from coronapas.trust.certificate import Certificate
 
@@ -120,7 +121,16 @@ class Verification:
     failed a check.
     """
 
-    __slots__ = ("_at", "_certificate", "_checks", "_dcc", "_deviations", "_envelope", "_ok")
+    __slots__ = (
+        "_at",
+        "_certificate",
+        "_checks",
+        "_dcc",
+        "_deviations",
+        "_envelope",
+        "_ok",
+        "_revocation",
+    )
 
     def __init__(
         self,
@@ -131,6 +141,7 @@ class Verification:
         deviations: tuple[Deviation, ...],
         checks: Mapping[str, Check],
         dcc: Any,
+        revocation: RevocationAnswer | None = None,
     ) -> None:
         """Made by a verifier. `checks` are those that did not simply pass, `dcc` is the payload.
 
@@ -144,6 +155,7 @@ class Verification:
         self._deviations = deviations
         self._checks = checks
         self._dcc = dcc
+        self._revocation = revocation
 
     @property
     def ok(self) -> bool:
@@ -164,6 +176,11 @@ class Verification:
     def at(self) -> datetime:
         """The moment of the check, in UTC."""
         return datetime.fromtimestamp(self._at, UTC)
+
+    @property
+    def revocation(self) -> RevocationAnswer | None:
+        """What revocation data said of the pass, by which list of which date; None if not asked."""
+        return self._revocation
 
     @property
     def envelope(self) -> Envelope | None:

@@ -14,7 +14,8 @@ The rules, in the order in which they are applied:
 5. ``iat`` ≤ now ≤ ``exp``, both inclusive.
 6. The content must be one event by the schema of its release, sampled in the past, and no positive
    test.
-7. Revocation is UNKNOWN as long as the verifier has no revocation data.
+7. Revocation is looked up where the verifier has revocation data and the signature held. What the
+   data cannot tell is UNKNOWN.
 
 Content is handed out as trusted only where the signature held. Nothing here raises on any text.
 """
@@ -22,7 +23,7 @@ Content is handed out as trusted only where the signature held. Nothing here rai
 from __future__ import annotations
 
 import time
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from coronapas.dcc import reading
@@ -32,6 +33,7 @@ from coronapas.hcert import base45, cose, cwt
 from coronapas.hcert.compression import inflate
 from coronapas.hcert.cwt import DCC, EXPIRES, HCERT, ISSUED_AT
 from coronapas.hcert.envelope import DEFAULT_LIMITS, PREFIX, Envelope, Limits, decode
+from coronapas.revocation.status import RevocationOutcome
 from coronapas.tolerances import FIELD, TOLERANCES, Deviation
 from coronapas.trust.store import TrustStore
 from coronapas.trust.verifying_key import VerifyingKey
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from coronapas.dcc.valuesets import ValueSets
+    from coronapas.revocation.status import RevocationAnswer, RevocationSource
     from coronapas.trust.certificate import Certificate
 
 __all__ = ["Check", "Outcome", "Verification", "VerificationError", "Verifier"]
@@ -147,7 +150,10 @@ class Verifier:
       `DEFAULT_CLOCK_SKEW` unless given. The end of a validity knows no skew.
     - `certificate_time`: whether the certificate must be valid ``"now"``, or only when the pass was
       ``"issued"``.
-    - `value_sets`: those against which codes are judged; the bundled ones unless given.
+    - `value_sets`: those against which codes are judged; the bundled ones unless given. -
+    `revocation`: revocation data (`coronapas.revocation.RevocationStore`, or whatever answers as
+    it
+      does); None for none.
     - `refuse_unknown_revocation`: whether missing revocation data fails the pass. By default it is
       told (outcome UNKNOWN) and left to the caller.
     - `limits`: how much text and how large a body is read at all.
@@ -161,6 +167,7 @@ class Verifier:
         clock_skew: timedelta = DEFAULT_CLOCK_SKEW,
         certificate_time: CertificateTime = "now",
         value_sets: ValueSets | None = None,
+        revocation: RevocationSource | None = None,
         refuse_unknown_revocation: bool = False,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
@@ -182,11 +189,7 @@ class Verifier:
         self._skew = clock_skew.total_seconds()
         self._certificate_time = certificate_time
         self._examiner = default_examiner() if value_sets is None else Examiner(value_sets)
-        self._unknown = {
-            "revocation": _NO_REVOCATION_DATA._replace(outcome=Outcome.FAIL)
-            if refuse_unknown_revocation
-            else _NO_REVOCATION_DATA
-        }
+        self._revocation = revocation
         self._refuse_unknown = refuse_unknown_revocation
         self._limits = limits
         # Filled as kids are met. What is stored follows from the trust store alone, so that two
@@ -219,6 +222,7 @@ class Verifier:
             type(text) is not str
             or text[:4] != PREFIX
             or len(text) > limits.text
+            or self._revocation is not None
             or self._refuse_unknown
         ):
             return None
@@ -252,9 +256,7 @@ class Verifier:
             or not key.holds(signature, signed)
         ):
             return None
-        return Verification(
-            True, now, (text, limits), key.certificate, deviations, self._unknown, dcc
-        )
+        return Verification(True, now, (text, limits), key.certificate, deviations, _UNKNOWN, dcc)
 
     def _verify_closely(self, text: str | bytes, now: float) -> Verification:
         try:
@@ -274,15 +276,16 @@ class Verifier:
             _usage(key, dcc, found)
         self._time(envelope, now, found)
         self._content(dcc, now, found)
-        found.checks.update(self._unknown)
+        answer = self._revoked(None if key is None else envelope, now, found)
         return Verification(
-            found.ok and not self._refuse_unknown,
+            found.ok,
             now,
             envelope,
             None if key is None else key.certificate,
             tuple(found.deviations),
             found.checks,
             dcc,
+            answer,
         )
 
     def _keys_of(self, kid: bytes) -> tuple[VerifyingKey, ...]:
@@ -396,7 +399,32 @@ class Verifier:
         if sampled is not None and sampled.timestamp() > now + self._skew:
             found.deviate((_SAMPLED_IN_FUTURE,))
 
+    def _revoked(
+        self, envelope: Envelope | None, now: float, found: _Findings
+    ) -> RevocationAnswer | None:
+        """Look the pass up; without an envelope the signature did not hold."""
+        name = "revocation"
+        if self._revocation is None:
+            answer, outcome, code, sentence = None, *_NO_REVOCATION_DATA[1:]
+        elif envelope is None:
+            found.skip(name)
+            return None
+        else:
+            answer = self._revocation.status(envelope, at=datetime.fromtimestamp(now, UTC))
+            outcome, code, sentence = _OUTCOMES[answer.outcome], answer.code, answer.sentence
+        if outcome is Outcome.FAIL or (outcome is Outcome.UNKNOWN and self._refuse_unknown):
+            found.fail(name, code, sentence)
+        else:
+            found.checks[name] = Check(name, outcome, code, sentence)
+        return answer
 
+
+_OUTCOMES: Final = {
+    RevocationOutcome.REVOKED: Outcome.FAIL,
+    RevocationOutcome.NOT_REVOKED: Outcome.PASS,
+    RevocationOutcome.UNKNOWN: Outcome.UNKNOWN,
+}
+_UNKNOWN: Final = {"revocation": _NO_REVOCATION_DATA}
 _POSITIVE_TEST: Final = Deviation(
     "content.positive-test",
     "t.0.tr",

@@ -26,6 +26,16 @@ def test_inflating_undoes_compressing(data: bytes) -> None:
     assert compression.inflate(compression.compress(data)) == data
 
 
+@given(st.binary(max_size=900), st.binary(max_size=300), st.integers(-5, 1300))
+def test_a_block_of_its_own_changes_nothing_for_the_reader(
+    text: bytes, tail: bytes, span: int
+) -> None:
+    for length in (len(tail), span):
+        stream = compression.compress(text + tail, random_tail=length)
+        assert zlib.decompress(stream) == zlib_ng.decompress(stream) == text + tail
+        assert compression.inflate(stream) == text + tail
+
+
 @given(st.binary(max_size=2000), st.integers(0, 9))
 def test_each_library_reads_what_the_other_wrote(data: bytes, level: int) -> None:
     ours = compression.compress(data)

@@ -99,6 +99,14 @@ def test_what_is_read_as_plain_is_read_alike_by_the_close_reading(
         assert found.deviations == ()
 
 
+@pytest.mark.parametrize(("size", "span"), [(64, 66), (255, 257), (256, 259), (384, 387)])
+def test_the_span_of_the_signature_is_the_end_of_the_message(size: int, span: int) -> None:
+    data = message(payload=bytes(30), signature=b"\xaa" * size)
+    assert cose.signature_span(data) == span
+    assert cbor2.loads(data[-span:]) == b"\xaa" * size
+    assert cose.signature_span(data[:-1]) == 0
+
+
 def test_most_messages_are_plain() -> None:
     assert cose.read_plain(message(payload=bytes(24))) is not None
     assert cose.read_plain(message(payload=bytes(255))) is not None

@@ -4,9 +4,10 @@ A pass states nothing about its inflated size, so the reader stops at a cap: a b
 beyond it is refused after at most that many bytes, whatever it would have become.
 
 zlib-ng does the work where it is installed and the standard library's zlib elsewhere; each reads
-what the other writes. The encoder's settings are those that gave the smallest passes in
-measurements: level 9 with small blocks (memory level 2) and the 15-bit window that makes the
-first byte the 0x78 some verifiers test.
+what the other writes. The window is the 15-bit one that makes the first byte the 0x78 some
+verifiers test. A signature is random and spoils the code table of the text before it, so it is
+given a block of its own: that made passes 1 to 2 per cent smaller than level 9 alone makes them
+(``docs/decisions/0003-zlib-ng.md``), and the QR code coarser.
 """
 
 from __future__ import annotations
@@ -28,17 +29,31 @@ MAX_INFLATED: Final = 65_536
 
 _LEVEL: Final = 9
 _WINDOW_BITS: Final = 15
-_MEMORY_LEVEL: Final = 2
+# zlib's name for ending a block without a marker; zlib-ng has the same number.
+_END_BLOCK: Final = 5
 
 # The first byte of every stream with the 15-bit window that passes use; a stream may declare a
 # smaller window, so this is only a hint for `looks_compressed`.
 _METHOD_DEFLATE: Final = 8
 
 
-def compress(data: bytes) -> bytes:
-    """`data` as a ZLIB stream."""
-    encoder = _zlib.compressobj(_LEVEL, _zlib.DEFLATED, _WINDOW_BITS, _MEMORY_LEVEL)
-    return encoder.compress(data) + encoder.flush()
+def compress(data: bytes, *, random_tail: int = 0) -> bytes:
+    """`data` as a ZLIB stream.
+
+    `random_tail` is how many bytes at the end are as good as random: a signature with its frame.
+    """
+    encoder = _zlib.compressobj(_LEVEL, _zlib.DEFLATED, _WINDOW_BITS)
+    if not 0 < random_tail < len(data):
+        return encoder.compress(data) + encoder.flush()
+    cut = len(data) - random_tail
+    return b"".join(
+        (
+            encoder.compress(data[:cut]),
+            encoder.flush(_END_BLOCK),
+            encoder.compress(data[cut:]),
+            encoder.flush(),
+        )
+    )
 
 
 def inflate(data: bytes, *, limit: int = MAX_INFLATED) -> bytes:

@@ -170,6 +170,15 @@ def read_plain(data: bytes) -> tuple[bytes, int, bytes, bytes, bytes] | None:
     return kid, algorithm, head + data[after + 1 : end], data[start:end], data[begin:last]
 
 
+def signature_span(data: bytes) -> int:
+    """How many bytes the signature of a plain message takes, with its length; 0 for any other."""
+    plain = read_plain(data)
+    if plain is None:
+        return 0
+    size = len(plain[4])
+    return size + (2 if size < 0x100 else 3)
+
+
 def _string(data: bytes, place: int) -> tuple[int, int]:
     """Where the byte string at `place` begins and ends, if its length takes one or two bytes.
 

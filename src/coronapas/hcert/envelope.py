@@ -116,7 +116,8 @@ class Envelope(NamedTuple):
 
 def encode(message: bytes, *, prefix: str = PREFIX) -> str:
     """The text of a signed message: compressed, in Base45, behind its prefix."""
-    return prefix + base45.encode(compression.compress(message))
+    compressed = compression.compress(message, random_tail=cose.signature_span(message))
+    return prefix + base45.encode(compressed)
 
 
 def decode(
