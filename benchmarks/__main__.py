@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import bulk, certlogic, importing, passes
+from benchmarks import bulk, certlogic, importing, passes, programmes, revocation
 
 SUITES = {
     "passes": passes.run,
     "bulk": bulk.run,
     "importing": importing.run,
     "certlogic": certlogic.run,
+    "revocation": revocation.run,
+    "programmes": programmes.run,
 }
 
 
