@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import bulk, certlogic, importing, passes, programmes, revocation
+from benchmarks import bulk, certlogic, importing, passes, programmes, revocation, trust
 
 SUITES = {
     "passes": passes.run,
@@ -12,6 +12,7 @@ SUITES = {
     "importing": importing.run,
     "certlogic": certlogic.run,
     "revocation": revocation.run,
+    "trust": trust.run,
     "programmes": programmes.run,
 }
 

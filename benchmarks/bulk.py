@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from time import perf_counter
 
+from benchmarks.memory import peak
 from benchmarks.sample import NOW, sample
 from coronapas.trust.store import TrustStore
 from coronapas.verifying import Verifier
@@ -18,17 +18,16 @@ PASSES = 100_000
 
 def verify_file(passes: Path, certificates: Path) -> None:
     """What the measured process does: one pass a line, nothing kept."""
-    idle = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    idle = peak()
     verifier = Verifier(TrustStore.from_certificates([certificates.read_bytes()]))
     began, good = perf_counter(), 0
     with passes.open(encoding="ascii") as lines:
         for line in lines:
             good += verifier.verify(line, NOW).ok
     took = perf_counter() - began
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(
         f"from a file: {good:,} passes verified, {good / took:,.0f} a second, "
-        f"peak memory {peak / 1024:.0f} MiB ({idle / 1024:.0f} MiB before the first)"
+        f"peak memory {peak():.0f} MiB ({idle:.0f} MiB before the first)"
     )
 
 

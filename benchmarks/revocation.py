@@ -24,6 +24,7 @@ from statistics import median
 from time import process_time
 from typing import TYPE_CHECKING, Final
 
+from benchmarks.memory import peak
 from benchmarks.sample import sample
 from coronapas.hcert.envelope import decode
 from coronapas.revocation import (
@@ -53,14 +54,14 @@ _MIB: Final = 1 << 20
 
 def run(hashes: int = HASHES) -> None:
     """Print the table."""
-    before = _peak()
+    before = int(peak() * (1 << 20))
     print(f"revocation, {hashes:,} hashes of 16 bytes in batches of {PER_BATCH:,}:")
     given = RevocationList("bench", as_of=_NOW, batches=tuple(_batches(hashes)))
     asked = _asked(given)
     with _line("built"):
         store = RevocationStore([given])
     del given
-    _memory("peak while built, its input included", _peak() - before, hashes)
+    _memory("peak while built, its input included", int(peak() * (1 << 20)) - before, hashes)
     _look_ups("", store, asked)
     change = RevocationList("bench", _NOW, batches=tuple(_batches(10_000, "more")), complete=False)
     with _line("a change of 10,000 hashes"):
@@ -203,14 +204,8 @@ def _resident() -> int:
     try:
         pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
     except OSError:
-        return _peak()
+        return int(peak() * (1 << 20))
     return pages * resource.getpagesize()
-
-
-def _peak() -> int:
-    """Bytes of memory that this process had at most."""
-    usage = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return usage if sys.platform == "darwin" else usage * 1024
 
 
 if __name__ == "__main__":

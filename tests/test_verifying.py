@@ -21,7 +21,9 @@ from coronapas.hcert.envelope import Limits
 from coronapas.revocation import Batch, HashType, RevocationList, RevocationStore, hashes_of
 from coronapas.tolerances import FIELD, STRICT, TOLERANCES
 from coronapas.trust.certificate import Certificate
-from coronapas.trust.store import TrustStore
+from coronapas.trust.listing import TrustList
+from coronapas.trust.source import Source
+from coronapas.trust.store import Dropped, TrustStore
 from coronapas.verification import CHECKS, Check, Outcome, Verification, VerificationError
 from coronapas.verifying import DEFAULT_CLOCK_SKEW, Verifier
 
@@ -345,6 +347,29 @@ def test_keys_outside_the_profile_are_judged_by_their_kind(key: str) -> None:
         for algorithm in (cose.ES256, cose.PS256):
             text = backend.forge(backend.claims(), kid=kid, algorithm=algorithm)
             assert codes(verify(text, trust=listed)) == ["signature.algorithm"]
+
+
+def listed_until(moment: datetime) -> TrustStore:
+    source = Source("a list", "plain", issued=NOW - DAY, expires=moment)
+    return TrustStore.from_lists(TrustList(source, (backend.dsc().certificate,)))
+
+
+def test_a_list_that_is_too_old_fails_closed_and_is_told_from_an_unknown_key() -> None:
+    trust = listed_until(NOW)
+    verifier = Verifier(trust)
+    for _ in "close", "quick":
+        assert verifier.verify(GOOD, NOW).ok
+        late = verifier.verify(GOOD, NOW + SECOND)
+        assert codes(late) == ["identifier.list-expired"]
+        assert late.check("signature").outcome is Outcome.SKIPPED
+
+
+def test_a_key_that_a_list_dropped_is_told_from_an_unknown_one() -> None:
+    kid = backend.dsc().certificate.kid
+    trust = TrustStore((), [Dropped(kid, "its signature does not hold")])
+    result = verify(GOOD, trust=trust)
+    assert codes(result) == ["identifier.dropped"]
+    assert "its signature does not hold" in result.failures[0].sentence
 
 
 # The certificate.

@@ -52,6 +52,9 @@ _TABLE: Final = (
         "prefix.whitespace", "white space around the scanned text", "scanners, copied text", True
     ),
     Tolerance("prefix.missing", "no `HC1:` before the Base45 text", "H3 of the EU's list", False),
+    Tolerance(
+        "prefix.no-colon", "a Danish prefix (DK1, DK2, DK3) without its colon", "DK's own app", True
+    ),
     Tolerance("compression.missing", "a body that is not compressed", "Z2 of the EU's list", False),
     Tolerance("cbor.tagged-date-time", "a date-time under CBOR tag 0", "HU SE LT", True),
     Tolerance(

@@ -7,7 +7,8 @@ The rules, in the order in which they are applied:
    verifier's tolerances do not grant fails its check too, and the reading goes on, so that every
    fault shows.
 2. The kid (protected header first) names the keys to be tried: every certificate of the trust store
-   with that kid. No kid, or one that the store does not hold, fails; no other key is ever tried.
+   with that kid whose list is not too old. No kid, or one that the store does not hold, fails; no
+   other key is ever tried.
 3. The algorithm must be the key's own, and the signature must hold under one of those keys.
 4. The certificate must have been valid, and its key usages, where it has any, must cover the pass's
    kind.
@@ -51,7 +52,6 @@ if TYPE_CHECKING:
 
     from coronapas.dcc.valuesets import ValueSets
     from coronapas.revocation.status import RevocationAnswer, RevocationSource
-    from coronapas.trust.certificate import Certificate
 
 __all__ = ["Check", "Outcome", "Verification", "VerificationError", "Verifier"]
 
@@ -241,6 +241,7 @@ class Verifier:
         key = keys[0]
         if not (
             key.plain
+            and now <= key.until
             and algorithm == key.algorithm
             and len(signature) == key.signature_length
             and key.first <= claims[ISSUED_AT] <= now <= claims[EXPIRES] <= key.last
@@ -268,7 +269,7 @@ class Verifier:
             found.deviate(envelope.deviations)
         hcert = envelope.claims.hcert
         dcc = None if hcert is None else hcert.get(DCC)
-        key = self._signing_key(envelope.message, found)
+        key = self._signing_key(envelope.message, now, found)
         if key is None:
             found.skip("certificate validity", "key usage")
         else:
@@ -291,13 +292,15 @@ class Verifier:
     def _keys_of(self, kid: bytes) -> tuple[VerifyingKey, ...]:
         keys = self._keys.get(kid)
         if keys is None:
-            keys = tuple(_readable(self._trust.by_kid(kid)))
+            keys = tuple(_readable(self._trust, kid))
             # A kid that the store does not hold is not remembered: strangers choose those.
             if keys:
                 self._keys[kid] = keys
         return keys
 
-    def _signing_key(self, message: cose.Sign1, found: _Findings) -> VerifyingKey | None:
+    def _signing_key(
+        self, message: cose.Sign1, now: float, found: _Findings
+    ) -> VerifyingKey | None:
         """The key that signed the message; None, and the reason in `found`, where there is none."""
         if message.algorithm not in cose.ALGORITHMS:
             found.fail("cose", "cose.algorithm", "The algorithm is none that passes may use.")
@@ -312,8 +315,17 @@ class Verifier:
             found.fail("key identifier", *self._no_key(message.kid))
             found.skip("signature")
             return None
+        listed = [key for key in keys if now <= key.until]
+        if not listed:
+            found.fail(
+                "key identifier",
+                "identifier.list-expired",
+                "Every list that holds the key is too old.",
+            )
+            found.skip("signature")
+            return None
         faults: list[str] = []
-        for key in keys:
+        for key in listed:
             fault = key.fault(message)
             if fault is None:
                 if key.deviations:
@@ -332,6 +344,13 @@ class Verifier:
             return (
                 "identifier.unreadable",
                 f"The trust list's certificate with the kid {shown} cannot be read.",
+            )
+        dropped = self._trust.dropped_with(kid)
+        if dropped:
+            return (
+                "identifier.dropped",
+                f"The key with the kid {shown} was left out of the trust list: "
+                f"{dropped[0].reason.rstrip('.')}.",
             )
         return "identifier.unknown", f"The trust list holds no key with the kid {shown}."
 
@@ -438,11 +457,11 @@ _SAMPLED_IN_FUTURE: Final = Deviation(
 )
 
 
-def _readable(certificates: Collection[Certificate]) -> Iterator[VerifyingKey]:
+def _readable(trust: TrustStore, kid: bytes) -> Iterator[VerifyingKey]:
     """Those certificates that can be read to the end; a broken one cannot speak for a pass."""
-    for certificate in certificates:
+    for certificate in trust.by_kid(kid):
         try:
-            yield VerifyingKey(certificate)
+            yield VerifyingKey(certificate, until=trust.trusted_until_ts(certificate))
         except KeyMaterialError:
             continue
 

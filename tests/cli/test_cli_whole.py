@@ -18,7 +18,7 @@ from coronapas.errors import MissingExtraError
 if TYPE_CHECKING:
     from coronapas.issuing import Pass
 
-COMMANDS = ("issue", "verify", "inspect", "keys", "conformance", "demo")
+COMMANDS = ("issue", "verify", "inspect", "programme", "keys", "conformance", "demo")
 
 
 def python(*arguments: str) -> subprocess.CompletedProcess[str]:

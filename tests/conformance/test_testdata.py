@@ -84,7 +84,12 @@ def test_every_vector_stands_in_one_of_the_three_folders() -> None:
     assert {name.partition("/")[0] for name in vectors()} == set(FOLDERS)
 
 
-@pytest.mark.parametrize("tolerance", TOLERANCES.values(), ids=TOLERANCES)
+# The EU's format knows no domestic tokens: tests/denmark has the texts that need this one.
+DOMESTIC = {"prefix.no-colon"}
+INTERNATIONAL = {name: row for name, row in TOLERANCES.items() if name not in DOMESTIC}
+
+
+@pytest.mark.parametrize("tolerance", INTERNATIONAL.values(), ids=INTERNATIONAL)
 def test_every_tolerance_has_a_vector_that_needs_it(tolerance: Any) -> None:
     found = [one for name in vectors() for one in runs(name) if tolerance.name in one["deviations"]]
     granted = [one for one in found if one["ok"]]
@@ -200,7 +205,7 @@ def test_the_readme_names_for_every_tolerance_vectors_that_need_it() -> None:
     table = {
         row["tolerance"]: re.findall("`([^`]+)`", row["files"]) for row in TABLE_ROW.finditer(text)
     }
-    assert list(table) == list(TOLERANCES)
+    assert list(table) == list(INTERNATIONAL)
     for tolerance, names in table.items():
         assert names
         for name in names:

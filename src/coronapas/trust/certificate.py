@@ -169,6 +169,11 @@ class Certificate:
         return self._overrides[1] or self._read(fields.country)
 
     @cached_property
+    def common_name(self) -> str | None:
+        """The subject's first CN; None where there is none, and for a bare key."""
+        return self._read(fields.common_name)
+
+    @cached_property
     def subject(self) -> str | None:
         """The subject as RFC 4514 writes it; None for a bare key."""
         return self._read(fields.subject)
@@ -187,6 +192,35 @@ class Certificate:
     def signature_algorithm(self) -> str | None:
         """The dotted identifier of the issuer's signature algorithm; None for a bare key."""
         return self._read(fields.signature_algorithm)
+
+    @property
+    def signed_body(self) -> bytes | None:
+        """What the issuer signed (the tbsCertificate's DER); None for a bare key."""
+        return self._read(fields.signed_body)
+
+    @property
+    def signature(self) -> bytes | None:
+        """The issuer's signature; None for a bare key."""
+        return self._read(fields.signature)
+
+    @property
+    def raw_subject(self) -> bytes | None:
+        """The subject's DER without its outer frame; None for a bare key."""
+        return self._read(fields.raw_subject)
+
+    @property
+    def raw_issuer(self) -> bytes | None:
+        """The issuer's DER without its outer frame; None for a bare key."""
+        return self._read(fields.raw_issuer)
+
+    @property
+    def overrides(self) -> Overrides:
+        """What the list said beside the certificate: `kid`, `country`, `usages`, None if unsaid.
+
+        `Certificate.load(plain, **other.overrides)` says the same of another form.
+        """
+        kid, country, usages = self._overrides
+        return Overrides(kid=kid, country=country, usages=usages)
 
     @cached_property
     def _validity(self) -> tuple[datetime | None, datetime | None]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 from coronapas.errors import KeyMaterialError
@@ -109,9 +110,15 @@ def object_identifier(data: bytes, found: Element) -> str:
     _, begin, end = found
     if not 0 < end - begin <= _MAX_OID_BYTES or data[end - 1] >= 0x80:
         raise KeyMaterialError("DER has an empty, oversized or cut-off object identifier")
+    return _dotted(data[begin:end])
+
+
+@lru_cache(maxsize=256)
+def _dotted(content: bytes) -> str:
+    """The same few identifiers stand in all certificates, ten in each."""
     arcs: list[int] = []
     arc = 0
-    for byte in data[begin:end]:
+    for byte in content:
         arc = arc << 7 | byte & 0x7F
         if byte < 0x80:
             arcs.append(arc)

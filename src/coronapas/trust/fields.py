@@ -20,6 +20,7 @@ MAX_CERTIFICATE_BYTES: Final = 64 * 1024
 
 EXTENDED_KEY_USAGE: Final = "2.5.29.37"
 COUNTRY: Final = "2.5.4.6"
+COMMON_NAME: Final = "2.5.4.3"
 
 _VERSION: Final = 0xA0
 _UNIQUE_IDS: Final = frozenset({0x81, 0x82, 0xA1, 0xA2})
@@ -50,9 +51,14 @@ Names: TypeAlias = list[list[tuple[str, str]]]
 
 
 class Layout(NamedTuple):
-    """Where the fields of a certificate lie in its DER; `extensions` is the SEQUENCE OF, if any."""
+    """Where the fields of a certificate lie in its DER; `extensions` is the SEQUENCE OF, if any.
 
+    `body` is what the issuer signed, from its first byte to the one after it.
+    """
+
+    body: tuple[int, int]
     signature_algorithm: der.Element
+    signature: der.Element
     serial: der.Element
     issuer: der.Element
     not_before: der.Element
@@ -78,6 +84,7 @@ def layout(data: bytes) -> Layout:
         )
     _, begin, end = der.only(data, der.SEQUENCE, "the certificate")
     _, at, tbs_end = der.expect(data, begin, end, der.SEQUENCE, "the certificate's body")
+    body = (begin, tbs_end)
     algorithm = der.expect(data, tbs_end, end, der.SEQUENCE, "the signature's algorithm")
     signature = der.expect(data, algorithm[2], end, der.BIT_STRING, "the signature")
     if signature[2] != end:
@@ -95,7 +102,9 @@ def layout(data: bytes) -> Layout:
     subject = der.expect(data, validity[2], tbs_end, der.SEQUENCE, "the subject")
     key = der.expect(data, subject[2], tbs_end, der.SEQUENCE, "the public key")
     return Layout(
+        body=body,
         signature_algorithm=algorithm,
+        signature=signature,
         serial=serial,
         issuer=issuer,
         not_before=not_before,
@@ -176,6 +185,30 @@ def signature_algorithm(data: bytes, where: Layout) -> str:
     return der.object_identifier(data, oid)
 
 
+def signed_body(data: bytes, where: Layout) -> bytes:
+    """The bytes that the issuer signed."""
+    begin, end = where.body
+    return data[begin:end]
+
+
+def signature(data: bytes, where: Layout) -> bytes:
+    """The issuer's signature, whose BIT STRING has whole bytes."""
+    _, begin, end = where.signature
+    if end - begin < 2 or data[begin]:
+        raise KeyMaterialError("DER has a signature that is empty or not of whole bytes")
+    return data[begin + 1 : end]
+
+
+def raw_subject(data: bytes, where: Layout) -> bytes:
+    """The content of the subject's DER, for comparing names byte by byte."""
+    return data[where.subject[1] : where.subject[2]]
+
+
+def raw_issuer(data: bytes, where: Layout) -> bytes:
+    """The content of the issuer's DER."""
+    return data[where.issuer[1] : where.issuer[2]]
+
+
 def tolerated_fault(data: bytes, where: Layout) -> str | None:
     """A fault that strict parsing only warns of, as a sentence; None where there is none.
 
@@ -214,10 +247,19 @@ def issuer(data: bytes, where: Layout) -> str:
 
 def country(data: bytes, where: Layout) -> str | None:
     """The subject's first countryName, in upper case; None where there is none or it is blank."""
-    for attributes in _names(data, where.subject):
+    return (_first(data, where.subject, COUNTRY) or "").strip().upper() or None
+
+
+def common_name(data: bytes, where: Layout) -> str | None:
+    """The subject's first commonName; None where there is none."""
+    return _first(data, where.subject, COMMON_NAME)
+
+
+def _first(data: bytes, where: der.Element, kind: str) -> str | None:
+    for attributes in _names(data, where):
         for oid, value in attributes:
-            if oid == COUNTRY:
-                return value.strip().upper() or None
+            if oid == kind:
+                return value
     return None
 
 

@@ -7,18 +7,24 @@ digest and may lead to several certificates: each of them has to be tried.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NoReturn, TypeVar
 
-from coronapas.errors import KeyMaterialError
+from coronapas.errors import KeyMaterialError, TrustListError
 from coronapas.trust.certificate import Certificate
 from coronapas.trust.material import pieces
+from coronapas.trust.source import GIVEN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    import os
+    from collections.abc import Iterable, Iterator, Mapping
+    from datetime import datetime, timedelta
 
+    from coronapas.trust.listing import TrustList
     from coronapas.trust.material import Material
+    from coronapas.trust.source import Source
 
 
 K = TypeVar("K")
@@ -41,6 +47,8 @@ class TrustStore:
     """Certificates by kid, in the order in which they came, equal ones once. Immutable.
 
     The same certificate under two kids, or with different overrides by two lists, stays twice.
+    Where certificates came from lists, the store knows which lists, and until when they vouch for
+    each certificate: `trusted_until` is what a verifier asks beside `by_kid`.
     """
 
     certificates: tuple[Certificate, ...]
@@ -48,16 +56,49 @@ class TrustStore:
     """What the lists held and the store does not, with the reasons."""
 
     _by_kid: dict[bytes, tuple[Certificate, ...]]
+    _sources: Mapping[Certificate, tuple[Source, ...]]
 
     def __init__(
-        self, certificates: Iterable[Certificate] = (), dropped: Iterable[Dropped] = ()
+        self,
+        certificates: Iterable[Certificate] = (),
+        dropped: Iterable[Dropped] = (),
+        *,
+        sources: Mapping[Certificate, tuple[Source, ...]] | None = None,
     ) -> None:
+        """A store; `sources` says which lists vouch for a certificate, where lists do."""
         unique = tuple(dict.fromkeys(certificates))
+        known = sources or {}
         self.__dict__.update(
             certificates=unique,
             dropped=tuple(dict.fromkeys(dropped)),
             _by_kid=_grouped((certificate.kid, certificate) for certificate in unique),
+            _sources={each: known[each] for each in unique if known.get(each)} if known else {},
         )
+
+    @classmethod
+    def from_lists(
+        cls,
+        *lists: TrustList,
+        max_age: timedelta | None = None,
+        allow_unverified: bool = False,
+    ) -> TrustStore:
+        """A store of what the lists hold, their sources, dates and dropped certificates kept.
+
+        With `max_age` a list may become so old (inclusive, counted from its date, or from when it
+        was fetched if that is earlier); after that, and after the end that a list states itself, it
+        vouches for nothing. Raises TrustListError for a list that could carry a signature and was
+        not verified (``trust.unverified``) unless `allow_unverified`, and for one without any date
+        where there is a `max_age` (``trust.undated``).
+        """
+        sources: dict[Certificate, tuple[Source, ...]] = {}
+        dropped: list[Dropped] = []
+        for each in lists:
+            source = each.source if max_age is None else each.source.limited(max_age)
+            _admit(source, allow_unverified=allow_unverified)
+            dropped.extend(each.dropped)
+            for certificate in each.certificates:
+                sources[certificate] = (*sources.get(certificate, ()), source)
+        return cls(sources, dropped, sources=sources)
 
     @classmethod
     def from_certificates(
@@ -95,18 +136,151 @@ class TrustStore:
     def _by_country(self) -> dict[str | None, tuple[Certificate, ...]]:
         return _grouped((_country(certificate), certificate) for certificate in self.certificates)
 
+    def sources_of(self, certificate: Certificate) -> tuple[Source, ...]:
+        """The lists that vouch for a certificate; none for one that the store does not hold.
+
+        One that the caller put in by hand has the source `GIVEN`, whose format is ``given``.
+        """
+        found = self._sources.get(certificate)
+        if found is None:
+            return (GIVEN,) if certificate in self else ()
+        return found
+
+    def listed_sources(self, certificate: Certificate) -> tuple[Source, ...] | None:
+        """The sources as they were given with the store; None for a certificate put in by hand."""
+        return self._sources.get(certificate)
+
+    @cached_property
+    def sources(self) -> tuple[Source, ...]:
+        """Every source of the store's certificates, in the order of their first certificate."""
+        return tuple(dict.fromkeys(s for each in self for s in self.sources_of(each)))
+
+    @cached_property
+    def _until(self) -> dict[Certificate, datetime]:
+        """The end of each certificate's trust, for those that have one."""
+        ends = {}
+        for certificate, sources in self._sources.items():
+            known = [source.until for source in sources]
+            limits = [end for end in known if end is not None]
+            if len(limits) == len(known):
+                ends[certificate] = max(limits)
+        return ends
+
+    @property
+    def limited(self) -> bool:
+        """Whether the trust in any certificate of the store ends with the age of its lists."""
+        return bool(self._until)
+
+    def trusted_until(self, certificate: Certificate) -> datetime | None:
+        """The last moment (inclusive) at which any list vouches for the certificate.
+
+        None where the lists set no end. This is the lists' age, not the certificate's validity.
+        """
+        return self._until.get(certificate)
+
+    def trusted_until_ts(self, certificate: Certificate) -> float:
+        """`trusted_until` in seconds since 1970-01-01 UTC; infinity where the lists set no end."""
+        until = self._until.get(certificate)
+        return math.inf if until is None else until.timestamp()
+
+    def dropped_with(self, kid: bytes) -> tuple[Dropped, ...]:
+        """What the lists held under this kid and the store does not: why a key is unknown."""
+        return tuple(drop for drop in self.dropped if drop.kid == kid)
+
+    def valid_at(self, at: datetime) -> TrustStore:
+        """A store of what may be used at `at`: certificate valid, and its list not too old.
+
+        The others are in `dropped`, with the reasons. A verifier needs no such store, because it
+        judges the dates of each key itself; this is for exports and for looking. Raises ValueError
+        for a time without a zone.
+        """
+        if at.tzinfo is None:
+            raise ValueError("a time without a zone cannot be compared with a validity")
+        kept: list[Certificate] = []
+        dropped = list(self.dropped)
+        for certificate in self.certificates:
+            reason = self._unusable(certificate, at)
+            if reason is None:
+                kept.append(certificate)
+            else:
+                dropped.append(Dropped(certificate.kid, reason, _names(self, certificate)))
+        return TrustStore(kept, dropped, sources=self._sources)
+
+    def _unusable(self, certificate: Certificate, at: datetime) -> str | None:
+        until = self.trusted_until(certificate)
+        if until is not None and until < at:
+            return "the list is too old"
+        try:
+            return None if certificate.valid_at(at) else "the certificate is not valid at that time"
+        except KeyMaterialError as error:
+            return str(error)
+
     def merge(self, *others: TrustStore) -> TrustStore:
-        """A store of what any of them holds, and of what any of them dropped."""
+        """A store of what any of them holds, and of what any of them dropped.
+
+        A certificate that several of them hold has the sources of all. To put a list in the place
+        of an older one, so that what left it is gone, use `update`.
+        """
         stores = (self, *others)
+        certificates = dict.fromkeys(each for store in stores for each in store.certificates)
         return TrustStore(
-            (certificate for store in stores for certificate in store.certificates),
+            certificates,
             (drop for store in stores for drop in store.dropped),
+            sources=_joined(stores, certificates),
+        )
+
+    def update(
+        self,
+        fresh: TrustList,
+        *,
+        max_age: timedelta | None = None,
+        allow_unverified: bool = False,
+    ) -> TrustStore:
+        """A store in which `fresh` stands in the place of the list with its format and name.
+
+        What only the former list vouched for is gone: leaving the list is how keys are revoked.
+        Raises TrustListError as `from_lists` does, and ``trust.rolled-back`` where the list states
+        an earlier date than the one at hand, or none where that states one.
+        """
+        mine = fresh.source.format, fresh.source.name
+        former = [each for each in self.sources if (each.format, each.name) == mine]
+        for source in former:
+            if source.issued is not None and (fresh.issued is None or fresh.issued < source.issued):
+                raise TrustListError(
+                    fresh.format, "rolled-back", "the list is older than the one at hand"
+                )
+        gone = frozenset(former)
+        kept = {
+            each: rest
+            for each in self.certificates
+            if (rest := tuple(s for s in self.sources_of(each) if s not in gone))
+        }
+        place = _place(fresh.source)
+        dropped = (drop for drop in self.dropped if not drop.source.startswith(place))
+        remaining = TrustStore(kept, dropped, sources=kept)
+        return remaining.merge(
+            TrustStore.from_lists(fresh, max_age=max_age, allow_unverified=allow_unverified)
         )
 
     def difference(self, other: TrustStore) -> TrustStore:
         """A store of what this one holds and `other` does not; nothing counts as dropped."""
         theirs = frozenset(other.certificates)
-        return TrustStore(mine for mine in self.certificates if mine not in theirs)
+        return TrustStore(
+            (mine for mine in self.certificates if mine not in theirs), sources=self._sources
+        )
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the store to one file, whole or not at all (`coronapas.trust.storing`)."""
+        from coronapas.trust import storing
+
+        storing.save(self, path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> TrustStore:
+        """The store that `save` wrote; raises TrustStoreError for any other file, and OSError."""
+        from coronapas.trust import storing
+
+        return storing.load(path)
 
     def __contains__(self, certificate: object) -> bool:
         return isinstance(certificate, Certificate) and certificate in self.by_kid(certificate.kid)
@@ -121,7 +295,14 @@ class TrustStore:
         if not isinstance(other, TrustStore):
             return NotImplemented
         mine, theirs = frozenset(self.certificates), frozenset(other.certificates)
-        return mine == theirs and frozenset(self.dropped) == frozenset(other.dropped)
+        return (
+            mine == theirs
+            and frozenset(self.dropped) == frozenset(other.dropped)
+            and all(
+                frozenset(self.sources_of(each)) == frozenset(other.sources_of(each))
+                for each in self.certificates
+            )
+        )
 
     def __hash__(self) -> int:
         return hash((frozenset(self.certificates), frozenset(self.dropped)))
@@ -134,6 +315,37 @@ class TrustStore:
 
     def __delattr__(self, name: str) -> NoReturn:
         raise AttributeError("a TrustStore does not change; merge and difference make new ones")
+
+
+def _admit(source: Source, *, allow_unverified: bool) -> None:
+    if source.signature == "not verified" and not allow_unverified:
+        raise TrustListError(
+            source.format, "unverified", "the list is signed, and was not verified against a pin"
+        )
+    if source.max_age is not None and source.dated is None:
+        raise TrustListError(source.format, "undated", "the list has no date to count its age from")
+
+
+def _joined(
+    stores: Iterable[TrustStore], certificates: Iterable[Certificate]
+) -> dict[Certificate, tuple[Source, ...]] | None:
+    """The sources of each certificate over all stores; None where no store knows any."""
+    stores = tuple(stores)
+    if not any(store._sources for store in stores):
+        return None
+    return {
+        each: tuple(dict.fromkeys(s for store in stores for s in store.sources_of(each)))
+        for each in certificates
+    }
+
+
+def _names(store: TrustStore, certificate: Certificate) -> str:
+    return ", ".join(source.name or source.format for source in store.sources_of(certificate))
+
+
+def _place(source: Source) -> str:
+    """How the place of something dropped begins (`coronapas.trust.building`)."""
+    return f"{source.name or source.format}, "
 
 
 def _loaded(

@@ -7,6 +7,7 @@ the cryptography, through `cryptography`.
 
 from __future__ import annotations
 
+import math
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
@@ -47,6 +48,9 @@ class VerifyingKey:
     since 1970-01-01T00:00:00Z, both inclusive, None for a bare key. `plain` says that there are a
     validity (then also in `first` and `last`, as numbers in any case) and no deviations.
 
+    `until` is the moment (inclusive) to which a list vouches for the certificate; by default for
+    ever.
+
     `holds` tells whether a signature, which needs `signature_length`, is this key's over the signed
     bytes of a message.
     """
@@ -62,13 +66,15 @@ class VerifyingKey:
         "not_before",
         "plain",
         "signature_length",
+        "until",
         "usages",
     )
 
-    def __init__(self, certificate: Certificate) -> None:
+    def __init__(self, certificate: Certificate, *, until: float = math.inf) -> None:
         """Read the certificate; raises KeyMaterialError where that cannot be done."""
         certificate.check()
         self.certificate = certificate
+        self.until = until
         self.usages = certificate.usages
         self.deviations = certificate.deviations
         self.not_before = certificate.not_before_ts

@@ -1,0 +1,110 @@
+"""What a trust store of 500 and of 5,000 certificates costs: to make, to save, to load, to ask.
+
+The certificates are DSCs of real size (a P-256 key, the usual extensions, a CSCA's signature), made
+before the clock starts and different from each other in their serial numbers. Memory is what
+`tracemalloc` counts for the loaded store alone, in a round of its own, because counting slows all
+down. Saving includes the wait for the disk (fsync).
+"""
+
+from __future__ import annotations
+
+import gc
+import tempfile
+import tracemalloc
+from datetime import UTC, datetime
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from benchmarks.rounds import interleave, timed
+from coronapas import keys
+from coronapas.trust import Certificate, TrustStore, jwks, storing
+from coronapas.trust.listing import TrustList
+from coronapas.trust.source import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SIZES = (500, 5_000)
+BEGIN = datetime(2021, 1, 1, tzinfo=UTC)
+
+
+def certificates(count: int) -> list[bytes]:
+    """So many DSCs in DER: one, with the last bytes of its serial number counted up.
+
+    That spoils the CSCA's signature, which nothing here reads.
+    """
+    dsc = keys.make_csca("DK", valid_from=BEGIN).issue_dsc(valid_from=BEGIN).certificate
+    der, serial = dsc.der or b"", dsc.serial or 0
+    stated = serial.to_bytes((serial.bit_length() + 7) // 8, "big")
+    place = der.index(stated) + len(stated) - 4
+    return [
+        der[:place] + number.to_bytes(4, "big") + der[place + 4 :] for number in range(1, count + 1)
+    ]
+
+
+def listed(ders: Sequence[bytes]) -> TrustStore:
+    """A store as a list's reader makes it, with its source."""
+    source = Source("gateway", "benchmark", "verified", fetched=BEGIN)
+    return TrustList(source, tuple(map(Certificate, ders))).store()
+
+
+def memory_of(path: Path) -> int:
+    """Bytes that one loaded store holds."""
+    gc.collect()
+    tracemalloc.start()
+    store = TrustStore.load(path)
+    gc.collect()
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    del store
+    return held
+
+
+def peak_of(path: Path) -> int:
+    """The most that loading holds at any moment, in bytes."""
+    gc.collect()
+    tracemalloc.start()
+    TrustStore.load(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return peak
+
+
+def measure(count: int, folder: Path, rounds: int) -> None:
+    """Print the account of one size."""
+    ders = certificates(count)
+    store, path = listed(ders), folder / f"{count}.store"
+    store.save(path)
+    keyset = jwks.write(store)
+    measured = interleave(
+        {
+            "make from DER": timed(lambda: listed(ders)),
+            "save": timed(lambda: storing.save(store, path)),
+            "load": timed(lambda: TrustStore.load(path)),
+            "read as JWKS, checked": timed(lambda: jwks.read(keyset)),
+        },
+        rounds,
+    )
+    print(f"  {count:,} certificates, a file of {path.stat().st_size / 1e6:.2f} MB:")
+    for name in measured.seconds:
+        print(f"    {name:22} {measured.each(name, 1) / 1000:8.1f} ms")
+    print(f"    {'memory, loaded':22} {memory_of(path) / 1e6:8.1f} MB")
+    print(f"    {'memory, while loading':22} {peak_of(path) / 1e6:8.1f} MB")
+    kids = [certificate.kid for certificate in store]
+    began = perf_counter()
+    for kid in kids:
+        store.by_kid(kid)
+    print(f"    {'by_kid':22} {(perf_counter() - began) / count * 1e6:8.2f} µs")
+
+
+def run(rounds: int = 9) -> None:
+    """Print what stores of each size cost."""
+    print("trust stores:")
+    with tempfile.TemporaryDirectory() as folder:
+        for count in SIZES:
+            measure(count, Path(folder), rounds)
+
+
+if __name__ == "__main__":
+    run()
