@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import bulk, certlogic, importing, passes, programmes, revocation, trust
+from benchmarks import bulk, certlogic, importing, passes, programmes, revocation, rules, trust
 
 SUITES = {
     "passes": passes.run,
     "bulk": bulk.run,
     "importing": importing.run,
     "certlogic": certlogic.run,
+    "rules": rules.run,
     "revocation": revocation.run,
     "trust": trust.run,
     "programmes": programmes.run,
