@@ -17,6 +17,7 @@ from coronapas.rules import loading, subject, wallet
 from coronapas.rules.deciding import Case
 from coronapas.rules.model import CertificateType, Rule, RuleType
 from coronapas.rules.selection import DEFAULT, Policy, Scope, candidates
+from coronapas.rules.windows_search import EARLIEST, LATEST, timeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from coronapas.rules.subject import Judged
     from coronapas.rules.verdict import Verdict
     from coronapas.rules.wallet import WalletVerdict
+    from coronapas.rules.windows import Timeline
 
 _NONE: Final[tuple[Rule, ...]] = ()
 
@@ -219,6 +221,37 @@ class RuleSet:
             issued_at=of.issued_at if issued_at is None else issued_at,
             expires=of.expires if expires is None else expires,
         )
+
+    def timeline(
+        self,
+        judged: Judged,
+        *,
+        country: str,
+        at: datetime | None = None,
+        first: datetime = EARLIEST,
+        last: datetime = LATEST,
+        value_sets: ValueSets | Mapping[str, Any] | None = None,
+        region: str | None = None,
+        issuer_country: str | None = None,
+        language: str = "en",
+        policy: Policy = DEFAULT,
+    ) -> Timeline:
+        """From when until when which verdict holds, between `first` and `last` (both inclusive).
+
+        The intervals are exact, and found from the rules themselves
+        (`coronapas.rules.windows_search`); `at` is the moment around which they are found first.
+        The other parameters, and what is raised, are as for `decide`.
+        """
+        case = self.case(
+            judged,
+            country=country,
+            value_sets=value_sets,
+            region=region,
+            issuer_country=issuer_country,
+            language=language,
+            policy=policy,
+        )
+        return timeline(case, first=first, last=last, around=_moment(at, judged))
 
     def decide_wallet(
         self,
