@@ -386,3 +386,9 @@ def test_the_public_names_for_type_checkers_are_those_at_run_time() -> None:
         for alias in node.names
     }
     assert declared == set(importlib.import_module("coronapas").__all__)
+
+
+def test_no_two_test_modules_share_a_basename() -> None:
+    # pytest imports test modules by their basename alone, and takes one for the other.
+    names = [path.name for path in (PROJECT / "tests").rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))

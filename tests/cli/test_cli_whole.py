@@ -18,7 +18,19 @@ from coronapas.errors import MissingExtraError
 if TYPE_CHECKING:
     from coronapas.issuing import Pass
 
-COMMANDS = ("issue", "verify", "inspect", "programme", "keys", "conformance", "demo")
+COMMANDS = (
+    "issue",
+    "verify",
+    "inspect",
+    "trust",
+    "revocation",
+    "decide",
+    "rules",
+    "programme",
+    "keys",
+    "conformance",
+    "demo",
+)
 
 
 def python(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -7,8 +7,8 @@
     decide({"payload": dcc, "external": more})  # a value; CertLogicError where it refuses
 
 `evaluate` does the same without compiling, `explain` says why, `partial` does what part of the data
-allows. `validate` and `type_issues` find faults, `affected_fields` and `data_accesses` what is read;
-`to_text` and `from_text` are a notation that people read.
+allows. `validate` and `type_issues` find faults, `affected_fields` and `data_accesses` tell what is
+read; `to_text` and `from_text` are a notation that people read.
 
 Date-times among results are aware `datetime`s in UTC. Bounds on depth, size and work are in
 `coronapas.certlogic.bounds`; where this differs from the package certlogic-js is told in

@@ -16,7 +16,19 @@ import click
 from coronapas.cli.showing import plain
 from coronapas.errors import CoronapasError, FaultsError
 
-_COMMANDS: Final = ("issue", "verify", "inspect", "programme", "keys", "conformance", "demo")
+_COMMANDS: Final = (
+    "issue",
+    "verify",
+    "inspect",
+    "trust",
+    "revocation",
+    "decide",
+    "rules",
+    "programme",
+    "keys",
+    "conformance",
+    "demo",
+)
 
 
 class _Commands(click.Group):

@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 from collections import Counter
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from coronapas.cli.certificates import trust_from
+from coronapas.cli import revocation_lists
+from coronapas.cli.certificates import (
+    PLACE,
+    beside_option,
+    pin_option,
+    trust_from,
+    unverified_option,
+)
 from coronapas.cli.parameters import moment
 from coronapas.cli.passes import Item, items, total_size
 from coronapas.cli.showing import coloured, plain, progress
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
-    from datetime import datetime
+    from pathlib import Path
 
     from coronapas.facts import PassFacts
     from coronapas.tolerances import Deviation
+    from coronapas.trust import TrustStore
     from coronapas.verifying import Check, Verification, Verifier
+
+
+_UNLISTED: Final = frozenset({"given", "plain"})
+"""Certificates without a list around them, of which there is nothing to tell."""
 
 
 def _tolerance(
@@ -42,8 +55,19 @@ def _tolerance(
     "--trust",
     required=True,
     multiple=True,
-    type=click.Path(exists=True, path_type=Path),
-    help="A file with trusted certificates (PEM, DER, base64), or a folder of such files.",
+    type=PLACE,
+    metavar="FILE",
+    help="A trust list of any format, a saved trust store, certificates (PEM, DER, base64), or a "
+    "folder of certificates.",
+)
+@pin_option
+@beside_option
+@unverified_option
+@revocation_lists.options("revocation-")
+@click.option(
+    "--refuse-unknown-revocation",
+    is_flag=True,
+    help="Refuse a pass where revocation lists cannot tell.",
 )
 @click.option(
     "--at", callback=moment, metavar="MOMENT", help="The moment of the check; now unless given."
@@ -72,6 +96,10 @@ def command(
     files: tuple[str, ...],
     texts: tuple[str, ...],
     trust: tuple[Path, ...],
+    pins: tuple[Path, ...],
+    beside: tuple[Path, ...],
+    unverified_trust: bool,
+    refuse_unknown_revocation: bool,
     at: datetime | None,
     strict: bool,
     tolerate: tuple[str, ...],
@@ -81,10 +109,12 @@ def command(
     quiet: bool,
     as_json: bool,
     show_personal_data: bool,
+    **revocation: Any,
 ) -> None:
     """Verify passes: from text files, pictures, standard input (-), or --text.
 
-    A text file has one pass on each line. A picture may hold several QR codes.
+    A text file has one pass on each line. A picture may hold several QR codes. The format of trust
+    and revocation lists is found from their content, and told on standard error.
 
     Exit codes: 0 every pass is ok; 1 some are not; 2 wrong usage, or an input that cannot be read.
     """
@@ -94,15 +124,24 @@ def command(
     if not files and not texts:
         raise click.UsageError("Name a file, - for standard input, or give --text.")
     granted = (STRICT if strict else FIELD) | set(tolerate)
+    store = trust_from(
+        trust,
+        pins=pins,
+        beside=beside,
+        unverified=unverified_trust,
+        at=at or datetime.now(UTC),
+    )
     verifier = Verifier(
-        trust_from(trust),
+        store,
         tolerate=granted,
         certificate_time="issued" if certificate_time == "issued" else "now",
+        revocation=revocation_lists.revocations_from(revocation_lists.stated(**revocation)),
+        refuse_unknown_revocation=refuse_unknown_revocation,
     )
     count = _Count()
     with progress("verifying", total_size(files)) as advance:
         for item in _all(files, texts, whole):
-            found = _Found(item, verifier, at, granted)
+            found = _Found(item, verifier, store, at, granted)
             count.add(found)
             if as_json:
                 click.echo(json.dumps(found.to_json(show_personal_data)))
@@ -125,10 +164,16 @@ class _Found:
     """One pass and what was found of it; the picture's check stands before the verifier's."""
 
     def __init__(
-        self, item: Item, verifier: Verifier, at: datetime | None, granted: Collection[str]
+        self,
+        item: Item,
+        verifier: Verifier,
+        store: TrustStore,
+        at: datetime | None,
+        granted: Collection[str],
     ) -> None:
         from coronapas.verification import CHECKS, skipped
 
+        self._store = store
         self.place = plain(item.place)
         self.readable = item.fault is None
         self._read: tuple[PassFacts | None] | None = None
@@ -151,6 +196,13 @@ class _Found:
         yield f"{self.place}: {verdict}{f'  {told}' if told else ''}"
         for check in self.checks if every else self.failures:
             yield f"  {coloured(check.outcome, 7)}  {check.name}: {plain(check.sentence)}"
+        if every and (signer := self._signer()) is not None:
+            for each in signer["lists"]:
+                if each["format"] in _UNLISTED:
+                    continue
+                dated = each["issued"] or each["fetched"]
+                named = f"{each['format']} {each['name']}{f' of {dated}' if dated else ''}"
+                yield f"  trusted by  {plain(named)}, signature {each['signature']}"
         for deviation in self.deviations:
             field = f" at {plain(deviation.field)}" if deviation.field else ""
             yield f"  deviation  {deviation.code}{field}: {plain(deviation.note)}"
@@ -159,7 +211,10 @@ class _Found:
 
     def to_json(self, personal: bool) -> dict[str, Any]:
         """What a machine reads (``schemas/verification.schema.json``)."""
+        from coronapas.cli.revocation import answer_json
+
         verification = self.verification
+        answer = None if verification is None else verification.revocation
         envelope = None if verification is None else verification.envelope
         facts = self._facts()
         document: dict[str, Any] = {
@@ -170,6 +225,8 @@ class _Found:
             "kid": None if envelope is None or envelope.kid is None else envelope.kid.hex(),
             "country": self._country(),
             "kind": None if facts is None else facts.kind.value,
+            "certificate": self._signer(),
+            "revocation": None if answer is None else answer_json(answer),
             "failures": [check.code for check in self.failures],
             "checks": [{**check._asdict(), "outcome": str(check.outcome)} for check in self.checks],
             "deviations": [
@@ -194,9 +251,36 @@ class _Found:
             self._read = (facts,)
         return self._read[0]
 
+    def _signer(self) -> dict[str, Any] | None:
+        """The certificate that signed, which lists vouch for it, and until when."""
+        certificate = None if self.verification is None else self.verification.certificate
+        if certificate is None:
+            return None
+        der = certificate.der
+        return {
+            "sha256": None if der is None else hashlib.sha256(der).hexdigest(),
+            "not_before": _time(certificate.not_before),
+            "not_after": _time(certificate.not_after),
+            "trusted_until": _time(self._store.trusted_until(certificate)),
+            "lists": [
+                {
+                    "format": source.format,
+                    "name": source.name,
+                    "signature": source.signature,
+                    "issued": _time(source.issued),
+                    "fetched": _time(source.fetched),
+                }
+                for source in self._store.sources_of(certificate)
+            ],
+        }
+
     def _country(self) -> str | None:
         signed = self.verification is not None and self.verification.certificate
         return (signed.country or "?") if signed else None
+
+
+def _time(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
 
 
 def _of_picture(item: Item, granted: Collection[str]) -> tuple[Check, ...]:

@@ -1,0 +1,207 @@
+"""``coronapas decide``: whether a pass is accepted in countries, why, and until when."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from coronapas.cli.certificates import (
+    beside_option,
+    pin_option,
+    trust_from,
+    unverified_option,
+)
+from coronapas.cli.passes import Item, items
+from coronapas.cli.rule_inputs import day_or_moment, rules_from, value_sets_from, value_sets_option
+from coronapas.cli.showing import plain
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from coronapas.cli.decisions import Decision
+    from coronapas.rules.subject import Judged
+    from coronapas.trust import TrustStore
+    from coronapas.verifying import Check
+
+_UNVERIFIED: Final = "The pass is not verified, so that anybody may have made it: give --trust."
+
+
+@click.command("decide", short_help="Say where a pass is accepted, and until when.")
+@click.argument(
+    "file",
+    required=False,
+    metavar="PASS",
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True),
+)
+@click.option("--text", metavar="PASS", help="The pass itself.")
+@click.option(
+    "--country",
+    "countries",
+    required=True,
+    multiple=True,
+    metavar="CC",
+    help="The country of arrival; several are judged one by one.",
+)
+@click.option(
+    "--rules",
+    "rules",
+    required=True,
+    multiple=True,
+    metavar="DIR",
+    type=click.Path(),
+    help="A folder or file of rules; eu-travel for the EU's own, with --country EU.",
+)
+@click.option(
+    "--at",
+    callback=day_or_moment,
+    metavar="MOMENT",
+    help="The moment of arrival; a date alone is its midnight in UTC. Now unless given.",
+)
+@value_sets_option
+@click.option(
+    "--trust",
+    multiple=True,
+    type=click.Path(exists=True, path_type=Path),
+    help="Verify the pass first, with the certificates or trust lists of a file or folder.",
+)
+@pin_option
+@beside_option
+@unverified_option
+@click.option("--region", metavar="R", help="The region of arrival, for rules of its own.")
+@click.option(
+    "--language",
+    default="en",
+    show_default=True,
+    metavar="LANG",
+    help="That of the rules' descriptions; English where a rule does not have it.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.option(
+    "--show-personal-data", is_flag=True, help="Show the facts of the pass that decided, too."
+)
+def command(
+    file: str | None,
+    text: str | None,
+    countries: tuple[str, ...],
+    rules: tuple[str, ...],
+    at: datetime | None,
+    value_sets: Path | None,
+    trust: tuple[Path, ...],
+    pins: tuple[Path, ...],
+    beside: tuple[Path, ...],
+    unverified_trust: bool,
+    region: str | None,
+    language: str,
+    as_json: bool,
+    show_personal_data: bool,
+) -> None:
+    """Say whether a pass is accepted, by which rules, and from when until when.
+
+    PASS is a text file or a picture with one pass, or - for standard input. Without --trust nothing
+    vouches for the pass. The time told is that in which the rules at hand say the same; it follows
+    from the dates in the pass, and may be one of them.
+
+    Exit codes: 0 accepted in every country; 1 not accepted, not decided or without rules in some,
+    or the pass does not verify; 2 wrong usage, or an input that cannot be read.
+    """
+    from datetime import UTC, datetime
+
+    from coronapas.cli.decisions import decided
+
+    if (file is None) == (text is None):
+        raise click.UsageError("Name one file, - for standard input, or give --text.")
+    if not trust and (pins or beside or unverified_trust):
+        raise click.UsageError("--pin, --beside and --unverified-trust are for --trust: add it.")
+    places = tuple(dict.fromkeys(country.strip().upper() for country in countries))
+    if not all(places):
+        raise click.BadParameter("The country is empty.", param_hint="--country")
+    item = Item("--text", text, 0) if text is not None else _one_item(file or "")
+    moment = at or datetime.now(UTC)
+    rule_set, sets = rules_from(rules), value_sets_from(value_sets)
+    document: dict[str, Any] = {
+        "place": plain(item.place),
+        "at": moment.astimezone(UTC).isoformat(),
+        "verified": bool(trust),
+        "failures": [],
+        "decisions": [],
+    }
+    store = None
+    if trust:
+        store = trust_from(trust, pins=pins, beside=beside, unverified=unverified_trust)
+    judged, failures = _judged(item, store, moment)
+    if judged is None:
+        document |= {"verified": False, "failures": [check.code for check in failures]}
+        lines = ["The pass does not verify, so that no rule was asked."]
+        lines += [f"  FAIL  {check.name}: {plain(check.sentence)}" for check in failures]
+        click.echo(json.dumps(document) if as_json else "\n".join(lines))
+        sys.exit(1)
+    try:
+        decisions = [
+            decided(
+                rule_set,
+                rule_set.case(
+                    judged, country=place, value_sets=sets, region=region, language=language
+                ),
+                moment,
+            )
+            for place in places
+        ]
+    except TypeError:
+        raise click.UsageError(f"{item.place}: it holds no payload that rules judge.") from None
+    if as_json:
+        document["decisions"] = [one.to_json(personal=show_personal_data) for one in decisions]
+        click.echo(json.dumps(document))
+    else:
+        click.echo("\n".join(_lines(decisions, show_personal_data)))
+    sys.exit(0 if all(one.verdict for one in decisions) else 1)
+
+
+def _lines(decisions: list[Decision], personal: bool) -> list[str]:
+    """What a person reads: of several countries a table first, then each by itself."""
+    from coronapas.cli.decisions import table
+
+    lines = [*table(decisions), ""] if len(decisions) > 1 else []
+    for one in decisions:
+        lines += one.lines(personal=personal)
+    return [*lines, *filter(None, [decisions[0].expiry])]
+
+
+def _one_item(source: str) -> Item:
+    """The pass of a file; one is judged at a time."""
+    found = items(source)
+    item, more = next(found), next(found, None)
+    if more is not None:
+        raise click.UsageError(f"{source}: there are several passes in it; give one.")
+    if item.fault is not None:
+        raise item.fault
+    return item
+
+
+def _judged(
+    item: Item, store: TrustStore | None, at: datetime
+) -> tuple[Judged | None, tuple[Check, ...]]:
+    """What the rules are to judge: with a `store` a pass that verifies, else None and why not."""
+    if store is None:
+        from coronapas.hcert.envelope import decode
+
+        click.echo(_UNVERIFIED, err=True)
+        return decode(item.text), ()
+    from coronapas.tolerances import FIELD
+    from coronapas.verifying import Check, Outcome, Verifier
+
+    verification = Verifier(store).verify(item.text, at=at)
+    odd = [one for one in item.deviations if one.code not in FIELD]
+    failures = tuple(
+        Check("qr code", Outcome.FAIL, one.code, f"{one.note.capitalize()}.") for one in odd
+    )
+    failures += verification.failures
+    if failures:
+        return None, failures
+    for check in verification.checks:
+        if check.outcome is Outcome.UNKNOWN:
+            click.echo(plain(f"Not known: {check.name}: {check.sentence}"), err=True)
+    return verification, ()

@@ -1,0 +1,422 @@
+"""``coronapas decide``: verdict, reasons and windows; what it never says unasked; how it ends."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import segno
+from command_world import DATES, Country, issue, make_country, run
+
+from coronapas.cli.decisions import decided
+from coronapas.facts import Test, TestKind, TestResult
+from coronapas.rules import RuleSet
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DAY = ("--at", "2023-02-01")
+CLOCK = {"plusTime": [{"var": "external.validationClock"}, 0, "day"]}
+
+
+def of_dose(days: int) -> dict[str, Any]:
+    return {"plusTime": [{"var": "payload.v.0.dt"}, days, "day"]}
+
+
+def rule(country: str, number: int, words: str, logic: Any, **members: Any) -> dict[str, Any]:
+    return {
+        "Identifier": f"VR-{country}-000{number}",
+        "Type": "Acceptance",
+        "Country": country,
+        "Version": "1.0.0",
+        "SchemaVersion": "1.0.0",
+        "Engine": "CERTLOGIC",
+        "EngineVersion": "1.3.3",
+        "CertificateType": "Vaccination",
+        "Description": [{"lang": "en", "desc": words}, {"lang": "da", "desc": "Paa dansk."}],
+        "ValidFrom": "2021-07-01T00:00:00Z",
+        "ValidTo": "2024-07-01T00:00:00Z",
+        "AffectedFields": ["v.0.dt"],
+        "Logic": logic,
+        **members,
+    }
+
+
+RULES = (
+    rule("XX", 1, "14 days have to pass", {"not-before": [CLOCK, of_dose(14)]}),
+    rule("XX", 2, "a course counts for 270 days", {"not-after": [CLOCK, of_dose(270)]}),
+    rule("YY", 1, "three doses are needed", {">": [{"var": "payload.v.0.dn"}, 2]}),
+    rule("YY", 2, "one year has to pass", {"not-before": [CLOCK, of_dose(365)]}),
+    rule("ZZ", 1, "a text is no answer", "maybe"),
+    rule(
+        "VV",
+        1,
+        "the product must be listed",
+        {"in": [{"var": "payload.v.0.mp"}, {"var": "external.valueSets.vaccines-covid-19-names"}]},
+    ),
+    rule("RR", 1, "of a region", {"===": [{"var": "external.region"}, "SOUTH"]}, Region="SOUTH"),
+)
+
+
+@pytest.fixture
+def country(tmp_path: Path) -> Country:
+    found = make_country(tmp_path)
+    found.file("rules.json", json.dumps(RULES))
+    found.file("p.txt", found.text)
+    return found
+
+
+def decide(country: Country, *arguments: str, rules: str = "rules.json") -> Any:
+    return run("decide", "--text", country.text, "--rules", country.path(rules), *arguments)
+
+
+def document(country: Country, *arguments: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(decide(country, "--json", *arguments).stdout)
+    return found
+
+
+def test_an_accepted_pass_ends_with_0_and_says_from_when_until_when(country: Country) -> None:
+    result = decide(country, "--country", "XX", *DAY, *country.trust)
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert lines[0] == "PASS  Accepted in XX on 2023-02-01 at 00:00:00 UTC."
+    assert lines[1] == (
+        "  Accepted in XX from 2022-12-01 00:00:00 UTC (included), when VR-XX-0001 1.0.0 begins to "
+        "hold (14 days have to pass), until 2023-08-14 00:00:00 UTC (included), when VR-XX-0002 "
+        "1.0.0 ceases to hold (a course counts for 270 days)."
+    )
+    assert lines[2] == "The pass itself is valid until 2023-04-15 12:00:00 UTC (included)."
+    assert "Not known: revocation" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("at", "status"),
+    [
+        ("2022-11-30T23:59:59Z", 1),
+        ("2022-12-01", 0),
+        ("2022-12-01T00:59:59+01:00", 1),
+        ("2023-08-14", 0),
+        ("2023-08-14T00:00:01Z", 1),
+    ],
+)
+def test_a_date_alone_is_its_midnight_in_utc_and_a_moment_is_itself(
+    country: Country, at: str, status: int
+) -> None:
+    assert decide(country, "--country", "XX", "--at", at).exit_code == status
+
+
+@pytest.mark.parametrize("at", ["2023-02-01T00:00:00", "yesterday", ""])
+def test_a_time_without_a_zone_and_what_is_none_are_usage_errors(country: Country, at: str) -> None:
+    result = decide(country, "--country", "XX", "--at", at)
+    assert result.exit_code == 2
+    assert "--at" in result.stderr
+
+
+def test_without_a_moment_it_is_now(country: Country) -> None:
+    before = datetime.now(UTC)
+    result = decide(country, "--country", "XX", "--json")
+    assert result.exit_code == 1
+    found = json.loads(result.stdout)
+    assert before <= datetime.fromisoformat(found["at"]) <= datetime.now(UTC)
+    assert found["decisions"][0]["outcome"] == "NO RULES"
+
+
+def test_without_trust_it_says_that_nothing_was_verified(country: Country) -> None:
+    result = decide(country, "--country", "XX", *DAY)
+    assert result.exit_code == 0
+    assert result.stderr.startswith("The pass is not verified")
+    assert (
+        json.loads(decide(country, "--country", "XX", *DAY, "--json").stdout)["verified"] is False
+    )
+
+
+def test_with_trust_an_unverified_pass_shows_its_failing_checks(country: Country) -> None:
+    place = len(country.text) // 2
+    country.file("bad.txt", country.text[:place] + "00" + country.text[place + 2 :])
+    arguments = ("--country", "XX", "--rules", country.path("rules.json"), *DAY, *country.trust)
+    result = run("decide", country.path("bad.txt"), *arguments)
+    assert result.exit_code == 1
+    assert result.stdout.startswith(
+        "The pass does not verify, so that no rule was asked.\n  FAIL  "
+    )
+    late = run("decide", country.path("p.txt"), *arguments, "--at", "2024-01-01", "--json")
+    assert late.exit_code == 1
+    found = json.loads(late.stdout)
+    assert (found["verified"], found["failures"], found["decisions"]) == (
+        False,
+        ["time.expired"],
+        [],
+    )
+
+
+def test_a_refusal_tells_the_rules_own_words_and_when_it_ends(country: Country) -> None:
+    result = decide(country, "--country", "XX", "--at", "2022-11-20")
+    assert result.exit_code == 1
+    lines = result.stdout.splitlines()
+    assert lines[0].startswith("FAIL  Not accepted in XX")
+    assert lines[1:3] == [
+        "  - 14 days have to pass (VR-XX-0001 1.0.0)",
+        "      The rule does not hold.",
+    ]
+    assert "until 2022-12-01 00:00:00 UTC (not included)" in lines[3]
+    assert lines[4].startswith("  Accepted in XX from 2022-12-01 00:00:00 UTC (included)")
+
+
+def test_the_facts_that_decided_are_shown_only_when_asked_for(country: Country) -> None:
+    arguments = ("--country", "XX", "--country", "YY", "--at", "2022-11-20")
+    for how in ((), ("--json",)):
+        masked = decide(country, *arguments, *how).output
+        assert not [marker for marker in country.markers if marker in masked]
+        assert (
+            "date of the dose (2022-11-17)"
+            in decide(country, *arguments, *how, "--show-personal-data").output
+        )
+
+
+def test_several_countries_begin_with_a_table_and_end_with_1_where_one_refuses(
+    country: Country,
+) -> None:
+    result = decide(country, *(f"--country={name}" for name in ("xx", "YY", "ZZ", "XX")), *DAY)
+    assert result.exit_code == 1
+    lines = result.stdout.splitlines()
+    assert [" ".join(line.split()) for line in lines[:2]] == [
+        "country verdict from until",
+        "XX PASS 2022-12-01 00:00:00 UTC (included) 2023-08-14 00:00:00 UTC (included)",
+    ]
+    assert [line.split()[:2] for line in lines[2:4]] == [["YY", "FAIL"], ["ZZ", "OPEN"]]
+    assert lines[4] == ""
+    assert "      The rule gives neither yes nor no." in lines
+    assert result.stdout.count("The pass itself is valid") == 1
+
+
+def test_the_json_has_for_each_country_verdict_reasons_and_window(country: Country) -> None:
+    found = document(country, "--country", "XX", "--country", "YY", *DAY, *country.trust)
+    assert found["verified"] is True
+    accepted, refused = found["decisions"]
+    assert accepted["window"]["start"] == {"at": "2022-12-01T00:00:00+00:00", "included": True}
+    assert accepted["window"]["end"] == {"at": "2023-08-14T00:00:00+00:00", "included": True}
+    assert (accepted["reasons"], accepted["accepted_later"]) == ([], None)
+    assert accepted["expires"] == "2023-04-15T12:00:00+00:00"
+    assert [one["rule"] for one in refused["reasons"]] == ["VR-YY-0001", "VR-YY-0002"]
+    assert refused["reasons"][0]["meaning"] == "The rule does not hold."
+    assert refused["accepted_later"] is None
+    assert (refused["outcome"], refused["complete"]) == ("FAIL", True)
+    assert [one["outcome"] for one in refused["rules"]] == ["FAIL", "FAIL"]
+
+
+def test_a_country_without_rules_is_told_which_there_are(country: Country) -> None:
+    result = decide(country, "--country", "QQ", *DAY)
+    assert result.exit_code == 1
+    assert result.stdout.startswith("NO RULES  ")
+    assert "  The rules at hand are of RR, VV, XX, YY, ZZ." in result.stdout.splitlines()
+
+
+def test_in_the_table_a_time_without_a_known_end_is_a_dash(country: Country) -> None:
+    lines = decide(country, "--country", "QQ", "--country", "XX", *DAY).stdout.splitlines()
+    assert lines[1].split() == ["QQ", "NO", "RULES", "-", "-"]
+
+
+def test_of_a_pass_that_states_no_end_none_is_told() -> None:
+    rules = RuleSet.load(list(RULES))
+    case = rules.case({"ver": "1.3.0", "v": [{"dt": "2022-11-17", "dn": 2}]}, country="XX")
+    found = decided(rules, case, datetime(2023, 2, 1, tzinfo=UTC))
+    assert (found.verdict.outcome, found.expiry) == ("PASS", None)
+    assert found.to_json(personal=False)["expires"] is None
+
+
+def test_the_eus_own_rules_are_there_by_name(country: Country) -> None:
+    arguments = ("--text", country.text, "--rules", "eu-travel", "--country", "EU")
+    assert run("decide", *arguments, "--at", "2022-11-30").exit_code == 1
+    assert run("decide", *arguments, "--at", "2022-12-01").exit_code == 0
+
+
+def test_the_language_is_that_of_the_rules_words(country: Country) -> None:
+    found = decide(country, "--country", "YY", *DAY, "--language", "da").stdout
+    assert "- Paa dansk. (VR-YY-0001 1.0.0)" in found
+
+
+def test_a_region_has_rules_of_its_own(country: Country) -> None:
+    assert decide(country, "--country", "RR", *DAY).stdout.startswith("NO RULES")
+    result = decide(country, "--country", "RR", "--region", "south", *DAY)
+    assert result.stdout.startswith("PASS  Accepted in RR (SOUTH)")
+
+
+def value_set(folder: Path, code: str, name: str = "names.json") -> None:
+    entry = {"display": "Example", "active": True, "lang": "en", "version": "", "system": "x"}
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(
+        json.dumps(
+            {
+                "valueSetId": "vaccines-covid-19-names",
+                "valueSetDate": "2023-01-01",
+                "valueSetValues": {code: entry},
+            }
+        )
+    )
+
+
+def test_value_sets_of_a_folder_or_file_take_the_place_of_the_bundled(country: Country) -> None:
+    folder = country.folder / "sets"
+    arguments = ("--country", "VV", *DAY)
+    assert decide(country, *arguments).exit_code == 0
+    value_set(folder, "OTHER")
+    (folder / "schema.json").write_text("{}")
+    result = decide(country, *arguments, "--value-sets", str(folder))
+    assert result.exit_code == 1
+    assert "schema.json: passed over: it is no value set" in result.stderr
+    value_set(folder, "EU/1/20/1528")
+    assert decide(country, *arguments, "--value-sets", str(folder / "names.json")).exit_code == 0
+
+
+def test_value_sets_that_cannot_be_read_end_with_2(country: Country) -> None:
+    folder = country.folder / "sets"
+    folder.mkdir()
+    arguments = ("--country", "VV", *DAY, "--value-sets", str(folder))
+    assert "there is no value set" in decide(country, *arguments).stderr
+    (folder / "a.json").write_text("{")
+    assert "a.json: The file is no JSON" in decide(country, *arguments).stderr
+    value_set(folder, "A", "a.json")
+    value_set(folder, "B", "b.json")
+    result = decide(country, *arguments)
+    assert (result.exit_code, "appears twice" in result.stderr) == (2, True)
+    only = decide(country, "--country", "VV", *DAY, "--value-sets", country.path("facts.json"))
+    assert only.exit_code == 2
+
+
+def test_a_rule_that_cannot_be_read_is_named_and_keeps_the_verdict_open(country: Country) -> None:
+    broken = {**RULES[0], "Identifier": "VR-XX-0009", "Version": "first"}
+    country.file("broken.json", json.dumps([*RULES[:2], broken]))
+    result = decide(country, "--country", "XX", *DAY, rules="broken.json")
+    assert result.exit_code == 1
+    assert result.stdout.startswith("OPEN  Not decided for XX")
+    assert "  - A rule could not be read: broken.json[2]" in result.stdout.splitlines()
+    assert "broken.json[2]: not read: " in result.stderr
+
+
+def test_files_that_are_no_rules_are_named_and_no_rule_at_all_ends_with_2(
+    country: Country,
+) -> None:
+    folder = country.folder / "rules"
+    folder.mkdir()
+    (folder / "note\x1b.json").write_text("{}")
+    result = decide(country, "--country", "XX", *DAY, rules="rules")
+    assert result.exit_code == 2
+    assert "note\ufffd.json: passed over: it is no rule" in result.stderr
+    assert "There is no rule" in result.stderr
+    assert decide(country, "--country", "XX", *DAY, rules="absent").exit_code == 2
+
+
+def test_a_rule_that_changes_too_often_is_told_as_such(
+    country: Country, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from coronapas.rules import windows_search
+
+    real = windows_search.timeline
+
+    def lazy(case: Any, **options: Any) -> Any:
+        return real(case, **options, effort=1)
+
+    monkeypatch.setattr(windows_search, "timeline", lazy)
+    result = decide(country, "--country", "YY", *DAY)
+    assert "Before or after that the rules change too often to be told." in result.stdout
+
+
+def test_one_pass_is_judged_from_a_file_a_picture_or_standard_input(country: Country) -> None:
+    arguments = ("--country", "XX", "--rules", country.path("rules.json"), *DAY, *country.trust)
+    picture = country.path("p.png")
+    segno.make(country.text, error="q").save(picture, scale=4, border=4)
+    assert run("decide", picture, *arguments).exit_code == 0
+    assert run("decide", country.path("p.txt"), *arguments).exit_code == 0
+    assert run("decide", "-", *arguments, input=f"{country.text}\n").exit_code == 0
+    several = country.file("two.txt", f"{country.text}\n{country.text}\n")
+    assert "several passes" in run("decide", several, *arguments).stderr
+
+
+def test_a_picture_with_an_oddity_that_is_not_granted_does_not_verify(
+    country: Country, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from coronapas.cli import decide as module
+    from coronapas.cli.passes import Item
+    from coronapas.tolerances import Deviation
+
+    item = Item("p", country.text, 1, True, (Deviation("odd.one", "", "it is odd"),))
+    monkeypatch.setattr(module, "items", lambda _: iter([item]))
+    result = run(
+        "decide",
+        country.path("p.txt"),
+        *("--country", "XX", "--rules", country.path("rules.json"), *DAY, *country.trust),
+    )
+    assert result.exit_code == 1
+    assert result.stdout.splitlines()[1] == "  FAIL  qr code: It is odd."
+
+
+@pytest.mark.parametrize("content", ["HC1:", "no pass at all", "HC1:6BF"])
+def test_what_is_no_pass_ends_with_2(country: Country, content: str) -> None:
+    source = country.file("odd.txt", content)
+    result = run("decide", source, "--country", "XX", "--rules", country.path("rules.json"), *DAY)
+    assert result.exit_code == 2
+    assert result.stderr.splitlines()[-1].startswith("Error: ")
+
+
+def test_a_picture_without_a_code_ends_with_2(country: Country) -> None:
+    source = country.file("odd.png", b"\x89PNG\r\n\x1a\n" + bytes(40))
+    arguments = ("--country", "XX", "--rules", country.path("rules.json"))
+    assert run("decide", source, *arguments).exit_code == 2
+
+
+def test_wrong_usage_ends_with_2(country: Country) -> None:
+    rules = ("--rules", country.path("rules.json"))
+    text = ("--text", country.text)
+    for arguments in (
+        ("--country", "XX", *rules),
+        (*text, country.path("p.txt"), "--country", "XX", *rules),
+        (*text, *rules),
+        (*text, "--country", "XX"),
+        (*text, "--country", " ", *rules),
+        (*text, "--country", "XX", *rules, "--pin", country.path("dsc.pem")),
+        (*text, "--country", "XX", *rules, "--unverified-trust"),
+    ):
+        assert run("decide", *arguments).exit_code == 2
+
+
+def test_a_message_without_a_payload_ends_with_2(
+    country: Country, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from coronapas.hcert import envelope
+
+    monkeypatch.setattr(envelope.Envelope, "dcc", property(lambda _: None))
+    result = decide(country, "--country", "XX", *DAY)
+    assert result.exit_code == 2
+    assert "holds no payload" in result.stderr
+
+
+def test_rules_for_another_kind_of_pass_are_not_asked(country: Country) -> None:
+    test = Test(
+        kind=TestKind.NAAT,
+        result=TestResult.NOT_DETECTED,
+        sampled_at=datetime(2023, 1, 14, 9, tzinfo=UTC),
+        centre="Example",
+    )
+    result = run(
+        "decide",
+        *("--text", issue(test).text, "--country", "XX", *DAY),
+        *("--rules", country.path("rules.json")),
+    )
+    assert result.stdout.startswith("NO RULES")
+
+
+def test_the_public_rules_and_value_sets_answer_for_several_countries(
+    country: Country, official: Path
+) -> None:
+    result = run(
+        "decide",
+        *("--text", country.text, "--rules", str(official / "business-rules"), *DAY),
+        *("--value-sets", str(official / "valuesets"), "--json"),
+        *("--country=FI", "--country=DE", "--country=AT"),
+    )
+    found = json.loads(result.stdout)["decisions"]
+    assert [one["outcome"] for one in found] == ["NO RULES", "PASS", "PASS"]
+    assert found[0]["accepted_later"]["start"]["at"] == "2023-04-15T00:00:00+00:00"
+    assert found[2]["window"]["start"]["at"] == f"{DATES[1]}T00:00:00+00:00"
