@@ -1,7 +1,7 @@
 """A national backend for tests: a CSCA, DSCs for each purpose, and passes signed by them.
 
 Keys are made once a session; nothing here is a mock. `forge` signs whatever claims it is given, so
-that a test can put exactly one thing wrong behind a good signature. """
+that a test can put exactly one thing wrong behind a good signature."""
 
 from __future__ import annotations
 

@@ -40,6 +40,7 @@ ROOMS = (
     "issuing",
     "revocation",
     "verification",
+    "judging",
     "verifying",
     "certlogic",
     "rules",

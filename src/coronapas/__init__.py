@@ -97,6 +97,7 @@ _ROOMS: Final = (
     "certlogic",
     "conformance",
     "dcc",
+    "denmark",
     "hcert",
     "keys",
     "presentation",

@@ -25,39 +25,34 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 from coronapas.dcc import reading
 from coronapas.dcc.examining import Examiner, default_examiner
-from coronapas.errors import DecodeError, KeyMaterialError
+from coronapas.errors import DecodeError
 from coronapas.hcert import base45, cose, cwt
 from coronapas.hcert.compression import inflate
 from coronapas.hcert.cwt import DCC, EXPIRES, HCERT, ISSUED_AT
 from coronapas.hcert.envelope import DEFAULT_LIMITS, PREFIX, Envelope, Limits, decode
+from coronapas.judging import CertificateTime, Findings, KeyRing, seconds, unreadable
 from coronapas.revocation.status import RevocationOutcome
 from coronapas.tolerances import FIELD, TOLERANCES, Deviation
 from coronapas.trust.store import TrustStore
 from coronapas.trust.verifying_key import VerifyingKey
 from coronapas.verification import (
-    CHECKS,
     Check,
     Outcome,
     Verification,
     VerificationError,
-    skipped,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection
 
     from coronapas.dcc.valuesets import ValueSets
     from coronapas.revocation.status import RevocationAnswer, RevocationSource
 
 __all__ = ["Check", "Outcome", "Verification", "VerificationError", "Verifier"]
-
-CertificateTime = Literal["now", "issued"]
-"""When the signing certificate must have been valid: at the moment of the check, or of the
-issue."""
 
 DEFAULT_CLOCK_SKEW: Final = timedelta(minutes=5)
 """How far the clocks of issuer and verifier may differ by default.
@@ -66,78 +61,9 @@ It is granted where a pass, a certificate or a sample is *not yet* there. It nev
 validity.
 """
 
-# The check that a fault belongs to, by its code and else by its layer.
-_CHECK_OF_CODE: Final = {
-    "cose.kid-unprotected": "key identifier",
-    "cose.kid-ambiguous": "key identifier",
-    "cose.kid-length": "key identifier",
-    "cwt.float-time": "time",
-    "cwt.missing-iat": "time",
-    "cwt.extra-claim": "content",
-}
-_CHECK_OF_LAYER: Final = {
-    "prefix": "prefix",
-    "base45": "base45",
-    "compression": "compression",
-    "cbor": "cbor",
-    "cose": "cose",
-    "cwt": "cbor",
-    "signature": "signature",
-    "certificate": "certificate validity",
-    "content": "content",
-}
-
-_SIGNATURE_FAULTS: Final = {
-    "signature.algorithm": "The stated algorithm is not that of the key.",
-    "signature.length": "The signature does not have the length of the key's signatures.",
-    "signature.invalid": (
-        "The signature does not hold: the pass was changed, or another key signed it."
-    ),
-}
-
 _NO_REVOCATION_DATA: Final = Check(
     "revocation", Outcome.UNKNOWN, "revocation.no-data", "No revocation data was given."
 )
-
-
-class _Findings:
-    """What one verification has found so far; a check that passes as usual is not written down."""
-
-    __slots__ = ("checks", "deviations", "granted", "ok")
-
-    def __init__(self, granted: frozenset[str]) -> None:
-        self.ok = True
-        self.checks: dict[str, Check] = {}
-        self.deviations: list[Deviation] = []
-        self.granted = granted
-
-    def fail(self, name: str, code: str, sentence: str) -> None:
-        """Fail a check; of several faults in one check, the first gives the code."""
-        self.ok = False
-        earlier = self.checks.get(name)
-        if earlier is None or earlier.outcome is not Outcome.FAIL:
-            self.checks[name] = Check(name, Outcome.FAIL, code, sentence)
-        elif sentence not in earlier.sentence:
-            self.checks[name] = earlier._replace(sentence=f"{earlier.sentence} {sentence}")
-
-    def deviate(self, deviations: Collection[Deviation]) -> None:
-        """Report deviations, and fail the checks of those that are not granted."""
-        self.deviations.extend(deviations)
-        for deviation in deviations:
-            if deviation.code not in self.granted:
-                name = _CHECK_OF_CODE.get(deviation.code) or _CHECK_OF_LAYER[deviation.layer]
-                self.fail(name, deviation.code, _sentence(deviation))
-
-    def skip(self, *names: str) -> None:
-        """Say of checks that they could not run."""
-        for name in names:
-            self.checks[name] = skipped(name)
-
-
-def _sentence(deviation: Deviation) -> str:
-    note = deviation.note.rstrip(".")
-    place = f" ({deviation.field})" if deviation.field else ""
-    return f"{note[:1].upper()}{note[1:]}{place}."
 
 
 class Verifier:
@@ -184,21 +110,32 @@ class Verifier:
         if not granted <= TOLERANCES.keys():
             unknown = ", ".join(sorted(granted - TOLERANCES.keys()))
             raise ValueError(f"there are no such tolerances: {unknown}")
-        self._trust = trust
         self._granted = granted
-        self._skew = clock_skew.total_seconds()
-        self._certificate_time = certificate_time
         self._examiner = default_examiner() if value_sets is None else Examiner(value_sets)
         self._revocation = revocation
         self._refuse_unknown = refuse_unknown_revocation
         self._limits = limits
-        # Filled as kids are met. What is stored follows from the trust store alone, so that two
-        # threads that fill the same place store the same.
-        self._keys: dict[bytes, tuple[VerifyingKey, ...]] = {}
+        self._ring = KeyRing(trust, clock_skew.total_seconds(), certificate_time)
 
-    def __getstate__(self) -> dict[str, Any]:
-        # Loaded keys do not travel to another process; they are loaded again where they are needed.
-        return {**self.__dict__, "_keys": {}}
+    @property
+    def ring(self) -> KeyRing:
+        """The keys of the trust store, with the clock skew and the certificate time."""
+        return self._ring
+
+    @property
+    def tolerances(self) -> frozenset[str]:
+        """The names of the tolerances granted."""
+        return self._granted
+
+    @property
+    def examiner(self) -> Examiner:
+        """What judges the content of EU passes."""
+        return self._examiner
+
+    @property
+    def limits(self) -> Limits:
+        """How much text and how large a body is read at all."""
+        return self._limits
 
     def verify(self, text: str | bytes, at: datetime | None = None) -> Verification:
         """Verify one scanned text as of the moment `at`, by default now.
@@ -207,7 +144,7 @@ class Verifier:
         no bytes make this raise: what is wrong is in the result. Time and memory are bounded by the
         verifier's limits.
         """
-        now = time.time() if at is None else _seconds(at)
+        now = time.time() if at is None else seconds(at)
         result = self._verify_plain(text, now)
         return self._verify_closely(text, now) if result is None else result
 
@@ -234,7 +171,7 @@ class Verifier:
         if message is None:
             return None
         kid, algorithm, signed, payload, signature = message
-        keys = self._keys.get(kid, ())
+        keys = self._ring.keys.get(kid, ())
         claims = cwt.read_plain(payload)
         if claims is None or len(keys) != 1:
             return None
@@ -263,17 +200,17 @@ class Verifier:
         try:
             envelope = decode(text, limits=self._limits)
         except DecodeError as error:
-            return _unreadable(error, now)
-        found = _Findings(self._granted)
+            return unreadable(error, now)
+        found = Findings(self._granted)
         if envelope.deviations:
             found.deviate(envelope.deviations)
         hcert = envelope.claims.hcert
         dcc = None if hcert is None else hcert.get(DCC)
-        key = self._signing_key(envelope.message, now, found)
+        key = self._ring.signing_key(envelope.message, now, found)
         if key is None:
             found.skip("certificate validity", "key usage")
         else:
-            self._certificate(key, envelope, now, found)
+            self._ring.judge_certificate(key, envelope, now, found)
             _usage(key, dcc, found)
         self._time(envelope, now, found)
         self._content(dcc, now, found)
@@ -289,101 +226,7 @@ class Verifier:
             answer,
         )
 
-    def _keys_of(self, kid: bytes) -> tuple[VerifyingKey, ...]:
-        keys = self._keys.get(kid)
-        if keys is None:
-            keys = tuple(_readable(self._trust, kid))
-            # A kid that the store does not hold is not remembered: strangers choose those.
-            if keys:
-                self._keys[kid] = keys
-        return keys
-
-    def _signing_key(
-        self, message: cose.Sign1, now: float, found: _Findings
-    ) -> VerifyingKey | None:
-        """The key that signed the message; None, and the reason in `found`, where there is none."""
-        if message.algorithm not in cose.ALGORITHMS:
-            found.fail("cose", "cose.algorithm", "The algorithm is none that passes may use.")
-            found.skip("key identifier", "signature")
-            return None
-        if message.kid is None:
-            found.fail("key identifier", "identifier.missing", "The pass names no key.")
-            found.skip("signature")
-            return None
-        keys = self._keys_of(message.kid)
-        if not keys:
-            found.fail("key identifier", *self._no_key(message.kid))
-            found.skip("signature")
-            return None
-        listed = [key for key in keys if now <= key.until]
-        if not listed:
-            found.fail(
-                "key identifier",
-                "identifier.list-expired",
-                "Every list that holds the key is too old.",
-            )
-            found.skip("signature")
-            return None
-        faults: list[str] = []
-        for key in listed:
-            fault = key.fault(message)
-            if fault is None:
-                if key.deviations:
-                    found.deviate(key.deviations)
-                return key
-            faults.append(fault)
-        # With several keys, the fault of the one that came furthest tells most.
-        fault = max(faults, key=tuple(_SIGNATURE_FAULTS).index)
-        found.fail("signature", fault, _SIGNATURE_FAULTS[fault])
-        return None
-
-    def _no_key(self, kid: bytes) -> tuple[str, str]:
-        """Why there is no key for a kid: a code and a sentence."""
-        shown = kid[: cose.KID_LENGTH].hex()
-        if self._trust.by_kid(kid):
-            return (
-                "identifier.unreadable",
-                f"The trust list's certificate with the kid {shown} cannot be read.",
-            )
-        dropped = self._trust.dropped_with(kid)
-        if dropped:
-            return (
-                "identifier.dropped",
-                f"The key with the kid {shown} was left out of the trust list: "
-                f"{dropped[0].reason.rstrip('.')}.",
-            )
-        return "identifier.unknown", f"The trust list holds no key with the kid {shown}."
-
-    def _certificate(
-        self, key: VerifyingKey, envelope: Envelope, now: float, found: _Findings
-    ) -> None:
-        """The validity of the certificate against the issue, the check and the end of the pass."""
-        name = "certificate validity"
-        first, last = key.not_before, key.not_after
-        if first is None or last is None:
-            found.checks[name] = Check(
-                name, Outcome.UNKNOWN, "validity.not-stated", "The list states no validity."
-            )
-            return
-        issued_at, expires = envelope.issued_at, envelope.expires
-        if issued_at is not None and not first <= issued_at <= last:
-            found.fail(
-                name,
-                "validity.not-when-issued",
-                "The pass was issued when the certificate was not valid.",
-            )
-        if expires is not None and expires > last:
-            found.deviate(
-                (Deviation("certificate.outlived", "exp", "the pass outlives its certificate"),)
-            )
-        if self._certificate_time == "issued":
-            return
-        if now > last:
-            found.fail(name, "validity.over", "The certificate is no longer valid.")
-        elif now + self._skew < first:
-            found.fail(name, "validity.not-begun", "The certificate is not valid yet.")
-
-    def _time(self, envelope: Envelope, now: float, found: _Findings) -> None:
+    def _time(self, envelope: Envelope, now: float, found: Findings) -> None:
         """``iat`` ≤ now ≤ ``exp``; a pass without an end is none (hcert-spec, section 3.2)."""
         issued_at, expires = envelope.issued_at, envelope.expires
         if expires is None:
@@ -392,12 +235,12 @@ class Verifier:
             found.fail("time", "time.expired", "The pass has expired.")
         if issued_at is None:
             return
-        if issued_at > now + self._skew:
+        if issued_at > now + self._ring.skew:
             found.fail("time", "time.not-yet", "The pass was issued in the future.")
         if expires is not None and issued_at > expires:
             found.fail("time", "time.order", "The pass ends before it was issued.")
 
-    def _content(self, dcc: Any, now: float, found: _Findings) -> None:
+    def _content(self, dcc: Any, now: float, found: Findings) -> None:
         """The rules of the schema and of the issuers' guidelines, and those for tests."""
         if dcc is None:
             found.fail("content", "content.no-dcc", "The pass holds no EU DCC.")
@@ -408,18 +251,18 @@ class Verifier:
         if type(dcc) is dict and dcc.get("t"):
             self._test(dcc, now, found)
 
-    def _test(self, dcc: Any, now: float, found: _Findings) -> None:
+    def _test(self, dcc: Any, now: float, found: Findings) -> None:
         """What a test must be beyond its schema: negative (DGC7) and in the past (DGC8)."""
         if reading.positive_test(dcc):
             found.deviate((_POSITIVE_TEST,))
         elif not reading.negative_test(dcc):
             found.deviate((_UNKNOWN_RESULT,))
         sampled = reading.sampled_at(dcc)
-        if sampled is not None and sampled.timestamp() > now + self._skew:
+        if sampled is not None and sampled.timestamp() > now + self._ring.skew:
             found.deviate((_SAMPLED_IN_FUTURE,))
 
     def _revoked(
-        self, envelope: Envelope | None, now: float, found: _Findings
+        self, envelope: Envelope | None, now: float, found: Findings
     ) -> RevocationAnswer | None:
         """Look the pass up; without an envelope the signature did not hold."""
         name = "revocation"
@@ -457,16 +300,7 @@ _SAMPLED_IN_FUTURE: Final = Deviation(
 )
 
 
-def _readable(trust: TrustStore, kid: bytes) -> Iterator[VerifyingKey]:
-    """Those certificates that can be read to the end; a broken one cannot speak for a pass."""
-    for certificate in trust.by_kid(kid):
-        try:
-            yield VerifyingKey(certificate, until=trust.trusted_until_ts(certificate))
-        except KeyMaterialError:
-            continue
-
-
-def _usage(key: VerifyingKey, dcc: Any, found: _Findings) -> None:
+def _usage(key: VerifyingKey, dcc: Any, found: Findings) -> None:
     # A certificate without usages may sign everything, whatever this is.
     if not key.usages and dcc is not None:
         return
@@ -475,20 +309,3 @@ def _usage(key: VerifyingKey, dcc: Any, found: _Findings) -> None:
         found.skip("key usage")
     elif key.usages and kind not in key.usages:
         found.fail("key usage", "usage.not-allowed", f"The certificate may not sign a {kind} pass.")
-
-
-def _seconds(at: datetime) -> float:
-    if not isinstance(at, datetime):
-        raise TypeError("the moment of a check is a datetime")
-    if at.tzinfo is None:
-        raise ValueError("the moment of a check needs a time zone")
-    return at.timestamp()
-
-
-def _unreadable(error: DecodeError, now: float) -> Verification:
-    """The result for a text that could not be opened: what stands after the fault is skipped."""
-    failed = _CHECK_OF_LAYER[error.layer]
-    sentence = f"{error.message[:1].upper()}{error.message[1:]}."
-    checks = {failed: Check(failed, Outcome.FAIL, error.code, sentence)}
-    checks.update((name, skipped(name)) for name in CHECKS[CHECKS.index(failed) + 1 :])
-    return Verification(False, now, None, None, (), checks, None)

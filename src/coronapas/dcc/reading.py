@@ -73,8 +73,7 @@ def negative_test(dcc: object) -> bool:
     """Tell whether a decoded DCC states tests, and all of them found no infection."""
     results = _test_values(dcc, "tr")
     return bool(results) and all(
-        isinstance(result, str) and result.strip() == TestResult.NOT_DETECTED
-        for result in results
+        isinstance(result, str) and result.strip() == TestResult.NOT_DETECTED for result in results
     )
 
 

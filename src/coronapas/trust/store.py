@@ -56,6 +56,7 @@ class TrustStore:
     """What the lists held and the store does not, with the reasons."""
 
     _by_kid: dict[bytes, tuple[Certificate, ...]]
+    _lists: tuple[Source, ...]
     _sources: Mapping[Certificate, tuple[Source, ...]]
 
     def __init__(
@@ -64,8 +65,13 @@ class TrustStore:
         dropped: Iterable[Dropped] = (),
         *,
         sources: Mapping[Certificate, tuple[Source, ...]] | None = None,
+        lists: Iterable[Source] = (),
     ) -> None:
-        """A store; `sources` says which lists vouch for a certificate, where lists do."""
+        """A store; `sources` says which lists vouch for a certificate, where lists do.
+
+        `lists` are those that were read for the store, also where they vouch for nothing: their
+        dates are what an older edition is held against.
+        """
         unique = tuple(dict.fromkeys(certificates))
         known = sources or {}
         self.__dict__.update(
@@ -73,6 +79,7 @@ class TrustStore:
             dropped=tuple(dict.fromkeys(dropped)),
             _by_kid=_grouped((certificate.kid, certificate) for certificate in unique),
             _sources={each: known[each] for each in unique if known.get(each)} if known else {},
+            _lists=tuple(lists),
         )
 
     @classmethod
@@ -92,13 +99,15 @@ class TrustStore:
         """
         sources: dict[Certificate, tuple[Source, ...]] = {}
         dropped: list[Dropped] = []
+        read: list[Source] = []
         for each in lists:
             source = each.source if max_age is None else each.source.limited(max_age)
             _admit(source, allow_unverified=allow_unverified)
+            read.append(source)
             dropped.extend(each.dropped)
             for certificate in each.certificates:
                 sources[certificate] = (*sources.get(certificate, ()), source)
-        return cls(sources, dropped, sources=sources)
+        return cls(sources, dropped, sources=sources, lists=read)
 
     @classmethod
     def from_certificates(
@@ -152,8 +161,14 @@ class TrustStore:
 
     @cached_property
     def sources(self) -> tuple[Source, ...]:
-        """Every source of the store's certificates, in the order of their first certificate."""
-        return tuple(dict.fromkeys(s for each in self for s in self.sources_of(each)))
+        """Every list that was read for the store, and every other source of its certificates."""
+        vouching = (source for each in self for source in self.sources_of(each))
+        return tuple(dict.fromkeys((*self._lists, *vouching)))
+
+    @property
+    def lists(self) -> tuple[Source, ...]:
+        """The lists that were read for the store, also those that vouch for none of its keys."""
+        return self._lists
 
     @cached_property
     def _until(self) -> dict[Certificate, datetime]:
@@ -204,7 +219,7 @@ class TrustStore:
                 kept.append(certificate)
             else:
                 dropped.append(Dropped(certificate.kid, reason, _names(self, certificate)))
-        return TrustStore(kept, dropped, sources=self._sources)
+        return TrustStore(kept, dropped, sources=self._sources, lists=self._lists)
 
     def _unusable(self, certificate: Certificate, at: datetime) -> str | None:
         until = self.trusted_until(certificate)
@@ -227,6 +242,7 @@ class TrustStore:
             certificates,
             (drop for store in stores for drop in store.dropped),
             sources=_joined(stores, certificates),
+            lists=dict.fromkeys(source for store in stores for source in store.lists),
         )
 
     def update(
@@ -240,15 +256,15 @@ class TrustStore:
 
         What only the former list vouched for is gone: leaving the list is how keys are revoked.
         Raises TrustListError as `from_lists` does, and ``trust.rolled-back`` where the list states
-        an earlier date than the one at hand, or none where that states one.
+        an earlier date than the one at hand, or none where that states one; where neither states
+        one, where it was fetched earlier.
         """
         mine = fresh.source.format, fresh.source.name
         former = [each for each in self.sources if (each.format, each.name) == mine]
-        for source in former:
-            if source.issued is not None and (fresh.issued is None or fresh.issued < source.issued):
-                raise TrustListError(
-                    fresh.format, "rolled-back", "the list is older than the one at hand"
-                )
+        if any(_is_older(fresh.source, source) for source in former):
+            raise TrustListError(
+                fresh.format, "rolled-back", "the list is older than the one at hand"
+            )
         gone = frozenset(former)
         kept = {
             each: rest
@@ -257,7 +273,8 @@ class TrustStore:
         }
         place = _place(fresh.source)
         dropped = (drop for drop in self.dropped if not drop.source.startswith(place))
-        remaining = TrustStore(kept, dropped, sources=kept)
+        others = (source for source in self._lists if source not in gone)
+        remaining = TrustStore(kept, dropped, sources=kept, lists=others)
         return remaining.merge(
             TrustStore.from_lists(fresh, max_age=max_age, allow_unverified=allow_unverified)
         )
@@ -297,6 +314,7 @@ class TrustStore:
         mine, theirs = frozenset(self.certificates), frozenset(other.certificates)
         return (
             mine == theirs
+            and frozenset(self.lists) == frozenset(other.lists)
             and frozenset(self.dropped) == frozenset(other.dropped)
             and all(
                 frozenset(self.sources_of(each)) == frozenset(other.sources_of(each))
@@ -315,6 +333,14 @@ class TrustStore:
 
     def __delattr__(self, name: str) -> NoReturn:
         raise AttributeError("a TrustStore does not change; merge and difference make new ones")
+
+
+def _is_older(fresh: Source, former: Source) -> bool:
+    if former.issued is not None:
+        return fresh.issued is None or fresh.issued < former.issued
+    if fresh.issued is not None or former.fetched is None or fresh.fetched is None:
+        return False
+    return fresh.fetched < former.fetched
 
 
 def _admit(source: Source, *, allow_unverified: bool) -> None:

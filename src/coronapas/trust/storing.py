@@ -63,7 +63,8 @@ def load(path: str | os.PathLike[str]) -> TrustStore:
 
 def dump(store: TrustStore) -> bytes:
     """The store as the bytes of a file; TrustStoreError if they are more than `MAX_BYTES`."""
-    places: dict[Source, int] = {}
+    # Lists that vouch for nothing are kept too: their dates stand against older editions.
+    places = {source: place for place, source in enumerate(store.lists)}
     certificates = []
     for certificate in store:
         known = store.listed_sources(certificate)
@@ -72,6 +73,7 @@ def dump(store: TrustStore) -> bytes:
     content = documents.dump(
         {
             "sources": [source.to_json() for source in places],
+            "lists": len(store.lists),
             "certificates": certificates,
             "dropped": [[_text(drop.kid), drop.reason, drop.source] for drop in store.dropped],
         }
@@ -91,6 +93,7 @@ def parse(data: bytes) -> TrustStore:
     try:
         whole = documents.load(content, "trust store")
         sources = [Source.from_json(item) for item in whole["sources"]]
+        lists = sources[: _count(whole["lists"], len(sources))]
         by_certificate: dict[Certificate, tuple[Source, ...]] = {}
         certificates = []
         for item in whole["certificates"]:
@@ -103,7 +106,7 @@ def parse(data: bytes) -> TrustStore:
         raise TrustStoreError(error.code.partition(".")[2], error.message) from None
     except (KeyMaterialError, TypeError, ValueError, LookupError, OverflowError) as error:
         raise TrustStoreError("malformed", f"the content cannot be read: {error}") from error
-    return TrustStore(certificates, dropped, sources=by_certificate)
+    return TrustStore(certificates, dropped, sources=by_certificate, lists=lists)
 
 
 def _checked(data: bytes) -> bytes:
@@ -151,6 +154,12 @@ def _text(data: bytes | None) -> str | None:
 
 def _bytes(text: Any) -> bytes:
     return base64.b64decode(text, validate=True)
+
+
+def _count(value: Any, most: int) -> int:
+    if type(value) is not int or not 0 <= value <= most:
+        raise ValueError("the number of lists is none")
+    return value
 
 
 def _picked(sources: list[Source], places: Any) -> list[Source]:
