@@ -150,7 +150,8 @@ class Issuer:
         payload = cwt.dump(issuer=self._country, issued_at=iat, expires=exp, hcert={cwt.DCC: dcc})
         signer = self._signer
         message = cose.sign1(payload, algorithm=signer.algorithm, kid=signer.kid, sign=signer.sign)
-        return Pass(envelope.encode(message), identifier, iat, exp, message)
+        text = envelope.encode(message, signature_length=signer.signature_length)
+        return Pass(text, identifier, iat, exp, message)
 
     def _claims(
         self, holder: Holder, event: Event, uvci: str, on: datetime, faults: list[Fault]
@@ -177,9 +178,11 @@ class Issuer:
     ) -> None:
         """Whether the DSC may sign this pass (hcert-spec, chapter 4)."""
         first, last = self._validity
+        kind = None
         given: object = event  # what is no event is a fault of the facts, told elsewhere
-        kind = kind_of(event) if isinstance(given, EVENT_TYPES) else None
-        if kind is not None and self._usages and kind not in self._usages:
+        if self._usages and isinstance(given, EVENT_TYPES):
+            kind = kind_of(event)
+        if kind is not None and kind not in self._usages:
             faults.append(
                 Fault(
                     "signer.certificate",
@@ -234,10 +237,11 @@ def _lifetime(
     start: datetime, expires: datetime | timedelta, faults: list[Fault]
 ) -> tuple[int, int]:
     """``iat`` and ``exp`` in whole seconds; zeros where one of them is at fault."""
-    _check_moment("issued_at", start, datetime, faults)
-    _check_moment("expires", expires, (datetime, timedelta), faults)
-    if faults:
-        return 0, 0
+    if not (type(start) is datetime and start.tzinfo and type(expires) is timedelta):
+        _check_moment("issued_at", start, datetime, faults)
+        _check_moment("expires", expires, (datetime, timedelta), faults)
+        if faults:
+            return 0, 0
     try:
         end = start + expires if isinstance(expires, timedelta) else expires
         iat, exp = math.floor(start.timestamp()), math.floor(end.timestamp())

@@ -53,11 +53,13 @@ class Signer:
     which test vectors need and passes do not.
     """
 
-    __slots__ = ("_sign", "algorithm", "certificate", "kid", "public_key")
+    __slots__ = ("_sign", "algorithm", "certificate", "kid", "public_key", "signature_length")
 
     algorithm: int
     """The COSE algorithm: -7 (ES256) or -37 (PS256)."""
     kid: bytes
+    signature_length: int
+    """The length of every signature, in bytes."""
     certificate: Certificate | None
     public_key: PublicKey
     _sign: Callable[[bytes], bytes]
@@ -92,6 +94,7 @@ class Signer:
             raise KeyMaterialError(f"a kid has {KID_LENGTH} bytes, this one {len(kid)}")
         put = object.__setattr__
         put(self, "algorithm", _algorithm(public_key))
+        put(self, "signature_length", _signature_length(public_key))
         put(self, "public_key", public_key)
         put(self, "certificate", certificate)
         put(self, "kid", bytes(kid))
@@ -214,6 +217,14 @@ def _private(key: object) -> PrivateKey:
     if isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
         return key
     raise KeyMaterialError(f"passes are not signed with {type(key).__name__}")
+
+
+def _signature_length(key: PublicKey) -> int:
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return 2 * _COORDINATE
+    return (key.key_size + 7) // 8
 
 
 def _local(key: PrivateKey, *, deterministic: bool) -> Callable[[bytes], bytes]:

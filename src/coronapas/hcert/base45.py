@@ -25,6 +25,7 @@ _CHARACTER: Final = bytes(map(ord, ALPHABET.ljust(256, "\0")))
 # A text longer than a chunk is converted chunk by chunk, so that the masks below always suffice
 # and the big integers stay small enough for multiplication in linear time.
 _CHUNK_GROUPS: Final = 2048
+_CHUNK: Final = 3 * _CHUNK_GROUPS
 
 
 def _lanes(pattern: bytes) -> int:
@@ -84,9 +85,9 @@ def decode(text: str) -> bytes:
     Source: RFC 9285, sections 4 and 6.
     """
     size = len(text)
-    if size <= 3 * _CHUNK_GROUPS:
+    step = _CHUNK
+    if size <= step:
         return _decode(text, 0)
-    step = 3 * _CHUNK_GROUPS
     return b"".join(_decode(text[start : start + step], start) for start in range(0, size, step))
 
 

@@ -86,17 +86,16 @@ def sign1(payload: bytes, *, algorithm: int, kid: bytes, sign: Callable[[bytes],
 
     `sign` gets the bytes to be signed and gives the signature in COSE's form.
     """
-    protected = cbor.dump({HEADER_ALG: algorithm, HEADER_KID: kid})
-    signature = sign(signed_bytes(protected, payload))
-    return b"".join(
-        (
-            b"\xd2\x84",
-            cbor.byte_string(protected),
-            b"\xa0",
-            cbor.byte_string(payload),
-            cbor.byte_string(signature),
-        )
-    )
+    header = _header(algorithm, kid)
+    content = cbor.byte_string(payload)
+    signature = sign(b"".join((_SIGNATURE1, header, _EMPTY_BYTES, content)))
+    return b"".join((b"\xd2\x84", header, b"\xa0", content, cbor.byte_string(signature)))
+
+
+@lru_cache(maxsize=64)
+def _header(algorithm: int, kid: bytes) -> bytes:
+    """The protected header as a byte string in CBOR; all passes of one key share it."""
+    return cbor.byte_string(cbor.dump({HEADER_ALG: algorithm, HEADER_KID: kid}))
 
 
 def read(data: bytes) -> Sign1:
@@ -154,43 +153,47 @@ def read_plain(data: bytes) -> tuple[bytes, int, bytes, bytes, bytes] | None:
     they need. This needs no CBOR decoder for the frame; `read` says the same of the message, more
     slowly.
     """
-    after = data[2] - 0x40 + 3 if len(data) > 2 and data[:2] == b"\xd2\x84" else 0
-    if not 3 <= after < 0x18 + 3 or data[after : after + 1] != b"\xa0":
-        return None
     try:
-        start, end = _string(data, after + 1)
-        begin, last = _string(data, end)
+        after = data[2] - 0x40 + 3 if data[:2] == b"\xd2\x84" else 0
+        if not 3 <= after < 0x18 + 3 or data[after] != 0xA0:
+            return None
+        # Two strings, each with a length of one or two bytes and no more than it needs.
+        head, size = data[after + 1], data[after + 2]
+        if head == 0x59 and size:
+            start, end = after + 4, after + 4 + (size << 8 | data[after + 3])
+        elif head == 0x58 and size >= 0x18:
+            start, end = after + 3, after + 3 + size
+        else:
+            return None
+        head, size = data[end], data[end + 1]
+        if head == 0x58 and size >= 0x18:
+            begin, last = end + 2, end + 2 + size
+        elif head == 0x59 and size:
+            begin, last = end + 3, end + 3 + (size << 8 | data[end + 2])
+        else:
+            return None
     except IndexError:
         return None
     plain = _plain_header(data[2:after])
     if plain is None or last != len(data):
         return None
-    kid, algorithm, head = plain
+    kid, algorithm, beginning = plain
     # The payload stands in the Sig_structure just as it stands in the message.
-    return kid, algorithm, head + data[after + 1 : end], data[start:end], data[begin:last]
+    signed = beginning + data[after + 1 : end]
+    return kid, algorithm, signed, data[start:end], data[begin:last]
 
 
-def signature_span(data: bytes) -> int:
-    """How many bytes the signature of a plain message takes, with its length; 0 for any other."""
-    plain = read_plain(data)
-    if plain is None:
-        return 0
-    size = len(plain[4])
-    return size + (2 if size < 0x100 else 3)
+def signature_span(data: bytes, size: int | None = None) -> int:
+    """How many bytes the signature of a plain message takes, with its length; 0 for any other.
 
-
-def _string(data: bytes, place: int) -> tuple[int, int]:
-    """Where the byte string at `place` begins and ends, if its length takes one or two bytes.
-
-    IndexError where there is none, or its length could be shorter. The end may lie beyond the data.
+    `size`, in bytes, is the signature's length where the caller knows it.
     """
-    head = data[place]
-    size = data[place + 1]
-    if head == 0x59 and size:
-        return place + 3, place + 3 + (size << 8 | data[place + 2])
-    if head == 0x58 and size >= 0x18:
-        return place + 2, place + 2 + size
-    raise IndexError
+    if size is None:
+        plain = read_plain(data)
+        if plain is None:
+            return 0
+        size = len(plain[4])
+    return size + (2 if size < 0x100 else 3)
 
 
 @lru_cache(maxsize=256)

@@ -114,10 +114,13 @@ class Envelope(NamedTuple):
         return f"<Envelope {self.prefix or '(no prefix)'} issuer={self.issuer!r} kid={kid}>"
 
 
-def encode(message: bytes, *, prefix: str = PREFIX) -> str:
-    """The text of a signed message: compressed, in Base45, behind its prefix."""
-    compressed = compression.compress(message, random_tail=cose.signature_span(message))
-    return prefix + base45.encode(compressed)
+def encode(message: bytes, *, prefix: str = PREFIX, signature_length: int | None = None) -> str:
+    """The text of a signed message: compressed, in Base45, behind its prefix.
+
+    `signature_length`, in bytes, spares looking for it in the message.
+    """
+    span = cose.signature_span(message, signature_length)
+    return prefix + base45.encode(compression.compress(message, random_tail=span))
 
 
 def decode(
