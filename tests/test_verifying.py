@@ -350,7 +350,7 @@ def test_keys_outside_the_profile_are_judged_by_their_kind(key: str) -> None:
 
 
 def listed_until(moment: datetime) -> TrustStore:
-    source = Source("a list", "plain", issued=NOW - DAY, expires=moment)
+    source = Source("plain", "national", issued=NOW - DAY, expires=moment)
     return TrustStore.from_lists(TrustList(source, (backend.dsc().certificate,)))
 
 
@@ -362,6 +362,16 @@ def test_a_list_that_is_too_old_fails_closed_and_is_told_from_an_unknown_key() -
         late = verifier.verify(GOOD, NOW + SECOND)
         assert codes(late) == ["identifier.list-expired"]
         assert late.check("signature").outcome is Outcome.SKIPPED
+
+
+def test_the_list_that_vouches_for_the_key_is_named_with_its_date() -> None:
+    verifier = Verifier(listed_until(NOW))
+    for _ in "close", "quick":
+        result = verifier.verify(GOOD, NOW)
+        assert [(one.name, one.issued) for one in result.sources] == [("national", NOW - DAY)]
+        assert "by the list national of 2021-08-31 12:00 UTC" in result.check("signature").sentence
+    assert verify(GOOD, trust=TrustStore()).sources == ()
+    assert "list" not in verify(GOOD).check("signature").sentence
 
 
 def test_a_key_that_a_list_dropped_is_told_from_an_unknown_one() -> None:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from coronapas.revocation.status import RevocationAnswer
     from coronapas.tolerances import Deviation
     from coronapas.trust.certificate import Certificate
+    from coronapas.trust.source import Source
+    from coronapas.trust.store import TrustStore
 
 
 class Outcome(StrEnum):
@@ -102,6 +104,14 @@ def skipped(name: str) -> Check:
     return _SKIPPED[name]
 
 
+def _named(source: Source) -> str:
+    """A list for a person; empty for what the caller put in by hand."""
+    if source.format == "given":
+        return ""
+    dated = f" of {source.dated:%Y-%m-%d %H:%M} UTC" if source.dated is not None else ""
+    return f"the list {source.name or source.format}{dated}"
+
+
 class VerificationError(CoronapasError):
     """A pass that did not verify; `failures` lists every check that failed."""
 
@@ -130,6 +140,7 @@ class Verification:
         "_envelope",
         "_ok",
         "_revocation",
+        "_trust",
     )
 
     def __init__(
@@ -142,6 +153,7 @@ class Verification:
         checks: Mapping[str, Check],
         dcc: Any,
         revocation: RevocationAnswer | None = None,
+        trust: TrustStore | None = None,
     ) -> None:
         """Made by a verifier. `checks` are those that did not simply pass, `dcc` is the payload.
 
@@ -156,6 +168,7 @@ class Verification:
         self._checks = checks
         self._dcc = dcc
         self._revocation = revocation
+        self._trust = trust
 
     @property
     def ok(self) -> bool:
@@ -166,6 +179,13 @@ class Verification:
     def certificate(self) -> Certificate | None:
         """The certificate under which the signature held; None where it did not."""
         return self._certificate
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """The lists that vouch for `certificate`, with their dates; none where there is none."""
+        if self._certificate is None or self._trust is None:
+            return ()
+        return self._trust.sources_of(self._certificate)
 
     @property
     def deviations(self) -> tuple[Deviation, ...]:
@@ -209,7 +229,10 @@ class Verification:
         if name != "signature" or self.certificate is None:
             return check
         country, kid = self.certificate.country or "?", self.certificate.kid.hex()
-        return check._replace(sentence=f"The signature holds under a key of {country}, kid {kid}.")
+        lists = ", ".join(filter(None, map(_named, self.sources)))
+        listed = f", by {lists}" if lists else ""
+        sentence = f"The signature holds under a key of {country}, kid {kid}{listed}."
+        return check._replace(sentence=sentence)
 
     def check(self, name: str) -> Check:
         """The check of this name; KeyError for a name that is not in `CHECKS`."""

@@ -194,7 +194,10 @@ class Verifier:
             or not key.holds(signature, signed)
         ):
             return None
-        return Verification(True, now, (text, limits), key.certificate, deviations, _UNKNOWN, dcc)
+        opener, trust = (text, limits), self._ring.trust
+        return Verification(
+            True, now, opener, key.certificate, deviations, _UNKNOWN, dcc, None, trust
+        )
 
     def _verify_closely(self, text: str | bytes, now: float) -> Verification:
         try:
@@ -224,6 +227,7 @@ class Verifier:
             found.checks,
             dcc,
             answer,
+            self._ring.trust,
         )
 
     def _time(self, envelope: Envelope, now: float, found: Findings) -> None:

@@ -140,6 +140,8 @@ class DomesticVerifier:
             tuple(found.deviations),
             found.checks,
             hcert.get(1) if hcert is not None and token.kind is TokenKind.DK3 else None,
+            None,
+            verifier.ring.trust,
         )
         return DomesticVerification.of(result, token.kind, token)
 
