@@ -393,3 +393,8 @@ def test_no_two_test_modules_share_a_basename() -> None:
     # pytest imports test modules by their basename alone, and takes one for the other.
     names = [path.name for path in (PROJECT / "tests").rglob("test_*.py")]
     assert sorted(names) == sorted(set(names))
+
+
+def test_the_public_names_and_rooms_are_listed() -> None:
+    package = importlib.import_module("coronapas")
+    assert {*package.__all__, "rules", "programmes"} <= set(dir(package))

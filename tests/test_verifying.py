@@ -268,6 +268,14 @@ def test_a_wrong_signature_fails_and_content_is_not_handed_out(signature: bytes)
     assert result.envelope.dcc == backend.DCC
 
 
+def test_a_wrong_rsa_signature_fails() -> None:
+    pair = backend.dsc(key="RSA-2048")
+    message = cbor2.loads(envelope.decode(backend.issue(pair).text).cose).value
+    wrong = [*message[:3], bytes(256)]
+    text = envelope.encode(cbor2.dumps(cbor2.CBORTag(18, wrong)))
+    assert codes(verify(text, trust=backend.trust(pair))) == ["signature.invalid"]
+
+
 def test_every_certificate_of_a_kid_is_tried() -> None:
     kid = backend.dsc().certificate.kid
     others = [
