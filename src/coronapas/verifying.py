@@ -158,6 +158,7 @@ class Verifier:
         if (
             type(text) is not str
             or text[:4] != PREFIX
+            or text[-1] <= " "  # a line's end; telling it at once spares a reading in vain
             or len(text) > limits.text
             or self._revocation is not None
             or self._refuse_unknown
