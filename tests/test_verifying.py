@@ -715,6 +715,7 @@ def test_the_quick_look_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     verifier.verify(GOOD, NOW)
     monkeypatch.delattr(Verifier, "_verify_closely")
     assert verifier.verify(GOOD, NOW).ok
+    assert verifier.verify(GOOD.encode(), NOW).ok
     assert verifier.verify(backend.forge(backend.claims(pcr())), NOW).ok
 
 

@@ -145,6 +145,8 @@ class Verifier:
         verifier's limits.
         """
         now = time.time() if at is None else seconds(at)
+        if type(text) is bytes and text.isascii():
+            text = text.decode("ascii")
         result = self._verify_plain(text, now)
         return self._verify_closely(text, now) if result is None else result
 
