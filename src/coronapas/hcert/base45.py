@@ -39,7 +39,6 @@ _OVERFLOW: Final = _lanes(b"\xff\x00\x00")
 
 # Encoding: lanes of five bytes, wide enough for a 16-bit number times the 17-bit reciprocal of
 # 2025.
-_LANE_11: Final = _lanes(b"\x00\x00\x00\x07\xff")
 _LANE_6: Final = _lanes(b"\x00\x00\x00\x00\x3f")
 # n // 2025 == n * 66281 >> 27 for every n below 65536, and r // 45 == r * 1457 >> 16 for every r
 # below 2025; the tests try them all.
