@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal, NoReturn
 
 from coronapas.errors import KeyMaterialError, SigningError
 from coronapas.hcert import ecdsa
-from coronapas.hcert.cose import ALGORITHMS, ES256, KID_LENGTH, PS256
+from coronapas.hcert.cose import ALGORITHMS, ES256, KID_LENGTH, PS256, RSA_BITS
 from coronapas.trust.certificate import Certificate
 
 if TYPE_CHECKING:
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
     PrivateKey = EllipticCurvePrivateKey | RSAPrivateKey
     PublicKey = EllipticCurvePublicKey | RSAPublicKey
     SignDigest = Callable[[bytes], bytes]
-
-RSA_BITS: Final = range(2048, 3073)
-"""Sizes of RSA keys that passes are signed with: 2048 to 3072, inclusive (hcert-spec)."""
 
 SignatureForm = Literal["raw", "der"]
 """How a remote signer writes an ECDSA signature: r and s in 64 bytes, or the DER of X9.62."""

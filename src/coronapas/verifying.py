@@ -76,10 +76,9 @@ class Verifier:
       `DEFAULT_CLOCK_SKEW` unless given. The end of a validity knows no skew.
     - `certificate_time`: whether the certificate must be valid ``"now"``, or only when the pass was
       ``"issued"``.
-    - `value_sets`: those against which codes are judged; the bundled ones unless given. -
-    `revocation`: revocation data (`coronapas.revocation.RevocationStore`, or whatever answers as
-    it
-      does); None for none.
+    - `value_sets`: those against which codes are judged; the bundled ones unless given.
+    - `revocation`: revocation data (`coronapas.revocation.RevocationStore`, or whatever answers as
+      it does); None for none.
     - `refuse_unknown_revocation`: whether missing revocation data fails the pass. By default it is
       told (outcome UNKNOWN) and left to the caller.
     - `limits`: how much text and how large a body is read at all.

@@ -31,6 +31,9 @@ PS256: Final = -37
 ALGORITHMS: Final[dict[int, str]] = {ES256: "ES256", PS256: "PS256"}
 """The algorithms that a pass may use (hcert-spec, section 3.3)."""
 
+RSA_BITS: Final = range(2048, 3073)
+"""The sizes of RSA keys for PS256, in bits: 2048 to 3072 inclusive (hcert-spec, section 3.3.1)."""
+
 HEADER_ALG: Final = 1
 HEADER_CRIT: Final = 2
 HEADER_KID: Final = 4

@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 
     Holds = Callable[[bytes, bytes], bool]
 
-RSA_BITS: Final = (2048, 3072)
-"""The sizes that a DSC's RSA key may have, in bits, both inclusive (hcert-spec, section 3.3.1)."""
-
 _PROFILE_CURVE: Final = "secp256r1"
 # Any of these gives a signature that OpenSSL can judge; the profile asks for P-256.
 _CURVES: Final = frozenset(("secp256r1", "secp384r1", "secp521r1"))
@@ -89,11 +86,11 @@ class VerifyingKey:
             self.signature_length = 2 * ((key.curve.key_size + 7) // 8)
             self.holds = _by_ecdsa(key)
             as_profiled = key.curve.name == _PROFILE_CURVE
-        elif isinstance(key, rsa.RSAPublicKey) and key.key_size >= RSA_BITS[0]:
+        elif isinstance(key, rsa.RSAPublicKey) and key.key_size >= cose.RSA_BITS.start:
             self.algorithm = cose.PS256
             self.signature_length = (key.key_size + 7) // 8
             self.holds = _by_rsa(key)
-            as_profiled = key.key_size <= RSA_BITS[1]
+            as_profiled = key.key_size in cose.RSA_BITS
         if not as_profiled:
             note = f"the key is {certificate.key_kind}, not one of the profile's"
             self.deviations = (*self.deviations, Deviation("certificate.key-kind", "", note))
