@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 import zlib
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,9 @@ from zlib_ng import zlib_ng
 
 from coronapas.errors import DecodeError
 from coronapas.hcert import compression
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 
 def bomb(megabytes: int) -> bytes:
@@ -34,6 +38,27 @@ def test_a_block_of_its_own_changes_nothing_for_the_reader(
         stream = compression.compress(text + tail, random_tail=length)
         assert zlib.decompress(stream) == zlib_ng.decompress(stream) == text + tail
         assert compression.inflate(stream) == text + tail
+
+
+@pytest.mark.parametrize("library", [zlib, zlib_ng])
+def test_the_tail_may_begin_at_any_bit(
+    library: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compression, "_zlib", library)
+    tail = bytes(range(256))
+    # Characters of eight and of nine bits in the fixed table end at every bit of a byte; long texts
+    # have tables of their own, several blocks, or matches out of a small window's reach.
+    short = [bytes(nine * [0xFF]) + bytes(eight) for nine in range(9) for eight in range(3)]
+    long = [bytes(range(256)) * times + bytes(times) for times in (9, 70, 300)]
+    for text in (*short[1:], *long, *(str(number).encode() * 40 for number in range(90))):
+        stream = compression.compress(text + tail, random_tail=len(tail))
+        assert zlib.decompress(stream) == zlib_ng.decompress(stream) == text + tail
+
+
+@pytest.mark.parametrize("size", [0xFFFF, 0x10000])
+def test_a_tail_of_any_length_is_read_back(size: int) -> None:
+    data = b"text" + bytes(size)
+    assert zlib.decompress(compression.compress(data, random_tail=size)) == data
 
 
 @given(st.binary(max_size=2000), st.integers(0, 9))
