@@ -20,7 +20,6 @@ ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"
 
 _ILLEGAL: Final = 0xFF
 _VALUE: Final = bytes(ALPHABET.find(chr(code)) & _ILLEGAL for code in range(256))
-_CHARACTER: Final = bytes(map(ord, ALPHABET.ljust(256, "\0")))
 
 # A text longer than a chunk is converted chunk by chunk, so that the masks below always suffice
 # and the big integers stay small enough for multiplication in linear time.
@@ -34,16 +33,20 @@ def _lanes(pattern: bytes) -> int:
 
 # Decoding: lanes of three bytes, one for each character of a group.
 _LOW_BYTE: Final = _lanes(b"\x00\x00\xff")
-_NOT_A_VALUE: Final = _lanes(b"\xc0\xc0\xc0")  # values end at 44, so these bits tell an illegal one
 _OVERFLOW: Final = _lanes(b"\xff\x00\x00")
 
-# Encoding: lanes of five bytes, wide enough for a 16-bit number times the 17-bit reciprocal of
-# 2025.
-_LANE_6: Final = _lanes(b"\x00\x00\x00\x00\x3f")
-# n // 2025 == n * 66281 >> 27 for every n below 65536, and r // 45 == r * 1457 >> 16 for every r
-# below 2025; the tests try them all.
-_BY_2025: Final = 66281
-_BY_45: Final = 1457
+# Encoding: lanes of one byte, one for each group, in three numbers, one for each character. The
+# bytes a and b of a group give its characters c, d and e, in this order: 256 a + b = c + 45 d +
+# 2025 e. The tables say what a and what b bring to each of them. Characters are kept this much too
+# high, so that a sum of 45 or more, which is to be carried, shows in the top bit of its lane.
+_RAISED: Final = 128 - 45
+_A_IN_C: Final = bytes(256 * a % 45 + _RAISED for a in range(256))
+_A_IN_D: Final = bytes(256 * a % 2025 // 45 + _RAISED for a in range(256))
+_A_IN_E: Final = bytes(256 * a // 2025 + _RAISED for a in range(256))
+_B_IN_C: Final = bytes(b % 45 for b in range(256))
+_B_IN_D: Final = bytes(b // 45 for b in range(256))
+_ONE: Final = _lanes(b"\x01")
+_CHARACTER: Final = bytes(_RAISED) + ALPHABET.encode() + bytes(256 - _RAISED - len(ALPHABET))
 
 
 def encode(data: bytes) -> str:
@@ -56,22 +59,22 @@ def encode(data: bytes) -> str:
         step = 2 * _CHUNK_GROUPS
         return "".join(encode(data[start : start + step]) for start in range(0, size, step))
     groups = size >> 1
-    spread = bytearray(5 * groups)
-    spread[3::5] = data[0 : 2 * groups : 2]
-    spread[4::5] = data[1 : 2 * groups : 2]
-    number = int.from_bytes(spread, "big")
-    high = (number * _BY_2025 >> 27) & _LANE_6
-    rest = number - 2025 * high
-    middle = (rest * _BY_45 >> 16) & _LANE_6
-    low = rest - 45 * middle
-    digits = ((low << 16) | (middle << 8) | high).to_bytes(5 * groups, "big")
+    a, b = data[0 : 2 * groups : 2], data[1::2]
+    number = int.from_bytes
+    c = number(a.translate(_A_IN_C), "big") + number(b.translate(_B_IN_C), "big")
+    carry = c >> 7 & _ONE
+    c -= 45 * carry
+    d = number(a.translate(_A_IN_D), "big") + number(b.translate(_B_IN_D), "big") + carry
+    carry = d >> 7 & _ONE
+    d -= 45 * carry
+    e = number(a.translate(_A_IN_E), "big") + carry
     values = bytearray(3 * groups)
-    values[0::3] = digits[2::5]
-    values[1::3] = digits[3::5]
-    values[2::3] = digits[4::5]
+    values[0::3] = c.to_bytes(groups, "big")
+    values[1::3] = d.to_bytes(groups, "big")
+    values[2::3] = e.to_bytes(groups, "big")
     if size & 1:
         last = data[-1]
-        values += bytes((last % 45, last // 45))
+        values += bytes((last % 45 + _RAISED, last // 45 + _RAISED))
     return values.translate(_CHARACTER).decode("ascii")
 
 
@@ -96,15 +99,18 @@ def _decode(text: str, start: int) -> bytes:
         values = text.encode("ascii").translate(_VALUE)
     except UnicodeEncodeError:
         raise _fault(text, start) from None
-    left = len(values) % 3
-    whole = len(values) - left
+    if _ILLEGAL in values:
+        raise _fault(text, start)
+    size = len(values)
+    left = size % 3
+    whole = size - left
     number = int.from_bytes(values[:whole] if left else values, "big")
     numbers = (
         ((number >> 16) & _LOW_BYTE)
         + 45 * ((number >> 8) & _LOW_BYTE)
         + 2025 * (number & _LOW_BYTE)
     )
-    if number & _NOT_A_VALUE or numbers & _OVERFLOW:
+    if numbers & _OVERFLOW:
         raise _fault(text, start)
     lanes = numbers.to_bytes(whole, "big")
     data = bytearray(whole // 3 * 2)
@@ -114,9 +120,8 @@ def _decode(text: str, start: int) -> bytes:
         return bytes(data)
     if left == 1:
         raise _fault(text, start)
-    low, high = values[whole], values[whole + 1]
-    last = low + 45 * high
-    if low == _ILLEGAL or high == _ILLEGAL or last > 255:
+    last = values[whole] + 45 * values[whole + 1]
+    if last > 255:
         raise _fault(text, start)
     data.append(last)
     return bytes(data)
