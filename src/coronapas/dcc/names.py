@@ -25,7 +25,7 @@ The doubling by a shadda is read as doubling the letter that bears it.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -43,6 +43,7 @@ MAX_LENGTH: Final = 80
 """Characters that ``fnt`` and ``gnt`` may have, inclusive (DCC schema 1.3.0 and later)."""
 
 _MRZ: Final = re.compile(r"[A-Z<]*")
+_WORDS: Final = re.compile(r"[A-Z]+(?:<[A-Z]+)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +96,7 @@ class Dropped:
     first: int
 
 
-@dataclass(frozen=True, slots=True)
-class Transliteration:
+class Transliteration(NamedTuple):
     """A name as the machine-readable zone has it.
 
     `mrz` matches ``[A-Z<]*`` and is empty where no letter of the name has an entry; `dropped` tells
@@ -104,9 +104,12 @@ class Transliteration:
     shortened.
     """
 
-    mrz: str = field(repr=False)
+    mrz: str
     dropped: tuple[Dropped, ...] = ()
     truncated: bool = False
+
+    def __repr__(self) -> str:
+        return f"<Transliteration dropped={self.dropped!r} truncated={self.truncated}>"
 
 
 class MrzMatch(Enum):
@@ -142,6 +145,8 @@ def transliterate(
     capitals = _capitals(name)
     known = known_language(language) or ""
     plain = _plain(capitals, _shortcut(known, choices))
+    if len(plain) <= limit and _WORDS.fullmatch(plain):
+        return Transliteration(plain)
     if _MRZ.fullmatch(plain):
         return _join(plain.split("<"), limit, ())
     components, dropped = _units(capitals, load_tables(known))
