@@ -32,7 +32,7 @@ from coronapas.dcc.examining import Examiner, default_examiner
 from coronapas.errors import DecodeError
 from coronapas.hcert import base45, cose, cwt
 from coronapas.hcert.compression import inflate
-from coronapas.hcert.cwt import DCC, EXPIRES, HCERT, ISSUED_AT
+from coronapas.hcert.cwt import DCC
 from coronapas.hcert.envelope import DEFAULT_LIMITS, PREFIX, Envelope, Limits, decode
 from coronapas.judging import CertificateTime, Findings, KeyRing, seconds, unreadable
 from coronapas.revocation.status import RevocationOutcome
@@ -114,6 +114,7 @@ class Verifier:
         self._revocation = revocation
         self._refuse_unknown = refuse_unknown_revocation
         self._limits = limits
+        self._asks_revocation = revocation is not None or refuse_unknown_revocation
         self._ring = KeyRing(trust, clock_skew.total_seconds(), certificate_time)
 
     @property
@@ -155,50 +156,49 @@ class Verifier:
         What this says of a pass `_verify_closely` says too, with an object for every layer and a
         record of every fault on the way; here nothing is made that a caller may not ask for.
         """
-        limits = self._limits
         if (
             type(text) is not str
             or text[:4] != PREFIX
             or text[-1] <= " "  # a line's end; telling it at once spares a reading in vain
-            or len(text) > limits.text
-            or self._revocation is not None
-            or self._refuse_unknown
+            or len(text) > self._limits.text
+            or self._asks_revocation
         ):
             return None
         try:
-            data = inflate(base45.decode(text[4:]), limit=limits.inflated)
+            data = inflate(base45.decode(text[4:]), limit=self._limits.inflated)
         except DecodeError:
             return None
         message = cose.read_plain(data)
         if message is None:
             return None
         kid, algorithm, signed, payload, signature = message
-        keys = self._ring.keys.get(kid, ())
+        ring = self._ring
+        keys = ring.keys.get(kid)
         claims = cwt.read_plain(payload)
-        if claims is None or len(keys) != 1:
+        if claims is None or keys is None or len(keys) != 1:
             return None
         key = keys[0]
+        issued_at, expires, dcc = claims
         if not (
             key.plain
+            and key.first <= issued_at <= now <= expires <= key.last
             and now <= key.until
             and algorithm == key.algorithm
             and len(signature) == key.signature_length
-            and key.first <= claims[ISSUED_AT] <= now <= claims[EXPIRES] <= key.last
+            and type(dcc) is dict
         ):
             return None
-        dcc = claims[HCERT].get(DCC)
         deviations = self._examiner.examine(dcc)
         if (
-            type(dcc) is not dict
-            or (deviations and not all(one.code in self._granted for one in deviations))
+            (deviations and not all(one.code in self._granted for one in deviations))
             or (key.usages and reading.kind_of(dcc) not in key.usages)
             or ("t" in dcc and not reading.negative_by(dcc, now))
             or not key.holds(signature, signed)
         ):
             return None
-        opener, trust = (text, limits), self._ring.trust
+        opener = text, self._limits
         return Verification(
-            True, now, opener, key.certificate, deviations, _UNKNOWN, dcc, None, trust
+            True, now, opener, key.certificate, deviations, _UNKNOWN, dcc, None, ring.trust
         )
 
     def _verify_closely(self, text: str | bytes, now: float) -> Verification:

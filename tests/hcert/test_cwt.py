@@ -14,12 +14,12 @@ from coronapas.hcert import cwt
 
 DCC = {"ver": "1.3.2"}
 SECONDS = st.integers(0, 2**33)
+LABELS = {"iss": 1, "exp": 4, "iat": 6, "hcert": -260}
 
 
 def claims(**changes: Any) -> dict[Any, Any]:
-    names = {"iss": 1, "exp": 4, "iat": 6, "hcert": -260}
     whole: dict[Any, Any] = {1: "DK", 4: 200, 6: 100, -260: {1: DCC}}
-    whole.update((names[name], value) for name, value in changes.items())
+    whole.update((LABELS[name], value) for name, value in changes.items())
     return {label: value for label, value in whole.items() if value is not ...}
 
 
@@ -106,8 +106,35 @@ def test_a_tagged_text_under_an_odd_key_is_told_without_the_key() -> None:
     assert codes(cwt.read(data)) == [("cbor.tagged-date-time", "-260.1.?.0")]
 
 
-def test_the_byte_of_tag_0_elsewhere_changes_nothing() -> None:
-    assert codes(read(hcert={1: {"x": b"\xc0"}})) == []
+@pytest.mark.parametrize(
+    "changes", [{}, {6: 0x6AC0_0000}, {4: 0x7000_00C0}, {-260: {1: {"x": b"\xc0"}}}]
+)
+def test_the_byte_of_tag_0_elsewhere_changes_nothing(changes: dict[int, Any]) -> None:
+    whole = {1: "DK", 4: 1_900_000_000, 6: 1_800_000_000, -260: {1: {"x": 1}}, **changes}
+    data = cbor2.dumps(whole)
+    found = cwt.read(data)
+    assert codes(found) == []
+    assert cwt.read_plain(data) == (found.issued_at, found.expires, whole[-260][1])
+
+
+@given(st.data())
+def test_what_is_read_as_plain_is_read_alike_by_the_close_reading(draw: st.DataObject) -> None:
+    tagged = {1: {"t": [{"sc": cbor2.CBORTag(0, "2021-06-01T10:00:00Z")}]}}
+    odd = st.sampled_from((..., None, 1.5, "x", 2**70, {}, {2: 1}, tagged))
+    whole = claims(
+        **{
+            name: draw.draw(odd)
+            for name in draw.draw(st.sets(st.sampled_from(sorted(LABELS)), max_size=2))
+        }
+    )
+    whole |= draw.draw(st.sampled_from(({}, {7: b"x"}, {"x": 1})))
+    data = cbor2.dumps(whole) + draw.draw(st.sampled_from((b"", b"\x00", b"\xff")))
+    plain = cwt.read_plain(data)
+    if plain is not None:
+        found = cwt.read(data)
+        assert found.hcert is not None
+        assert plain == (found.issued_at, found.expires, found.hcert.get(cwt.DCC))
+        assert found.deviations == ()
 
 
 @pytest.mark.parametrize("item", [1, [], "x", None, [1, 2]])

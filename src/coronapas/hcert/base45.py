@@ -112,7 +112,7 @@ def _decode(text: str, start: int) -> bytes:
     )
     if numbers & _OVERFLOW:
         raise _fault(text, start)
-    lanes = numbers.to_bytes(whole, "big")
+    lanes = bytearray(numbers.to_bytes(whole, "big"))  # slices of it are assigned without a copy
     data = bytearray(whole // 3 * 2)
     data[0::2] = lanes[1::3]
     data[1::2] = lanes[2::3]

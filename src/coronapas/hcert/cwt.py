@@ -23,7 +23,7 @@ HCERT: Final = -260
 DCC: Final = 1
 
 # Tag 0 is this one byte; only claims whose bytes hold it can hold a tagged date-time.
-_TAG_0: Final = b"\xc0"
+_TAG_0: Final = 0xC0
 
 _KNOWN: Final = frozenset((ISSUER, EXPIRES, ISSUED_AT, HCERT))
 
@@ -65,17 +65,16 @@ def read(data: bytes) -> Claims:
     return _read_closely(tree, data, indefinite)
 
 
-def read_plain(data: bytes) -> dict[Any, Any] | None:
-    """Decode claims that are as plain as most are; None for any others.
+def read_plain(data: bytes) -> tuple[int, int, Any] | None:
+    """``iat``, ``exp`` and the DCC of claims that are as plain as most are; None for any others.
 
-    Plain are the four claims in their proper types and nothing else; `read` reports no deviation
-    for them.
+    Plain are the four claims in their proper types, nothing else and no tagged date-time; `read`
+    reports no deviation for them. The DCC is None where ``hcert`` holds none.
     """
-    try:
-        tree, indefinite = cbor.load(data)
-    except DecodeError:
+    tree = cbor.load_plain(data)
+    if type(tree) is not dict or not _is_plain(tree, data):
         return None
-    return tree if not indefinite and type(tree) is dict and _is_plain(tree, data) else None
+    return tree[ISSUED_AT], tree[EXPIRES], tree[HCERT].get(DCC)
 
 
 def _is_plain(tree: dict[Any, Any], data: bytes) -> bool:
@@ -85,8 +84,15 @@ def _is_plain(tree: dict[Any, Any], data: bytes) -> bool:
         and type(tree.get(ISSUED_AT)) is int
         and type(tree.get(EXPIRES)) is int
         and type(tree.get(HCERT)) is dict
-        and _TAG_0 not in data
+        and (_TAG_0 not in data or not _holds_tagged(tree))
     )
+
+
+def _holds_tagged(tree: Mapping[Any, Any]) -> bool:
+    """Whether a date-time under tag 0 is anywhere inside; the byte alone may be one of a number."""
+    deviations: list[Deviation] = []
+    _tagged(tree, "", deviations)
+    return bool(deviations)
 
 
 def _read_closely(tree: Mapping[Any, Any], data: bytes, indefinite: bool) -> Claims:

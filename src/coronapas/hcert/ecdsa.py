@@ -5,16 +5,30 @@ Only the form changes here; a signature is public, and OpenSSL judges it.
 
 from __future__ import annotations
 
+from typing import Final
+
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+
+# Nearly every signature is of P-256 with neither half beginning with a zero byte. What stands
+# before r then depends on the highest bits of r and of s, and what stands before s on that of s.
+_P256: Final = 64
+_BEFORE_R: Final = (
+    (b"\x30\x44\x02\x20", b"\x30\x45\x02\x20"),
+    (b"\x30\x45\x02\x21\x00", b"\x30\x46\x02\x21\x00"),
+)
+_BEFORE_S: Final = (b"\x02\x20", b"\x02\x21\x00")
 
 
 def to_der(signature: bytes) -> bytes:
     """The DER form of an r‖s signature whose halves are of equal length.
 
-    Half a microsecond cheaper than going through two Python integers, which counts once a pass.
+    A microsecond cheaper than going through two Python integers, which counts once a pass.
     """
     half = len(signature) >> 1
     r, s = signature[:half], signature[half:]
+    if len(signature) == _P256 and r[0] and s[0]:
+        last = s[0] >> 7
+        return b"".join((_BEFORE_R[r[0] >> 7][last], r, _BEFORE_S[last], s))
     if not 0 < r[0] < 0x80:
         r = _integer(r)
     if not 0 < s[0] < 0x80:
