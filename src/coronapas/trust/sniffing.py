@@ -71,10 +71,11 @@ def format_of(data: bytes) -> str:
     start = data[:64].removeprefix(b"\xef\xbb\xbf").lstrip()
     if start[:1] in _JSON:
         return _of_json(documents.load(data, UNKNOWN))
-    if data[:1] == b"0" or b"-----BEGIN " in data:
-        return plain.FORMAT
+    # Before DER is thought of: one signature in 64 begins with the figure 0, as all DER does.
     if _SIGNED_JSON.match(data):
         return germany.FORMAT
+    if data[:1] == b"0" or b"-----BEGIN " in data:
+        return plain.FORMAT
     if _JWS.fullmatch(data):
         return _of_jws(data)
     if data and data[0] in _MAP:

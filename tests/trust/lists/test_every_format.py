@@ -265,6 +265,12 @@ def test_a_list_cut_off_anywhere_is_refused_or_gives_fewer_keys(form: make.Form)
             assert found.dropped
 
 
+@pytest.mark.parametrize("first", "09AZaz+/")
+def test_a_german_list_is_known_whatever_its_signature_begins_with(first: str) -> None:
+    data = f"{first}{'A' * 85}==\n{{}}".encode()
+    assert sniffing.format_of(data) == "germany"
+
+
 @FORMS
 def test_a_list_without_entries_is_a_list_without_keys(form: make.Form) -> None:
     empty = form.make([])
