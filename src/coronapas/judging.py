@@ -100,8 +100,9 @@ class KeyRing:
     """The keys of one trust store, ready to judge; safe to share between threads.
 
     `skew` is in seconds and is granted to what is not yet valid; `certificate_time` says when a
-    certificate must have been valid. `keys` holds those that were used, by kid: what is stored
-    follows from the trust store alone, so that two threads that fill the same place store the same.
+    certificate must have been valid. `keys` holds those that were used, by kid, and `plain` those
+    of them that alone have their kid and have nothing odd about them: what is stored follows from
+    the trust store alone, so that two threads that fill the same place store the same.
     """
 
     def __init__(self, trust: TrustStore, skew: float, certificate_time: CertificateTime) -> None:
@@ -109,10 +110,11 @@ class KeyRing:
         self.skew = skew
         self.certificate_time = certificate_time
         self.keys: dict[bytes, tuple[VerifyingKey, ...]] = {}
+        self.plain: dict[bytes, VerifyingKey] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         # Loaded keys do not travel to another process; they are loaded again where they are needed.
-        return {**self.__dict__, "keys": {}}
+        return {**self.__dict__, "keys": {}, "plain": {}}
 
     def _keys_of(self, kid: bytes) -> tuple[VerifyingKey, ...]:
         keys = self.keys.get(kid)
@@ -121,6 +123,8 @@ class KeyRing:
             # A kid that the store does not hold is not remembered: strangers choose those.
             if keys:
                 self.keys[kid] = keys
+                if len(keys) == 1 and keys[0].plain:
+                    self.plain[kid] = keys[0]
         return keys
 
     def signing_key(self, message: cose.Sign1, now: float, found: Findings) -> VerifyingKey | None:

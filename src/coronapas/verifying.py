@@ -173,15 +173,13 @@ class Verifier:
             return None
         kid, algorithm, signed, payload, signature = message
         ring = self._ring
-        keys = ring.keys.get(kid)
+        key = ring.plain.get(kid)
         claims = cwt.read_plain(payload)
-        if claims is None or keys is None or len(keys) != 1:
+        if claims is None or key is None:
             return None
-        key = keys[0]
         issued_at, expires, dcc = claims
         if not (
-            key.plain
-            and key.first <= issued_at <= now <= expires <= key.last
+            key.first <= issued_at <= now <= expires <= key.last
             and now <= key.until
             and algorithm == key.algorithm
             and len(signature) == key.signature_length

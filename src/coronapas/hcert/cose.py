@@ -157,33 +157,36 @@ def read_plain(data: bytes) -> tuple[bytes, int, bytes, bytes, bytes] | None:
     slowly.
     """
     try:
-        after = data[2] - 0x40 + 3 if data[:2] == b"\xd2\x84" else 0
-        if not 3 <= after < 0x18 + 3 or data[after] != 0xA0:
+        after = (data[2] & 0x3F) + 4
+        plain = _plain_beginning(data[:after])
+        if plain is None:
             return None
         # Two strings, each with a length of one or two bytes and no more than it needs.
-        head, size = data[after + 1], data[after + 2]
+        head, size = data[after], data[after + 1]
         if head == 0x59 and size:
-            start, end = after + 4, after + 4 + (size << 8 | data[after + 3])
+            start = after + 3
+            end = start + (size << 8 | data[after + 2])
         elif head == 0x58 and size >= 0x18:
-            start, end = after + 3, after + 3 + size
+            start = after + 2
+            end = start + size
         else:
             return None
         head, size = data[end], data[end + 1]
         if head == 0x58 and size >= 0x18:
-            begin, last = end + 2, end + 2 + size
+            begin = end + 2
+            last = begin + size
         elif head == 0x59 and size:
-            begin, last = end + 3, end + 3 + (size << 8 | data[end + 2])
+            begin = end + 3
+            last = begin + (size << 8 | data[end + 2])
         else:
             return None
     except IndexError:
         return None
-    plain = _plain_header(data[2:after])
-    if plain is None or last != len(data):
+    if last != len(data):
         return None
     kid, algorithm, beginning = plain
     # The payload stands in the Sig_structure just as it stands in the message.
-    signed = beginning + data[after + 1 : end]
-    return kid, algorithm, signed, data[start:end], data[begin:last]
+    return kid, algorithm, beginning + data[after:end], data[start:end], data[begin:]
 
 
 def signature_span(data: bytes, size: int | None = None) -> int:
@@ -200,14 +203,17 @@ def signature_span(data: bytes, size: int | None = None) -> int:
 
 
 @lru_cache(maxsize=256)
-def _plain_header(string: bytes) -> tuple[bytes, int, bytes] | None:
-    """What follows from a protected header that states the kid and the algorithm, as it should.
+def _plain_beginning(beginning: bytes) -> tuple[bytes, int, bytes] | None:
+    """What follows from how a message begins, if it does so as most do; else None.
 
-    `string` is the header as a byte string in CBOR. Gives kid, algorithm, and how the
-    Sig_structure begins; None for any other header. An issuer's passes all share their header,
-    hence the cache; it holds nothing but what the bytes themselves say, and only headers under 24
-    bytes get here.
+    `beginning` is all before the payload: the tag, the array's head, the protected header with the
+    kid and the algorithm, and an empty map. Gives kid, algorithm, and how the Sig_structure begins.
+    An issuer's passes all begin alike, hence the cache; it holds nothing but what the bytes
+    themselves say, and no more than 67 bytes of them.
     """
+    string = beginning[2:-1]
+    if beginning != b"\xd2\x84" + string + b"\xa0" or not 0x40 <= string[0] < 0x58:
+        return None
     try:
         headers, indefinite = cbor.load(string[1:])
     except DecodeError:

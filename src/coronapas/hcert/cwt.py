@@ -78,14 +78,17 @@ def read_plain(data: bytes) -> tuple[int, int, Any] | None:
 
 
 def _is_plain(tree: dict[Any, Any], data: bytes) -> bool:
-    return (
-        len(tree) == len(_KNOWN)
-        and type(tree.get(ISSUER)) is str
-        and type(tree.get(ISSUED_AT)) is int
-        and type(tree.get(EXPIRES)) is int
-        and type(tree.get(HCERT)) is dict
-        and (_TAG_0 not in data or not _holds_tagged(tree))
-    )
+    try:
+        return (
+            len(tree) == len(_KNOWN)
+            and type(tree[ISSUER]) is str
+            and type(tree[ISSUED_AT]) is int
+            and type(tree[EXPIRES]) is int
+            and type(tree[HCERT]) is dict
+            and (_TAG_0 not in data or not _holds_tagged(tree))
+        )
+    except KeyError:
+        return False
 
 
 def _holds_tagged(tree: Mapping[Any, Any]) -> bool:
