@@ -31,6 +31,14 @@ class Measured:
         pairs = zip(self.seconds[name], self.seconds[base], strict=True)
         return median(mine / other for mine, other in pairs)
 
+    def quietest(self, name: str, base: str) -> float:
+        """What `name` took against `base`, each in its quietest round.
+
+        Neighbours on the machine slow an interpreter down more than they slow down arithmetic; far
+        from this figure, the median tells as much about them.
+        """
+        return min(self.seconds[name]) / min(self.seconds[base])
+
 
 def timed(work: Callable[[], object]) -> Callable[[], float]:
     """A contender that runs here: it tells how long its round took."""
@@ -44,12 +52,18 @@ def timed(work: Callable[[], object]) -> Callable[[], float]:
 
 
 def interleave(contenders: Mapping[str, Callable[[], float]], rounds: int) -> Measured:
-    """Let all contenders take turns for so many rounds, after one round that does not count."""
+    """Let all contenders take turns for so many rounds, after one round that does not count.
+
+    What there is before the first round is kept out of the garbage collector's way, which stays
+    on. A full collection between turns would leave the next contender with cold caches.
+    """
     for contender in contenders.values():
         contender()
+    gc.collect()
+    gc.freeze()
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(rounds):
         for name, contender in contenders.items():
-            gc.collect()
             seconds[name].append(contender())
+    gc.unfreeze()
     return Measured(seconds)
