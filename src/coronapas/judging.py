@@ -34,6 +34,7 @@ _CHECK_OF_CODE: Final = {
     "cwt.float-time": "time",
     "cwt.missing-iat": "time",
     "cwt.extra-claim": "content",
+    "cwt.issuer": "content",
 }
 _CHECK_OF_LAYER: Final = {
     "prefix": "prefix",

@@ -11,6 +11,7 @@ are chosen.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
@@ -35,6 +36,20 @@ class Deviation:
     def layer(self) -> str:
         """The layer at fault: ``prefix``, ``cbor``, ``cose``, ``cwt`` or ``content``."""
         return self.code.partition(".")[0]
+
+
+_NAME: Final = re.compile("[a-z]{1,3}")
+
+
+def step(key: object) -> str:
+    """One step of a deviation's path: what may be shown of a key or label that a stranger chose.
+
+    An integer, or a name of the shape that all names of the schema have (one to three small
+    letters); ``?`` for anything else, because a name can hold whatever a value can.
+    """
+    if type(key) is int and -1000 < key < 1000:
+        return str(key)
+    return key if isinstance(key, str) and _NAME.fullmatch(key) else "?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +88,21 @@ _TABLE: Final = (
         "CO21",
         True,
     ),
+    Tolerance(
+        "cose.alg-ambiguous",
+        "another algorithm in the unprotected header: the protected one counts",
+        "",
+        True,
+    ),
+    Tolerance("cwt.issuer", "an `iss` that is no two capitals", "", True),
     Tolerance("cwt.float-time", "`exp` or `iat` as a floating-point number", "HU ES", True),
     Tolerance("cwt.missing-iat", "no usable `iat`", "", False),
-    Tolerance("cwt.extra-claim", "claims beyond iss, exp, iat and hcert", "claims 2 and 7", True),
+    Tolerance(
+        "cwt.extra-claim",
+        "claims beyond iss, exp, iat and hcert, or more in hcert than the DCC",
+        "claims 2 and 7",
+        True,
+    ),
     Tolerance("certificate.encoding", "a certificate that strict parsing refuses", "FI ES", True),
     Tolerance("certificate.key-kind", "a key of another kind than the profile's", "ES P-384", True),
     Tolerance(

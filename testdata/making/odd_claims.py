@@ -182,6 +182,23 @@ def _claims() -> tuple[Recipe, ...]:
             claims=claims(more={2: "example", 7: b"\x00\x01"}),
         ),
         Recipe(
+            "more-beside-the-dcc",
+            "Claim -260 maps 1 to the DCC and 2 to an empty map.",
+            forgiven("cwt.extra-claim"),
+            claims=lambda dcc: raw_map(
+                (b"\x01", cbor2.dumps("DK")),
+                (b"\x04", cbor2.dumps(EXPIRES)),
+                (b"\x06", cbor2.dumps(ISSUED_AT)),
+                (cbor2.dumps(-260), raw_map((b"\x01", dcc), (b"\x02", b"\xa0"))),
+            ),
+        ),
+        Recipe(
+            "issuer-in-small-letters",
+            "The claims' issuer is the country in small letters.",
+            forgiven("cwt.issuer"),
+            claims=claims(more={1: "dk"}),
+        ),
+        Recipe(
             "claims-in-another-order",
             "The claims stand in another order, and so do the DCC's fields: none is asked for.",
             encode=lambda dcc: cbor2.dumps(dict(reversed((dcc or {}).items()))),

@@ -97,6 +97,12 @@ def _headers() -> tuple[Recipe, ...]:
             ),
         ),
         Recipe(
+            "another-algorithm-in-unprotected-header",
+            "The unprotected header states another algorithm than the protected one, which counts.",
+            forgiven("cose.alg-ambiguous"),
+            message=message(unprotected=lambda _: {cose.HEADER_ALG: cose.PS256}),
+        ),
+        Recipe(
             "kid-of-three-bytes",
             "The kid has three bytes, and the trust list knows the certificate by it.",
             (

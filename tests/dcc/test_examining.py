@@ -5,6 +5,8 @@ from __future__ import annotations
 import timeit
 from datetime import date
 from functools import cache
+from itertools import product
+from string import ascii_lowercase
 from types import MappingProxyType
 from typing import Any
 
@@ -165,7 +167,8 @@ ODD: list[tuple[dict[Any, Any], list[tuple[str, str]]]] = [
     (without("", gn="", gnt=""), [("empty-field", "nam.gn"), ("empty-field", "nam.gnt")]),
     (payload("NAAT", "1.3.0", dr=""), [("unknown-field", "t.0.dr")]),
     (payload(zz=1) | {"zz": 1}, [("unknown-field", "v.0.zz"), ("unknown-field", "zz")]),
-    (payload() | {1: 2, "a b": 3}, [("unknown-field", "?")]),
+    (payload() | {1: 2, "a b": 3}, [("unknown-field", "1"), ("unknown-field", "?")]),
+    (payload() | {"Opdigtet": 2, 19_790_414: 3}, [("unknown-field", "?")]),
     (payload("NAAT", tc=...), [("centre-missing", "t.0.tc")]),
     (payload("NAAT", "1.2.1", tc=...), [("centre-missing", "t.0.tc")]),
     (payload("RAT", "1.2.1", tc=...), [("centre-missing", "t.0.tc")]),
@@ -260,6 +263,10 @@ ODD: list[tuple[dict[Any, Any], list[tuple[str, str]]]] = [
     (payload() | {"v": [1]}, [("schema", "v.0")]),
     (payload() | {"t": {}}, [("schema", ""), ("schema", "t")]),
     (payload(tg=...), [("schema", "v.0.tg")]),
+    *((payload(**{name: ""}), [("schema", f"v.0.{name}")]) for name in ("tg", "vp", "mp", "ma")),
+    (payload(co=""), [("schema", "v.0.co"), ("value-set", "v.0.co")]),
+    (payload("NAAT", tt=" "), [("schema", "t.0.tt"), ("whitespace", "t.0.tt")]),
+    (payload() | {"nam": {"fnt": "<<", "gnt": "<"}}, [("no-name", "nam")]),
     (payload(tg=840539006), [("schema", "v.0.tg")]),
     (payload(tg=None), [("schema", "v.0.tg")]),
     (payload(dt=None), [("schema", "v.0.dt")]),
@@ -310,11 +317,15 @@ def test_no_object_makes_the_examination_raise(dcc: object) -> None:
     assert len(found) <= MOST_DEVIATIONS
 
 
+NAMES_UNKNOWN = {"".join(letters): 1 for letters in product("xyz", "aeiou", ascii_lowercase)}
+
+
 def test_a_hostile_payload_costs_no_more_deviations_than_the_bound() -> None:
-    many = payload() | {f"x{number}": number for number in range(50_000)}
-    found = examine(many)
+    found = examine(payload() | NAMES_UNKNOWN)
     assert len(found) == MOST_DEVIATIONS
     assert found[-1].note == "There are more deviations than are listed."
+    unnamed = {f"Opdigtet {number}": number for number in range(50_000)}
+    assert [one.field for one in examine(payload() | unnamed)] == ["?"]
     crowd = payload("vaccination", "1.2.1") | {"v": payload(dn=0)["v"] * 20_000}
     assert len(examine(crowd)) == MOST_DEVIATIONS
 
@@ -328,7 +339,7 @@ def test_many_equal_deviations_hide_none_of_another_kind() -> None:
 
 
 def test_exactly_as_many_deviations_as_the_bound_are_all_listed() -> None:
-    at = payload() | {f"x{number}": number for number in range(MOST_DEVIATIONS)}
+    at = payload() | dict.fromkeys([*NAMES_UNKNOWN][:MOST_DEVIATIONS], 1)
     assert {one.code for one in examine(at)} == {"content.unknown-field"}
     assert len(examine(at)) == MOST_DEVIATIONS
 

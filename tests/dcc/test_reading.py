@@ -275,6 +275,12 @@ def test_facts_come_back_from_every_official_pass_with_one_event(official: Path)
                 assert facts.kind is kind_of(dcc), name
 
 
+@given(mutated())
+def test_what_is_granted_in_the_field_has_facts(document: Any) -> None:
+    if {one.code for one in examine(document)} <= FIELD:
+        assert facts_of(document)[0] is not None
+
+
 def test_every_official_pass_with_one_event_is_granted_in_the_field(official: Path) -> None:
     for name, dcc, expected in official_passes(official):
         refused = {one.code for one in examine(dcc)} - FIELD

@@ -117,7 +117,10 @@ def test_most_messages_are_plain() -> None:
 def test_the_protected_header_wins() -> None:
     read = cose.read(message(unprotected={4: b"another!", 1: cose.PS256}))
     assert (read.kid, read.algorithm) == (KID, cose.ES256)
-    assert [deviation.code for deviation in read.deviations] == ["cose.kid-ambiguous"]
+    told = [(deviation.code, deviation.field) for deviation in read.deviations]
+    assert told == [("cose.kid-ambiguous", "kid"), ("cose.alg-ambiguous", "alg")]
+    agreed = cose.read(message(unprotected={4: KID, 1: cose.ES256}))
+    assert agreed.deviations == ()
 
 
 def test_the_same_kid_in_both_headers_is_no_deviation() -> None:

@@ -8,9 +8,9 @@ seconds: a vector's JSON may give its times in another zone than its CBOR.
 from __future__ import annotations
 
 import math
-import unicodedata
 from collections.abc import Mapping
 
+from coronapas.dcc.composing import normal
 from coronapas.dcc.moments import read_moment
 
 
@@ -54,7 +54,7 @@ def _same_value(one: object, other: object) -> bool:
 
 
 def _same_text(one: str, other: str) -> bool:
-    if one == other or unicodedata.normalize("NFC", one) == unicodedata.normalize("NFC", other):
+    if one == other or normal(one) == normal(other):
         return True
     moments = read_moment(one)[0], read_moment(other)[0]
     if moments[0] is None or moments[1] is None:

@@ -181,7 +181,11 @@ class _Look:
     def _values(self, group: str, path: str, entry: dict[str, Any]) -> None:
         for name, codes in self.codes[group].items():
             value = entry.get(name)
-            if isinstance(value, str) and value not in codes:
+            if not isinstance(value, str) or value in codes:
+                continue
+            if not value:
+                self.report("content.schema", f"{path}.{name}", "The field is empty.")
+            else:
                 self.report("content.value-set", f"{path}.{name}")
         for names, read in ((_DATES[group], read_date), (_MOMENTS[group], read_moment)):
             for name in names:
@@ -221,7 +225,7 @@ class _Look:
         for violation in violations(self.even.dcc, self.even.release):
             self._violation(violation, violation.path.rpartition(".")[2])
         nam = self.even.dcc.get("nam")
-        if isinstance(nam, dict) and not any(nam.get(name) for name in _NAMES):
+        if isinstance(nam, dict) and not any(map(_says_something, map(nam.get, _NAMES))):
             self.report("content.no-name", "nam", "The pass states no name.")
 
     def _violation(self, found: Violation, name: str) -> None:
@@ -245,3 +249,8 @@ class _Look:
     def _given_name_stands_in(self) -> bool:
         nam = self.even.dcc.get("nam")
         return isinstance(nam, dict) and bool(nam.get("gnt"))
+
+
+def _says_something(name: object) -> bool:
+    """Whether a name has more in it than fillers; a value of another type is another fault."""
+    return bool(name.strip("< ") if isinstance(name, str) else name)

@@ -31,13 +31,15 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 from unicodedata import category, normalize
 
+from coronapas.dcc.composing import normal
 from coronapas.dcc.name_tables import Unit, known_language, load_tables
 from coronapas.errors import Fault, FaultsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from coronapas.dcc.name_tables import Tables
+    from coronapas.dcc.composing import normal
+from coronapas.dcc.name_tables import Tables
 
 MAX_LENGTH: Final = 80
 """Characters that ``fnt`` and ``gnt`` may have, inclusive (DCC schema 1.3.0 and later)."""
@@ -272,7 +274,7 @@ def _placed(tables: Tables) -> Iterator[tuple[str, Unit]]:
 def _capitals(name: str) -> str:
     # Folded first: in capitals ß becomes two letters, but ẞ stays one. Composed before and after:
     # the capitals of a composed letter can be a letter and a mark.
-    return normalize("NFC", normalize("NFC", name).casefold().upper())
+    return normal(normal(name).casefold().upper())
 
 
 def _readable(char: str, tables: Tables) -> str | None:

@@ -12,9 +12,9 @@ Implements no rule of its own: each expression is put together from the rules of
 from __future__ import annotations
 
 import re
-import unicodedata
 from typing import TYPE_CHECKING, Any, Final
 
+from coronapas.dcc.composing import is_normal
 from coronapas.dcc.moments import DATE, TIME
 from coronapas.dcc.schema import GROUPS, RELEASES
 from coronapas.dcc.tidying import CONTROLS
@@ -65,7 +65,7 @@ class Recogniser:
     def __init__(self, release: str, codes: Codes) -> None:
         """Prepare for `release`, a key of `RELEASES`, and the codes of its coded fields."""
         row = RELEASES[release]
-        text, standard = _text(row.text_length), f"[A-Z<]{{1,{row.text_length}}}"
+        text, standard = _text(row.text_length), _standard(row.text_length)
         holder = (_birth_date(row.birth_date), text, text, standard, standard)
         uvci = f"(?:(?=.{{1,{row.text_length}}}\\Z)({UVCI})|{text})"
         moments = (DATE + TIME,) * (2 if row.result_time else 1)
@@ -105,7 +105,7 @@ class Recogniser:
             return None
         text = "\n".join((dcc["dob"], nam["fn"], nam["gn"], nam["fnt"], nam["gnt"], *texts))
         found = pattern(text)
-        if found is None or not (text.isascii() or unicodedata.is_normalized("NFC", text)):
+        if found is None or not (text.isascii() or is_normal(text)):
             return None
         return () if found.lastindex else _ODD_UVCI[name]
 
@@ -172,6 +172,11 @@ def _text(longest: int | None) -> str:
     """Build an expression for a text: not empty, no space around it, no controls in it."""
     most = "" if longest is None else longest
     return rf"(?!\s)[^{CONTROLS}]{{1,{most}}}(?<!\s)"
+
+
+def _standard(longest: int | None) -> str:
+    """Build an expression for a standardised name; one that begins with a filler is odd."""
+    return f"[A-Z][A-Z<]{{0,{'' if longest is None else longest - 1}}}"
 
 
 def _birth_date(pattern: str) -> str:

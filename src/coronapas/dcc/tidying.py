@@ -12,13 +12,13 @@ schema, hcert-spec 3.3), in the direction of reading.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from coronapas.dcc.composing import is_normal, normal
 from coronapas.dcc.schema import GROUPS, field_names, release_for
-from coronapas.tolerances import Deviation
+from coronapas.tolerances import Deviation, step
 
 CONTROLS: Final = r"\x00-\x1f\x7f-\x9f"
 """The control characters (C0, DEL, C1) as the inside of a regular expression's character class."""
@@ -34,7 +34,6 @@ _MAY_GO_WHEN_EMPTY: Final = {"nam": frozenset({"fn", "gn"}), "t": _OPTIONAL}
 _MUST_SAY_SOMETHING: Final = frozenset({"is", "ci", "fnt", "gnt"})
 _DOSES: Final = frozenset({"dn", "sd"})
 _NOTHING: Final[frozenset[str]] = frozenset()
-_PLAIN_NAME: Final = re.compile("[A-Za-z0-9_-]{1,24}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,16 +119,15 @@ def _text(value: str, path: str, out: list[Deviation]) -> str:
         _report(out, "content.whitespace", path, "There is white space around the text.")
     if _CONTROL.search(text):
         _report(out, "content.control-character", path, "A control character is in the text.")
-    if text.isascii() or unicodedata.is_normalized("NFC", text):
+    if text.isascii() or is_normal(text):
         return text
     _report(out, "content.not-nfc", path, "The text is not in Unicode's normal form NFC.")
-    return unicodedata.normalize("NFC", text)
+    return normal(text)
 
 
 def _unknown(name: object, path: str, out: list[Deviation]) -> None:
-    """Report a field that the release does not name; its name only where that is a plain word."""
-    shown = name if isinstance(name, str) and _PLAIN_NAME.fullmatch(name) else "?"
-    where = f"{path}.{shown}" if path else shown
+    """Report a field that the release does not name."""
+    where = f"{path}.{step(name)}" if path else step(name)
     _report(out, "content.unknown-field", where, "The release of the schema has no such field.")
 
 

@@ -28,8 +28,8 @@ from enum import IntEnum, StrEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 from unicodedata import name as name_of
-from unicodedata import normalize
 
+from coronapas.dcc.composing import normal
 from coronapas.dcc.names import MrzMatch, match_mrz, transliterate
 from coronapas.facts import PartialDate
 
@@ -180,7 +180,7 @@ def _likeness(one: str, two: str) -> _Likeness:
 
 
 def _plain(part: str) -> str:
-    return "".join(map(_base, normalize("NFD", normalize("NFC", part).casefold())))
+    return "".join(map(_base, normal(normal(part).casefold(), "NFD")))
 
 
 @lru_cache(maxsize=1024)

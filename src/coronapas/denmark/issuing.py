@@ -21,11 +21,12 @@ import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
-from unicodedata import category, normalize
+from unicodedata import category
 
 from coronapas.dcc import claims
 from coronapas.dcc import uvci as uvcis
 from coronapas.dcc.claims import ContentPolicy
+from coronapas.dcc.composing import normal
 from coronapas.denmark.tokens import BIRTH_DATE, CTI, LEGAL_NAME, MOST_ENTRIES, XDU, TokenKind
 from coronapas.errors import Fault, IssueError
 from coronapas.facts import EVENT_TYPES, Event, Holder, PartialDate, Test, TestResult, kind_of
@@ -374,7 +375,7 @@ def _no_zone(field_name: str) -> Fault:
 
 def _legal_name(holder: Holder, given: str | None, faults: list[Fault]) -> str:
     parts = (holder.given_name, holder.family_name) if given is None else (given,)
-    name = normalize("NFC", " ".join(part.strip() for part in parts if part))
+    name = normal(" ".join(part.strip() for part in parts if part))
     if not name.strip() or len(name) > LONGEST_NAME:
         faults.append(
             Fault(

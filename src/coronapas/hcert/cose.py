@@ -272,6 +272,12 @@ def _from_unprotected(
                 "cose.alg-unprotected", "alg", "only the unprotected header states the algorithm"
             )
         )
+    elif outer_algorithm is not None and outer_algorithm != algorithm:
+        deviations.append(
+            Deviation(
+                "cose.alg-ambiguous", "alg", "the unprotected header states another algorithm"
+            )
+        )
     return kid, algorithm
 
 

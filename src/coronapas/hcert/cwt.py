@@ -1,20 +1,23 @@
 """CWT claims (RFC 8392, hcert-spec, section 3.2): who states it, since when, until when, and what.
 
 Claim 1 ``iss`` is the issuing country, 4 ``exp`` and 6 ``iat`` are seconds since
-1970-01-01T00:00:00Z, and -260 ``hcert`` maps 1 to the DCC. Times are integers; floating-point
-ones occur and are read down to the second (down for ``exp`` shortens, down for ``iat`` is what a
-clock would show), and the caller is told. A time that is no finite number is no time.
+1970-01-01T00:00:00Z, and -260 ``hcert`` maps 1 to the DCC. Claim 1 may be missing. Times are
+integers; floating-point ones occur and are read down to the second (down for ``exp`` shortens, down
+for ``iat`` is what a clock would show), and the caller is told. A time that is no finite number is
+no time.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from itertools import product
+from string import ascii_uppercase
 from typing import Any, Final, NamedTuple
 
 from coronapas.errors import DecodeError
 from coronapas.hcert import cbor
-from coronapas.tolerances import Deviation
+from coronapas.tolerances import Deviation, step
 
 ISSUER: Final = 1
 EXPIRES: Final = 4
@@ -24,6 +27,10 @@ DCC: Final = 1
 
 # Tag 0 is this one byte; only claims whose bytes hold it can hold a tagged date-time.
 _TAG_0: Final = 0xC0
+
+_IN_DCC: Final = (str(HCERT), str(DCC))
+_COUNTRIES: Final = frozenset(map("".join, product(ascii_uppercase, repeat=2)))
+"""What has the form of an ISO 3166-1 alpha-2 code."""
 
 _KNOWN: Final = frozenset((ISSUER, EXPIRES, ISSUED_AT, HCERT))
 
@@ -82,9 +89,11 @@ def _is_plain(tree: dict[Any, Any], data: bytes) -> bool:
         return (
             len(tree) == len(_KNOWN)
             and type(tree[ISSUER]) is str
+            and tree[ISSUER] in _COUNTRIES
             and type(tree[ISSUED_AT]) is int
             and type(tree[EXPIRES]) is int
             and type(tree[HCERT]) is dict
+            and len(tree[HCERT]) == 1
             and (_TAG_0 not in data or not _holds_tagged(tree))
         )
     except KeyError:
@@ -94,7 +103,7 @@ def _is_plain(tree: dict[Any, Any], data: bytes) -> bool:
 def _holds_tagged(tree: Mapping[Any, Any]) -> bool:
     """Whether a date-time under tag 0 is anywhere inside; the byte alone may be one of a number."""
     deviations: list[Deviation] = []
-    _tagged(tree, "", deviations)
+    _tagged(tree, (), deviations)
     return bool(deviations)
 
 
@@ -105,8 +114,10 @@ def _read_closely(tree: Mapping[Any, Any], data: bytes, indefinite: bool) -> Cla
             Deviation("cbor.indefinite-length", "", "the claims use indefinite lengths")
         )
     if _TAG_0 in data:
-        _tagged(tree, "", deviations)
+        _tagged(tree, (), deviations)
     issuer, hcert = tree.get(ISSUER), tree.get(HCERT)
+    if ISSUER in tree and not (type(issuer) is str and issuer in _COUNTRIES):
+        deviations.append(Deviation("cwt.issuer", "iss", "the issuer is no two capitals"))
     issued_at, expires = tree.get(ISSUED_AT), tree.get(EXPIRES)
     if type(issued_at) is not int:
         issued_at = _seconds(issued_at, "iat", deviations)
@@ -116,9 +127,15 @@ def _read_closely(tree: Mapping[Any, Any], data: bytes, indefinite: bool) -> Cla
         deviations.append(Deviation("cwt.missing-iat", "iat", "no usable time of issue is stated"))
     if not tree.keys() <= _KNOWN:
         deviations.extend(
-            Deviation("cwt.extra-claim", _name(key), "the claim is not one of a pass's")
+            Deviation("cwt.extra-claim", step(key), "the claim is not one of a pass's")
             for key in tree
             if key not in _KNOWN
+        )
+    if type(hcert) is dict and DCC in hcert and len(hcert) > 1:
+        deviations.extend(
+            Deviation("cwt.extra-claim", f"{HCERT}.{step(key)}", "beside the DCC stands more")
+            for key in hcert
+            if key != DCC
         )
     return Claims(
         issuer if type(issuer) is str else None,
@@ -126,7 +143,7 @@ def _read_closely(tree: Mapping[Any, Any], data: bytes, indefinite: bool) -> Cla
         expires,
         hcert if type(hcert) is dict else None,
         tree,
-        tuple(deviations),
+        tuple(dict.fromkeys(deviations)),
     )
 
 
@@ -137,26 +154,18 @@ def _seconds(value: object, name: str, deviations: list[Deviation]) -> int | Non
     return math.floor(value) if math.isfinite(value) else None
 
 
-def _name(key: object) -> str:
-    """A claim's name for a report: only an integer label is sure not to be the holder's data."""
-    return str(key) if type(key) is int else f"a {type(key).__name__} label"
-
-
-def _tagged(item: object, path: str, deviations: list[Deviation]) -> None:
+def _tagged(item: object, path: tuple[str, ...], deviations: list[Deviation]) -> None:
+    """Report every date-time under tag 0; places in the DCC are named as they are elsewhere."""
     if isinstance(item, cbor.TaggedText):
+        place = path[2:] if path[:2] == _IN_DCC else path
         deviations.append(
-            Deviation("cbor.tagged-date-time", path, "the date-time stands under CBOR tag 0")
+            Deviation(
+                "cbor.tagged-date-time", ".".join(place), "the date-time stands under CBOR tag 0"
+            )
         )
     elif isinstance(item, Mapping):
         for key, value in item.items():
-            _tagged(value, f"{path}.{_step(key)}" if path else _step(key), deviations)
+            _tagged(value, (*path, step(key)), deviations)
     elif isinstance(item, (list, tuple)):
         for index, value in enumerate(item):
-            _tagged(value, f"{path}.{index}", deviations)
-
-
-def _step(key: object) -> str:
-    """One step of a path; a text key counts as a field's name only where it looks like one."""
-    if type(key) is int:
-        return str(key)
-    return key if type(key) is str and key.isidentifier() and len(key) <= 16 else "?"
+            _tagged(value, (*path, str(index)), deviations)

@@ -12,12 +12,13 @@ the specification does not say.
 from __future__ import annotations
 
 import base64
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
+
+from coronapas.dcc.composing import normal
 
 if TYPE_CHECKING:
     from coronapas.dcc.valuesets import ValueSets
@@ -100,7 +101,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, str):
         # Also from a subclass (a date-time that stood under CBOR tag 0) to a plain text.
         text = str(value).strip()
-        return text if text.isascii() else unicodedata.normalize("NFC", text)
+        return text if text.isascii() else normal(text)
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value
