@@ -14,7 +14,23 @@ if TYPE_CHECKING:
 
 
 class CoronapasError(Exception):
-    """Base of every error that this library raises on purpose."""
+    """Base of every error that this library raises on purpose.
+
+    Each of them can be copied and pickled, also by a pool of processes that hands it to its caller.
+    """
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # What Python does by itself is to make the error again from `args`, and that is the text
+        # alone; a class that is made from a layer and a code cannot be, and a pool of processes
+        # breaks where it tries.
+        return _made_again, (type(self), self.args), self.__dict__
+
+
+def _made_again(kind: type[CoronapasError], args: tuple[object, ...]) -> CoronapasError:
+    """An error with its text, whatever its class is made from; pickle adds its attributes."""
+    error = kind.__new__(kind)
+    error.args = args
+    return error
 
 
 class DecodeError(CoronapasError, ValueError):
@@ -86,6 +102,14 @@ class MissingExtraError(CoronapasError, ImportError):
         )
         self.extra = extra
         self.package = package
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # An ImportError keeps its text and its name where `__dict__` has no place for them.
+        return (
+            _made_again,
+            (type(self), self.args),
+            {**vars(self), "msg": self.msg, "name": self.name},
+        )
 
 
 class QrError(FaultsError):
