@@ -4,7 +4,8 @@ The values are in a register's terms (dates, enumerations, products by code or n
 trace of the wire. They are plain carriers: nothing is checked when one is made; the issuer checks
 a holder and an event together and reports every fault at once (`coronapas.dcc.claims`).
 
-The holder's data never shows in a `repr`: it would end in logs.
+The holder's data never shows in a `repr`: it would end in logs. A pass from a stranger may say
+anything in any field, so the `repr` of an event names its kind and nothing else.
 """
 
 from __future__ import annotations
@@ -112,14 +113,14 @@ class Vaccination:
     issuer's.
     """
 
-    product: str
-    dose_number: int
-    doses: int
+    product: str = field(repr=False)
+    dose_number: int = field(repr=False)
+    doses: int = field(repr=False)
     date: date = field(repr=False)
-    country: str | None = None
-    vaccine: str | None = None
-    manufacturer: str | None = None
-    disease: str = "840539006"
+    country: str | None = field(default=None, repr=False)
+    vaccine: str | None = field(default=None, repr=False)
+    manufacturer: str | None = field(default=None, repr=False)
+    disease: str = field(default="840539006", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,14 +135,14 @@ class Test:
 
     __test__ = False
 
-    kind: TestKind | str
+    kind: TestKind | str = field(repr=False)
     sampled_at: datetime = field(repr=False)
     result: TestResult | str = field(repr=False)
-    centre: str | None = None
-    country: str | None = None
-    name: str | None = None
-    device: str | None = None
-    disease: str = "840539006"
+    centre: str | None = field(default=None, repr=False)
+    country: str | None = field(default=None, repr=False)
+    name: str | None = field(default=None, repr=False)
+    device: str | None = field(default=None, repr=False)
+    disease: str = field(default="840539006", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +156,8 @@ class Recovery:
     first_positive: date = field(repr=False)
     valid_from: date = field(repr=False)
     valid_until: date = field(repr=False)
-    country: str | None = None
-    disease: str = "840539006"
+    country: str | None = field(default=None, repr=False)
+    disease: str = field(default="840539006", repr=False)
 
 
 Event = Vaccination | Test | Recovery
@@ -175,9 +176,9 @@ class PassFacts:
 
     holder: Holder = field(repr=False)
     event: Event
-    issuer: str | None = None
+    issuer: str | None = field(default=None, repr=False)
     uvci: str | None = field(default=None, repr=False)
-    schema_version: str | None = None
+    schema_version: str | None = field(default=None, repr=False)
 
     @property
     def kind(self) -> EventKind:

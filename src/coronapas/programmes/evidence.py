@@ -83,7 +83,7 @@ class Person:
     """What about the holder decides under the rules; `born` None is judged as an adult."""
 
     born: date | None = field(repr=False)
-    sector: str | None = None
+    sector: str | None = field(default=None, repr=False)
 
 
 class Shared(NamedTuple):

@@ -77,7 +77,7 @@ class Tested:
 
     __test__ = False  # pytest would collect the class by its name
 
-    kind: str
+    kind: str = field(repr=False)
     sampled_at: datetime = field(repr=False)
     positive: bool | None = field(repr=False)
     uvci: str | None = field(default=None, repr=False)
@@ -93,7 +93,7 @@ class Infection:
     """One statement of an infection: the local day of the first positive test, and its kind."""
 
     first_positive: date = field(repr=False)
-    proof: str = "naat"
+    proof: str = field(default="naat", repr=False)
     uvci: str | None = field(default=None, repr=False)
 
     def key(self) -> tuple[date, str, str]:

@@ -33,7 +33,7 @@ class Subject:
     """A payload, made even, and what its container says: times in seconds since 1970 (UTC)."""
 
     payload: Mapping[str, Any] = field(repr=False)
-    issuer: str | None = None
+    issuer: str | None = field(default=None, repr=False)
     kid: bytes | None = None
     issued_at: int | None = None
     expires: int | None = None
