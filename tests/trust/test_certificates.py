@@ -21,12 +21,15 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
+import backend
 import der_writer
 from coronapas.errors import KeyMaterialError
 from coronapas.facts import EventKind
 from coronapas.keys import make_csca
 from coronapas.trust import Certificate, der
 from coronapas.trust.fields import MAX_CERTIFICATE_BYTES
+from coronapas.verification import Outcome
+from coronapas.verifying import Verifier
 from der_writer import extension, key_usages, tlv
 
 if TYPE_CHECKING:
@@ -366,7 +369,7 @@ def test_any_text_is_a_certificate_or_a_typed_error(text: str) -> None:
         Certificate.load("-----BEGIN CERTIFICATE-----" + text)
 
 
-def test_validity_includes_both_ends_to_the_second() -> None:
+def test_validity_includes_both_ends_and_no_moment_beyond() -> None:
     certificate = Certificate(der_writer.certificate())
     first, last = certificate.not_before, certificate.not_after
     assert (first, last) == (START, START.replace(year=2023))
@@ -377,10 +380,20 @@ def test_validity_includes_both_ends_to_the_second() -> None:
         (START - timedelta(microseconds=1), False),
         (START, True),
         (last, True),
-        (last + timedelta(microseconds=999_999), True),
+        (last + timedelta(microseconds=1), False),
         (last + timedelta(seconds=1), False),
     ):
         assert certificate.valid_at(at) is valid
+
+
+def test_a_certificate_and_a_verifier_agree_on_its_end() -> None:
+    pair = backend.csca().issue_dsc(valid_from=backend.BEGIN, valid_for=timedelta(days=300))
+    text, end = backend.forge(backend.claims(), pair), pair.certificate.not_after
+    assert end is not None
+    verifier = Verifier(backend.trust(pair))
+    for late in (timedelta(0), timedelta(seconds=0.5), timedelta(seconds=1)):
+        valid = verifier.verify(text, end + late).check("certificate validity").outcome
+        assert (valid is Outcome.PASS) is pair.certificate.valid_at(end + late) is (not late)
 
 
 def test_a_time_without_a_zone_is_not_guessed_at() -> None:

@@ -249,14 +249,15 @@ class Certificate:
     def valid_at(self, at: datetime) -> bool:
         """Whether `at` (with its time zone) lies in the validity; both its ends belong to it.
 
-        The validity counts whole seconds, and its last one belongs to it to its end. A bare key has
-        no validity: it is on its list, which is all that is known, and the answer is True.
-        Raises ValueError for a time without a zone.
+        The ends are moments (RFC 5280, section 4.1.2.5): what is later than `not_after` by any
+        fraction of a second is too late, for a verifier too. A bare key has no validity: it is on
+        its list, which is all that is known, and the answer is True. Raises ValueError for a time
+        without a zone.
         """
         if at.tzinfo is None:
             raise ValueError("a time without a zone cannot be compared with a validity")
         first, last = self.not_before, self.not_after
-        return first is None or last is None or first <= at.replace(microsecond=0) <= last
+        return first is None or last is None or first <= at <= last
 
     @cached_property
     def public_key(self) -> PublicKeyTypes:
