@@ -112,6 +112,24 @@ def _named(source: Source) -> str:
     return f"the list {source.name or source.format}{dated}"
 
 
+_FIRST: Final = datetime.min.replace(tzinfo=UTC)
+_LAST: Final = datetime.max.replace(tzinfo=UTC)
+
+
+def moment(seconds: float) -> datetime:
+    """Seconds since 1970-01-01T00:00:00Z as a moment in UTC, or the nearest that a datetime can be.
+
+    The first moment of the year 1 at +14:00, and the last of the year 9999, are datetimes, and
+    beyond them in UTC and by the rounding of seconds. Raises ValueError for NaN.
+    """
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, ValueError, OSError):
+        if seconds != seconds:
+            raise
+        return _FIRST if seconds < 0 else _LAST
+
+
 class VerificationError(CoronapasError):
     """A pass that did not verify; `failures` lists every check that failed."""
 
@@ -121,7 +139,7 @@ class VerificationError(CoronapasError):
 
 
 class Verification:
-    """What is true of one scanned text at one moment. Immutable.
+    """What is true of one scanned text at one moment. Immutable, and it can be pickled.
 
     `ok` is True where no check failed (and it is the truth value of the whole); a check whose
     outcome is UNKNOWN does not fail by itself: the verifier's settings say whether it does.
@@ -160,6 +178,10 @@ class Verification:
         `envelope` may be a text that is known to open, and the limits to open it with once somebody
         asks.
         """
+        # A pass that was opened already is open to all who ask: what one of them changes in it is
+        # not to change what is trusted.
+        if type(envelope) is Envelope:
+            dcc = cbor.copy(dcc)
         self._ok = ok
         self._at = checked_at
         self._envelope = envelope
@@ -194,8 +216,8 @@ class Verification:
 
     @property
     def at(self) -> datetime:
-        """The moment of the check, in UTC."""
-        return datetime.fromtimestamp(self._at, UTC)
+        """The moment of the check, in UTC; at the calendar's ends, the nearest one that it has."""
+        return moment(self._at)
 
     @property
     def revocation(self) -> RevocationAnswer | None:
@@ -211,6 +233,21 @@ class Verification:
         text, limits = envelope
         self._envelope = opened = decode(text, limits=limits)
         return opened
+
+    def __getstate__(self) -> object:
+        """What pickle and copy take: everything, but of the trust list only what is told of it."""
+        slots: dict[str, object]
+        _, slots = super().__getstate__()  # type: ignore[misc]
+        return None, {**slots, "_trust": self._told_of_trust()}
+
+    def _told_of_trust(self) -> TrustStore | None:
+        """A store of the one certificate, with the lists that vouch for it."""
+        if self._certificate is None or self._trust is None:
+            return None
+        listed = self._trust.listed_sources(self._certificate)
+        return type(self._trust)(
+            (self._certificate,), sources=None if listed is None else {self._certificate: listed}
+        )
 
     def __bool__(self) -> bool:
         return self._ok

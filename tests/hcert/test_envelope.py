@@ -142,6 +142,12 @@ def test_no_repr_shows_content() -> None:
     assert "(no prefix)" in repr(envelope.decode(TEXT[4:]))
 
 
+@pytest.mark.parametrize(("issuer", "shown"), [("DK", "'DK'"), ("Hemmelighed", "None")])
+def test_a_repr_shows_an_issuer_only_where_it_can_be_a_country(issuer: str, shown: str) -> None:
+    opened = envelope.decode(backend.forge(backend.claims(iss=issuer), kid=b"k" * 99))
+    assert repr(opened) == f"<Envelope HC1: issuer={shown} kid={'6b' * 8}>"
+
+
 @given(st.text(max_size=3000) | st.text(alphabet=base45.ALPHABET, max_size=3000))
 def test_any_text_is_opened_or_refused_with_a_code(text: str) -> None:
     for candidate in (text, "HC1:" + text):

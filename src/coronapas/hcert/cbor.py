@@ -9,10 +9,14 @@ cbor2 does the decoding. This module decides what it may do:
   the text;
   every other tag stays a `CBORTag`. A decoder that obeys tags builds patterns, addresses,
   messages and shared references out of whatever a stranger sends.
+
+cbor2's own values can be neither pickled nor copied. Importing this module teaches both to
+`copyreg`, so that what was read can go to another process.
 """
 
 from __future__ import annotations
 
+import copyreg
 import os
 from io import BytesIO
 from typing import Any, Final
@@ -139,14 +143,26 @@ def _reason(data: bytes, layer: str) -> DecodeError:
 def copy(item: Any) -> Any:
     """A copy of a decoded item that shares nothing changeable with it.
 
-    What is neither a map nor an array is shared: cbor2's own values cannot be changed, and some of
-    them cannot be copied by the standard library.
+    Changeable are maps, arrays, and those of them that stand under a tag; all else is shared.
     """
     if type(item) is dict:
         return {key: copy(value) for key, value in item.items()}
     if type(item) is list:
         return [copy(value) for value in item]
+    if type(item) is cbor2.CBORTag:
+        return cbor2.CBORTag(item.tag, copy(item.value))
     return item
+
+
+def _undefined() -> Any:
+    """There is one `undefined`, and its type cannot be called."""
+    return cbor2.undefined
+
+
+copyreg.pickle(cbor2.frozendict, lambda item: (cbor2.frozendict, (dict(item),)))
+copyreg.pickle(cbor2.CBORTag, lambda item: (cbor2.CBORTag, (item.tag, item.value)))
+copyreg.pickle(cbor2.CBORSimpleValue, lambda item: (cbor2.CBORSimpleValue, (item.value,)))
+copyreg.pickle(type(cbor2.undefined), lambda _: (_undefined, ()))
 
 
 def dump(item: object) -> bytes:

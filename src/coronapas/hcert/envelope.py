@@ -48,6 +48,7 @@ class Limits:
 DEFAULT_LIMITS: Final = Limits()
 
 _FOREIGN: Final = re.compile("[A-Z]{2}[0-9]:")
+_COUNTRY: Final = re.compile("[A-Z]{2}")
 
 
 class Envelope(NamedTuple):
@@ -110,8 +111,10 @@ class Envelope(NamedTuple):
         return None if hcert is None else cbor.copy(hcert.get(cwt.DCC))
 
     def __repr__(self) -> str:
-        kid = self.kid.hex() if self.kid else None
-        return f"<Envelope {self.prefix or '(no prefix)'} issuer={self.issuer!r} kid={kid}>"
+        kid = self.kid[: cose.KID_LENGTH].hex() if self.kid else None
+        # Anything but a country's code may be anything, the holder's name too.
+        issuer = self.issuer if _COUNTRY.fullmatch(self.issuer or "") else None
+        return f"<Envelope {self.prefix or '(no prefix)'} issuer={issuer!r} kid={kid}>"
 
 
 def encode(message: bytes, *, prefix: str = PREFIX, signature_length: int | None = None) -> str:
