@@ -108,7 +108,9 @@ def _named(source: Source) -> str:
     """A list for a person; empty for what the caller put in by hand."""
     if source.format == "given":
         return ""
-    dated = f" of {source.dated:%Y-%m-%d %H:%M} UTC" if source.dated is not None else ""
+    dated = ""
+    if source.dated is not None:
+        dated = f" of {moment(source.dated.timestamp()):%Y-%m-%d %H:%M} UTC"
     return f"the list {source.name or source.format}{dated}"
 
 

@@ -106,6 +106,7 @@ def read(
     are absent or faulty, and every slice that is absent or not the one named, leaves a gap.
     """
     slices_by_digest = _unpacked(archives)
+    read_already: dict[tuple[str, SliceType], Membership] = {}
     slices: list[Slice] = []
     gaps: list[Gap] = []
     listed = _listed(lists)
@@ -121,7 +122,11 @@ def read(
             continue
         for one in wanted:
             try:
-                content = _content(slices_by_digest.get(one.digest), one.kind)
+                # Partitions may name the same slice again and again, and each is large.
+                content = read_already.get((one.digest, one.kind))
+                if content is None:
+                    content = _content(slices_by_digest.get(one.digest), one.kind)
+                    read_already[one.digest, one.kind] = content
             except RevocationListError as error:
                 gaps.append(Gap(f"slice {one.id}: {error.message}", item.kid, None, one.prefix))
                 continue

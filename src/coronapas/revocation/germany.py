@@ -100,11 +100,18 @@ class _Reader:
         except KeyMaterialError as error:
             raise RevocationListError(FORM, "signer", str(error)) from error
         self._files = files
+        self._paths: set[str] = set()
         self.batches: list[Batch] = []
         self.gaps: list[Gap] = []
 
     def payload(self, path: str) -> Any:
-        """What a file holds, its signature verified."""
+        """What a file holds, its signature verified; no file is named twice.
+
+        The byte 0x0a and the number 10 are two keys of a map, and mean the same.
+        """
+        if path in self._paths:
+            raise RevocationListError(FORM, "inconsistent", f"{path} stands twice")
+        self._paths.add(path)
         data = self._files.get(path)
         if data is None:
             raise RevocationListError(FORM, "inconsistent", f"{path} is absent")

@@ -70,11 +70,21 @@ class Holding:
     @cached_property
     def _shelves(self) -> Mapping[bytes | None, Mapping[str, tuple[Slice, ...]]]:
         """The slices by kid and by prefix."""
-        shelves: dict[bytes | None, dict[str, tuple[Slice, ...]]] = {}
+        shelves: dict[bytes | None, dict[str, list[Slice]]] = {}
         for piece in self.slices.values():
-            shelf = shelves.setdefault(piece.kid, {})
-            shelf[piece.prefix] = (*shelf.get(piece.prefix, ()), piece)
-        return shelves
+            shelves.setdefault(piece.kid, {}).setdefault(piece.prefix, []).append(piece)
+        return {
+            kid: {prefix: tuple(pieces) for prefix, pieces in shelf.items()}
+            for kid, shelf in shelves.items()
+        }
+
+    @cached_property
+    def _gaps(self) -> Mapping[bytes | None, tuple[Gap, ...]]:
+        """The gaps by the kid that they are of; under None, those that may be of any."""
+        gaps: dict[bytes | None, list[Gap]] = {}
+        for gap in self.state.gaps:
+            gaps.setdefault(gap.kid, []).append(gap)
+        return {kid: tuple(found) for kid, found in gaps.items()}
 
     # The look-ups below run for every pass, so that what they need is laid out for them once: no
     # set is built, no enumeration is hashed, and the answer that most passes get is made already.
@@ -129,7 +139,7 @@ class Holding:
             return None
         if self._expired(kid, now, max_age):
             return self._unknown("revocation.list-expired")
-        if self.state.gaps and any(_may_hide(gap, hashes, kid) for gap in self.state.gaps):
+        if self.state.gaps and self._may_hide(hashes, kid):
             return self._unknown("revocation.list-incomplete")
         given = [hash_type for hash_type, _ in hashes.candidates]
         for hash_type in plan.needs:
@@ -205,6 +215,13 @@ class Holding:
             return False
         return kids is None or kid in kids
 
+    def _may_hide(self, hashes: PassHashes, kid: bytes | None) -> bool:
+        """Whether an absent part may hold the pass; one without a kid may be of any part."""
+        if kid is None:
+            return any(_may_hold(gap, hashes) for gap in self.state.gaps)
+        gaps = (*self._gaps.get(kid, ()), *self._gaps.get(None, ()))
+        return any(_may_hold(gap, hashes) for gap in gaps)
+
     def _expired(self, kid: bytes | None, now: float, max_age: timedelta | None) -> bool:
         ends = self._ends
         if ends and min(ends.get(None, now), ends.get(kid, now)) < now:
@@ -277,8 +294,8 @@ def _state_after(
     state: RevocationList, change: RevocationList, filled: frozenset[str]
 ) -> RevocationList:
     """What is known of the list after a change; what the change leaves open stays as it was."""
-    gaps = [gap for gap in state.gaps if not gap.id or gap.id not in filled]
-    gaps += [gap for gap in change.gaps if gap not in gaps]
+    left = (gap for gap in state.gaps if not gap.id or gap.id not in filled)
+    gaps = dict.fromkeys((*left, *change.gaps))
     return replace(
         state,
         as_of=change.as_of or state.as_of,
@@ -342,10 +359,8 @@ def _stacked(
     return stacked
 
 
-def _may_hide(gap: Gap, hashes: PassHashes, kid: bytes | None) -> bool:
-    """Whether the absent part may hold the pass."""
-    if gap.kid is not None and kid is not None and gap.kid != kid:
-        return False
+def _may_hold(gap: Gap, hashes: PassHashes) -> bool:
+    """Whether the absent part may hold one of the hashes."""
     values: Iterable[bytes] = [
         value
         for hash_type, candidates in hashes.candidates

@@ -6,6 +6,7 @@ to do about UNKNOWN is the caller's to decide; an answer says which list decided
 
 from __future__ import annotations
 
+from datetime import UTC
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
@@ -59,7 +60,9 @@ class RevocationAnswer(NamedTuple):
         """The answer for a person; it names the list and nothing of the pass."""
         where = ""
         if self.source:
-            dated = f" of {self.as_of:%Y-%m-%d %H:%M} UTC" if self.as_of is not None else ""
+            dated = ""
+            if self.as_of is not None:
+                dated = f" of {self.as_of.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
             where = f" ({self.source}{dated})"
         return f"{SENTENCES[self.code].rstrip('.')}{where}."
 
