@@ -18,6 +18,7 @@ _INDEFINITE: Final = 0x80
 _END: Final = b"\x00\x00"
 _MAX_LENGTH_BYTES: Final = 4
 _MAX_DEPTH: Final = 32
+_MAX_CHILDREN: Final = 65_536  # pieces of 1,000 bytes each, of as large a message as is read
 
 
 class Element(NamedTuple):
@@ -90,6 +91,8 @@ def children(data: bytes, begin: int, end: int) -> list[Element]:
     while begin < end:
         child = element(data, begin, end)
         found.append(child)
+        if len(found) > _MAX_CHILDREN:
+            raise KeyMaterialError(f"BER has more than {_MAX_CHILDREN} elements side by side")
         begin = child.after
     return found
 

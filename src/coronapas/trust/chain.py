@@ -11,6 +11,7 @@ No fault of a certificate makes this raise.
 
 from __future__ import annotations
 
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from coronapas.errors import KeyMaterialError
@@ -38,6 +39,11 @@ _PKCS1: Final = {
 }
 _PSS: Final = "1.2.840.113549.1.1.10"
 _SHA1: Final = frozenset(oid for table in (_ECDSA, _PKCS1) for oid in table if table[oid] == "SHA1")
+
+MAX_NAMESAKES: Final = 32
+"""Of the authorities with one name, and of those with one key identifier, so many are tried
+(inclusive, the first ones). Real ones share a name with a handful; a list of thousands that all do
+would have every signature tried under every key."""
 
 REMARKS: Final = {
     "chain.sha-1": "the certificate's signature uses SHA-1",
@@ -110,7 +116,9 @@ class Authorities:
         """Those that may be the issuer, each once; matching key identifiers come first."""
         stated = extensions.authority_key_identifier(certificate)
         by_key = [] if stated is None else self._by_key.get(stated, [])
-        return tuple(dict.fromkeys([*by_key, *self._by_name.get(_name(certificate.issuer), [])]))
+        by_name = self._by_name.get(_name(certificate.issuer), [])
+        first = (islice(found, MAX_NAMESAKES) for found in (by_key, by_name))
+        return tuple(dict.fromkeys(chain.from_iterable(first)))
 
 
 def fault_between(certificate: Certificate, issuer: Certificate) -> str | None:

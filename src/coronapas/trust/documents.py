@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from datetime import UTC, datetime
 from typing import Any, Final, NoReturn, TypeVar
 
@@ -24,6 +25,8 @@ MAX_PARTS: Final = 1_000_000
 """A document with more commas, colons and brackets than this is refused unread: its values would
 fill the memory."""
 
+_HALF_CHARACTER: Final = re.compile(rb"\\u[dD][89a-fA-F]")
+
 T = TypeVar("T")
 
 
@@ -38,17 +41,21 @@ def load(data: bytes, form: str) -> Any:
     """The value that a JSON text stands for; a byte-order mark before it is passed over.
 
     Raises TrustListError: ``trust.too-large``, or ``trust.malformed`` for whatever is no JSON,
-    states a member twice, holds NaN, or nests too deep.
+    states a member twice, holds NaN or half a surrogate pair, or nests too deep.
     """
     bounded(data, form)
     if sum(map(data.count, (b",", b":", b"[", b"{"))) > MAX_PARTS:
         raise TrustListError(form, "too-large", f"the list has more than {MAX_PARTS} parts")
     try:
         text = data.decode("utf-8-sig")
-        return json.loads(text, object_pairs_hook=_once, parse_constant=_refuse)
+        value = json.loads(text, object_pairs_hook=_once, parse_constant=_refuse)
+        if _HALF_CHARACTER.search(data):
+            # No text of UTF-8, in which signatures are verified and stores are saved, can hold it.
+            dump(value)
     except (ValueError, RecursionError) as error:
         problem = "it nests too deep" if isinstance(error, RecursionError) else str(error)
         raise TrustListError(form, "malformed", f"the list cannot be read: {problem}") from None
+    return value
 
 
 def _once(members: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -44,6 +44,9 @@ MAX_FILE_BYTES: Final = 128 * 1024
 MAX_UNPACKED_BYTES: Final = 64 * 1024 * 1024
 """An archive that holds or unpacks to more is refused; all three are inclusive."""
 
+# Of the others `zipfile` unpacks as much as a piece of input makes, before it asks for any bound.
+_METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+
 _PATH: Final = re.compile(r"(?:.*/)?(CSCA|DSC)/[^/]+/([A-Za-z]{2})/([^/]+)\.(?:pem|crt|cer|der)")
 _SIGNATURES: Final = (".sig.txt", ".sig")
 
@@ -95,6 +98,8 @@ def unpack(data: bytes) -> dict[str, bytes]:
 
 def _content(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     """What a file unpacks to, whatever its header says of its length."""
+    if info.compress_type not in _METHODS:
+        raise TrustListError(FORMAT, "malformed", "a file is packed in another way than by DEFLATE")
     with archive.open(info) as file:
         content = file.read(MAX_FILE_BYTES + 1)
     if len(content) > MAX_FILE_BYTES:

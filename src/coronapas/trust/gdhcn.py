@@ -164,9 +164,9 @@ def _created(document: dict[str, Any], builder: ListBuilder) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(proof["created"])
-    except ValueError:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise builder.error("malformed", "the proof's 'created' is no date") from None
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)

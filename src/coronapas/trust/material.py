@@ -68,12 +68,22 @@ def from_base64(text: str | bytes) -> bytes:
 
 
 def _as_text(material: Material) -> str | None:
-    """The text of PEM or base64, None for DER (whose first byte 0x30 no such text begins with)."""
+    """The text of PEM or base64, None for DER."""
     if isinstance(material, str):
         return material
-    if isinstance(material, _BYTES) and material[:1] != b"0":
+    if isinstance(material, _BYTES) and not _is_der(material):
         return bytes(material).decode("latin-1")
     return None
+
+
+def _is_der(data: bytes | bytearray | memoryview) -> bool:
+    """Whether these are the bytes of a certificate or key, and not those of a text.
+
+    DER begins with the figure 0, as a note before a PEM block may. What comes next is a length: of
+    up to 127 bytes itself, that is all the rest, or else no character of ASCII.
+    """
+    head = bytes(data[:2])
+    return head[:1] == b"0" and len(head) == 2 and (head[1] >= 0x80 or head[1] == len(data) - 2)
 
 
 def from_pem(source: str | bytes) -> bytes:

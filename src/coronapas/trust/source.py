@@ -69,7 +69,7 @@ class Source:
         """
         ends = [] if self.expires is None else [self.expires]
         if self.max_age is not None:
-            ends.append(_BEGIN if self.dated is None else _later(self.dated, self.max_age))
+            ends.append(_BEGIN if self.dated is None else later(self.dated, self.max_age))
         return min(ends, default=None)
 
     def limited(self, max_age: timedelta) -> Source:
@@ -122,7 +122,8 @@ GIVEN: Final = Source("given")
 """The source of certificates that the caller put into a store by hand."""
 
 
-def _later(moment: datetime, by: timedelta) -> datetime:
+def later(moment: datetime, by: timedelta) -> datetime:
+    """A moment and a duration together; the last moment of the calendar for all beyond it."""
     try:
         return moment + by
     except OverflowError:

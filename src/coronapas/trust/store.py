@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 
 K = TypeVar("K")
+V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +201,12 @@ class TrustStore:
 
     def dropped_with(self, kid: bytes) -> tuple[Dropped, ...]:
         """What the lists held under this kid and the store does not: why a key is unknown."""
-        return tuple(drop for drop in self.dropped if drop.kid == kid)
+        return self._dropped_by_kid.get(kid, ())
+
+    @cached_property
+    def _dropped_by_kid(self) -> dict[bytes | None, tuple[Dropped, ...]]:
+        # A list can drop a million entries, and every pass with a stranger's kid asks.
+        return _grouped((drop.kid, drop) for drop in self.dropped)
 
     def valid_at(self, at: datetime) -> TrustStore:
         """A store of what may be used at `at`: certificate valid, and its list not too old.
@@ -393,10 +399,10 @@ def _loaded(
                 yield place, error
 
 
-def _grouped(pairs: Iterable[tuple[K, Certificate]]) -> dict[K, tuple[Certificate, ...]]:
-    groups: dict[K, list[Certificate]] = {}
-    for key, certificate in pairs:
-        groups.setdefault(key, []).append(certificate)
+def _grouped(pairs: Iterable[tuple[K, V]]) -> dict[K, tuple[V, ...]]:
+    groups: dict[K, list[V]] = {}
+    for key, value in pairs:
+        groups.setdefault(key, []).append(value)
     return {key: tuple(group) for key, group in groups.items()}
 
 

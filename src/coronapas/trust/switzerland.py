@@ -17,6 +17,7 @@ from coronapas.errors import KeyMaterialError
 from coronapas.trust import documents, jwk, jws, kids
 from coronapas.trust.bare_keys import bare_key, usages_of
 from coronapas.trust.building import ListBuilder
+from coronapas.trust.source import later
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -109,5 +110,5 @@ def _life(chosen: _Active, builder: ListBuilder) -> tuple[datetime | None, datet
     ends = [documents.moment(chosen.claims.get("exp"), FORMAT, "'exp'")]
     base = issued or builder.fetched
     if chosen.duration is not None and base is not None:
-        ends.append(base + chosen.duration)
+        ends.append(later(base, chosen.duration))
     return issued, min((end for end in ends if end is not None), default=None)
