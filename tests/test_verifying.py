@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 import cbor2
@@ -110,9 +110,22 @@ def test_no_repr_and_no_error_shows_the_holder() -> None:
         assert secret not in shown
 
 
-def test_a_moment_without_a_zone_is_a_programming_error() -> None:
+class Nowhere(tzinfo):
+    """A time zone that does not know its offset, as the standard library admits them."""
+
+    def utcoffset(self, _: datetime | None) -> None:
+        return None
+
+    dst = utcoffset
+
+    def tzname(self, _: datetime | None) -> None:
+        return None
+
+
+@pytest.mark.parametrize("zone", [None, Nowhere()])
+def test_a_moment_without_a_zone_is_a_programming_error(zone: tzinfo | None) -> None:
     with pytest.raises(ValueError, match="zone"):
-        verify(GOOD, NOW.replace(tzinfo=None))
+        verify(GOOD, NOW.replace(tzinfo=zone))
 
 
 def test_without_a_moment_it_is_now() -> None:

@@ -225,7 +225,7 @@ def seconds(at: datetime) -> float:
     """A moment in seconds since 1970-01-01T00:00:00Z; TypeError or ValueError for what is none."""
     if not isinstance(at, datetime):
         raise TypeError("the moment of a check is a datetime")
-    if at.tzinfo is None:
+    if at.utcoffset() is None:
         raise ValueError("the moment of a check needs a time zone")
     return at.timestamp()
 

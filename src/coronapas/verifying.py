@@ -24,7 +24,7 @@ Content is handed out as trusted only where the signature held. Nothing here rai
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from coronapas.dcc import reading
@@ -44,6 +44,7 @@ from coronapas.verification import (
     Outcome,
     Verification,
     VerificationError,
+    moment,
 )
 
 if TYPE_CHECKING:
@@ -276,7 +277,7 @@ class Verifier:
             found.skip(name)
             return None
         else:
-            answer = self._revocation.status(envelope, at=datetime.fromtimestamp(now, UTC))
+            answer = self._revocation.status(envelope, at=moment(now))
             outcome, code, sentence = _OUTCOMES[answer.outcome], answer.code, answer.sentence
         if outcome is Outcome.FAIL or (outcome is Outcome.UNKNOWN and self._refuse_unknown):
             found.fail(name, code, sentence)

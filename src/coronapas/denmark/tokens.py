@@ -28,7 +28,7 @@ from coronapas.errors import DecodeError
 from coronapas.facts import Holder, PartialDate, PassFacts
 from coronapas.hcert.cwt import DCC, EXPIRES, HCERT, ISSUED_AT, ISSUER
 from coronapas.hcert.envelope import DEFAULT_LIMITS, Envelope, Limits, decode
-from coronapas.tolerances import Deviation
+from coronapas.tolerances import Deviation, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -230,9 +230,7 @@ def _open(text: str | bytes, kind: TokenKind, colon: bool, limits: Limits) -> En
 def _extra_claims(tree: Mapping[Any, Any], expected: frozenset[object]) -> Iterator[Deviation]:
     for label in tree:
         if label not in expected:
-            # Only a number is sure not to be the holder's data.
-            name = str(label) if type(label) is int else f"a {type(label).__name__} label"
-            yield Deviation("cwt.extra-claim", name, "the claim is not one of the token's")
+            yield Deviation("cwt.extra-claim", step(label), "the claim is not one of the token's")
 
 
 def _moment(seconds: int | None) -> datetime | None:

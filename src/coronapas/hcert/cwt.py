@@ -29,7 +29,7 @@ DCC: Final = 1
 _TAG_0: Final = 0xC0
 
 _IN_DCC: Final = (str(HCERT), str(DCC))
-_COUNTRIES: Final = frozenset(map("".join, product(ascii_uppercase, repeat=2)))
+COUNTRIES: Final = frozenset(map("".join, product(ascii_uppercase, repeat=2)))
 """What has the form of an ISO 3166-1 alpha-2 code."""
 
 _KNOWN: Final = frozenset((ISSUER, EXPIRES, ISSUED_AT, HCERT))
@@ -50,7 +50,9 @@ class Claims(NamedTuple):
     deviations: tuple[Deviation, ...] = ()
 
     def __repr__(self) -> str:
-        return f"<Claims issuer={self.issuer!r}>"
+        # What is no country's code may be anything, the holder's name too.
+        issuer = self.issuer if self.issuer in COUNTRIES else None
+        return f"<Claims issuer={issuer!r}>"
 
 
 def dump(*, issuer: str, issued_at: int, expires: int, hcert: Mapping[int, object]) -> bytes:
@@ -89,7 +91,7 @@ def _is_plain(tree: dict[Any, Any], data: bytes) -> bool:
         return (
             len(tree) == len(_KNOWN)
             and type(tree[ISSUER]) is str
-            and tree[ISSUER] in _COUNTRIES
+            and tree[ISSUER] in COUNTRIES
             and type(tree[ISSUED_AT]) is int
             and type(tree[EXPIRES]) is int
             and type(tree[HCERT]) is dict
@@ -116,7 +118,7 @@ def _read_closely(tree: Mapping[Any, Any], data: bytes, indefinite: bool) -> Cla
     if _TAG_0 in data:
         _tagged(tree, (), deviations)
     issuer, hcert = tree.get(ISSUER), tree.get(HCERT)
-    if ISSUER in tree and not (type(issuer) is str and issuer in _COUNTRIES):
+    if ISSUER in tree and not (type(issuer) is str and issuer in COUNTRIES):
         deviations.append(Deviation("cwt.issuer", "iss", "the issuer is no two capitals"))
     issued_at, expires = tree.get(ISSUED_AT), tree.get(EXPIRES)
     if type(issued_at) is not int:

@@ -48,7 +48,6 @@ class Limits:
 DEFAULT_LIMITS: Final = Limits()
 
 _FOREIGN: Final = re.compile("[A-Z]{2}[0-9]:")
-_COUNTRY: Final = re.compile("[A-Z]{2}")
 
 
 class Envelope(NamedTuple):
@@ -113,7 +112,7 @@ class Envelope(NamedTuple):
     def __repr__(self) -> str:
         kid = self.kid[: cose.KID_LENGTH].hex() if self.kid else None
         # Anything but a country's code may be anything, the holder's name too.
-        issuer = self.issuer if _COUNTRY.fullmatch(self.issuer or "") else None
+        issuer = self.issuer if self.issuer in cwt.COUNTRIES else None
         return f"<Envelope {self.prefix or '(no prefix)'} issuer={issuer!r} kid={kid}>"
 
 
