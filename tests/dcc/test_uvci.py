@@ -149,6 +149,11 @@ def test_other_countries_values_and_versions_are_other_identifiers() -> None:
         "URN:UVCI:01:ES:K\u00e97",
         "URN:UVCI:01:E\u017f:K7",
         "URN:UVCI:01:ES:K\x007",
+        "URN:UVCI:01:ES:",
+        "URN:UVCI:01:ES://",
+        "URN:UVCI:01:ES#",
+        "01ES/",
+        "URN:UVCI:01:ES:#A",
         "URN:UVCI:01:ES:" + "K" * 66,
     ],
 )

@@ -44,9 +44,10 @@ _DRAWN: Final = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789" * 8
 
 _COUNTRY: Final = re.compile(r"[A-Z]{2}")
 _PART: Final = re.compile(r"[A-Z0-9]+")
-# Seen in official data: no prefix, URN:UCI, dgci, V1 for 01, no separator or another one.
+# Seen in official data: no prefix, URN:UCI, dgci, V1 for 01, no separator or another one. What
+# follows the country has a letter or a digit: a separator alone is no value.
 _TOLERANT: Final = re.compile(
-    r"(?:(?:URN[:#/])?(?:UV?CI|DGCI)[:#/])?(01|V1)[:#/ ]?([A-Z]{2})[:#/]?([!-~]+)",
+    r"(?:(?:URN[:#/])?(?:UV?CI|DGCI)[:#/])?(01|V1)[:#/ ]?([A-Z]{2})[:#/]?(?=[!-~]*[A-Z0-9])([!-~]+)",
     re.ASCII | re.IGNORECASE,
 )
 
@@ -130,7 +131,7 @@ def parse(text: str) -> Uvci:
     (`checksum_holds`).
 
     Raises `FaultsError` (field ``uvci``) for text longer than `MAX_LENGTH`, or without version,
-    country and something after them.
+    country and, after them, something with a letter or a digit.
     """
     trimmed = text.strip()
     if len(trimmed) > MAX_LENGTH:
