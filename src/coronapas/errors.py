@@ -51,9 +51,9 @@ class DecodeError(CoronapasError, ValueError):
 class Fault:
     """One thing wrong with an input, and how to mend it.
 
-    `field` is the path of the value (``vaccination.dose_number``), `code` is stable
-    (``dose.number-below-one``), `problem` and `mend` are sentences for a person. Neither sentence
-    holds the value itself: it may be the holder's.
+    `field` is the path of the value (``vaccination.dose_number``), empty where the input as a whole
+    is at fault; `code` is stable (``dose.number-below-one``), `problem` and `mend` are sentences
+    for a person. Neither sentence holds the value itself: it may be the holder's.
     """
 
     field: str
@@ -62,7 +62,13 @@ class Fault:
     mend: str
 
     def __str__(self) -> str:
-        return f"{self.field}: {self.problem} {self.mend}"
+        sentences = f"{self.problem} {self.mend}"
+        return f"{self.field}: {sentences}" if self.field else sentences
+
+    def within(self, place: str) -> Fault:
+        """The same fault of a larger input, in which `place` is where this input stands."""
+        path = f"{place}.{self.field}" if self.field else place
+        return Fault(path, self.code, self.problem, self.mend)
 
 
 class FaultsError(CoronapasError, ValueError):

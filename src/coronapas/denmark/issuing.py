@@ -434,5 +434,5 @@ def _xdu(dated: DatedEvent, path: str, faults: list[Fault]) -> str:
 def _placed(fault: Fault, index: int) -> Fault:
     """A fault of one entry with its place; the holder's and the issuer's are those of all."""
     if fault.field.partition(".")[0] in ("vaccination", "test", "recovery", "event", "uvci"):
-        return Fault(f"entries.{index}.{fault.field}", fault.code, fault.problem, fault.mend)
+        return fault.within(f"entries.{index}")
     return fault
