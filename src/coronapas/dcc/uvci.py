@@ -47,7 +47,8 @@ _PART: Final = re.compile(r"[A-Z0-9]+")
 # Seen in official data: no prefix, URN:UCI, dgci, V1 for 01, no separator or another one. What
 # follows the country has a letter or a digit: a separator alone is no value.
 _TOLERANT: Final = re.compile(
-    r"(?:(?:URN[:#/])?(?:UV?CI|DGCI)[:#/])?(01|V1)[:#/ ]?([A-Z]{2})[:#/]?(?=[!-~]*[A-Z0-9])([!-~]+)",
+    r"(?:(?:URN[:#/])?(?:UV?CI|DGCI)[:#/])?(01|V1)[:#/ ]?([A-Z]{2})[:#/]?"
+    r"(?=[!-~]*[A-Z0-9])([!-~]+)",
     re.ASCII | re.IGNORECASE,
 )
 
