@@ -46,6 +46,7 @@ from strategies import (
 if TYPE_CHECKING:
     from pathlib import Path
 
+FIRST_ZONE = timezone(timedelta(hours=14))
 HOLDER = Holder("Sørensen", "Åse", date(1980, 2, 3))
 DOSE = Vaccination("Comirnaty", 2, 2, date(2021, 6, 1))
 CASE = Case(HOLDER, DOSE, "DK", "Opfundet Styrelse", "URN:UVCI:01:DK:ABC")
@@ -325,9 +326,84 @@ def test_the_language_and_the_issuing_states_alternatives_reach_the_transliterat
     assert built(replace(CASE, more={"policy": policy}))["nam"]["gnt"] == "ASE"
 
 
-def test_zero_width_non_joiners_are_letters_of_persian_and_no_fault() -> None:
-    case = CASE.with_holder(family_name="علی\u200cزاده", family_name_mrz="ALIZADEH")
-    assert codes(case) == []
+@pytest.mark.parametrize(
+    "name",
+    [
+        "علی\u200cزاده",  # Persian: a non-joiner between the parts
+        "شريف\u200dة",
+        "ක්\u200dරිෂාන්",  # Sinhala: a joiner makes a cluster
+        "ര്\u200d",  # Malayalam: a chillu, in the older spelling
+        "ᠠ\u180eᠨ",
+        "葛\U000e0100城",  # Han with a variation selector
+        "王\u3000小明",
+        "Anne\u00a0Marie",
+        "Nuñez\u2019",
+    ],
+)
+def test_what_a_script_needs_is_no_fault(name: str) -> None:
+    assert codes(CASE.with_holder(family_name=name, family_name_mrz="ALIZADEH")) == []
+
+
+@pytest.mark.parametrize(
+    "character",
+    [
+        *"\x00\x1f\x7f\x85\n\u2028\u2029\ud800\udfff",
+        *"\u061c\u200e\u200f\u202a\u202e\u2066\u2069",
+        *"\xad\u200b\u200c\u200d\u2060\u2064\u206a\ufeff\U000e0001\U000e0041\U000e007f",
+        *"\ue000\uf8ff\U000f0000\U0010ffff\ufdd0\ufffe\uffff\U0001fffe\U000effff",
+        *"\ufff9\ufffc\ufffd\u115f\u3164\uffa0",
+    ],
+    ids=lambda character: f"U+{ord(character):04X}",
+)
+def test_what_no_name_needs_is_unwritable_and_alone_is_empty(character: str) -> None:
+    path = "holder.family_name"
+    for text in (f"Søren{character}sen", f"王{character}明"):
+        case = CASE.with_holder(family_name=text, family_name_mrz="SOEREN")
+        assert codes(case) == [(path, "text.unwritable-character")]
+    alone = codes(CASE.with_holder(family_name=character, family_name_mrz="SOEREN"))
+    assert alone[-1] == (path, "text.empty")
+
+
+def test_a_joiner_needs_a_letter_that_joins_before_it() -> None:
+    for text in ("\u200cزاده", "علی\u200c\u200cزاده", "علی \u200dزاده"):
+        case = CASE.with_holder(family_name=text, family_name_mrz="ALIZADEH")
+        assert codes(case) == [("holder.family_name", "text.unwritable-character")]
+
+
+@given(st.characters())
+def test_every_letter_of_every_script_is_writable(character: str) -> None:
+    if character.isalnum() and character not in "\u115f\u1160\u3164\uffa0":
+        case = CASE.with_holder(family_name=f"A{character}", family_name_mrz="A")
+        assert codes(case) == []
+
+
+def test_all_faults_of_one_text_are_told_together() -> None:
+    long = " A\x00" + "b" * 90
+    assert codes(CASE.with_holder(family_name=long)) == [
+        ("holder.family_name", "text.too-long"),
+        ("holder.family_name", "text.outer-whitespace"),
+        ("holder.family_name", "text.unwritable-character"),
+    ]
+    trimmed = " " + "B" * 80
+    assert codes(CASE.with_holder(family_name=trimmed)) == [
+        ("holder.family_name", "text.outer-whitespace")
+    ]
+
+
+def test_the_year_and_the_month_of_a_birth_are_told_together() -> None:
+    assert codes(CASE.with_holder(birth_date=PartialDate(1800, 13))) == [
+        ("holder.birth_date", "birth-date.month"),
+        ("holder.birth_date", "birth-date.year"),
+    ]
+
+
+@pytest.mark.parametrize(("form", "length", "told"), [("U", 41, 0), ("UXX", 30, 1), ("UE", 41, 1)])
+def test_notices_know_the_issuing_states_alternatives(form: str, length: int, told: int) -> None:
+    policy = ContentPolicy(alternatives=Alternatives(u_diaeresis=form))
+    holder = replace(HOLDER, family_name="Ü" * length)
+    assert [notice.code for notice in notices(holder, policy=policy)] == ["name.truncated"] * told
+    case = replace(CASE, holder=holder, more={"policy": policy})
+    assert len(built(case)["nam"]["fnt"]) == (80 if told else length)
 
 
 @pytest.mark.parametrize("event", [DOSE, Recovery(DOSE.date, date(2021, 6, 12), date(2021, 7, 1))])
@@ -338,16 +414,76 @@ def test_an_event_of_the_day_of_issue_is_issued_and_one_of_the_next_day_is_not(
     day = DOSE.date
     assert codes(replace(CASE, event=event, on=day)) == []
     assert codes(replace(CASE, event=event, on=day - timedelta(1))) == [(path, "date.future")]
-    moment = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    assert codes(replace(CASE, event=event, on=moment)) == []
-    before = moment - timedelta(seconds=1)
-    assert codes(replace(CASE, event=event, on=before)) == [(path, "date.future")]
+    first = datetime(day.year, day.month, day.day, tzinfo=FIRST_ZONE)
+    before = first - timedelta(seconds=1)
+    for zone in (FIRST_ZONE, UTC, timezone(timedelta(hours=-12))):
+        assert codes(replace(CASE, event=event, on=first.astimezone(zone))) == []
+        assert codes(replace(CASE, event=event, on=before.astimezone(zone))) == [
+            (path, "date.future")
+        ]
 
 
-def test_a_day_counts_in_the_time_zone_of_the_moment_of_issue() -> None:
-    midnight = datetime(2021, 5, 31, 22, tzinfo=UTC)
-    assert codes(replace(CASE, on=midnight)) == [("vaccination.date", "date.future")]
-    assert codes(replace(CASE, on=midnight.astimezone(ZoneInfo("Europe/Copenhagen")))) == []
+@pytest.mark.parametrize("zone", ["UTC", "Pacific/Auckland", "America/Los_Angeles"])
+def test_a_dose_of_the_local_day_is_issued_in_whichever_zone_the_moment_is_written(
+    zone: str,
+) -> None:
+    moment = datetime(2021, 9, 2, 10, tzinfo=ZoneInfo("Pacific/Auckland"))
+    case = CASE.with_event(date=moment.date())
+    assert codes(replace(case, on=moment.astimezone(ZoneInfo(zone)))) == []
+
+
+@given(
+    st.dates(date(2020, 1, 2), date(2030, 1, 1)),
+    st.datetimes(datetime(2020, 1, 2), datetime(2030, 1, 1)),
+    st.integers(-24 * 60 + 1, 24 * 60 - 1),
+)
+def test_a_day_is_future_when_it_has_begun_nowhere_and_not_in_the_moments_zone(
+    day: date, wall: datetime, minutes: int
+) -> None:
+    # As near to each other as a day and a moment have to be for the zone to matter.
+    wall = datetime.combine(day, wall.time()) + timedelta(days=wall.day % 4 - 2)
+    moment = wall.replace(tzinfo=timezone(timedelta(minutes=minutes)))
+    begun = day <= max(moment.date(), moment.astimezone(FIRST_ZONE).date())
+    free = {"policy": ContentPolicy(earliest_event=None)}
+    case = replace(CASE.with_event(date=day), on=moment, more=free)
+    assert codes(case) == ([] if begun else [("vaccination.date", "date.future")])
+    if moment.utcoffset() == timedelta(0) or abs(minutes) <= 12 * 60:
+        other = replace(case, on=moment.astimezone(UTC))
+        assert codes(other) == codes(case)
+
+
+@pytest.mark.parametrize("on", [datetime.min, datetime.max])
+@pytest.mark.parametrize("day", [date.min, date.max])
+@pytest.mark.parametrize("hours", [-23, 0, 23])
+def test_days_at_the_ends_of_the_calendar_do_not_overflow(
+    on: datetime, day: date, hours: int
+) -> None:
+    moment = on.replace(tzinfo=timezone(timedelta(hours=hours)))
+    free = {"policy": ContentPolicy(earliest_event=None)}
+    case = replace(CASE.with_event(date=day).with_holder(birth_date=None), on=moment, more=free)
+    expected = [("vaccination.date", "date.future")] if day.year > on.year else []
+    assert codes(case) == expected
+
+
+def test_a_newborn_of_the_local_day_is_tested_whatever_zone_the_sampling_is_written_in() -> None:
+    sampled = datetime(2021, 9, 2, 10, tzinfo=ZoneInfo("Pacific/Auckland"))
+    for zone in (sampled.tzinfo, UTC):
+        case = replace(CASE, event=naat(sampled.astimezone(zone)), on=sampled + timedelta(hours=1))
+        assert codes(case.with_holder(birth_date=date(2021, 9, 2))) == []
+        assert codes(case.with_holder(birth_date=date(2021, 9, 3))) == [
+            ("holder.birth_date", "birth-date.after-event")
+        ]
+
+
+def test_a_birth_is_held_against_the_issuing_where_the_event_s_day_is_at_fault() -> None:
+    moment = datetime(2021, 9, 1, 22, tzinfo=UTC)
+    case = replace(CASE.with_event(date=None), on=moment)
+    assert codes(case.with_holder(birth_date=date(2021, 9, 2))) == [
+        ("vaccination.date", "date.type")
+    ]
+    assert ("holder.birth_date", "birth-date.after-event") in codes(
+        case.with_holder(birth_date=date(2021, 9, 3))
+    )
 
 
 def naat(moment: datetime) -> Test:

@@ -9,13 +9,13 @@ import re
 from datetime import date
 from typing import TYPE_CHECKING, Final
 
-from coronapas.dcc.claim_values import MAX_LENGTH
+from coronapas.dcc.claim_values import MAX_LENGTH, begun_at
 from coronapas.dcc.names import transliterate
 from coronapas.errors import Fault
-from coronapas.facts import PartialDate
+from coronapas.facts import PartialDate, Test
 
 if TYPE_CHECKING:
-    from coronapas.dcc.claim_values import Scrutiny
+    from coronapas.dcc.claim_values import ContentPolicy, Scrutiny
     from coronapas.facts import Holder
 
 _MRZ: Final = re.compile(r"[A-Z]+(?:<[A-Z]+)*")
@@ -116,8 +116,13 @@ def _mrz(scrutiny: Scrutiny, path: str, value: object) -> str:
     return text
 
 
-def birth(scrutiny: Scrutiny, value: object, event_day: date | None) -> str:
-    """Write the birth date; a partial one is held against the event by its first possible day."""
+def birth(scrutiny: Scrutiny, value: object, event: object, event_day: date | None) -> str:
+    """Write the birth date; a partial one is held against the event by its first possible day.
+
+    Both are local days of places unknown. So against a test, whose moment is known, a birth date is
+    too late only where that day had begun nowhere on earth; `event_day` is None for a faulty event,
+    which leaves the day of issue to hold it against.
+    """
     if value is None:
         return ""
     if isinstance(value, PartialDate):
@@ -133,7 +138,9 @@ def birth(scrutiny: Scrutiny, value: object, event_day: date | None) -> str:
             "A pass can state the years 1900 to 2099 alone.",
             "Mend the year, or give None.",
         )
-    elif first > (event_day or scrutiny.latest):
+    elif first > (event_day or scrutiny.latest) and not _can_be_born(
+        scrutiny, first, event, event_day
+    ):
         scrutiny.add(
             "holder.birth_date",
             "birth-date.after-event",
@@ -143,6 +150,12 @@ def birth(scrutiny: Scrutiny, value: object, event_day: date | None) -> str:
     return str(value) if isinstance(value, PartialDate) else first.isoformat()
 
 
+def _can_be_born(scrutiny: Scrutiny, day: date, event: object, event_day: date | None) -> bool:
+    if event_day is None:
+        return scrutiny.has_begun(day)
+    return isinstance(event, Test) and begun_at(day, event.sampled_at)
+
+
 def _first_day(scrutiny: Scrutiny, partial: PartialDate) -> date | None:
     year, month = partial.year, partial.month
     if type(year) is int and (month is None or type(month) is int):
@@ -150,7 +163,7 @@ def _first_day(scrutiny: Scrutiny, partial: PartialDate) -> date | None:
             scrutiny.add(
                 "holder.birth_date", "birth-date.month", "There is no such month.", "Give 1 to 12."
             )
-            return None
+            month = None
         # A year that no date can have is reported with those that no pass can state.
         return date(year if year in _YEARS else 1, month or 1, 1)
     scrutiny.add(
@@ -162,20 +175,25 @@ def _first_day(scrutiny: Scrutiny, partial: PartialDate) -> date | None:
     return None
 
 
-def notices(holder: Holder, *, language: str | None = None) -> tuple[Fault, ...]:
+def notices(
+    holder: Holder, *, language: str | None = None, policy: ContentPolicy | None = None
+) -> tuple[Fault, ...]:
     """Tell what the transliteration of a valid holder's names leaves out or shortens.
 
-    Characters without a transliteration stop the issuing unless the policy grants it
-    (`ContentPolicy.dropped_letters`); a name of more than 80 characters is shortened as ICAO Doc
+    `language` and `policy` are those that the pass is issued with: the names are written with the
+    policy's `alternatives`, which decide how long they get. Characters without a transliteration
+    are told whatever the policy; they stop the issuing unless it grants them
+    (`ContentPolicy.dropped_letters`). A name of more than 80 characters is shortened as ICAO Doc
     9303 part 3 says, and issued.
     """
+    choices = None if policy is None else policy.alternatives
     found = []
     for path, name, mrz in (
         ("holder.family_name", holder.family_name, holder.family_name_mrz),
         ("holder.given_name", holder.given_name, holder.given_name_mrz),
     ):
         if name is not None and mrz is None:
-            written = transliterate(name, language=language)
+            written = transliterate(name, language=language, choices=choices)
             if written.dropped:
                 found.append(Fault(path, *_DROPPED))
             if written.truncated:

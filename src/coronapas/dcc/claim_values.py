@@ -11,10 +11,11 @@ membership of the value sets, real dates, NFC, nothing empty.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Final
-from unicodedata import category, is_normalized, normalize
+from unicodedata import is_normalized, normalize
 
 from coronapas.dcc.doses import MOST_DOSES
 from coronapas.errors import Fault
@@ -31,11 +32,32 @@ _HOPELESS: Final = 4 * MAX_LENGTH
 
 _NO_CODES: Final[frozenset[str]] = frozenset()
 _MINUTE: Final = timedelta(minutes=1)
+_EARLIEST_ZONE: Final = timedelta(hours=14)  # no clock on earth is further ahead of UTC
 
-# Control characters, surrogates, line and paragraph separators have no place in a name or label;
-# the controls of writing direction make one text look like another.
-_BAD_CATEGORIES: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
-_DIRECTIONS: Final = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# What no name or label can need, as it shows nothing, shows differently everywhere, or makes one
+# text look like another. The variation selectors are not among it: Han names are written with them.
+_NEEDLESS: Final = (
+    "\x00-\x1f\x7f-\x9f"  # controls
+    "\u2028\u2029"  # line and paragraph separators
+    "\ud800-\udfff"  # halves of surrogate pairs
+    "\ue000-\uf8ff\U000f0000-\U0010ffff"  # private use
+    "\ufdd0-\ufdef\ufffe\uffff"  # noncharacters, and two in every further plane:
+    + "".join(f"{chr(plane << 16 | 0xFFFE)}{chr(plane << 16 | 0xFFFF)}" for plane in range(1, 15))
+    + "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # directions
+    "\xad\u200b\u2060-\u2065\u206a-\u206f\ufeff\U000e0000-\U000e00ff\U000e01f0-\U000e0fff"  # unseen
+    "\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"  # annotations, controls of notations
+    "\u115f\u1160\u17b4\u17b5\u3164\uffa0\ufffc\ufffd"  # fillers, and what stands for the lost
+)
+# The last row above is printable by Python's account; all others are not.
+_PRINTABLE: Final = frozenset("\u115f\u1160\u17b4\u17b5\u3164\uffa0\ufffc\ufffd")
+# Where a joiner or non-joiner can stand after a letter: Arabic and its kin, the scripts of India
+# and of South East Asia, Mongolian. Everywhere else it is unseen and needless.
+_JOINING: Final = (
+    "\u0600-\u0dff\u1000-\u109f\u1780-\u18af\u1a20-\u1aaf\u1b00-\u1c4f\u1cd0-\u1cff\ua800-\uaaff"
+    "\uabc0-\uabff\ufb50-\ufdcf\ufdf0-\ufdff\ufe70-\ufefc\U00010a00-\U00010fff\U00011000-\U00011fff"
+    "\U0001e900-\U0001e95f"
+)
+_UNWRITABLE: Final = re.compile(f"[{_NEEDLESS}]|(?<![{_JOINING}])[\u200c\u200d]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +90,11 @@ class ContentPolicy:
 
 
 class Scrutiny:
-    """The checks of one pass, with what they share: value sets, policy, day of issue, faults."""
+    """The checks of one pass, with what they share: value sets, policy, day of issue, faults.
+
+    `latest` is the day of issue, in the zone of its moment where it is one (`has_begun` knows the
+    days of other zones); `moment` is None where only the day is known.
+    """
 
     __slots__ = ("earliest", "faults", "latest", "moment", "policy", "undated", "value_sets")
 
@@ -106,7 +132,9 @@ class Scrutiny:
     def text(self, path: str, value: object) -> str:
         """Check a text that must be there: 1 to 80 characters in NFC, none of them unwritable.
 
-        Text that is not in NFC is brought into it; that changes no letter.
+        Text that is not in NFC is brought into it; that changes no letter. Unwritable is what no
+        name or label can need: characters of control, of direction, of private use, unseen ones. A
+        joiner or non-joiner (U+200D, U+200C) is writable after a letter of a script that joins.
         """
         if (
             type(value) is str
@@ -125,30 +153,35 @@ class Scrutiny:
         text = str.__str__(value)
         if len(text) <= _HOPELESS and not is_normalized("NFC", text):
             text = normalize("NFC", text)
-        if len(text) > MAX_LENGTH:
+        inner = text.strip()
+        if len(inner) > MAX_LENGTH:
             self.add(
                 path,
                 "text.too-long",
                 f"The text has more than {MAX_LENGTH} characters.",
                 "Shorten it.",
             )
-        elif not text.strip():
-            self.add(path, "text.empty", "The text is empty.", "Leave it out (None) or fill it.")
-        elif text != text.strip():
+        if inner and inner != text:
             self.add(
                 path,
                 "text.outer-whitespace",
                 "White space stands before or after the text.",
                 "Trim it.",
             )
-        elif not text.isprintable() and any(map(_unwritable, text)):
-            self.add(
-                path,
-                "text.unwritable-character",
-                "The text holds a control character, half a surrogate pair, a line break or a"
-                " direction mark.",
-                "Remove it.",
-            )
+        if not (inner.isprintable() and _PRINTABLE.isdisjoint(inner)):
+            seen = _UNWRITABLE.sub("", inner)
+            if seen != inner:
+                self.add(
+                    path,
+                    "text.unwritable-character",
+                    "The text holds a character that no name or label needs: a control character,"
+                    " half a surrogate pair, a line break, a direction mark, one that is not seen"
+                    " or of private use.",
+                    "Remove it.",
+                )
+                inner = seen.strip()
+        if not inner:
+            self.add(path, "text.empty", "The text is empty.", "Leave it out (None) or fill it.")
         return text
 
     def code(self, path: str, set_id: str, value: object, day: date | None) -> str:
@@ -198,13 +231,25 @@ class Scrutiny:
         )
 
     def day(self, path: str, value: object) -> date | None:
-        """Check the day of an event: a date, not too early by the policy, nor in the future."""
+        """Check the day of an event: a date, not too early by the policy, nor in the future.
+
+        The day is a local one of a place unknown; see `has_begun` for when it is in the future.
+        """
         if type(value) is date and self.earliest <= value <= self.latest:
             return value
         day = self.plain_day(path, value)
         if day is None:
             return None
-        return day if self._in_time(path, day, future=day > self.latest) else None
+        return day if self._in_time(path, day, future=not self.has_begun(day)) else None
+
+    def has_begun(self, day: date) -> bool:
+        """Whether a local day can have begun when the pass is issued.
+
+        Where only the day of issue is known, that is the last one. At a moment of issue it is the
+        day of the moment's own zone, or the day at UTC+14, where days begin first on earth: the
+        event's place is not known, and no register has to write the moment in that place's zone.
+        """
+        return day <= self.latest or (self.moment is not None and begun_at(day, self.moment))
 
     def plain_day(self, path: str, value: object) -> date | None:
         """Check that the value is a date, and no datetime: its day depends on the zone."""
@@ -299,10 +344,15 @@ class Scrutiny:
         return int(value)
 
 
+def begun_at(day: date, moment: datetime) -> bool:
+    """Whether a day has begun anywhere on earth at a moment (with its time zone)."""
+    try:
+        first = datetime(day.year, day.month, day.day, tzinfo=UTC) - _EARLIEST_ZONE
+    except OverflowError:  # the calendar's first day
+        return True
+    return moment >= first
+
+
 def _end_of(day: date) -> datetime:
     following = day + timedelta(1)
     return datetime(following.year, following.month, following.day, tzinfo=UTC)
-
-
-def _unwritable(character: str) -> bool:
-    return category(character) in _BAD_CATEGORIES or character in _DIRECTIONS

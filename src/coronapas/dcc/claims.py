@@ -15,7 +15,8 @@ on recoveries). The rules:
    zone.
 5. A recovery's first day of validity is not after its last; the first is at least 11 days after the
    positive test, the last at most 180.
-6. No event lies after the issuing, nor before 2020.
+6. No event lies after the issuing, nor before 2020. A local day does when it has begun nowhere on
+   earth at the moment of issue.
 7. Texts are 1 to 80 characters in NFC; fields without a value are left out.
 
 What an issuing country may see differently is in `ContentPolicy`. All faults are found together;
@@ -71,10 +72,14 @@ def build(
     """Make the DCC, ready for CBOR, that states the facts.
 
     `country` is the issuing country (``co`` where the event names none, and the UVCI's country),
-    `issuer` the organisation (``is``), `uvci` the identifier (``ci``). `on` is when the pass is
-    issued: the local day, or the moment with its time zone; events may lie on that day or at that
-    moment but not after it. `language` is the name's (ISO 639-1), for the transliteration of
-    Cyrillic. `value_sets` are by default the bundled release.
+    `issuer` the organisation (``is``), `uvci` the identifier (``ci``). `language` is the name's
+    (ISO 639-1), for the transliteration of Cyrillic. `value_sets` are by default the bundled
+    release.
+
+    `on` is when the pass is issued: the local day, or the moment with its time zone; events may lie
+    on that day or at that moment but not after it. A day given for `on` is exact. At a moment, a
+    day (of an event or of the birth) lies after it when it has begun neither in the moment's own
+    zone nor anywhere on earth (UTC+14 is first): such days are local, and their place is not known.
 
     Raises IssueError with every fault; the fields are those of the facts (``holder.given_name``,
     ``vaccination.dose_number``), and ``country``, ``issuer``, ``uvci``, ``version``, ``on``.
@@ -146,7 +151,7 @@ def _claims(
     return {
         "ver": version,
         "nam": names(scrutiny, holder, language, family_needed=bool(family_needed)),
-        "dob": birth(scrutiny, holder.birth_date, day),
+        "dob": birth(scrutiny, holder.birth_date, event, day),
         group: [entry],
     }
 
