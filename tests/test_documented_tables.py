@@ -31,6 +31,7 @@ ISSUING = (
     "dcc/names.py",
     "dcc/uvci.py",
     "dcc/factsjson.py",
+    "dcc/languages.py",
 )
 # Codes that are put together from a part's name.
 COMPOSED = {

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import pickle
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import Any
 
 import cbor2
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,6 +36,9 @@ EVENTS: dict[EventKind, Event] = {
     EventKind.TEST: NEGATIVE,
     EventKind.RECOVERY: RECOVERY,
 }
+
+
+TIMES = {"issued_at": NOW, "expires": LATER}
 
 
 def issuer(*usages: EventKind, key: str = "P-256", **settings: Any) -> Issuer:
@@ -183,6 +189,38 @@ def test_each_argument_at_fault_has_its_code(more: dict[str, Any], code: str) ->
     assert code in refused(issuer(), **more)
 
 
+@pytest.mark.parametrize(
+    ("more", "code"),
+    [
+        ({"expires": LATER.replace(tzinfo=None)}, "time.no-zone"),
+        ({"expires": timedelta(0)}, "time.order"),
+    ],
+)
+def test_a_fault_of_the_times_does_not_hide_the_certificate_s_usage(
+    more: dict[str, Any], code: str
+) -> None:
+    assert refused(issuer(EventKind.TEST), **more) == [code, "certificate.usage"]
+
+
+class NoZone(tzinfo):
+    """A zone that does not know its offset, so that a moment in it is as good as without one."""
+
+    def utcoffset(self, dt: datetime | None) -> None:
+        return None
+
+    def dst(self, dt: datetime | None) -> None:
+        return None
+
+    def tzname(self, dt: datetime | None) -> str:
+        return "nowhere"
+
+
+def test_a_zone_that_knows_no_offset_is_none() -> None:
+    nowhere = {name: moment.replace(tzinfo=NoZone()) for name, moment in TIMES.items()}
+    assert refused(issuer(), expires=nowhere["expires"]) == ["time.no-zone"]
+    assert "on.no-zone" in refused(issuer(), issued_at=nowhere["issued_at"])
+
+
 def test_a_moment_without_zone_is_one_fault() -> None:
     naive = NOW.replace(tzinfo=None)
     assert refused(issuer(), issued_at=naive) == ["time.no-zone"]
@@ -217,6 +255,111 @@ def test_what_is_no_event_is_a_fault_and_no_crash(event: Any) -> None:
 def test_a_country_that_is_no_code_is_refused_at_once(country: str) -> None:
     with pytest.raises(IssueError):
         Issuer(country, backend.dsc().signer())
+
+
+def refused_settings(**settings: Any) -> list[tuple[str, str]]:
+    arguments = {"country": "DK", "signer": backend.dsc().signer(), **settings}
+    with pytest.raises(IssueError) as caught:
+        Issuer(**arguments)
+    return [(fault.field, fault.code) for fault in caught.value.faults]
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("", "text.empty"),
+        (" Agency", "text.outer-whitespace"),
+        ("x" * 81, "text.too-long"),
+        ("A\u202eB", "text.unwritable-character"),
+        (5, "text.type"),
+    ],
+)
+def test_a_name_that_no_pass_can_state_is_refused_at_once(name: Any, code: str) -> None:
+    assert refused_settings(name=name) == [("name", code)]
+
+
+@pytest.mark.parametrize(
+    ("language", "code"),
+    [
+        ("ua", "language.unknown"),
+        ("xx", "language.unknown"),
+        ("Ukrainian", "language.form"),
+        ("", "language.form"),
+        ("uk-", "language.form"),
+        ("ukr", "language.form"),
+        (5, "language.form"),
+    ],
+)
+def test_a_language_that_is_none_is_refused_at_once(language: Any, code: str) -> None:
+    assert refused_settings(language=language) == [("language", code)]
+
+
+def test_all_faults_of_the_settings_are_told_together() -> None:
+    found = refused_settings(country="XX", name="", version="9", language="ua")
+    assert [field for field, _ in found] == [
+        "country",
+        "name",
+        "version",
+        "language",
+        "signer.certificate",
+    ]
+
+
+@pytest.mark.parametrize(
+    "settings", [{"value_sets": "x"}, {"policy": "x"}, {"policy": 5}, {"signer": None}]
+)
+def test_a_setting_of_the_wrong_type_is_a_type_error_at_once(settings: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match="is needed, not a"):
+        Issuer(**{"country": "DK", "signer": backend.dsc().signer(), **settings})
+
+
+def certified(*extensions: tuple[x509.ExtensionType, bool]) -> Signer:
+    """A signer with a certificate that has these extensions alone."""
+    key = backend.dsc().private_key
+    name = x509.Name([x509.NameAttribute(NameOID.COUNTRY_NAME, "DK")])
+    builder = (
+        x509.CertificateBuilder(name, name, key.public_key(), 5)
+        .not_valid_before(backend.BEGIN)
+        .not_valid_after(LATER + timedelta(days=365))
+    )
+    for extension, critical in extensions:
+        builder = builder.add_extension(extension, critical)
+    return Signer(key, builder.sign(key, SHA256()))
+
+
+def key_usage(*uses: str) -> x509.KeyUsage:
+    names = (
+        *("digital_signature", "content_commitment", "key_encipherment", "data_encipherment"),
+        *("key_agreement", "key_cert_sign", "crl_sign", "encipher_only", "decipher_only"),
+    )
+    return x509.KeyUsage(**{name: name in uses for name in names})
+
+
+@pytest.mark.parametrize("use", ["key_cert_sign", "key_agreement", "content_commitment"])
+def test_a_key_that_may_not_sign_is_refused_at_once(use: str) -> None:
+    signer = certified((key_usage(use), True))
+    assert refused_settings(signer=signer) == [("signer.certificate", "certificate.key-usage")]
+
+
+def test_a_ca_s_certificate_is_refused_at_once() -> None:
+    authority = (x509.BasicConstraints(ca=True, path_length=0), True)
+    both = certified(authority, (key_usage("digital_signature", "key_cert_sign"), True))
+    assert refused_settings(signer=both) == [("signer.certificate", "certificate.authority")]
+    assert refused_settings(signer=backend.csca().signer(), country="SE") == [
+        ("signer.certificate", "certificate.country"),
+        ("signer.certificate", "certificate.authority"),
+        ("signer.certificate", "certificate.key-usage"),
+    ]
+
+
+def test_a_certificate_that_states_no_restriction_signs() -> None:
+    for extensions in (
+        (),
+        ((x509.BasicConstraints(ca=False, path_length=None), True),),
+        ((key_usage("digital_signature", "key_agreement"), True),),
+    ):
+        made = Issuer("DK", certified(*extensions))
+        assert made.issue(HOLDER, VACCINATION, expires=LATER, issued_at=NOW).text
 
 
 def test_the_certificate_must_be_the_country_s_own() -> None:

@@ -1,32 +1,56 @@
 """Issue a pass: from a register's facts to the signed text (hcert-spec; DCC schema).
 
-Issuing is strict. Before anything is signed, the facts and the signing certificate are checked
-together and every fault is reported at once: what a register must keep (`coronapas.dcc.claims`),
-and that the DSC may sign this kind of pass, is valid when the pass is issued, and stays valid
-until the pass ends.
+Issuing is strict. When the issuer is made, its settings are held against each other and against the
+certificate: it is a DSC's and not a CA's, and its key may sign (hcert-spec, certificates).
+Before anything is signed, the facts and the certificate are checked together and every fault is
+reported at once: what a register must keep (`coronapas.dcc.claims`), and that the DSC may sign this
+kind of pass, is valid when the pass is issued, and stays valid until the pass ends.
 """
 
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from coronapas.dcc import claims
 from coronapas.dcc import uvci as uvcis
+from coronapas.dcc.claim_values import Scrutiny
 from coronapas.dcc.claims import ContentPolicy
+from coronapas.dcc.languages import language_fault
 from coronapas.dcc.valuesets import COUNTRY, ValueSets
 from coronapas.errors import Fault, IssueError
 from coronapas.facts import EVENT_TYPES, kind_of
 from coronapas.hcert import cose, cwt, envelope
+from coronapas.signing import Signer
+from coronapas.trust.extensions import is_authority, key_usage
 
 if TYPE_CHECKING:
     from coronapas.facts import Event, EventKind, Holder
     from coronapas.presentation.qr import ErrorLevel, Qr
-    from coronapas.signing import Signer
+    from coronapas.trust.certificate import Certificate
 
 DEFAULT_VERSION: Final = "1.3.2"
 """The DCC schema release that passes are issued in; 1.3.3 changed nothing in effect."""
+
+_OTHER_COUNTRY: Final = Fault(
+    "signer.certificate",
+    "certificate.country",
+    "The certificate is of another country than the issuer.",
+    "Issue in the name of the certificate's country.",
+)
+_AUTHORITY: Final = Fault(
+    "signer.certificate",
+    "certificate.authority",
+    "The certificate is a CA's, which signs certificates and no passes.",
+    "Sign with a DSC that the CSCA has issued.",
+)
+_KEY_USAGE: Final = Fault(
+    "signer.certificate",
+    "certificate.key-usage",
+    "The certificate's key usage leaves digitalSignature out.",
+    "Sign with a DSC whose key may make digital signatures.",
+)
 
 
 class Pass(NamedTuple):
@@ -72,8 +96,8 @@ class Issuer:
       against every pass; without one there is nothing to hold.
     - `name`: the organisation that the entry names as issuer (``is``); by default the country.
     - `version`: the schema release, 1.3.2 or 1.3.0.
-    - `language`: the language of the holders' names (ISO 639-1) where the transliteration of their
-      script depends on it.
+    - `language`: the language of the holders' names (two letters of ISO 639-1, subtags allowed)
+      where the transliteration of their script depends on it.
     - `value_sets`, `policy`: what codes are judged by, and what a country may see differently.
     """
 
@@ -88,20 +112,24 @@ class Issuer:
         value_sets: ValueSets | None = None,
         policy: ContentPolicy | None = None,
     ) -> None:
-        """Hold the settings against each other; raises IssueError where they do not fit."""
-        _check_settings(country, version, value_sets)
+        """Hold the settings against each other, and against the certificate.
+
+        Raises IssueError with every fault that each of the passes would have: an unknown country, a
+        name that no pass can state, a release that cannot be issued, an unknown language; a
+        certificate of another country, of a CA, or whose key usage leaves digitalSignature out (one
+        that states no key usage restricts nothing). Raises TypeError where `signer`, `value_sets`
+        or `policy` is none, and KeyMaterialError for a certificate that cannot be read.
+        """
+        for kind, value in ((Signer, signer), (ValueSets, value_sets), (ContentPolicy, policy)):
+            if not isinstance(value, kind) and (value is not None or kind is Signer):
+                raise TypeError(f"a {kind.__name__} is needed, not a {type(value).__name__}")
         certificate = signer.certificate
-        if certificate is not None and certificate.country not in (None, country):
-            raise IssueError(
-                [
-                    Fault(
-                        "signer.certificate",
-                        "certificate.country",
-                        "The certificate is of another country than the issuer.",
-                        "Issue in the name of the certificate's country.",
-                    )
-                ]
-            )
+        faults = [
+            *settings_faults(country, name, version, language, value_sets),
+            *certificate_faults(certificate, country),
+        ]
+        if faults:
+            raise IssueError(faults)
         self._country = country
         self._signer = signer
         # Read once: every pass is held against them.
@@ -140,8 +168,7 @@ class Issuer:
         faults: list[Fault] = []
         start = datetime.now(UTC) if issued_at is None else issued_at
         iat, exp = _lifetime(start, expires, faults)
-        if not faults:
-            self._hold_against_certificate(event, iat, exp, faults)
+        self._hold_against_certificate(event, iat, exp, faults)
         identifier = uvcis.make(self._country) if uvci is None else uvci
         on = start if start.tzinfo is not None else start.replace(tzinfo=UTC)
         dcc = self._claims(holder, event, identifier, on, faults)
@@ -176,8 +203,11 @@ class Issuer:
     def _hold_against_certificate(
         self, event: Event, iat: int, exp: int, faults: list[Fault]
     ) -> None:
-        """Whether the DSC may sign this pass (hcert-spec, chapter 4)."""
-        first, last = self._validity
+        """Whether the DSC may sign this pass (hcert-spec, chapter 4).
+
+        Times that are at fault themselves are held against nothing.
+        """
+        first, last = (None, None) if faults else self._validity
         kind = None
         given: object = event  # what is no event is a fault of the facts, told elsewhere
         if self._usages and isinstance(given, EVENT_TYPES):
@@ -211,11 +241,21 @@ class Issuer:
             )
 
 
-def _check_settings(country: str, version: str, value_sets: ValueSets | None) -> None:
-    """What would be at fault with every pass is refused at once."""
-    faults: list[Fault] = []
+def settings_faults(
+    country: object,
+    name: object,
+    version: object,
+    language: object,
+    value_sets: ValueSets | None,
+) -> list[Fault]:
+    """What would be at fault with every pass, by the settings of its issuer.
+
+    For the fields ``country``, ``name`` (None is good), ``version`` and ``language``.
+    """
     sets = ValueSets.default() if value_sets is None else value_sets
-    if sets.code(COUNTRY, country) is None:
+    scrutiny = Scrutiny(sets, ContentPolicy(), date.max)
+    faults = scrutiny.faults
+    if not isinstance(country, str) or sets.code(COUNTRY, country) is None:
         faults.append(
             Fault(
                 "country",
@@ -224,13 +264,35 @@ def _check_settings(country: str, version: str, value_sets: ValueSets | None) ->
                 "Give the issuing country's two capitals.",
             )
         )
-    if version not in claims.FAMILY_NAME_NEEDED:
+    if name is not None:
+        scrutiny.text("name", name)
+    if not isinstance(version, str) or version not in claims.FAMILY_NAME_NEEDED:
         known = " or ".join(claims.FAMILY_NAME_NEEDED)
         faults.append(
             Fault("version", "version.unsupported", "It cannot be issued.", f"Use {known}.")
         )
-    if faults:
-        raise IssueError(faults)
+    wrong = language_fault(language)
+    return faults if wrong is None else [*faults, wrong]
+
+
+def certificate_faults(certificate: Certificate | None, country: str) -> list[Fault]:
+    """Why nothing may be signed with a certificate in a country's name; nothing for None.
+
+    hcert-spec, certificates: a DSC is its country's, is no CA's, and its key usage has
+    digitalSignature. RFC 5280, section 4.2.1.3: without that extension the key is restricted to
+    nothing; bare keys have none. Raises KeyMaterialError for extensions that cannot be read.
+    """
+    if certificate is None:
+        return []
+    faults = []
+    if certificate.country not in (None, country):
+        faults.append(_OTHER_COUNTRY)
+    if is_authority(certificate):
+        faults.append(_AUTHORITY)
+    uses = key_usage(certificate)
+    if uses is not None and "digitalSignature" not in uses:
+        faults.append(_KEY_USAGE)
+    return faults
 
 
 def _lifetime(
@@ -264,7 +326,7 @@ def _check_moment(
 ) -> None:
     if not isinstance(given, kinds):
         raise TypeError(f"{name} is a moment (a datetime), not a {type(given).__name__}")
-    if isinstance(given, datetime) and given.tzinfo is None:
+    if isinstance(given, datetime) and given.utcoffset() is None:
         faults.append(
             Fault(
                 name,

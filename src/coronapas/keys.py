@@ -61,7 +61,10 @@ class KeyPair:
             raise KeyMaterialError("the certificate is for another key")
 
     def signer(self, *, deterministic: bool = False) -> Signer:
-        """A signer of passes with this key (see `Signer` for `deterministic`)."""
+        """A signer with this key (see `Signer` for `deterministic`).
+
+        A signer signs whatever it is given; an issuer refuses the certificate of a CSCA.
+        """
         return Signer(self.private_key, self.certificate, deterministic=deterministic)
 
     def key_pem(self, password: str | bytes | None = None) -> bytes:

@@ -18,7 +18,7 @@ from coronapas.dcc import valuesets as vs
 from coronapas.dcc.claims import FAMILY_NAME_NEEDED, ContentPolicy, build, faults, notices
 from coronapas.dcc.doses import courses, lengths, misnumbering
 from coronapas.dcc.names import Alternatives
-from coronapas.errors import IssueError
+from coronapas.errors import FaultsError, IssueError
 from coronapas.facts import (
     EventKind,
     Holder,
@@ -375,6 +375,16 @@ def test_every_letter_of_every_script_is_writable(character: str) -> None:
     if character.isalnum() and character not in "\u115f\u1160\u3164\uffa0":
         case = CASE.with_holder(family_name=f"A{character}", family_name_mrz="A")
         assert codes(case) == []
+
+
+@pytest.mark.parametrize("language", ["ua", "Ukrainian", "", 5, ["uk"]])
+def test_a_language_that_is_none_is_a_fault_beside_others(language: Any) -> None:
+    case = replace(CASE.with_holder(family_name="Гоголь ", given_name="Іван"), on=DOSE.date)
+    found = codes(replace(case, more={"language": language}))
+    assert [field for field, _ in found] == ["language", "holder.family_name"]
+    if isinstance(language, str):
+        with pytest.raises(FaultsError):
+            notices(HOLDER, language=language)
 
 
 def test_all_faults_of_one_text_are_told_together() -> None:

@@ -184,7 +184,7 @@ def notices(
     policy's `alternatives`, which decide how long they get. Characters without a transliteration
     are told whatever the policy; they stop the issuing unless it grants them
     (`ContentPolicy.dropped_letters`). A name of more than 80 characters is shortened as ICAO Doc
-    9303 part 3 says, and issued.
+    9303 part 3 says, and issued. Raises FaultsError for a language that ISO 639-1 does not have.
     """
     choices = None if policy is None else policy.alternatives
     found = []

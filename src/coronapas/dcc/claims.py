@@ -36,6 +36,7 @@ from coronapas.dcc import valuesets as vs
 from coronapas.dcc.claim_events import event_claims
 from coronapas.dcc.claim_holder import birth, names, notices
 from coronapas.dcc.claim_values import MAX_LENGTH, ContentPolicy, Scrutiny
+from coronapas.dcc.languages import language_fault
 from coronapas.dcc.uvci import checksum_holds
 from coronapas.errors import IssueError
 from coronapas.facts import Holder
@@ -53,7 +54,7 @@ FAMILY_NAME_NEEDED: Final = MappingProxyType({"1.3.2": False, "1.3.0": True})
 
 _DEFAULT_POLICY: Final = ContentPolicy()
 _UVCI: Final = re.compile(r"URN:UVCI:01:([A-Z]{2}):[A-Z0-9]+(?:/[A-Z0-9]+){0,2}(#[A-Z0-9/:])?")
-_FIELDS: Final = ("on", "version", "holder", "vaccination", "test", "recovery", "event")
+_FIELDS: Final = ("on", "version", "language", "holder", "vaccination", "test", "recovery", "event")
 
 
 def build(
@@ -82,7 +83,8 @@ def build(
     zone nor anywhere on earth (UTC+14 is first): such days are local, and their place is not known.
 
     Raises IssueError with every fault; the fields are those of the facts (``holder.given_name``,
-    ``vaccination.dose_number``), and ``country``, ``issuer``, ``uvci``, ``version``, ``on``.
+    ``vaccination.dose_number``), and ``country``, ``issuer``, ``uvci``, ``version``, ``language``,
+    ``on``.
     """
     scrutiny = Scrutiny(value_sets or vs.ValueSets.default(), policy, on)
     claims = _claims(scrutiny, holder, event, country, issuer, uvci, version, language)
@@ -137,6 +139,9 @@ def _claims(
             "Passes of this schema version cannot be issued.",
             f"Use {known}.",
         )
+    if language is not None and (wrong := language_fault(language)) is not None:
+        scrutiny.faults.append(wrong)
+        language = None
     entry: dict[str, Any] = {}
     group, day = event_claims(scrutiny, event, entry)
     before = len(scrutiny.faults)

@@ -8,9 +8,12 @@ Implements the tables of ICAO Doc 9303 part 3, section 6 (Latin, Cyrillic, Arabi
 from __future__ import annotations
 
 import json
-from functools import cache
+from functools import cache, lru_cache
 from string import ascii_uppercase
 from typing import TYPE_CHECKING, NamedTuple, TypedDict
+
+from coronapas.dcc.languages import language_fault, primary
+from coronapas.errors import FaultsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -142,9 +145,16 @@ def _languages() -> frozenset[str]:
     return frozenset(group["language"] for group in _source()["groups"] if "language" in group)
 
 
+@lru_cache(maxsize=64)
 def known_language(tag: str | None) -> str | None:
-    """The key of `load_tables` for a language tag: ``""`` where the language has no exceptions."""
+    """The key of `load_tables` for a language tag: ``""`` where the language has no exceptions.
+
+    Raises FaultsError (field ``language``) for what is no tag of a language of ISO 639-1.
+    """
     if tag is None:
         return None
-    language = tag.replace("_", "-").partition("-")[0].lower()
+    wrong = language_fault(tag)
+    if wrong is not None:
+        raise FaultsError([wrong])
+    language = primary(tag)
     return language if language in _languages() else ""

@@ -134,18 +134,20 @@ def transliterate(
 ) -> Transliteration:
     """Write `name` (any script and case, one or several names) for the machine-readable zone.
 
-    `language` (ISO 639-1 or a BCP 47 tag, any case) picks the exceptions for Cyrillic: ``be``,
-    ``bg``, ``mk``, ``sr``, ``uk``; others have none. `choices` are the issuing state's forms, by
-    default the first of each letter. The result has at most `limit` characters, inclusive.
+    `language` (two letters of ISO 639-1, subtags allowed, any case) picks the exceptions for
+    Cyrillic: ``be``, ``bg``, ``mk``, ``sr``, ``uk``; others have none. `choices` are the issuing
+    state's forms, by default the first of each letter. The result has at most `limit` characters,
+    inclusive.
 
-    Raises ValueError for a limit below 1, and nothing for any name.
+    Raises ValueError for a limit below 1, FaultsError (which is one too; field ``language``) for a
+    language that ISO 639-1 does not have, and nothing for any name.
     """
     if limit < 1:
         raise ValueError("The limit of a transliteration must be 1 or more.")
+    known = "" if language is None else known_language(language) or ""
     if name.isascii() and name.isalpha() and len(name) <= limit:
         return Transliteration(name.upper())
     capitals = _capitals(name)
-    known = known_language(language) or ""
     plain = _plain(capitals, _shortcut(known, choices))
     if len(plain) <= limit and _WORDS.fullmatch(plain):
         return Transliteration(plain)
@@ -165,11 +167,13 @@ def match_mrz(name: str, mrz: str, *, language: str | None = None) -> MrzMatch:
     field was full, which the caller knows (see `mrz_matches`). An empty `mrz` matches nothing, nor
     does one of more than `MAX_LENGTH` characters or with others than A-Z and ``<``. What
     `transliterate` would drop from the name is not compared. Time grows linearly with the name.
+    Raises FaultsError for a language that ISO 639-1 does not have.
     """
+    tables = load_tables(known_language(language))
     words = _words(mrz)
     if not words:
         return MrzMatch.NONE
-    components, _ = _units(_capitals(name), load_tables(known_language(language)))
+    components, _ = _units(_capitals(name), tables)
     return _compare(components, words)
 
 
@@ -183,10 +187,11 @@ def mrz_matches(
     truncation counts only where the longest form of the name exceeds the limit; a longer `mrz`
     never matches. See `match_mrz` for the rest.
     """
+    tables = load_tables(known_language(language))
     words = _words(mrz)
     if not words or sum(map(len, words)) + len(words) - 1 > limit:
         return False
-    components, _ = _units(_capitals(name), load_tables(known_language(language)))
+    components, _ = _units(_capitals(name), tables)
     found = _compare(components, words)
     if found is MrzMatch.TRUNCATED:
         longest = sum(max(map(len, unit.forms)) for component in components for unit in component)

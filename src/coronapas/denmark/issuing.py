@@ -31,6 +31,7 @@ from coronapas.denmark.tokens import BIRTH_DATE, CTI, LEGAL_NAME, MOST_ENTRIES, 
 from coronapas.errors import Fault, IssueError
 from coronapas.facts import EVENT_TYPES, Event, Holder, PartialDate, Test, TestResult, kind_of
 from coronapas.hcert import cbor, cose, cwt, envelope
+from coronapas.issuing import certificate_faults, settings_faults
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -110,9 +111,18 @@ class DanishIssuer:
         value_sets: ValueSets | None = None,
         policy: ContentPolicy | None = None,
     ) -> None:
-        """Hold the settings against each other; raises IssueError where they do not fit."""
+        """Hold the settings against each other, and against the certificate.
+
+        Raises IssueError with every fault, those of `coronapas.issuing.Issuer` among them.
+        """
         certificate = signer.certificate
-        _check_settings(life, granularity, country, certificate.country if certificate else None)
+        faults = [
+            *_time_faults(life, granularity),
+            *settings_faults(country, name, version, language, value_sets),
+            *certificate_faults(certificate, country),
+        ]
+        if faults:
+            raise IssueError(faults)
         self._signer = signer
         self._life = life
         self._step = granularity // timedelta(seconds=1)
@@ -334,9 +344,7 @@ class DanishIssuer:
             )
 
 
-def _check_settings(
-    life: timedelta, granularity: timedelta, country: str, certified: str | None
-) -> None:
+def _time_faults(life: timedelta, granularity: timedelta) -> list[Fault]:
     faults: list[Fault] = []
     if granularity < timedelta(seconds=1) or granularity % timedelta(seconds=1):
         faults.append(
@@ -351,17 +359,7 @@ def _check_settings(
         faults.append(
             Fault("life", "life.short", "The life is shorter than the granularity.", "Lengthen it.")
         )
-    if certified not in (None, country):
-        faults.append(
-            Fault(
-                "signer.certificate",
-                "certificate.country",
-                "The certificate is of another country than the issuer.",
-                "Issue in the name of the certificate's country.",
-            )
-        )
-    if faults:
-        raise IssueError(faults)
+    return faults
 
 
 def _no_zone(field_name: str) -> Fault:
