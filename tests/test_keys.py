@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from functools import cache
 from itertools import chain, combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from cryptography import x509
@@ -29,7 +29,6 @@ from coronapas.trust import Certificate
 
 if TYPE_CHECKING:
     from collections.abc import Collection
-    from typing import Any
 
     from coronapas.keys import KeyName
 
@@ -160,6 +159,10 @@ def test_a_validity_is_given_in_any_zone_and_kept_in_whole_seconds() -> None:
         (START, -DAY, "a second at least"),
         (START, timedelta(milliseconds=999), "a second at least"),
         (START, timedelta(days=10_000 * 366), "9999"),
+        (datetime(1949, 12, 31, 23, 59, 59, tzinfo=UTC), DAY, "1950"),
+        (datetime(1950, 1, 1, tzinfo=timezone(timedelta(hours=2))), DAY, "1950"),
+        (datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14))), DAY, "1950"),
+        (datetime.max.replace(tzinfo=timezone(-timedelta(hours=12))), DAY, "9999"),
     ],
 )
 def test_a_validity_that_cannot_be_is_refused(
@@ -169,8 +172,79 @@ def test_a_validity_that_cannot_be_is_refused(
         make_csca("DK", valid_from=valid_from, valid_for=valid_for)
 
 
-@pytest.mark.parametrize("country", ["", "D", "dk", "DNK", "D1", "DK\n", "ÆØ"])
-def test_a_country_is_two_capital_letters(country: str) -> None:
+def test_a_validity_can_begin_with_1950_and_end_with_9999() -> None:
+    first = datetime(1950, 1, 1, tzinfo=UTC)
+    made = make_csca("DK", valid_from=first, valid_for=DAY).certificate
+    assert made.not_before == first
+    last = datetime(9999, 12, 31, tzinfo=UTC)
+    assert make_csca("DK", valid_from=last, valid_for=DAY - SECOND).certificate.not_before == last
+
+
+@pytest.mark.parametrize("wrong", ["2021-05-01", date(2021, 5, 1), None, 5])
+def test_a_time_of_the_wrong_type_is_a_type_error(wrong: Any) -> None:
+    with pytest.raises(TypeError, match="valid_from is a datetime"):
+        make_csca("DK", valid_from=wrong)
+    with pytest.raises(TypeError, match="valid_for is a timedelta"):
+        make_csca("DK", valid_from=START, valid_for=wrong)
+
+
+@pytest.mark.parametrize("name", ["P-257", "RSA-x", "RSA-1024", "RSA-", "p-256", "", None, 5])
+def test_a_key_of_another_name_is_refused(name: Any) -> None:
+    for make in (
+        lambda: make_key(name),
+        lambda: make_csca("DK", valid_from=START, key=name),
+        lambda: csca().issue_dsc(valid_from=START, key=name),
+    ):
+        with pytest.raises(KeyMaterialError, match="one of P-256, P-384"):
+            make()
+
+
+@pytest.mark.parametrize("usages", ["test", EventKind.TEST, "", ["vacc"], [5], [[]], 5, None])
+def test_usages_are_a_collection_of_kinds(usages: Any) -> None:
+    for make in (
+        lambda: csca().issue_dsc(valid_from=START, usages=usages),
+        lambda: make_request(make_key(), country="DK", organisation="O", usages=usages),
+    ):
+        with pytest.raises(KeyMaterialError, match="usage"):
+            make()
+
+
+def test_usages_may_be_named() -> None:
+    made = csca().issue_dsc(valid_from=START, usages=["test", "recovery"])  # type: ignore[list-item]
+    assert made.certificate.usages == {EventKind.TEST, EventKind.RECOVERY}
+
+
+@pytest.mark.parametrize("wrong", [5, b"O", "O\ud800"])
+def test_a_name_is_a_text_that_can_be_written(wrong: Any) -> None:
+    with pytest.raises(KeyMaterialError, match="a name in a certificate has"):
+        make_csca("DK", valid_from=START, organisation=wrong)
+
+
+@pytest.mark.parametrize(
+    ("password", "problem"),
+    [("x" * 1024, "1023 bytes"), (5, "a text or bytes"), ("x\ud800", "surrogate")],
+)
+def test_a_password_that_cannot_be_is_refused_and_not_repeated(password: Any, problem: str) -> None:
+    for write in (csca().key_pem, csca().pkcs12):
+        with pytest.raises(KeyMaterialError, match=problem) as caught:
+            write(password)
+        assert caught.value.__cause__ is None
+
+
+def test_a_pkcs12_file_is_never_written_open() -> None:
+    nothing: Any = None
+    with pytest.raises(KeyMaterialError, match="password"):
+        csca().pkcs12(nothing)
+
+
+def test_a_request_is_made_of_a_private_key() -> None:
+    wrong: Any = make_key().public_key()
+    with pytest.raises(KeyMaterialError, match="not signed with"):
+        make_request(wrong, country="DK", organisation="O")
+
+
+@pytest.mark.parametrize("country", ["", "D", "dk", "DNK", "D1", "DK\n", "ÆØ", None, 5])
+def test_a_country_is_two_capital_letters(country: Any) -> None:
     with pytest.raises(KeyMaterialError, match="two capital letters"):
         make_csca(country, valid_from=START)
 

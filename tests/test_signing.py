@@ -6,7 +6,7 @@ import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from cryptography.exceptions import InvalidSignature
@@ -129,6 +129,12 @@ def test_a_signer_without_certificate_needs_a_kid() -> None:
     with pytest.raises(KeyMaterialError, match="needs a kid"):
         Signer(ec_pair().private_key)
     assert Signer(ec_pair().private_key, kid=KID).certificate is None
+
+
+@pytest.mark.parametrize("kid", ["12345678", 8, list(b"12345678")])
+def test_a_kid_that_is_no_bytes_is_refused(kid: Any) -> None:
+    with pytest.raises(KeyMaterialError, match="a kid is bytes"):
+        Signer(ec_pair().private_key, kid=kid)
 
 
 @pytest.mark.parametrize("kid", [b"", b"1234567", b"123456789"])

@@ -5,22 +5,25 @@ Real passes need DSCs that a country's own CSCA has signed: `make_request` makes
 and what `make_csca` makes is for tests, demonstrations and closed deployments.
 
 Times are arguments, with their zones; validity counts whole seconds and both its ends belong to it.
+What does not fit raises KeyMaterialError, whatever it is; a time that is no datetime, and a span
+that is no timedelta, raise TypeError.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from coronapas.errors import KeyMaterialError
 from coronapas.facts import EventKind
-from coronapas.signing import Signer, pass_key
+from coronapas.signing import Signer, pass_key, private
 from coronapas.trust.certificate import USAGE_OIDS, Certificate
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection
 
     from cryptography import x509
     from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512
@@ -46,6 +49,8 @@ USAGE_PURPOSES: Final = {
 """The key purpose of each kind of event, in the arc in force (hcert-spec, key usage)."""
 
 _COUNTRY: Final = re.compile("[A-Z]{2}")
+_LONGEST_PASSWORD: Final = 1023  # bytes; OpenSSL takes no more
+_FIRST_INSTANT: Final = datetime(1950, 1, 1, tzinfo=UTC)  # RFC 5280, section 4.1.2.5: UTCTime
 _LONGEST_NAME: Final = 64  # RFC 5280 appendix A.1, ub-common-name and ub-organization-name
 
 
@@ -68,7 +73,10 @@ class KeyPair:
         return Signer(self.private_key, self.certificate, deterministic=deterministic)
 
     def key_pem(self, password: str | bytes | None = None) -> bytes:
-        """The private key as PKCS #8 in PEM, encrypted where there is a password."""
+        """The private key as PKCS #8 in PEM, encrypted where there is a password.
+
+        Raises KeyMaterialError for a password that is empty or of more than 1023 bytes.
+        """
         from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat
 
         return self.private_key.private_bytes(
@@ -80,7 +88,10 @@ class KeyPair:
         return self.certificate.pem()
 
     def pkcs12(self, password: str | bytes, name: str = "coronapas") -> bytes:
-        """Key and certificate as an encrypted PKCS #12 file; `name` is its friendly name."""
+        """Key and certificate as an encrypted PKCS #12 file; `name` is its friendly name.
+
+        Raises KeyMaterialError for a password that is empty or of more than 1023 bytes.
+        """
         from cryptography.hazmat.primitives.serialization import pkcs12
 
         return pkcs12.serialize_key_and_certificates(
@@ -88,7 +99,7 @@ class KeyPair:
             self.private_key,
             self.certificate.to_cryptography(),
             None,
-            _encryption(password),
+            _encrypted(password),
         )
 
 
@@ -106,7 +117,10 @@ class Authority(KeyPair):
         name: str | None = None,
         organisation: str | None = None,
     ) -> KeyPair:
-        """A new key (P-256 signs with ES256, RSA with PS256) and its certificate; see `certify`."""
+        """A new key (P-256 signs with ES256, RSA with PS256) and its certificate; see `certify`.
+
+        Raises what `certify` does, and KeyMaterialError for a key of another name.
+        """
         private_key = make_key(key)
         certificate = self.certify(
             private_key.public_key(),
@@ -133,9 +147,11 @@ class Authority(KeyPair):
         `usages` restricts what may be signed to one or several kinds of event; with none given all
         may be. `name` and `organisation` are the subject's CN and O (64 characters at most). The
         validity has to lie within the CSCA's. Raises KeyMaterialError for keys that passes are not
-        signed with, names that do not fit, and validities outside the CSCA's.
+        signed with, names that do not fit, usages that are no kinds of event (a single one is to
+        stand in a collection too), and validities outside the CSCA's.
         """
         pass_key(public_key)
+        kinds = _kinds(usages)
         issuer = self._issuer()
         first, last = _period(valid_from, valid_for)
         if first < issuer.not_valid_before_utc or last > issuer.not_valid_after_utc:
@@ -149,8 +165,8 @@ class Authority(KeyPair):
             .add_extension(_key_usage(authority=False), critical=True)
             .add_extension(_authority_key_identifier(issuer), critical=False)
         )
-        if usages:
-            builder = builder.add_extension(_extended_key_usage(usages), critical=False)
+        if kinds:
+            builder = builder.add_extension(_extended_key_usage(kinds), critical=False)
         return _sign(builder, self.private_key)
 
     def certify_request(
@@ -192,9 +208,11 @@ class Authority(KeyPair):
 
 
 def make_key(name: KeyName = "P-256") -> PrivateKey:
-    """A new private key."""
+    """A new private key; raises KeyMaterialError for a name that is none of `KeyName`."""
     from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+    if name not in get_args(KeyName):
+        raise KeyMaterialError(f"a key is one of {', '.join(get_args(KeyName))}")
     if name.startswith("RSA-"):
         return rsa.generate_private_key(65537, int(name.removeprefix("RSA-")))
     curves = {"P-256": ec.SECP256R1(), "P-384": ec.SECP384R1(), "P-521": ec.SECP521R1()}
@@ -213,17 +231,19 @@ def make_csca(
     """A new CSCA for a country (ISO 3166-1 alpha-2): self-signed, CA, path length 0.
 
     `name` and `organisation` are its CN and O. Raises KeyMaterialError for a country or names that
-    do not fit and an empty validity.
+    do not fit, a key that is none of `KeyName`, and a validity that is empty, begins before 1950 or
+    ends after 9999: certificates have no other years (RFC 5280, section 4.1.2.5).
     """
     from cryptography import x509
 
+    first, last = _period(valid_from, valid_for)
+    subject = _name(country, name or f"{country} CSCA", organisation)
     private_key = make_key(key)
     public_key = private_key.public_key()
-    subject = _name(country, name or f"{country} CSCA", organisation)
     ski = x509.SubjectKeyIdentifier.from_public_key(public_key)
     own = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(ski)
     builder = (
-        _builder(subject, subject, public_key, *_period(valid_from, valid_for))
+        _builder(subject, subject, public_key, first, last)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_key_usage(authority=True), critical=True)
         .add_extension(own, critical=False)
@@ -242,26 +262,34 @@ def make_request(
     """A PKCS #10 request for a DSC, to be sent to the country's CSCA.
 
     It asks for digitalSignature and, where `usages` names kinds of event, for their key purposes.
-    Raises KeyMaterialError for keys that passes are not signed with and names that do not fit.
+    Raises KeyMaterialError for keys that passes are not signed with, names that do not fit, and
+    usages that are no kinds of event.
     """
     from cryptography import x509
 
-    pass_key(private_key.public_key())
+    kinds = _kinds(usages)
+    pass_key(private(private_key).public_key())
     builder = (
         x509.CertificateSigningRequestBuilder()
         .subject_name(_name(country, name or f"{country} DSC", organisation))
         .add_extension(_key_usage(authority=False), critical=True)
     )
-    if usages:
-        builder = builder.add_extension(_extended_key_usage(usages), critical=False)
+    if kinds:
+        builder = builder.add_extension(_extended_key_usage(kinds), critical=False)
     return builder.sign(private_key, _digest_for(private_key))
 
 
 def _period(valid_from: datetime, valid_for: timedelta) -> tuple[datetime, datetime]:
-    if valid_from.tzinfo is None:
+    if not isinstance(valid_from, datetime):
+        raise TypeError(f"valid_from is a datetime, not a {type(valid_from).__name__}")
+    if not isinstance(valid_for, timedelta):
+        raise TypeError(f"valid_for is a timedelta, not a {type(valid_for).__name__}")
+    if valid_from.utcoffset() is None:
         raise KeyMaterialError("the start of a validity needs a time zone")
-    first = valid_from.astimezone(UTC).replace(microsecond=0)
+    if valid_from < _FIRST_INSTANT:
+        raise KeyMaterialError("a validity begins with the year 1950 at the earliest")
     try:
+        first = valid_from.astimezone(UTC).replace(microsecond=0)
         last = (first + valid_for).replace(microsecond=0)
     except OverflowError as error:
         raise KeyMaterialError("a validity ends with the year 9999 at the latest") from error
@@ -270,18 +298,28 @@ def _period(valid_from: datetime, valid_for: timedelta) -> tuple[datetime, datet
     return first, last
 
 
-def _name(country: str, common_name: str, organisation: str | None) -> x509.Name:
+def _name(country: object, common_name: object, organisation: object) -> x509.Name:
     from cryptography import x509
     from cryptography.x509.oid import NameOID
 
-    if not _COUNTRY.fullmatch(country):
+    if not isinstance(country, str) or not _COUNTRY.fullmatch(country):
         raise KeyMaterialError("a country is two capital letters (ISO 3166-1 alpha-2)")
-    parts = [(NameOID.COUNTRY_NAME, country), (NameOID.COMMON_NAME, common_name)]
+    attributes = [x509.NameAttribute(NameOID.COUNTRY_NAME, country)]
     if organisation is not None:
-        parts.insert(1, (NameOID.ORGANIZATION_NAME, organisation))
-    if not all(0 < len(text) <= _LONGEST_NAME for _, text in parts):
+        attributes.append(x509.NameAttribute(NameOID.ORGANIZATION_NAME, _name_part(organisation)))
+    attributes.append(x509.NameAttribute(NameOID.COMMON_NAME, _name_part(common_name)))
+    return x509.Name(attributes)
+
+
+def _name_part(text: object) -> str:
+    if not isinstance(text, str) or not 0 < len(text) <= _LONGEST_NAME:
         raise KeyMaterialError(f"a name in a certificate has 1 to {_LONGEST_NAME} characters")
-    return x509.Name([x509.NameAttribute(oid, text) for oid, text in parts])
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        # Not chained: the error repeats the name.
+        raise KeyMaterialError("a name in a certificate has no half surrogate pairs") from None
+    return text
 
 
 def _builder(
@@ -328,10 +366,21 @@ def _authority_key_identifier(issuer: x509.Certificate) -> x509.AuthorityKeyIden
     return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(ski)
 
 
-def _extended_key_usage(usages: Iterable[EventKind]) -> x509.ExtendedKeyUsage:
+def _kinds(usages: object) -> frozenset[EventKind]:
+    """The kinds of event in a collection of them, or of their names."""
+    if isinstance(usages, str) or not isinstance(usages, Iterable):
+        raise KeyMaterialError("usages are a collection of kinds of event")
+    try:
+        return frozenset(map(EventKind, usages))
+    except ValueError as error:
+        known = ", ".join(EventKind)
+        raise KeyMaterialError(f"a usage is a kind of event: one of {known}") from error
+
+
+def _extended_key_usage(kinds: frozenset[EventKind]) -> x509.ExtendedKeyUsage:
     from cryptography import x509
 
-    purposes = sorted(USAGE_PURPOSES[EventKind(usage)] for usage in set(usages))
+    purposes = sorted(USAGE_PURPOSES[kind] for kind in kinds)
     return x509.ExtendedKeyUsage([x509.ObjectIdentifier(purpose) for purpose in purposes])
 
 
@@ -395,9 +444,21 @@ def _attribute(name: x509.Name, label: str) -> str | None:
 def _encryption(password: str | bytes | None) -> KeySerializationEncryption:
     from cryptography.hazmat.primitives import serialization
 
-    if password is None:
-        return serialization.NoEncryption()
-    secret = password.encode("utf-8") if isinstance(password, str) else password
+    return serialization.NoEncryption() if password is None else _encrypted(password)
+
+
+def _encrypted(password: object) -> KeySerializationEncryption:
+    from cryptography.hazmat.primitives import serialization
+
+    try:
+        secret = password.encode("utf-8") if isinstance(password, str) else password
+    except UnicodeEncodeError:
+        # Not chained: the error repeats the password.
+        raise KeyMaterialError("a password has no half surrogate pairs") from None
+    if not isinstance(secret, bytes):
+        raise KeyMaterialError("a password is a text or bytes")
     if not secret:
         raise KeyMaterialError("an empty password protects nothing")
+    if len(secret) > _LONGEST_PASSWORD:
+        raise KeyMaterialError(f"a password has {_LONGEST_PASSWORD} bytes at most")
     return serialization.BestAvailableEncryption(secret)

@@ -44,7 +44,8 @@ class Signer:
     A P-256 key signs with ES256, an RSA key of 2048 to 3072 bits (inclusive) with PS256; every
     other key is a KeyMaterialError, and so is a certificate for another key. `certificate` may come
     in any form that `Certificate.load` takes. `kid`, 8 bytes, is the certificate's unless another
-    is given; without a certificate it has to be given.
+    is given; without a certificate it has to be given. Whatever else it is, a text too, is a
+    KeyMaterialError.
 
     `deterministic` asks for RFC 6979 signatures with ES256: the same bytes are always signed alike,
     which test vectors need and passes do not.
@@ -69,7 +70,7 @@ class Signer:
         kid: bytes | None = None,
         deterministic: bool = False,
     ) -> None:
-        private_key = _private(private_key)
+        private_key = private(private_key)
         public_key = pass_key(private_key.public_key())
         own = None if certificate is None else Certificate.load(certificate)
         if own is not None and own.public_key != public_key:
@@ -87,6 +88,8 @@ class Signer:
             if certificate is None:
                 raise KeyMaterialError("a signer without a certificate needs a kid")
             kid = certificate.kid
+        if not isinstance(kid, bytes | bytearray | memoryview):
+            raise KeyMaterialError(f"a kid is bytes, not {type(kid).__name__}")
         if len(kid) != KID_LENGTH:
             raise KeyMaterialError(f"a kid has {KID_LENGTH} bytes, this one {len(kid)}")
         put = object.__setattr__
@@ -117,7 +120,7 @@ class Signer:
             private_key = load_pem_private_key(_to_bytes(key), _password(password))
         except Exception as error:  # refusals come in many types; none of them names the key
             raise KeyMaterialError(f"the private key cannot be read: {error}") from error
-        return cls(_private(private_key), certificate, kid=kid, deterministic=deterministic)
+        return cls(private(private_key), certificate, kid=kid, deterministic=deterministic)
 
     @classmethod
     def from_pkcs12(
@@ -139,7 +142,7 @@ class Signer:
             raise KeyMaterialError(f"the PKCS #12 file cannot be read: {error}") from error
         if private_key is None:
             raise KeyMaterialError("the PKCS #12 file holds no private key")
-        return cls(_private(private_key), certificate, kid=kid, deterministic=deterministic)
+        return cls(private(private_key), certificate, kid=kid, deterministic=deterministic)
 
     @classmethod
     def remote(
@@ -208,7 +211,8 @@ def _algorithm(key: PublicKey) -> int:
     return ES256 if isinstance(key, ec.EllipticCurvePublicKey) else PS256
 
 
-def _private(key: object) -> PrivateKey:
+def private(key: object) -> PrivateKey:
+    """The key itself, if it is a private one of EC or RSA; raises KeyMaterialError if not."""
     from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
     if isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):

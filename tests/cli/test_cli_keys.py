@@ -61,6 +61,20 @@ def test_a_csca_is_made_with_its_key_for_its_owner_alone(tmp_path: Path) -> None
     assert (certificate.not_after - certificate.not_before).days == 100
 
 
+@pytest.mark.parametrize(
+    "moment", ["1949-01-01T00:00:00Z", "1950-01-01T00:00:00+01:00", "9999-12-31T00:00:00Z"]
+)
+def test_a_validity_that_no_certificate_can_have_is_one_line_and_2(
+    tmp_path: Path, moment: str
+) -> None:
+    result = run("keys", "csca", "--country", "DK", "--from", moment, "--out", str(tmp_path))
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert result.stderr.startswith("Error: a validity ")
+    assert result.stderr.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
 def test_no_file_is_replaced_unasked_and_then_none_is_written(tmp_path: Path) -> None:
     (tmp_path / "csca.pem").write_text("mine")
     arguments = ("keys", "csca", "--country", "DK", "--out", str(tmp_path))
