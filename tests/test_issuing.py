@@ -189,6 +189,20 @@ def test_each_argument_at_fault_has_its_code(more: dict[str, Any], code: str) ->
     assert code in refused(issuer(), **more)
 
 
+def test_faults_are_told_without_a_signature() -> None:
+    def sign(digest: bytes) -> bytes:
+        raise AssertionError
+
+    made = Issuer("DK", Signer.remote(backend.dsc(EventKind.TEST).certificate, sign))
+    arguments: dict[str, Any] = {"expires": LATER + timedelta(days=10_000), "issued_at": NOW}
+    found = made.faults(Holder(), VACCINATION, **arguments)
+    with pytest.raises(IssueError) as caught:
+        made.issue(Holder(), VACCINATION, **arguments)
+    assert found == caught.value.faults
+    assert len(found) == 3
+    assert made.faults(HOLDER, NEGATIVE, expires=LATER, issued_at=NOW) == ()
+
+
 @pytest.mark.parametrize(
     ("more", "code"),
     [

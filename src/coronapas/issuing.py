@@ -165,13 +165,9 @@ class Issuer:
         Raises IssueError with every fault of the facts and of the certificate, SigningError where a
         remote signer fails, and TypeError where a moment is no datetime.
         """
-        faults: list[Fault] = []
-        start = datetime.now(UTC) if issued_at is None else issued_at
-        iat, exp = _lifetime(start, expires, faults)
-        self._hold_against_certificate(event, iat, exp, faults)
         identifier = uvcis.make(self._country) if uvci is None else uvci
-        on = start if start.tzinfo is not None else start.replace(tzinfo=UTC)
-        dcc = self._claims(holder, event, identifier, on, faults)
+        faults: list[Fault] = []
+        iat, exp, dcc = self._prepared(holder, event, expires, issued_at, identifier, faults)
         if faults:
             raise IssueError(faults)
         payload = cwt.dump(issuer=self._country, issued_at=iat, expires=exp, hcert={cwt.DCC: dcc})
@@ -179,6 +175,40 @@ class Issuer:
         message = cose.sign1(payload, algorithm=signer.algorithm, kid=signer.kid, sign=signer.sign)
         text = envelope.encode(message, signature_length=signer.signature_length)
         return Pass(text, identifier, iat, exp, message)
+
+    def faults(
+        self,
+        holder: Holder,
+        event: Event,
+        *,
+        expires: datetime | timedelta,
+        issued_at: datetime | None = None,
+        uvci: str | None = None,
+    ) -> tuple[Fault, ...]:
+        """All faults for which `issue` would refuse the same arguments; nothing is signed.
+
+        Raises TypeError where a moment is no datetime.
+        """
+        identifier = uvcis.make(self._country) if uvci is None else uvci
+        faults: list[Fault] = []
+        self._prepared(holder, event, expires, issued_at, identifier, faults)
+        return tuple(faults)
+
+    def _prepared(
+        self,
+        holder: Holder,
+        event: Event,
+        expires: datetime | timedelta,
+        issued_at: datetime | None,
+        uvci: str,
+        faults: list[Fault],
+    ) -> tuple[int, int, dict[str, Any]]:
+        """``iat``, ``exp`` and the DCC; what is wrong is added to `faults`."""
+        start = datetime.now(UTC) if issued_at is None else issued_at
+        iat, exp = _lifetime(start, expires, faults)
+        self._hold_against_certificate(event, iat, exp, faults)
+        on = start if start.tzinfo is not None else start.replace(tzinfo=UTC)
+        return iat, exp, self._claims(holder, event, uvci, on, faults)
 
     def _claims(
         self, holder: Holder, event: Event, uvci: str, on: datetime, faults: list[Fault]

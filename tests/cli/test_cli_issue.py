@@ -140,6 +140,50 @@ def test_of_a_list_the_faults_name_the_document_and_nothing_is_issued(country: C
     assert "Error: 1.vaccination.product: " in result.stderr
 
 
+def test_a_wrong_shape_hides_no_fault_of_the_content_in_any_document(country: Country) -> None:
+    shape = {**FACTS, "vaccination": {**FACTS["vaccination"], "doses": "2", "product": "None such"}}
+    content = {**FACTS, "vaccination": {**FACTS["vaccination"], "dose_number": 0}}
+    source = facts_file(country, [FACTS, shape, 5, content])
+    result = run("issue", source, *country.key, *TERMS)
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert [line.partition(": ")[2].partition(": ")[0] for line in result.stderr.splitlines()] == [
+        "1.vaccination.doses",
+        "1.vaccination.product",
+        "2",
+        "3.vaccination.dose_number",
+    ]
+
+
+def test_a_fault_of_the_whole_document_is_a_sentence(country: Country) -> None:
+    source = facts_file(country, {"holder": FACTS["holder"]})
+    result = run("issue", source, *country.key, *TERMS)
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: There must be exactly one of vaccination")
+
+
+def test_a_field_that_stands_twice_is_refused(country: Country) -> None:
+    text = json.dumps(FACTS)
+    twice = f'{text[:-1]}, "holder": {{"birth_date": null}}}}'
+    result = run("issue", country.file("f", twice), *country.key, *TERMS)
+    assert result.exit_code == 1
+    assert "A field stands twice." in result.stderr
+
+
+def test_an_unknown_language_is_refused_with_the_one_probably_meant(country: Country) -> None:
+    source = country.path("facts.json")
+    result = run("issue", source, *country.key, *TERMS, "--language", "ua")
+    assert result.exit_code == 1
+    assert "uk is probably meant" in result.stderr
+
+
+def test_a_certificate_that_may_not_sign_is_refused(country: Country) -> None:
+    key = ("--key", country.path("csca.key.pem"), "--cert", country.path("csca.pem"))
+    result = run("issue", country.path("facts.json"), *key, *TERMS)
+    assert result.exit_code == 1
+    assert result.stderr.count("Error: signer.certificate: ") == 2
+
+
 def test_facts_of_the_wrong_shape_are_refused_with_their_faults(country: Country) -> None:
     result = run("issue", facts_file(country, {"holder": {}}), *country.key, *TERMS)
     assert result.exit_code == 1

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from referencing import Registry, Resource
 
 from coronapas import schemas
-from coronapas.dcc.factsjson import from_json, from_json_list, to_json
-from coronapas.errors import FactsError
+from coronapas.dcc import claims
+from coronapas.dcc.factsjson import Document, from_json, from_json_list, loads, read, to_json
+from coronapas.errors import FactsError, Fault
 from coronapas.facts import (
     Event,
     Holder,
@@ -27,7 +28,7 @@ from coronapas.facts import (
     TestResult,
     Vaccination,
 )
-from strategies import cases, events, holders
+from strategies import ISSUED_ON, cases, events, holders
 
 SCHEMA = schemas.load("facts")
 CHECKER = jsonschema.FormatChecker(formats=())
@@ -245,6 +246,112 @@ def test_no_fault_shows_what_the_document_holds() -> None:
         from_json(document)
     assert len(caught.value.faults) >= 6
     assert secret not in repr(caught.value.faults) + str(caught.value)
+
+
+def content_faults(document: Document, **more: Any) -> list[Fault]:
+    arguments: dict[str, Any] = {
+        "holder": document.holder,
+        "event": document.event,
+        "country": "DK",
+        "issuer": "Opfundet Styrelse",
+        "uvci": "URN:UVCI:01:DK:ABC",
+        "on": ISSUED_ON,
+    }
+    return [*claims.faults(**arguments | more)]
+
+
+def told(document: Any) -> list[tuple[str, str]]:
+    found = read(document)
+    return [(fault.field, fault.code) for fault in found.all_faults(content_faults(found))]
+
+
+def test_a_document_without_faults_is_read_as_its_facts() -> None:
+    found = read(DOCUMENT)
+    assert (found.holder, found.event) == from_json(DOCUMENT)
+    assert (found.faults, told(DOCUMENT)) == ((), [])
+
+
+def test_faults_of_the_shape_do_not_hide_those_of_the_content() -> None:
+    document = copy.deepcopy(DOCUMENT)
+    document["holder"] |= {"family_name": " Sørensen", "given_name": 5, "age": 41}
+    document["vaccination"] |= {"product": "Nothing", "doses": "2", "dose_number": 0, "x": 1}
+    assert told(document) == [
+        ("holder", "json.unknown-field"),
+        ("holder.given_name", "json.type"),
+        ("vaccination", "json.unknown-field"),
+        ("vaccination.doses", "json.type"),
+        ("holder.family_name", "text.outer-whitespace"),
+        ("vaccination.product", "code.unknown"),
+        ("vaccination.dose_number", "dose.number-below-one"),
+    ]
+
+
+def test_of_a_document_with_two_events_or_none_the_holder_is_still_judged() -> None:
+    document = {"holder": {"family_name": " ", "birth_date": None}}
+    for events_ in ({}, {"test": TEST, "recovery": RECOVERY}, {"test": 5}):
+        assert told(document | events_)[-1] == ("holder.family_name", "text.empty")
+    assert told(5) == [("", "json.type")]
+    wrong = {"vaccination": DOCUMENT["vaccination"] | {"product": "Nothing"}}
+    assert told(wrong) == [("holder", "json.missing"), ("vaccination.product", "code.unknown")]
+
+
+@settings(max_examples=200)
+@given(st.data())
+def test_of_a_value_of_the_wrong_shape_nothing_else_is_told(data: st.DataObject) -> None:
+    case = data.draw(cases())
+    document = to_json(case.holder, case.event)
+    part = data.draw(st.sampled_from(sorted(document)))
+    name = data.draw(st.sampled_from(sorted(document[part])))
+    document[part][name] = data.draw(st.sampled_from(([], {}, True, ["x"])))
+    found = read(document)
+    content = content_faults(found, country=case.country, uvci=case.uvci)
+    assert [fault.field for fault in found.all_faults(content)] == [f"{part}.{name}"]
+    with pytest.raises(FactsError):
+        from_json(document)
+
+
+@settings(max_examples=200)
+@given(st.data())
+def test_whatever_is_read_can_be_judged(data: st.DataObject) -> None:
+    found = read(data.draw(documents()))
+    both = found.all_faults(content_faults(found))
+    assert both[: len(found.faults)] == found.faults
+
+
+# --- the text -------------------------------------------------------------------------------------
+
+
+def test_a_text_is_read_as_its_document() -> None:
+    text = json.dumps(DOCUMENT)
+    for written in (text, text.encode(), b"\xef\xbb\xbf" + text.encode()):
+        assert loads(written) == DOCUMENT
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "", b"\xff\xfe", "[" * 200_000, "Sørensen", "9" * 5000, '{"a": "Sørensen}']
+)
+def test_what_is_no_json_is_one_fault_that_repeats_nothing(text: str | bytes) -> None:
+    with pytest.raises(FactsError) as caught:
+        loads(text)
+    assert [(fault.field, fault.code) for fault in caught.value.faults] == [("", "json.malformed")]
+    assert "Sørensen" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_a_field_that_stands_twice_is_a_fault_of_its_object() -> None:
+    text = json.dumps(DOCUMENT)
+    twice = text.replace('"doses": 2', '"doses": 3, "doses": 2')
+    twice = twice.replace('"given_name"', '"birth_date": null, "given_name"')
+    assert faults(loads(twice)) == [
+        ("holder", "json.repeated-field"),
+        ("vaccination", "json.repeated-field"),
+    ]
+    assert told(loads(twice)) == faults(loads(twice))
+    whole = f'{text[:-1]}, "holder": {{"birth_date": null}}}}'
+    assert ("", "json.repeated-field") in faults(loads(whole))
+    with pytest.raises(FactsError) as caught:
+        from_json_list(loads(f"[{text}, {whole}]"))
+    assert [fault.field for fault in caught.value.faults] == ["1"]
 
 
 # --- the schema's verdict and ours ----------------------------------------------------------------

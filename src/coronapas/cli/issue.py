@@ -15,10 +15,10 @@ from coronapas.cli.parameters import password as password_source
 from coronapas.cli.showing import progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Sequence
     from datetime import datetime, timedelta
 
-    from coronapas.facts import Event, Holder
+    from coronapas.dcc.factsjson import Document
     from coronapas.issuing import Issuer, Pass
     from coronapas.signing import Signer
 
@@ -92,13 +92,14 @@ def command(
     country = country or (None if signer.certificate is None else signer.certificate.country)
     if country is None:
         raise click.UsageError("The certificate names no country; give --country.")
-    pairs = _facts(facts)
-    if uvci is not None and len(pairs) != 1:
+    documents, in_list = _facts(facts)
+    if uvci is not None and len(documents) != 1:
         raise click.UsageError("--uvci is for one pass.")
-    if qr is not None and len(pairs) != 1:
+    if qr is not None and len(documents) != 1:
         raise click.UsageError("--qr is for one pass.")
     office = Issuer(country, signer, name=issuer, version=schema_version, language=language)
-    passes = _issue(office, pairs, {"expires": expires, "issued_at": issued_at, "uvci": uvci})
+    terms = {"expires": expires, "issued_at": issued_at, "uvci": uvci}
+    passes = _issue(office, documents, terms, in_list=in_list)
     if qr is not None:
         content = _drawn(passes[0], qr)
     else:
@@ -124,42 +125,42 @@ def _signer(
     raise click.UsageError("Give --key and --cert, or --pkcs12.")
 
 
-def _facts(source: str) -> list[tuple[Holder, Event]]:
+def _facts(source: str) -> tuple[list[Document], bool]:
+    """The documents of a file, and whether they stand in a list."""
     from coronapas.dcc import factsjson
+    from coronapas.errors import FactsError
 
     with click.open_file(source, "rb") as file:
         content = file.read()
     try:
-        document = json.loads(content.decode("utf-8-sig"))
-    except (ValueError, RecursionError):
-        # The reason would quote the facts.
-        raise click.UsageError("The facts are no JSON.") from None
-    if isinstance(document, list):
-        return factsjson.from_json_list(document)
-    return [factsjson.from_json(document)]
+        found = factsjson.loads(content)
+    except FactsError as error:
+        raise click.UsageError(error.faults[0].problem) from None
+    if isinstance(found, list):
+        return [factsjson.read(document) for document in found], True
+    return [factsjson.read(found)], False
 
 
 def _issue(
-    office: Issuer, pairs: Iterable[tuple[Holder, Event]], terms: dict[str, Any]
+    office: Issuer, documents: Sequence[Document], terms: dict[str, Any], *, in_list: bool
 ) -> list[Pass]:
-    """All passes; IssueError with the faults of all facts, each with the place of its document."""
-    from dataclasses import replace
-
+    """All passes; IssueError with the faults of all documents, with their places in a list."""
     from coronapas.errors import Fault, IssueError
 
-    pairs = list(pairs)
     passes: list[Pass] = []
     faults: list[Fault] = []
-    with progress("issuing", len(pairs)) as advance:
-        for place, (holder, event) in enumerate(pairs):
-            try:
-                passes.append(office.issue(holder, event, **terms))
-            except IssueError as error:
-                faults += (
-                    error.faults
-                    if len(pairs) == 1
-                    else (replace(fault, field=f"{place}.{fault.field}") for fault in error.faults)
-                )
+    with progress("issuing", len(documents)) as advance:
+        for place, document in enumerate(documents):
+            pair: tuple[Any, Any] = document.holder, document.event
+            if document.faults or faults:  # nothing will be issued: no signature is wanted
+                found = document.all_faults(office.faults(*pair, **terms))
+            else:
+                try:
+                    passes.append(office.issue(*pair, **terms))
+                    found = ()
+                except IssueError as error:
+                    found = error.faults
+            faults += (fault.within(str(place)) for fault in found) if in_list else found
             advance(1)
     if faults:
         raise IssueError(faults)
