@@ -120,9 +120,7 @@ class Issuer:
         that states no key usage restricts nothing). Raises TypeError where `signer`, `value_sets`
         or `policy` is none, and KeyMaterialError for a certificate that cannot be read.
         """
-        for kind, value in ((Signer, signer), (ValueSets, value_sets), (ContentPolicy, policy)):
-            if not isinstance(value, kind) and (value is not None or kind is Signer):
-                raise TypeError(f"a {kind.__name__} is needed, not a {type(value).__name__}")
+        check_types(signer, value_sets, policy)
         certificate = signer.certificate
         faults = [
             *settings_faults(country, name, version, language, value_sets),
@@ -269,6 +267,13 @@ class Issuer:
                     "Let the pass end before the DSC does, or sign with a longer one.",
                 )
             )
+
+
+def check_types(signer: object, value_sets: object, policy: object) -> None:
+    """Raise TypeError where one of an issuer's parts is none; only the signer has to be there."""
+    for kind, value in ((Signer, signer), (ValueSets, value_sets), (ContentPolicy, policy)):
+        if not isinstance(value, kind) and (value is not None or kind is Signer):
+            raise TypeError(f"a {kind.__name__} is needed, not a {type(value).__name__}")
 
 
 def settings_faults(

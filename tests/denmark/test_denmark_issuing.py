@@ -211,12 +211,29 @@ def test_every_event_goes_through_a_dk3_and_back(case: strategies.Case, until: d
         ({"life": timedelta(0)}, ("life", "life.short")),
         ({"life": timedelta(seconds=59)}, ("life", "life.short")),
         ({"country": "SE"}, ("signer.certificate", "certificate.country")),
+        ({"name": ""}, ("name", "text.empty")),
+        ({"version": "9"}, ("version", "version.unsupported")),
+        ({"language": "ua"}, ("language", "language.unknown")),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(
     settings: dict[str, Any], expected: tuple[str, str]
 ) -> None:
     assert faults(DanishIssuer, backend.dsc().signer(), **settings) == [expected]
+
+
+@pytest.mark.parametrize("name", ["value_sets", "policy"])
+def test_a_setting_of_the_wrong_type_is_a_type_error_at_once(name: str) -> None:
+    wrong: dict[str, Any] = {name: "x"}
+    with pytest.raises(TypeError, match="is needed, not a str"):
+        DanishIssuer(backend.dsc().signer(), **wrong)
+
+
+def test_a_ca_s_certificate_signs_no_token() -> None:
+    assert faults(DanishIssuer, backend.csca().signer()) == [
+        ("signer.certificate", "certificate.authority"),
+        ("signer.certificate", "certificate.key-usage"),
+    ]
 
 
 def test_a_signer_without_a_certificate_is_held_against_nothing() -> None:

@@ -31,7 +31,7 @@ from coronapas.denmark.tokens import BIRTH_DATE, CTI, LEGAL_NAME, MOST_ENTRIES, 
 from coronapas.errors import Fault, IssueError
 from coronapas.facts import EVENT_TYPES, Event, Holder, PartialDate, Test, TestResult, kind_of
 from coronapas.hcert import cbor, cose, cwt, envelope
-from coronapas.issuing import certificate_faults, settings_faults
+from coronapas.issuing import certificate_faults, check_types, settings_faults
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -113,8 +113,10 @@ class DanishIssuer:
     ) -> None:
         """Hold the settings against each other, and against the certificate.
 
-        Raises IssueError with every fault, those of `coronapas.issuing.Issuer` among them.
+        Raises IssueError with every fault, those of `coronapas.issuing.Issuer` among them, and the
+        same other errors.
         """
+        check_types(signer, value_sets, policy)
         certificate = signer.certificate
         faults = [
             *_time_faults(life, granularity),
