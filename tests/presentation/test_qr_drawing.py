@@ -8,7 +8,8 @@ import re
 import struct
 import subprocess
 import sys
-from typing import Literal, cast
+from collections.abc import Callable
+from typing import Any, Literal, cast
 from xml.etree import ElementTree
 
 import pytest
@@ -181,7 +182,11 @@ def test_no_resolution_overflows_the_png() -> None:
     assert struct.pack(">I", 2**31 - 1) in qr("A").png(dpi=1e300)
 
 
-@pytest.mark.parametrize("scale", [0, -1, 690, 10**9])
+def test_a_resolution_below_one_dot_a_metre_is_written_as_one() -> None:
+    assert struct.pack(">IIB", 1, 1, 1) in qr("A").png(dpi=0.001)
+
+
+@pytest.mark.parametrize("scale", [0, -1, 690, 10**9, pytest.param(10**5000, id="huge")])
 def test_a_png_has_bounds(scale: int) -> None:
     with pytest.raises(QrError) as caught:
         qr("A").png(scale=scale)
@@ -323,20 +328,82 @@ def test_a_size_is_told_in_one_way(size: dict[str, int]) -> None:
     assert fault_of(caught) == "size.ambiguous"
 
 
-@pytest.mark.parametrize("size", [0.0, -1.0, math.inf, math.nan])
+@given(
+    st.integers(1, 40), st.floats(30, 2400), st.floats(5, 200) | st.sampled_from([35.0, 47.5, 60.0])
+)
+def test_the_scale_for_a_diagonal_is_the_nearest_that_keeps_to_the_advice(
+    version: int, dpi: float, wished: float
+) -> None:
+    modules = ((False,) * (17 + 4 * version),) * (17 + 4 * version)
+    code = Qr(version, "Q", 4, modules)
+    scale = code.scale_for(dpi=dpi, diagonal_mm=wished)
+
+    def off(scale: int) -> float:
+        return abs(code.size_report(dpi=dpi, scale=scale).diagonal_mm - wished)
+
+    advised = code.size_report(dpi=dpi, scale=scale).scales
+    tried = [scale, scale + 1, *([scale - 1] if scale > 1 else [])]
+    if 35 <= wished <= 60 and advised:
+        assert scale in advised
+        tried = [one for one in tried if one in advised]
+    assert off(scale) == pytest.approx(min(map(off, tried)), abs=1e-6)
+
+
+@pytest.mark.parametrize("dpi", [0.0, math.inf, -300])
+def test_the_scale_for_a_diagonal_needs_sizes(dpi: float) -> None:
+    with pytest.raises(QrError):
+        qr("A").scale_for(dpi=dpi)
+    with pytest.raises(QrError):
+        qr("A").scale_for(dpi=300, diagonal_mm=dpi)
+    assert qr("A").scale_for(dpi=1e300) >= 10**9
+
+
+@pytest.mark.parametrize(
+    "size", [0.0, -1.0, math.inf, math.nan, pytest.param(10**400, id="huge"), 1e308]
+)
 def test_sizes_are_finite_and_above_zero(size: float) -> None:
     code = qr("A")
     for call in (
         lambda: code.size_report(module_mm=size),
-        lambda: code.size_report(dpi=size, scale=1),
         lambda: code.svg(module_mm=size),
-        lambda: code.png(dpi=size),
+        *(() if size == 1e308 else (lambda: code.png(dpi=size),)),
+        lambda: code.size_report(dpi=5e-324 if size == 1e308 else size, scale=1),
     ):
         with pytest.raises(QrError) as caught:
             call()
         assert fault_of(caught).endswith("out-of-range")
     with pytest.raises(QrError):
         code.size_report(dpi=300, scale=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [
+        ("text", lambda: qr(cast("Any", b"HC1:"))),
+        ("text", lambda: qr(cast("Any", None))),
+        ("border", lambda: qr("A", border=cast("Any", 2.5))),
+        ("border", lambda: qr("A", border=True)),
+        ("max_version", lambda: qr("A", max_version=cast("Any", "40"))),
+        ("scale", lambda: qr("A").png(scale=cast("Any", 2.5))),
+        ("dpi", lambda: qr("A").png(dpi=cast("Any", "300"))),
+        ("dpi", lambda: qr("A").scale_for(dpi=cast("Any", None))),
+        ("label", lambda: qr("A").svg(label=cast("Any", None))),
+        ("module_mm", lambda: qr("A").svg(module_mm=cast("Any", "1"))),
+        ("module_mm", lambda: qr("A").size_report(module_mm=True)),
+        ("scale", lambda: qr("A").size_report(dpi=300, scale=cast("Any", 2.5))),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_a_type_error_that_names_it(
+    name: str, call: Callable[[], object]
+) -> None:
+    with pytest.raises(TypeError, match=f"^{name} is a "):
+        call()
+
+
+def test_another_background_is_refused() -> None:
+    with pytest.raises(QrError) as caught:
+        qr("A").terminal(background=cast("Any", "zzz"))
+    assert fault_of(caught) == "background.unknown"
 
 
 def test_a_missing_segno_is_named_with_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:

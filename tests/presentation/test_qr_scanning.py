@@ -11,7 +11,7 @@ import struct
 import sys
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import segno
@@ -332,6 +332,23 @@ def test_bytes_are_bounded_inclusively(tmp_path: Path) -> None:
     assert code_of(content, max_bytes=len(content) - 1) == "qr.image-too-large"
     with pytest.raises(ScanError, match="bytes"):
         scan(path, max_bytes=len(content) - 1)
+
+
+def test_what_is_no_image_is_a_type_error(tmp_path: Path) -> None:
+    (tmp_path / "words").write_text("words")
+    with pytest.raises(TypeError, match="not NoneType"):
+        scan(cast("Any", None))
+    with pytest.raises(TypeError, match="not int"):
+        scan(cast("Any", 3))
+    with (
+        (tmp_path / "words").open(encoding="utf-8") as file,
+        pytest.raises(TypeError, match="open it as binary"),
+    ):
+        scan(cast("Any", file))
+    with pytest.raises(TypeError, match="max_bytes is a whole number"):
+        scan(b"", max_bytes=cast("Any", 1.5))
+    with pytest.raises(TypeError, match="max_pixels is a whole number"):
+        scan(b"", max_pixels=cast("Any", None))
 
 
 @pytest.mark.parametrize(("count", "fits"), [(100, True), (101, False)])

@@ -16,10 +16,11 @@ from typing import Final, Literal, get_args
 
 from coronapas.errors import Fault, MissingExtraError, QrError
 from coronapas.presentation.size import (
-    ADVISED_DIAGONAL_MM,
+    DEFAULT_DIAGONAL_MM,
     MM_PER_INCH,
     SizeReport,
     module_for_diagonal,
+    scale_for_diagonal,
 )
 
 ErrorLevel = Literal["L", "M", "Q", "H"]
@@ -37,7 +38,9 @@ MAX_BORDER: Final = 100
 MAX_PNG_SIDE: Final = 20_000
 """The largest PNG that is made, in pixels a side."""
 
-_DEFAULT_DIAGONAL_MM: Final = sum(ADVISED_DIAGONAL_MM) / 2
+BACKGROUNDS: Final = ("any", "dark", "light")
+"""The terminals that `Qr.terminal` draws for."""
+
 _RESET: Final = "\x1b[0m"
 _BLACK_ON_WHITE: Final = "\x1b[38;5;16;48;5;231m"
 
@@ -72,35 +75,52 @@ class Qr:
         """Tell the size in millimetres against the advised 35 to 60 mm.
 
         Give either `module_mm`, the side of a module in millimetres, or `dpi` and `scale`, the
-        printer's dots an inch and the dots (pixels of `png`) a module. Raises QrError when it is
-        neither of the two, or a number is not finite and above zero.
+        printer's dots an inch and the whole dots (pixels of `png`) a module. Raises QrError when it
+        is neither of the two, or a number or the size that follows is not finite and above zero;
+        TypeError for what is no number.
         """
-        match module_mm, dpi, scale:
-            case (float() | int() as given, None, None):
-                size, resolution = _positive("module_mm", given), None
-            case (None, float() | int() as given, int() as dots):
-                resolution = _positive("dpi", given)
-                size = _positive("scale", dots) * MM_PER_INCH / resolution
-            case _:
-                raise _fault(
-                    "size", "ambiguous", "The size is not told in one way.",
-                    "Give `module_mm`, or `dpi` together with `scale`.",
-                )  # fmt: skip
-        return SizeReport(self.side, self.border, size, resolution)
+        if module_mm is not None and dpi is None and scale is None:
+            return self._sized(_positive("module_mm", module_mm), None, "module_mm")
+        if module_mm is None and dpi is not None and scale is not None:
+            dots = _positive("scale", _whole("scale", scale))
+            resolution = _positive("dpi", dpi)
+            return self._sized(dots * MM_PER_INCH / resolution, resolution, "dpi")
+        raise _fault(
+            "size", "ambiguous", "The size is not told in one way.",
+            "Give `module_mm`, or `dpi` together with `scale`.",
+        )  # fmt: skip
+
+    def _sized(self, module_mm: float, dpi: float | None, cause: str) -> SizeReport:
+        """The report; a module of a size that is one may still make a symbol beyond all numbers."""
+        report = SizeReport(self.side, self.border, module_mm, dpi)
+        _positive(cause, report.diagonal_with_border_mm)
+        return report
+
+    def scale_for(self, *, dpi: float, diagonal_mm: float = DEFAULT_DIAGONAL_MM) -> int:
+        """Tell the `scale` of `png` whose symbol comes nearest to a diagonal when printed at `dpi`.
+
+        `dpi` is the printer's dots an inch; `diagonal_mm` is without the quiet zone, by default the
+        middle of the advised 35 to 60 mm. Dots are whole, so that the size is met about; where the
+        wish lies within the advice, so does the result if any whole number does. At least 1.
+        Raises QrError when a number is not finite and above zero, TypeError for what is none.
+        """
+        resolution, wished = _positive("dpi", dpi), _positive("diagonal_mm", diagonal_mm)
+        return scale_for_diagonal(self.side, wished, resolution)
 
     def svg(self, *, module_mm: float | None = None, label: str = "QR code") -> str:
         """Draw the symbol with its quiet zone as an SVG document, sized in millimetres.
 
         `module_mm` is the side of a module; without it the symbol's diagonal is 47.5 mm, the middle
         of the advised range. `label` is what a screen reader says. Raises QrError when `module_mm`
-        is not finite and above zero, or the label is not printable.
+        or the side that follows is not finite and above zero, or the label is not printable;
+        TypeError when `module_mm` is no number or the label no text.
         """
-        if not label.isprintable():
+        if not _text("label", label).isprintable():
             raise _fault("label", "not-printable", "It is no text.", "Give a line of plain text.")
         if module_mm is None:
-            module_mm = module_for_diagonal(self.side, _DEFAULT_DIAGONAL_MM)
+            module_mm = module_for_diagonal(self.side, DEFAULT_DIAGONAL_MM)
         whole = self.side + 2 * self.border
-        length = f"{whole * _positive('module_mm', module_mm):.4f}mm"
+        length = f"{self.size_report(module_mm=module_mm).side_with_border_mm:.4f}mm"
         runs = "".join(
             f"M{self.border + start} {self.border + y}h{end - start}v1h-{end - start}z"
             for y, row in enumerate(self.modules)
@@ -118,19 +138,21 @@ class Qr:
         """Draw the symbol with its quiet zone as a black-and-white PNG of `scale` pixels a module.
 
         `dpi` (dots an inch), when given, is written into the file, so that it prints at the size
-        that `size_report` tells. Raises QrError when `scale` is below 1, the image would have more
-        than 20 000 pixels a side, or `dpi` is not finite and above zero.
+        that `size_report` tells; the file counts in whole dots a metre. Raises QrError when `scale`
+        is below 1, the image would have more than 20 000 pixels a side, or `dpi` is not finite and
+        above zero; TypeError when `scale` is no whole number or `dpi` no number.
         """
-        side = (self.side + 2 * self.border) * scale
+        side = (self.side + 2 * self.border) * _whole("scale", scale)
         if scale < 1 or side > MAX_PNG_SIDE:
             raise _fault(
-                "scale", "out-of-range", f"The image would be {side} pixels a side.",
-                f"Choose a scale that gives 1 to {MAX_PNG_SIDE} pixels.",
+                "scale", "out-of-range", "The image would have no pixels, or too many.",
+                f"Choose a scale that gives 1 to {MAX_PNG_SIDE} pixels a side.",
             )  # fmt: skip
         lines = (b"\0" + _packed(row, scale) for row in self._framed())
         chunks = [(b"IHDR", struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0))]
         if dpi is not None:
-            dots_per_metre = min(round(_positive("dpi", dpi) * 1000 / MM_PER_INCH), 2**31 - 1)
+            per_metre = _positive("dpi", dpi) / MM_PER_INCH * 1000
+            dots_per_metre = max(1, round(min(per_metre, 2**31 - 1)))
             chunks.append((b"pHYs", struct.pack(">IIB", dots_per_metre, dots_per_metre, 1)))
         chunks.append((b"IDAT", zlib.compress(b"".join(line * scale for line in lines), 9)))
         chunks.append((b"IEND", b""))
@@ -144,8 +166,13 @@ class Qr:
 
         ``any`` sets the colours itself (ANSI, 256 colours) and so reads on dark and on light
         terminals. ``dark`` and ``light`` are plain text without colours, right for terminals with
-        that background alone. Every line ends with a newline.
+        that background alone. Every line ends with a newline. Raises QrError for another
+        background.
         """
+        if background not in BACKGROUNDS:
+            raise _fault(
+                "background", "unknown", "No such background.", "Choose any, dark or light."
+            )
         rows = [[not dark for dark in row] for row in self._framed()]
         rows.append([True] * len(rows[0]))  # every symbol has an odd number of rows
         ink_is_light = background == "dark"
@@ -182,7 +209,8 @@ def qr(
     coarser symbol is easier to scan.
 
     Raises QrError for a text that is empty, not alphanumeric or too long, saying what is wrong and
-    where, never the text; MissingExtraError where segno is not installed.
+    where, never the text, and for a setting outside its bounds; TypeError for a text that is none,
+    and a border or version that is no whole number; MissingExtraError where segno is not installed.
     """
     _check_arguments(error, border, max_version)
     _check_text(text)
@@ -216,17 +244,17 @@ def _encode(text: str, level: ErrorLevel, border: int) -> Qr | None:
 def _check_arguments(error: str, border: int, max_version: int) -> None:
     if error not in (*get_args(ErrorLevel), "auto"):
         raise _fault("error", "unknown", "No such level.", "Choose L, M, Q, H or auto.")
-    if not 0 <= border <= MAX_BORDER:
+    if not 0 <= _whole("border", border) <= MAX_BORDER:
         raise _fault(
             "border", "out-of-range", "The quiet zone cannot be drawn.",
             f"Choose 0 to {MAX_BORDER} modules; 4 is the standard's.",
         )  # fmt: skip
-    if not 1 <= max_version <= 40:
+    if not 1 <= _whole("max_version", max_version) <= 40:
         raise _fault("max_version", "out-of-range", "No such version.", "Choose 1 to 40.")
 
 
 def _check_text(text: str) -> None:
-    if not text:
+    if not _text("text", text):
         raise _fault("text", "empty", "There is nothing to encode.", "Give the pass's text.")
     for index, character in enumerate(text):
         if character not in ALPHABET:
@@ -248,10 +276,28 @@ def _kind(character: str) -> str:
     return "white space or a control character" if character < " " else "punctuation"
 
 
-def _positive(name: str, value: float) -> float:
-    if not (math.isfinite(value) and value > 0):
-        raise _fault(name, "out-of-range", "It is not a size.", "Give a finite number above zero.")
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is a text (str), not {type(value).__name__}")
     return value
+
+
+def _whole(name: str, value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{name} is a whole number (int), not {type(value).__name__}")
+    return value
+
+
+def _positive(name: str, value: object) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise TypeError(f"{name} is a number (float or int), not {type(value).__name__}")
+    try:
+        number = float(value)
+    except OverflowError:  # an int beyond all floats
+        number = math.inf
+    if not (math.isfinite(number) and number > 0):
+        raise _fault(name, "out-of-range", "It is not a size.", "Give a finite number above zero.")
+    return number
 
 
 def _fault(name: str, code: str, problem: str, mend: str) -> QrError:

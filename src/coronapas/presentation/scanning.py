@@ -89,9 +89,14 @@ def scan(
 
     `max_bytes` bounds the file, `max_pixels` the pixels of all frames together, both inclusive; an
     image has at most 100 frames and 100 codes. Raises ScanError for an image that is too large or
-    cannot be opened, and where no QR code can be read in any frame; MissingExtraError where Pillow
-    or zxing-cpp is not installed; OSError where the path cannot be read.
+    cannot be opened, and where no QR code can be read in any frame; TypeError where `image` is none
+    of these kinds, or a bound no whole number; MissingExtraError where Pillow or zxing-cpp is not
+    installed; OSError where the path cannot be read.
     """
+    bounds: dict[str, object] = {"max_bytes": max_bytes, "max_pixels": max_pixels}
+    for name, bound in bounds.items():
+        if not isinstance(bound, int) or isinstance(bound, bool):
+            raise TypeError(f"{name} is a whole number (int), not {type(bound).__name__}")
     found: list[Scan] = []
     for index, frame in enumerate(_frames(_opened(image, max_bytes), max_pixels)):
         barcodes = _barcodes(frame)
@@ -119,8 +124,12 @@ def _opened(
     elif isinstance(image, str | os.PathLike):
         with open(image, "rb") as file:
             content = file.read(max_bytes + 1)
-    else:
+    elif hasattr(image, "read"):
         content = image.read(max_bytes + 1)
+    else:
+        raise TypeError(f"an image is bytes, a path or an open file, not {type(image).__name__}")
+    if not isinstance(content, bytes):
+        raise TypeError("the file is open as text; open it as binary")
     if len(content) > max_bytes:
         raise ScanError("image-too-large", f"the image has more than {max_bytes} bytes")
     try:

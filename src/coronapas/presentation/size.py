@@ -14,8 +14,12 @@ from typing import Final
 ADVISED_DIAGONAL_MM: Final = (35.0, 60.0)
 """The recommended diagonal of the symbol in millimetres, both bounds inclusive."""
 
+DEFAULT_DIAGONAL_MM: Final = sum(ADVISED_DIAGONAL_MM) / 2
+"""The diagonal of a symbol, in millimetres, where nobody chose one: the middle of the advice."""
+
 MM_PER_INCH: Final = 25.4
 
+_MOST_DOTS: Final = 10**9
 _PRECISION: Final = 9
 """Decimals of a millimetre that count: the bounds stay inclusive in floating-point arithmetic."""
 
@@ -92,3 +96,17 @@ class SizeReport:
 def module_for_diagonal(modules: int, diagonal_mm: float) -> float:
     """Return the module's side in mm at which `modules` a side have that diagonal in mm."""
     return diagonal_mm / (modules * math.sqrt(2))
+
+
+def scale_for_diagonal(modules: int, diagonal_mm: float, dpi: float) -> int:
+    """Return the whole dots a module, at least 1, that come nearest to a diagonal in mm at `dpi`.
+
+    A diagonal within the advice stays within it where any whole number of dots does.
+    """
+    per_module = module_for_diagonal(modules, diagonal_mm) * (dpi / MM_PER_INCH)
+    nearest = max(1, round(min(per_module, _MOST_DOTS)))
+    smallest, largest = ADVISED_DIAGONAL_MM
+    advised = SizeReport(modules, 0, module_for_diagonal(modules, diagonal_mm), dpi).scales
+    if not advised or not smallest <= diagonal_mm <= largest:
+        return nearest
+    return min(max(nearest, advised.start), advised.stop - 1)
