@@ -99,6 +99,17 @@ def test_a_file_that_appears_meanwhile_is_not_replaced(tmp_path: Path) -> None:
     assert path.read_text() == "mine"
 
 
+def test_what_a_killed_run_left_behind_is_not_taken_for_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "key.pem"
+    path.write_text("old")
+    (tmp_path / f".key.pem.{os.getpid()}.new").write_text("left behind")
+    files.write(path, b"new", force=True)
+    assert path.read_text() == "new"
+    long = tmp_path / ("k" * 255)
+    files.write(long, b"new", force=True)
+    assert long.read_text() == "new"
+
+
 def test_a_file_that_cannot_be_written_whole_is_taken_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -213,6 +224,12 @@ def test_wrong_usage_and_unfit_material_end_with_2(country: Country, csca: tuple
         ("dsc", "--csca-key", country.path("dsc.key.pem"), *csca[2:], *out),
         ("dsc", "--csca-key", strange, *csca[2:], *out),
         ("request", "--country", "DK", *out),
+        ("csca", "--country", "DK", "--name", "", *out),
+        ("csca", "--country", "DK", "--organisation", " ", *out),
+        ("csca", "--country", "DK", "--file-name", "", *out),
+        ("dsc", *csca, "--name", "", *out),
+        ("request", "--country", "DK", "--organisation", "Invented", "--name", "", *out),
+        ("request", "--country", "DK", "--organisation", "", *out),
     ):
         result = run("keys", *arguments)
         assert result.exit_code == 2, arguments

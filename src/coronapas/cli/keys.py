@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from coronapas.cli.files import write
-from coronapas.cli.parameters import moment, password_from
+from coronapas.cli.parameters import filled, moment, password_from
 from coronapas.cli.parameters import password as password_source
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def _places(function: Callable[..., None]) -> Callable[..., None]:
             default=Path(),
             help="The folder for the files; this one unless given.",
         ),
-        click.option("--file-name", "stem", help="How the files' names begin."),
+        click.option("--file-name", "stem", callback=filled, help="How the files' names begin."),
         click.option(
             "--password",
             callback=password_source,
@@ -61,6 +61,10 @@ def _validity(days: int) -> Callable[[Callable[..., None]], Callable[..., None]]
     return decorate
 
 
+_name = click.option("--name", callback=filled, help="The certificate's common name.")
+_organisation = click.option(
+    "--organisation", callback=filled, help="The certificate's organisation."
+)
 _usage = click.option(
     "--usage",
     "usages",
@@ -80,8 +84,8 @@ def command() -> None:
 
 @command.command("csca")
 @click.option("--country", required=True, help="ISO 3166-1 alpha-2.")
-@click.option("--name", help="The certificate's common name.")
-@click.option("--organisation", help="The certificate's organisation.")
+@_name
+@_organisation
 @_validity(4 * 365)
 @_places
 def csca(
@@ -126,8 +130,8 @@ def csca(
     default="P-256",
     show_default=True,
 )
-@click.option("--name", help="The certificate's common name.")
-@click.option("--organisation", help="The certificate's organisation.")
+@_name
+@_organisation
 @_validity(2 * 365)
 @_places
 def dsc(
@@ -168,8 +172,8 @@ def dsc(
 
 @command.command("request")
 @click.option("--country", required=True, help="ISO 3166-1 alpha-2.")
-@click.option("--organisation", required=True, help="Who is to sign passes.")
-@click.option("--name", help="The certificate's common name.")
+@click.option("--organisation", required=True, callback=filled, help="Who is to sign passes.")
+@_name
 @_usage
 @click.option(
     "--type",

@@ -1,4 +1,7 @@
-"""The kinds of value that options take, as click's callbacks: moments, lifetimes, passwords."""
+"""The kinds of value that options take, as click's callbacks.
+
+Moments, lifetimes, durations, names, and where passwords come from.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,8 @@ from typing import Final
 import click
 
 _DAYS: Final = re.compile("([0-9]{1,5})d")
+_DURATION: Final = re.compile("([0-9]{1,7})([smh]?)")
+_SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3600}
 _SOURCE: Final = re.compile("prompt|env:[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -33,6 +38,24 @@ def lifetime(ctx: click.Context, param: click.Parameter, value: str) -> datetime
     """A moment, or a number of days: ``365d``."""
     days = _DAYS.fullmatch(value)
     return timedelta(days=int(days[1])) if days else moment(ctx, param, value)
+
+
+def duration(ctx: click.Context, param: click.Parameter, value: str | None) -> timedelta | None:
+    """A duration in seconds (``90``, ``90s``), minutes (``5m``) or hours (``1h``)."""
+    if value is None:
+        return None
+    found = _DURATION.fullmatch(value)
+    if found is None:
+        problem = "Write a whole number of seconds, or one with s, m or h: 90s, 5m, 1h."
+        raise click.BadParameter(problem, ctx, param)
+    return timedelta(seconds=int(found[1]) * _SECONDS[found[2]])
+
+
+def filled(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """A text with something in it: an empty one is no way to ask for what is usual."""
+    if value is not None and not value.strip():
+        raise click.BadParameter("It is empty. Leave the option out, or fill it.", ctx, param)
+    return value
 
 
 def password(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
