@@ -283,6 +283,30 @@ def test_value_sets_that_cannot_be_read_end_with_2(country: Country) -> None:
     assert (result.exit_code, "appears twice" in result.stderr) == (2, True)
     only = decide(country, "--country", "VV", *DAY, "--value-sets", country.path("facts.json"))
     assert only.exit_code == 2
+    empty = country.file("none.json", "[]")
+    told = decide(country, "--country", "VV", *DAY, "--value-sets", empty)
+    assert (told.exit_code, "there is no value set" in told.stderr) == (2, True)
+
+
+def test_value_sets_are_read_in_this_projects_own_form_too_and_the_last_counts(
+    country: Country,
+) -> None:
+    own = {"sets": {"vaccines-covid-19-names": {"date": "2023-01-01", "codes": {"OTHER": "Other"}}}}
+    folder = country.folder / "own"
+    folder.mkdir()
+    (folder / "names.json").write_text(json.dumps(own))
+    (folder / "schema.json").write_text("{}")
+    value_set(country.folder / "sets", "EU/1/20/1528")
+    for one in (folder, folder / "names.json"):
+        arguments = ("--country", "VV", *DAY, "--value-sets", str(one))
+        assert decide(country, *arguments).exit_code == 1
+        better = ("--value-sets", str(country.folder / "sets"))
+        assert decide(country, *arguments, *better).exit_code == 0
+    wrong = country.file("wrong.json", '{"sets": {"a": 1}}')
+    assert (
+        "wrong.json: sets.a: "
+        in decide(country, "--country", "VV", *DAY, "--value-sets", wrong).stderr
+    )
 
 
 def test_a_rule_that_cannot_be_read_is_named_and_keeps_the_verdict_open(country: Country) -> None:
@@ -341,15 +365,15 @@ def test_a_picture_with_an_oddity_that_is_not_granted_does_not_verify(
     from coronapas.cli.passes import Item
     from coronapas.tolerances import Deviation
 
-    item = Item("p", country.text, 1, True, (Deviation("odd.one", "", "it is odd"),))
-    monkeypatch.setattr(module, "items", lambda _: iter([item]))
+    item = Item("p", country.text, 1, True, (Deviation("odd.one", "", "the QR code is odd"),))
+    monkeypatch.setattr(module, "one_pass", lambda _: item)
     result = run(
         "decide",
         country.path("p.txt"),
         *("--country", "XX", "--rules", country.path("rules.json"), *DAY, *country.trust),
     )
     assert result.exit_code == 1
-    assert result.stdout.splitlines()[1] == "  FAIL  qr code: It is odd."
+    assert result.stdout.splitlines()[1] == "  FAIL  qr code: The QR code is odd."
 
 
 @pytest.mark.parametrize("content", ["HC1:", "no pass at all", "HC1:6BF"])

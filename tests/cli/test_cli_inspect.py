@@ -198,6 +198,7 @@ def test_wrong_usage_ends_with_2(country: Country) -> None:
         result = run("inspect", *arguments)
         assert result.exit_code == 2, arguments
         assert result.stderr.count("Error: ") == 1
+    assert run("inspect", blank).stderr.startswith(f"Error: {blank}: ")
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])

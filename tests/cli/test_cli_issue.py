@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
+from datetime import date
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from command_world import AT, DATES, FACTS, FAMILY, Country, keys, make_country, run
+from PIL import Image
 
 from coronapas import Verifier, decode
-from coronapas.cli import issue as issue_module
+from coronapas.cli import drawing, policy
 from coronapas.presentation import scan
 from coronapas.trust.store import TrustStore
 
@@ -48,7 +52,13 @@ def test_a_list_of_facts_gives_a_pass_a_line(country: Country) -> None:
     assert len(result.output.splitlines()) == 3
     assert run("issue", source, *country.key, *TERMS, "--qr", "svg").exit_code == 2
     assert run("issue", source, *country.key, *TERMS, "--uvci", "x").exit_code == 2
-    assert run("issue", facts_file(country, []), *country.key, *TERMS).output == ""
+
+
+def test_an_empty_list_is_nothing_to_issue_and_ends_with_2(country: Country) -> None:
+    for content in ("[]", " [ ] "):
+        result = run("issue", "-", *country.key, *TERMS, input=content)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert "there is nothing to issue" in result.stderr
 
 
 def test_what_the_pass_is_to_say_can_be_chosen(country: Country) -> None:
@@ -80,7 +90,9 @@ def test_the_qr_code_is_drawn(country: Country, form: str) -> None:
     output = country.path(f"out.{form}")
     source = country.path("facts.json")
     drawn = ("--qr", form, "--output", output)
-    assert run("issue", source, *country.key, *TERMS, *drawn).output == ""
+    result = run("issue", source, *country.key, *TERMS, *drawn)
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr.startswith("QR code: version ")
     content = (country.folder / f"out.{form}").read_bytes()
     if form == "png":
         text = scan(content)[0].text
@@ -101,7 +113,7 @@ def test_a_png_goes_to_a_pipe_and_not_to_a_terminal(
             def isatty() -> bool:
                 return True
 
-    monkeypatch.setattr(issue_module, "sys", Terminal)
+    monkeypatch.setattr(drawing, "sys", Terminal)
     refused = run("issue", source, *country.key, *TERMS, "--qr", "png")
     assert refused.exit_code == 2
     assert "--output" in refused.stderr
@@ -237,6 +249,21 @@ def test_wrong_usage_ends_with_2(country: Country) -> None:
         (source, *country.key, "--expires", "soon"),
         (source, *country.key, "--expires", "2023-03-01"),
         (source, *country.key, *TERMS, "--qr", "svg", "--json"),
+        (source, *country.key, *TERMS, "--qr-size", "50"),
+        (source, *country.key, *TERMS, "--qr", "terminal", "--qr-size", "50"),
+        (source, *country.key, *TERMS, "--qr", "svg", "--qr-dpi", "300"),
+        (source, *country.key, *TERMS, "--qr", "svg", "--qr-size", "0"),
+        (source, *country.key, *TERMS, "--country", ""),
+        (source, *country.key, *TERMS, "--issuer", ""),
+        (source, *country.key, *TERMS, "--language", " "),
+        (source, *country.key, *TERMS, "--grant", "everything"),
+        (source, *country.key, *TERMS, "--grant", "inactive-codes=yes"),
+        (source, *country.key, *TERMS, "--grant", "inactive-codes", "--refuse", "inactive-codes"),
+        (source, *country.key, *TERMS, "--bound", "recovery-from-days"),
+        (source, *country.key, *TERMS, "--bound", "recovery-from-days=-1"),
+        (source, *country.key, *TERMS, "--bound", "earliest-event=11"),
+        (source, *country.key, *TERMS, "--letter", "o-diaeresis=X"),
+        (source, *country.key, *TERMS, "--value-sets", country.path("dsc.pem")),
         (source, "--key", country.path("dsc.pem"), "--cert", country.path("dsc.pem"), *TERMS),
         (source, *key, "--cert", country.path("csca.pem"), *TERMS),
         (country.path("absent.json"), *country.key, *TERMS),
@@ -269,3 +296,155 @@ def test_a_certificate_without_a_country_needs_one_named(
     arguments = ("issue", country.path("facts.json"), *country.key, *TERMS)
     assert "--country" in run(*arguments).stderr
     assert run(*arguments, "--country", "DK").exit_code == 0
+
+
+DEVICE = {
+    "holder": FACTS["holder"],
+    "test": {
+        "kind": "RAT",
+        "sampled_at": "2023-01-15T08:00:00Z",
+        "result": "not detected",
+        "device": "9999",
+    },
+}
+PUBLISHED = {
+    "valueSetId": "covid-19-lab-test-manufacturer-and-name",
+    "valueSetDate": "2023-01-10",
+    "valueSetValues": {"9999": {"display": "Invented Test", "active": True}},
+}
+OWN = {
+    "sets": {
+        "covid-19-lab-test-manufacturer-and-name": {
+            "date": "2023-01-10",
+            "codes": {"9999": "Invented Test"},
+        }
+    }
+}
+
+
+@pytest.mark.parametrize("document", [PUBLISHED, [PUBLISHED], {"a": PUBLISHED}, OWN])
+def test_a_device_of_a_newer_list_is_issued_with_that_list(country: Country, document: Any) -> None:
+    source = facts_file(country, DEVICE)
+    refused = run("issue", source, *country.key, *TERMS)
+    assert refused.exit_code == 1
+    assert "--value-sets" in refused.stderr
+    assert "ValueSets" not in refused.stderr
+    sets = ("--value-sets", country.file("sets.json", json.dumps(document)))
+    issued = run("issue", source, *country.key, *TERMS, *sets)
+    assert issued.exit_code == 0
+    assert decode(issued.stdout.strip()).dcc["t"][0]["ma"] == "9999"
+
+
+def with_dose(**members: Any) -> dict[str, Any]:
+    return {**FACTS, "vaccination": {**FACTS["vaccination"], **members}}
+
+
+RECOVERY = {"first_positive": "2022-11-01", "valid_from": "2022-11-06", "valid_until": "2023-06-30"}
+
+
+@pytest.mark.parametrize(
+    ("facts", "options"),
+    [
+        (with_dose(vaccine="1119305005"), ("--grant", "other-encodings")),
+        (with_dose(date="2019-12-31"), ("--bound", "earliest-event=2019-12-31")),
+        (with_dose(date="2019-12-31"), ("--bound", "earliest-event=none")),
+        (
+            {"holder": FACTS["holder"], "recovery": RECOVERY},
+            ("--bound", "recovery-from-days=5", "--bound", "recovery-until-days=none"),
+        ),
+    ],
+)
+def test_what_the_state_grants_is_issued_and_the_fault_says_how(
+    country: Country, facts: dict[str, Any], options: tuple[str, ...]
+) -> None:
+    source = facts_file(country, facts)
+    refused = run("issue", source, *country.key, *TERMS)
+    assert refused.exit_code == 1
+    for name, value in zip(options[::2], options[1::2], strict=True):
+        assert f"{name} {value.partition('=')[0]}" in refused.stderr
+    assert run("issue", source, *country.key, *TERMS, *options).exit_code == 0
+
+
+def test_what_the_state_refuses_is_not_issued(country: Country) -> None:
+    source = facts_file(country, with_dose(dose_number=1, doses=1))
+    assert run("issue", source, *country.key, *TERMS).exit_code == 0
+    refused = ("--refuse", "one-dose-after-recovery")
+    assert run("issue", source, *country.key, *TERMS, *refused).exit_code == 1
+
+
+def test_the_state_chooses_how_letters_are_written(country: Country) -> None:
+    facts = {**FACTS, "holder": {**FACTS["holder"], "family_name": "Öpdigtet"}}
+    chosen = ("--letter", "o-diaeresis=O")
+    issued = run("issue", facts_file(country, facts), *country.key, *TERMS, *chosen)
+    assert decode(issued.stdout.strip()).dcc["nam"]["fnt"] == "OPDIGTET"
+
+
+def test_every_field_of_the_policy_has_its_option_and_every_hint_names_one() -> None:
+    from dataclasses import fields
+
+    from coronapas.dcc.claims import ContentPolicy
+
+    switches, bounds = policy.names(bool), policy.names(int, date)
+    told = {*switches.values(), *bounds.values(), "alternatives"}
+    assert told == {one.name for one in fields(ContentPolicy)}
+    for hint in policy._OPTIONS.values():
+        for option, names in (("--grant", switches), ("--bound", bounds)):
+            _, mark, rest = hint.partition(f"{option} ")
+            assert not mark or re.split("[=.]", rest)[0] in names
+
+
+def drawn(country: Country, *options: str) -> tuple[bytes, str]:
+    result = run("issue", country.path("facts.json"), *country.key, *TERMS, *options)
+    assert result.exit_code == 0
+    return result.stdout_bytes, result.stderr
+
+
+def test_a_png_has_the_advised_size_by_itself_and_says_its_resolution(country: Country) -> None:
+    content, told = drawn(country, "--qr", "png")
+    image = Image.open(BytesIO(content))
+    dpi = image.info["dpi"][0]
+    assert dpi == pytest.approx(300, rel=1e-3)
+    (found,) = scan(content)
+    modules = 17 + 4 * found.version
+    pixels = image.width / (modules + 8)
+    diagonal = modules * pixels / dpi * 25.4 * 2**0.5
+    assert 35 <= diagonal <= 60
+    assert told == (
+        f"QR code: version {found.version}, level Q, {modules} modules a side, "
+        f"{pixels:.0f}x{pixels:.0f} dots each at 300 dpi; module {pixels / 300 * 25.4:.3f} mm, "
+        f"diagonal {diagonal:.1f} mm ({diagonal * (modules + 8) / modules:.1f} mm with the quiet "
+        "zone), within the advised 35 to 60 mm\n"
+    )
+
+
+def test_size_resolution_and_level_are_options(country: Country) -> None:
+    content, told = drawn(country, "--qr", "png", "--qr-size", "58", "--qr-dpi", "1200")
+    assert Image.open(BytesIO(content)).info["dpi"][0] == pytest.approx(1200, rel=1e-3)
+    assert "diagonal 58." in told or "diagonal 57." in told
+    vector, told = drawn(country, "--qr", "svg", "--qr-size", "40", "--qr-level", "L")
+    assert "level L" in told
+    assert "diagonal 40.0 mm" in told
+    width = float(vector.decode().partition('width="')[2].partition("mm")[0])
+    assert f"({width * 2**0.5:.1f} mm with the quiet zone)" in told
+
+
+@pytest.mark.parametrize(
+    ("options", "change"),
+    [
+        (("--qr", "svg", "--qr-size", "34.9"), "--qr-size changes it."),
+        (("--qr", "png", "--qr-size", "90"), "--qr-size changes it, and --qr-dpi."),
+        (("--qr", "png", "--qr-dpi", "20"), "--qr-size changes it, and --qr-dpi."),
+    ],
+)
+def test_a_size_outside_the_advice_is_drawn_and_warned_of(
+    country: Country, options: tuple[str, ...], change: str
+) -> None:
+    _, told = drawn(country, *options)
+    assert "outside the advised 35 to 60 mm" in told
+    assert told.endswith(f"Warning: this size is outside the advice: {change}\n")
+
+
+def test_of_a_terminal_the_size_is_its_own(country: Country) -> None:
+    _, told = drawn(country, "--qr", "terminal")
+    assert "sized by the terminal (advised is a diagonal of 35 to 60 mm)" in told
+    assert "Warning" not in told

@@ -584,7 +584,7 @@ def test_an_empty_register_gives_the_count_alone() -> None:
 
 
 def test_progress_is_shown_on_a_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(showing, "on_terminal", lambda: True)
+    monkeypatch.setattr(showing, "on_terminal", lambda **_: True)
     monkeypatch.setenv("FORCE_COLOR", "1")
     source = register(tmp_path / "register.jsonl", *ROWS)
     assert "inviting" in programme("invite", "--register", source, *ON).stderr

@@ -152,7 +152,9 @@ def test_a_qr_code_in_another_mode_is_a_deviation_and_under_strict_a_failure(
     strict = run("verify", source, "--json", "--strict", *country.trust, *AT)
     assert strict.exit_code == 1
     assert documents(strict.output)[0]["failures"] == ["qr.mode"]
-    assert run("verify", source, "--strict", *country.trust, *AT).output.startswith(str(source))
+    spoken = run("verify", source, "--strict", *country.trust, *AT).output
+    assert spoken.startswith(str(source))
+    assert "qr code: The QR code has byte segments" in spoken
 
 
 def test_two_codes_in_one_picture_are_two_passes(country: Country) -> None:
@@ -190,6 +192,65 @@ def test_a_picture_without_a_code_ends_with_2_and_the_others_are_still_judged(
     assert {check["outcome"] for check in bad["checks"][1:]} == {"SKIPPED"}
     spoken = run("verify", blank, *country.trust, *AT)
     assert spoken.output.splitlines()[-1] == "0 ok, 0 failed, 1 unreadable"
+
+
+@pytest.mark.parametrize("whole", [(), ("--whole",)])
+def test_a_text_without_a_pass_ends_with_2_and_the_others_are_still_judged(
+    country: Country, whole: tuple[str, ...]
+) -> None:
+    empty = country.file("empty.txt", "\n \n")
+    good = country.file("p.txt", country.text)
+    picture = country.file("p.png", qr(country.text).png())
+    result = run("verify", good, empty, picture, *whole, *country.trust, *AT)
+    assert result.exit_code == 2
+    lines = result.stdout.splitlines()
+    assert lines[1:3] == [f"{empty}: FAIL", "  FAIL     input: There is no pass in it."]
+    assert lines[-1] == "2 ok, 0 failed, 1 unreadable, revocation not known of 2"
+    found = documents(run("verify", empty, good, "--json", *whole, *country.trust, *AT).stdout)
+    assert [(one["failures"], one["ok"]) for one in found] == [(["input.empty"], False), ([], True)]
+    assert {check["outcome"] for check in found[0]["checks"][1:]} == {"SKIPPED"}
+
+
+def test_an_input_that_breaks_off_ends_with_2_and_the_others_are_still_judged(
+    country: Country, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from coronapas.cli import passes
+
+    broken, good = country.file("broken.txt", country.text), country.file("p.txt", country.text)
+    whole = passes._of_stream
+
+    def breaking(stream: Any, name: str, *more: Any) -> Any:
+        if name == broken:
+            raise OSError(5, "Input/output error")
+        return whole(stream, name, *more)
+
+    monkeypatch.setattr(passes, "_of_stream", breaking)
+    result = run("verify", broken, good, *country.trust, *AT)
+    assert result.exit_code == 2
+    assert "  FAIL     input: Input/output error." in result.stdout
+    assert result.stdout.splitlines()[-1].startswith("1 ok, 0 failed, 1 unreadable")
+
+
+@pytest.mark.parametrize(
+    ("skew", "status"), [((), 0), (("60",), 1), (("90s",), 1), (("2m",), 0), (("1h",), 0)]
+)
+def test_clocks_may_differ_by_the_skew_and_no_more(
+    country: Country, skew: tuple[str, ...], status: int
+) -> None:
+    early = ("--at", (ISSUED - timedelta(seconds=100)).isoformat())
+    option = ("--clock-skew", *skew) if skew else ()
+    result = run("verify", "--text", country.text, *country.trust, *early, *option)
+    assert result.exit_code == status
+
+
+def test_codes_are_judged_by_the_value_sets_that_are_given(country: Country) -> None:
+    own = {"sets": {"vaccines-covid-19-names": {"date": "2023-01-01", "codes": {"OTHER": "Other"}}}}
+    sets = ("--value-sets", country.file("own.json", json.dumps(own)))
+    text = ("--text", country.text, "--json", *country.trust, *AT)
+    assert documents(run("verify", *text).stdout)[0]["deviations"] == []
+    (found,) = documents(run("verify", *text, *sets).stdout)
+    assert [one["code"] for one in found["deviations"]] == ["content.value-set"]
+    assert run("verify", *text, *sets, "--strict").exit_code == 1
 
 
 @pytest.mark.parametrize("options", [(), ("--checks",), ("--json",), ("--strict",)])
@@ -245,7 +306,6 @@ def test_a_moment_that_is_none_is_a_usage_error(country: Country, at: str) -> No
 
 def test_wrong_usage_and_unreadable_inputs_end_with_2(country: Country) -> None:
     text = ("--text", country.text)
-    empty = country.file("empty.txt", "\n \n")
     garbage = country.file("garbage.pem", "nothing of the kind")
     for arguments in (
         (*text,),
@@ -253,8 +313,9 @@ def test_wrong_usage_and_unreadable_inputs_end_with_2(country: Country) -> None:
         (*text, *country.trust, "--tolerate", "prefix.anything"),
         (str(country.folder / "absent.txt"), *country.trust),
         (str(country.folder), *country.trust),
-        (empty, *country.trust),
-        (empty, "--whole", *country.trust),
+        (*text, *country.trust, "--clock-skew", "5 minutes"),
+        (*text, *country.trust, "--clock-skew", "-5"),
+        (*text, *country.trust, "--value-sets", garbage),
         (*text, "--trust", garbage),
         (*text, "--trust", str(country.folder / "absent.pem")),
     ):
@@ -309,7 +370,7 @@ def test_progress_is_shown_on_a_terminal_alone(
 ) -> None:
     quiet = run("verify", "--text", country.text, *country.trust, *AT)
     assert quiet.stderr == ""
-    monkeypatch.setattr(showing, "on_terminal", lambda: True)
+    monkeypatch.setattr(showing, "on_terminal", lambda **_: True)
     monkeypatch.setenv("FORCE_COLOR", "1")
     shown = run("verify", country.file("p.txt", country.text), *country.trust, *AT)
     assert shown.exit_code == 0

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
 import runpy
 import subprocess
 import sys
@@ -16,12 +19,15 @@ from coronapas.cli import app, demo, showing
 from coronapas.errors import MissingExtraError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from coronapas.issuing import Pass
 
 COMMANDS = (
     "issue",
     "verify",
     "inspect",
+    "qr",
     "trust",
     "revocation",
     "decide",
@@ -128,11 +134,31 @@ def test_an_error_is_one_line_and_ends_with_2(error: Exception, told: str) -> No
     assert result.stderr.count("\n") == 1
 
 
-def test_a_reader_that_went_away_is_no_error_of_ours() -> None:
-    with pytest.raises(BrokenPipeError):
-        raising(BrokenPipeError(32, "Broken pipe")).invoke(
-            raising(BrokenPipeError(32, "Broken pipe")).make_context("coronapas", ["boom"])
+def test_a_reader_that_went_away_is_no_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    group = raising(BrokenPipeError(32, "Broken pipe"))
+    context = group.make_context("coronapas", ["boom"])
+    monkeypatch.setattr(sys, "stdout", sys.stdout)
+    monkeypatch.setattr(sys, "stderr", sys.stderr)
+    with pytest.raises(SystemExit) as end:
+        group.invoke(context)
+    sys.stdout.close()
+    assert end.value.code == 141
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("issue", "--help"), ("demo",)])
+def test_a_closed_pipe_ends_with_141_and_without_a_word(arguments: tuple[str, ...]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        ended = subprocess.run(
+            [sys.executable, "-m", "coronapas", *arguments],
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            check=False,
         )
+    finally:
+        os.close(writer)
+    assert (ended.returncode, ended.stderr) == (141, b"")
 
 
 def test_the_demonstration_comes_out_as_it_should() -> None:
@@ -177,7 +203,11 @@ def test_text_that_could_steer_a_terminal_is_made_harmless() -> None:
     assert showing.plain("a\x1b[31m\nb\u202e") == "a\ufffd[31m\ufffdb\ufffd"
 
 
-def test_a_progress_bar_needs_a_terminal_for_errors_and_none_for_results(
+def test_a_note_becomes_a_sentence_and_its_names_stay_as_they_are() -> None:
+    assert showing.sentence("the QR code has byte segments") == "The QR code has byte segments."
+
+
+def test_a_progress_bar_needs_a_terminal_to_which_no_results_are_written_meanwhile(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     class Stream:
@@ -188,6 +218,35 @@ def test_a_progress_bar_needs_a_terminal_for_errors_and_none_for_results(
         for results in (True, False):
             monkeypatch.setattr(sys, "stderr", Stream(errors))
             monkeypatch.setattr(sys, "stdout", Stream(results))
-            shown = showing.on_terminal()
+            meanwhile = showing.on_terminal(results_meanwhile=True)
+            at_the_end = showing.on_terminal(results_meanwhile=False)
             monkeypatch.undo()
-            assert shown is (errors and not results)
+            assert meanwhile is (errors and not results)
+            assert at_the_end is errors
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="there are no terminals to open")
+@pytest.mark.parametrize("results_go_elsewhere", [True, False])
+def test_on_a_real_terminal_the_bar_is_drawn_and_the_results_are_whole(
+    tmp_path: Path, results_go_elsewhere: bool
+) -> None:
+    vector = {"PREFIX": "HC1:BB8", "BASE45": "BB8", "EXPECTEDRESULTS": {"EXPECTEDUNPREFIX": True}}
+    (tmp_path / "v.json").write_text(json.dumps(vector))
+    ours, theirs = os.openpty()
+    command = [sys.executable, "-m", "coronapas", "conformance", str(tmp_path)]
+    with subprocess.Popen(
+        command,
+        stdin=theirs,
+        stdout=subprocess.PIPE if results_go_elsewhere else theirs,
+        stderr=theirs,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "80"},
+    ) as process:
+        os.close(theirs)
+        seen = b""
+        with contextlib.suppress(OSError):  # the other side is closed
+            while more := os.read(ours, 4096):
+                seen += more
+        results = process.stdout.read() if process.stdout else seen
+    os.close(ours)
+    assert b"running" in seen
+    assert b"1 passed, 0 failed, 0 skipped" in results

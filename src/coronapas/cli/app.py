@@ -2,24 +2,32 @@
 
 Exit codes: 0, all is well; 1, something was judged and is not (a pass that does not verify, facts
 that are refused, a vector that disagrees); 2, it could not be judged (wrong usage, unreadable
-input).
+input); 141, the reader of the output went away (`coronapas verify … | head -1`), so that nothing is
+said of what was judged.
 """
 
 from __future__ import annotations
 
 import errno
+import os
+import sys
+from contextlib import contextmanager
 from importlib import import_module
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from coronapas.cli.showing import plain
 from coronapas.errors import CoronapasError, FaultsError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 _COMMANDS: Final = (
     "issue",
     "verify",
     "inspect",
+    "qr",
     "trust",
     "revocation",
     "decide",
@@ -29,6 +37,24 @@ _COMMANDS: Final = (
     "conformance",
     "demo",
 )
+
+
+_READER_LEFT: Final = 141
+"""What a shell says of a command that SIGPIPE ended: 128 and the signal's number."""
+
+
+@contextmanager
+def _reader_may_leave() -> Iterator[None]:
+    """End with 141 where a pipe is closed: click would end with 1, as if a pass were not ok."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.EPIPE:
+            raise
+        # What is still to be flushed at the end has nowhere to go.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        sys.stdout = sys.stderr = os.fdopen(nowhere, "w", encoding="utf-8")
+        sys.exit(_READER_LEFT)
 
 
 class _Commands(click.Group):
@@ -44,7 +70,15 @@ class _Commands(click.Group):
         assert isinstance(command, click.Command)  # noqa: S101 - the table's own promise
         return command
 
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        with _reader_may_leave():
+            return super().make_context(*args, **extra)
+
     def invoke(self, ctx: click.Context) -> Any:
+        with _reader_may_leave():
+            return self._invoke(ctx)
+
+    def _invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except FaultsError as error:
@@ -73,5 +107,6 @@ def coronapas() -> None:
 
     Nothing here opens a network connection. The holder's data is shown only where it is asked for.
 
-    Exit codes: 0 all is well; 1 something was judged and is not well; 2 it could not be judged.
+    Exit codes: 0 all is well; 1 something was judged and is not well; 2 it could not be judged; 141
+    the reader of the output went away.
     """

@@ -71,7 +71,7 @@ def command(as_json: bool, show_skipped: bool, **folders: Path | None) -> None:
 def _run(room: str, function: str, folder: Path) -> Report:
     from coronapas.conformance import Report
 
-    with progress("running", None) as advance:
+    with progress("running", None, results_meanwhile=False) as advance:
         run = getattr(import_module(room), function)
         report = run(folder, progress=lambda _done, _all: advance(1))
     assert isinstance(report, Report)  # noqa: S101 - what every suite gives

@@ -15,9 +15,10 @@ from coronapas.cli.certificates import (
     trust_from,
     unverified_option,
 )
-from coronapas.cli.passes import Item, items
-from coronapas.cli.rule_inputs import day_or_moment, rules_from, value_sets_from, value_sets_option
-from coronapas.cli.showing import plain
+from coronapas.cli.passes import Item, one_pass
+from coronapas.cli.rule_inputs import day_or_moment, rules_from
+from coronapas.cli.showing import plain, sentence
+from coronapas.cli.value_set_inputs import value_sets_from, value_sets_option
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -89,7 +90,7 @@ def command(
     countries: tuple[str, ...],
     rules: tuple[str, ...],
     at: datetime | None,
-    value_sets: Path | None,
+    value_sets: tuple[Path, ...],
     trust: tuple[Path, ...],
     pins: tuple[Path, ...],
     beside: tuple[Path, ...],
@@ -119,7 +120,7 @@ def command(
     places = tuple(dict.fromkeys(country.strip().upper() for country in countries))
     if not all(places):
         raise click.BadParameter("The country is empty.", param_hint="--country")
-    item = Item("--text", text, 0) if text is not None else _one_item(file or "")
+    item = Item("--text", text, 0) if text is not None else one_pass(file or "")
     moment = at or datetime.now(UTC)
     rule_set, sets = rules_from(rules), value_sets_from(value_sets)
     document: dict[str, Any] = {
@@ -170,17 +171,6 @@ def _lines(decisions: list[Decision], personal: bool) -> list[str]:
     return [*lines, *filter(None, [decisions[0].expiry])]
 
 
-def _one_item(source: str) -> Item:
-    """The pass of a file; one is judged at a time."""
-    found = items(source)
-    item, more = next(found), next(found, None)
-    if more is not None:
-        raise click.UsageError(f"{source}: there are several passes in it; give one.")
-    if item.fault is not None:
-        raise item.fault
-    return item
-
-
 def _judged(
     item: Item, store: TrustStore | None, at: datetime
 ) -> tuple[Judged | None, tuple[Check, ...]]:
@@ -195,9 +185,7 @@ def _judged(
 
     verification = Verifier(store).verify(item.text, at=at)
     odd = [one for one in item.deviations if one.code not in FIELD]
-    failures = tuple(
-        Check("qr code", Outcome.FAIL, one.code, f"{one.note.capitalize()}.") for one in odd
-    )
+    failures = tuple(Check("qr code", Outcome.FAIL, one.code, sentence(one.note)) for one in odd)
     failures += verification.failures
     if failures:
         return None, failures

@@ -46,9 +46,10 @@ def command(
     good = True
     found = items(file, whole=whole) if file is not None else [Item("--text", text or "", 0)]
     for item in found:
-        if item.fault is not None:
-            raise item.fault
-        document = {"place": plain(item.place), **describe(item.text, personal=show_personal_data)}
+        document = {
+            "place": plain(item.place),
+            **describe(item.readable().text, personal=show_personal_data),
+        }
         if item.scanned:
             document["qr"] = [
                 {"code": one.code, "field": one.field, "note": one.note} for one in item.deviations

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from coronapas.cli.files import write
-from coronapas.cli.parameters import lifetime, moment, password_from
+from coronapas.cli import drawing, policy
+from coronapas.cli.parameters import filled, lifetime, moment, password_from
 from coronapas.cli.parameters import password as password_source
 from coronapas.cli.showing import progress
+from coronapas.cli.value_set_inputs import value_sets_from, value_sets_option
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from datetime import datetime, timedelta
 
     from coronapas.dcc.factsjson import Document
@@ -36,8 +36,12 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     metavar="prompt|env:NAME",
     help="Where the key's password comes from.",
 )
-@click.option("--country", help="The issuing country; the certificate's unless given.")
-@click.option("--issuer", metavar="NAME", help="The organisation; the country unless given.")
+@click.option(
+    "--country", callback=filled, help="The issuing country; the certificate's unless given."
+)
+@click.option(
+    "--issuer", callback=filled, metavar="NAME", help="The organisation; the country unless given."
+)
 @click.option(
     "--expires",
     required=True,
@@ -47,7 +51,9 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 )
 @click.option("--issued-at", callback=moment, metavar="MOMENT", help="Now unless given.")
 @click.option("--uvci", help="The identifier; a random one is made unless given.")
-@click.option("--language", metavar="LANG", help="The language of the names (ISO 639-1).")
+@click.option(
+    "--language", callback=filled, metavar="LANG", help="The language of the names (ISO 639-1)."
+)
 @click.option(
     "--schema-version",
     type=click.Choice(["1.3.2", "1.3.0"]),
@@ -55,7 +61,10 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     show_default=True,
     help="The release of the DCC schema.",
 )
-@click.option("--qr", type=click.Choice(["svg", "png", "terminal"]), help="Draw the QR code.")
+@value_sets_option
+@policy.options
+@click.option("--qr", type=click.Choice(drawing.FORMS), help="Draw the QR code.")
+@drawing.options("qr-")
 @click.option("--json", "as_json", is_flag=True, help="Text, identifier and times as JSON.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to a file.")
 @click.option("--force", is_flag=True, help="Replace the file of --output.")
@@ -72,14 +81,21 @@ def command(
     uvci: str | None,
     language: str | None,
     schema_version: str,
+    value_sets: tuple[Path, ...],
     qr: str | None,
+    level: str | None,
+    size: float | None,
+    dpi: float | None,
     as_json: bool,
     output: Path | None,
     force: bool,
+    **stated: Any,
 ) -> None:
     """Issue a pass from FACTS, a JSON file (schemas/facts.schema.json) or standard input (-).
 
-    A list of such documents gives one pass a line. If any of them is refused, none is issued.
+    A list of such documents gives one pass a line. If any of them is refused, none is issued. Of a
+    QR code, version, level and size are told on standard error, the size against the advised
+    diagonal of 35 to 60 mm.
 
     Exit codes: 0 issued; 1 the facts are refused, every fault on a line; 2 wrong usage, or an
     input that cannot be read.
@@ -88,29 +104,38 @@ def command(
 
     if qr is not None and as_json:
         raise click.UsageError("Give --qr or --json, not both.")
+    if qr is None and (level, size, dpi) != (None, None, None):
+        raise click.UsageError("--qr-level, --qr-size and --qr-dpi are for --qr: add it.")
+    wished = None if qr is None else drawing.wish(qr, level, size, dpi, "qr-")
     signer = _signer(key, cert, pkcs12, password)
-    country = country or (None if signer.certificate is None else signer.certificate.country)
+    if country is None and signer.certificate is not None:
+        country = signer.certificate.country
     if country is None:
         raise click.UsageError("The certificate names no country; give --country.")
     documents, in_list = _facts(facts)
+    if not documents:
+        raise click.UsageError("The list of facts is empty: there is nothing to issue.")
     if uvci is not None and len(documents) != 1:
         raise click.UsageError("--uvci is for one pass.")
     if qr is not None and len(documents) != 1:
         raise click.UsageError("--qr is for one pass.")
-    office = Issuer(country, signer, name=issuer, version=schema_version, language=language)
+    office = Issuer(
+        country,
+        signer,
+        name=issuer,
+        version=schema_version,
+        language=language,
+        value_sets=value_sets_from(value_sets),
+        policy=policy.policy_from(**stated),
+    )
     terms = {"expires": expires, "issued_at": issued_at, "uvci": uvci}
     passes = _issue(office, documents, terms, in_list=in_list)
-    if qr is not None:
-        content = _drawn(passes[0], qr)
+    if wished is not None:
+        content = drawing.draw(passes[0].text, wished)
     else:
         form = _json if as_json else _text
         content = "".join(f"{form(one)}\n" for one in passes).encode()
-    if output is not None:
-        write(output, content, force=force)
-    elif qr == "png" and sys.stdout.isatty():
-        raise click.UsageError("A PNG is not for a terminal; give --output.")
-    else:
-        click.echo(content, nl=False)
+    drawing.put(content, qr, output, force=force)
 
 
 def _signer(
@@ -149,7 +174,7 @@ def _issue(
 
     passes: list[Pass] = []
     faults: list[Fault] = []
-    with progress("issuing", len(documents)) as advance:
+    with progress("issuing", len(documents), results_meanwhile=False) as advance:
         for place, document in enumerate(documents):
             pair: tuple[Any, Any] = document.holder, document.event
             if document.faults or faults:  # nothing will be issued: no signature is wanted
@@ -163,19 +188,8 @@ def _issue(
             faults += (fault.within(str(place)) for fault in found) if in_list else found
             advance(1)
     if faults:
-        raise IssueError(faults)
+        raise IssueError(list(map(policy.in_a_shell, faults)))
     return passes
-
-
-def _drawn(issued: Pass, form: str) -> bytes:
-    symbol = issued.qr()
-    drawings: dict[str, Callable[[], str | bytes]] = {
-        "svg": symbol.svg,
-        "png": symbol.png,
-        "terminal": symbol.terminal,
-    }
-    drawing = drawings[form]()
-    return drawing if isinstance(drawing, bytes) else drawing.encode()
 
 
 def _text(issued: Pass) -> str:

@@ -12,10 +12,12 @@ from typing import IO, TYPE_CHECKING, Final, NamedTuple
 
 import click
 
+from coronapas.cli.showing import plain
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from coronapas.errors import ScanError
+    from coronapas.errors import DecodeError
     from coronapas.tolerances import Deviation
 
 STDIN: Final = "-"
@@ -31,7 +33,9 @@ _NETPBM: Final = tuple(f"P{kind}{space}".encode() for kind in "123456" for space
 class Item(NamedTuple):
     """One pass to look at: where it stands, its text, and what was odd in the picture of it.
 
-    `size` is how much of the input it took, in bytes. `fault` says why a picture gave no text.
+    `size` is how much of the input it took, in bytes. `fault` says why an input gave no text: a
+    picture without a code that can be read, a text without any pass (``input.empty``), or a file
+    that could not be read (``input.unreadable``).
     """
 
     place: str
@@ -39,19 +43,50 @@ class Item(NamedTuple):
     size: int
     scanned: bool = False
     deviations: tuple[Deviation, ...] = ()
-    fault: ScanError | None = None
+    fault: DecodeError | None = None
+
+    def readable(self) -> Item:
+        """This item, where it has a text; an error that ends the command with 2 otherwise."""
+        if self.fault is not None:
+            raise UnreadableError(plain(f"{self.place}: {self.fault.message}."))
+        return self
+
+
+class UnreadableError(click.ClickException):
+    """An input without a pass that can be read."""
+
+    exit_code = 2
 
 
 def items(source: str, *, whole: bool = False) -> Iterator[Item]:
     """The passes in a file, or in standard input for ``-``; `whole` takes a text as one pass.
 
-    A text without any pass is a UsageError, a file that cannot be opened an OSError.
+    Where there is none, it is one item with a `fault`: the other inputs can still be judged.
     """
-    if source == STDIN:
-        yield from _of_stream(sys.stdin.buffer, "standard input", whole)
-        return
-    with Path(source).open("rb") as stream:
-        yield from _of_stream(stream, source, whole)
+    name = "standard input" if source == STDIN else source
+    try:
+        if source == STDIN:
+            yield from _of_stream(sys.stdin.buffer, name, whole)
+        else:
+            with Path(source).open("rb") as stream:
+                yield from _of_stream(stream, name, whole)
+    except OSError as error:
+        yield _without(name, "unreadable", error.strerror or "it cannot be read")
+
+
+def one_pass(source: str, *, whole: bool = False) -> Item:
+    """The pass of an input that is to have one; UnreadableError for none, UsageError for more."""
+    found = items(source, whole=whole)
+    item, more = next(found), next(found, None)
+    if more is not None:
+        raise click.UsageError(plain(f"{source}: there are several passes in it; give one."))
+    return item.readable()
+
+
+def _without(name: str, code: str, why: str) -> Item:
+    from coronapas.errors import DecodeError
+
+    return Item(name, "", 0, fault=DecodeError("input", code, why))
 
 
 def total_size(sources: tuple[str, ...]) -> int | None:
@@ -71,7 +106,7 @@ def _of_stream(stream: IO[bytes], name: str, whole: bool) -> Iterator[Item]:
         found = True
         yield item
     if not found:
-        raise click.UsageError(f"{name}: there is no pass in it.")
+        yield _without(name, "empty", "there is no pass in it")
 
 
 def _is_picture(head: bytes) -> bool:

@@ -56,7 +56,7 @@ def invite(name: str, register: str, on: str | None, since: str | None, as_json:
     earlier = None if since is None else local_date(since, programme.zone, "--since")
     if earlier is not None and earlier >= day:
         raise click.UsageError("--since is to be a day before the one of --on.")
-    with progress("inviting", total_size((register,))) as advance:
+    with progress("inviting", total_size((register,)), results_meanwhile=True) as advance:
         reading = _Reading(register, advance)
         invited = 0
         ambiguous = _Ambiguous(programme, day)

@@ -44,7 +44,7 @@ def _pass_options(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def _passes(passes: tuple[str, ...], texts: tuple[str, ...], whole: bool) -> Iterator[Item]:
-    """Passes from files, standard input and options; a picture without any is a ScanError."""
+    """Passes from files, standard input and options; one without any ends with 2."""
     from coronapas.hcert.envelope import PREFIX
 
     if not passes and not texts:
@@ -58,9 +58,7 @@ def _passes(passes: tuple[str, ...], texts: tuple[str, ...], whole: bool) -> Ite
         if source != STDIN and not Path(source).is_file():
             raise click.UsageError(f"{plain(source[:80])}: there is no such file.")
         for item in items(source, whole=whole):
-            if item.fault is not None:
-                raise item.fault
-            yield item
+            yield item.readable()
 
 
 @click.group("revocation", short_help="Hash passes, ask revocation lists, make them.")

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from coronapas.cli.parameters import moment
-from coronapas.cli.rule_inputs import rules_from, value_sets_from, value_sets_option
+from coronapas.cli.rule_inputs import rules_from
 from coronapas.cli.showing import plain
+from coronapas.cli.value_set_inputs import value_sets_from, value_sets_option
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,7 +63,7 @@ def lint(
     paths: tuple[Path, ...],
     at: datetime | None,
     previous: tuple[str, ...],
-    value_sets: Path | None,
+    value_sets: tuple[Path, ...],
     every: bool,
     as_json: bool,
 ) -> None:

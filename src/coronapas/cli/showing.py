@@ -21,25 +21,37 @@ def plain(text: str) -> str:
     return "".join(character if character.isprintable() else "\ufffd" for character in text)
 
 
+def sentence(note: str) -> str:
+    """A note as a sentence: only its first letter becomes a capital, for names stand in it."""
+    return f"{note[:1].upper()}{note[1:]}."
+
+
 def coloured(word: str, width: int = 0) -> str:
     """An outcome in its colour; click removes the colour where there is no terminal."""
     return click.style(word.ljust(width), fg=_COLOURS.get(word), dim=word == "SKIPPED")
 
 
-def on_terminal() -> bool:
-    """Whether a progress bar has a place: the errors go to a terminal and the results do not."""
-    return sys.stderr.isatty() and not sys.stdout.isatty()
+def on_terminal(*, results_meanwhile: bool) -> bool:
+    """Whether a progress bar has a place: a terminal, to which no results are written meanwhile."""
+    return sys.stderr.isatty() and not (results_meanwhile and sys.stdout.isatty())
 
 
 @contextmanager
-def progress(title: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """A progress bar on standard error, where that has a place; gives what advances it."""
-    if not on_terminal():
+def progress(
+    title: str, total: int | None, *, results_meanwhile: bool
+) -> Iterator[Callable[[int], None]]:
+    """A progress bar on standard error, where that has a place; gives what advances it.
+
+    `results_meanwhile` says that standard output is written while the bar is there; a command that
+    writes all at the end, when the bar is gone, has a bar on a terminal that shows both.
+    """
+    if not on_terminal(results_meanwhile=results_meanwhile):
         yield lambda _: None
         return
     from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    # What goes to standard output is not the bar's, wherever that leads.
+    with Progress(console=Console(stderr=True), transient=True, redirect_stdout=False) as bar:
         task = bar.add_task(title, total=total)
         yield lambda steps: bar.advance(task, steps)

@@ -19,12 +19,14 @@ from coronapas.cli.certificates import (
     trust_from,
     unverified_option,
 )
-from coronapas.cli.parameters import moment
+from coronapas.cli.parameters import duration, moment
 from coronapas.cli.passes import Item, items, total_size
-from coronapas.cli.showing import coloured, plain, progress
+from coronapas.cli.showing import coloured, plain, progress, sentence
+from coronapas.cli.value_set_inputs import value_sets_from, value_sets_option
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
+    from datetime import timedelta
     from pathlib import Path
 
     from coronapas.facts import PassFacts
@@ -72,6 +74,13 @@ def _tolerance(
 @click.option(
     "--at", callback=moment, metavar="MOMENT", help="The moment of the check; now unless given."
 )
+@click.option(
+    "--clock-skew",
+    callback=duration,
+    metavar="DURATION",
+    help="How far clocks may differ: seconds, or a number with s, m or h. 5m unless given.",
+)
+@value_sets_option
 @click.option("--strict", is_flag=True, help="Grant no tolerance but those of --tolerate.")
 @click.option(
     "--tolerate",
@@ -101,6 +110,8 @@ def command(
     unverified_trust: bool,
     refuse_unknown_revocation: bool,
     at: datetime | None,
+    clock_skew: timedelta | None,
+    value_sets: tuple[Path, ...],
     strict: bool,
     tolerate: tuple[str, ...],
     certificate_time: str,
@@ -114,12 +125,13 @@ def command(
     """Verify passes: from text files, pictures, standard input (-), or --text.
 
     A text file has one pass on each line. A picture may hold several QR codes. The format of trust
-    and revocation lists is found from their content, and told on standard error.
+    and revocation lists is found from their content, and told on standard error. An input without a
+    pass that can be read is counted, and the others are judged.
 
     Exit codes: 0 every pass is ok; 1 some are not; 2 wrong usage, or an input that cannot be read.
     """
     from coronapas.tolerances import FIELD, STRICT
-    from coronapas.verifying import Verifier
+    from coronapas.verifying import DEFAULT_CLOCK_SKEW, Verifier
 
     if not files and not texts:
         raise click.UsageError("Name a file, - for standard input, or give --text.")
@@ -134,12 +146,14 @@ def command(
     verifier = Verifier(
         store,
         tolerate=granted,
+        clock_skew=DEFAULT_CLOCK_SKEW if clock_skew is None else clock_skew,
+        value_sets=value_sets_from(value_sets),
         certificate_time="issued" if certificate_time == "issued" else "now",
         revocation=revocation_lists.revocations_from(revocation_lists.stated(**revocation)),
         refuse_unknown_revocation=refuse_unknown_revocation,
     )
     count = _Count()
-    with progress("verifying", total_size(files)) as advance:
+    with progress("verifying", total_size(files), results_meanwhile=True) as advance:
         for item in _all(files, texts, whole):
             found = _Found(item, verifier, store, at, granted)
             count.add(found)
@@ -161,7 +175,7 @@ def _all(files: tuple[str, ...], texts: tuple[str, ...], whole: bool) -> Iterato
 
 
 class _Found:
-    """One pass and what was found of it; the picture's check stands before the verifier's."""
+    """One pass and what was found of it; the input's check stands before the verifier's."""
 
     def __init__(
         self,
@@ -179,7 +193,7 @@ class _Found:
         self._read: tuple[PassFacts | None] | None = None
         self.verification: Verification | None = None
         self.deviations: tuple[Deviation, ...] = item.deviations
-        self.checks: tuple[Check, ...] = _of_picture(item, granted) if item.scanned else ()
+        self.checks: tuple[Check, ...] = _of_input(item, granted)
         if self.readable:
             self.verification = verifier.verify(item.text, at=at)
             self.deviations += self.verification.deviations
@@ -283,16 +297,18 @@ def _time(moment: datetime | None) -> str | None:
     return None if moment is None else moment.isoformat()
 
 
-def _of_picture(item: Item, granted: Collection[str]) -> tuple[Check, ...]:
+def _of_input(item: Item, granted: Collection[str]) -> tuple[Check, ...]:
+    """What is to be said of the input before its text: nothing of a text that is there."""
     from coronapas.verifying import Check, Outcome
 
-    name = "qr code"
+    name = "qr code" if item.scanned else "input"
     if item.fault is not None:
-        sentence = f"{item.fault.message[:1].upper()}{item.fault.message[1:]}."
-        return (Check(name, Outcome.FAIL, item.fault.code, sentence),)
+        return (Check(name, Outcome.FAIL, item.fault.code, sentence(item.fault.message)),)
+    if not item.scanned:
+        return ()
     for deviation in item.deviations:
         if deviation.code not in granted:
-            return (Check(name, Outcome.FAIL, deviation.code, f"{deviation.note.capitalize()}."),)
+            return (Check(name, Outcome.FAIL, deviation.code, sentence(deviation.note)),)
     return (Check(name, Outcome.PASS, "qr.ok", "The QR code was read."),)
 
 
