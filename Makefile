@@ -53,7 +53,7 @@ types: setup ## check the types, strictly
 docs: setup ## build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet
 
-demo: setup ## issue a pass, verify it and judge it
+demo: setup ## issue passes, draw one, verify them, and one that was tampered with
 	$(VENV)/bin/coronapas demo
 
 # The peers pin older packages than ours, so they live in an environment of their own.
@@ -70,7 +70,7 @@ oracle: setup ## hold our CertLogic against the reference's JavaScript on 100,00
 	CORONAPAS_ORACLE_PAIRS=100000 $(PY) -m pytest tests/certlogic -k oracle $(ARGS)
 
 clean: ## remove what the targets above made, but for the environment
-	rm -rf site dist build demo-out .coverage .coverage.* .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf site dist build .coverage .coverage.* .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find src tests benchmarks testdata -type d -name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean ## remove the environment and the oracle too

@@ -1,6 +1,7 @@
 """The examples of the README and of docs/ are run, each page from its top to its end.
 
-- ``python`` blocks of one page share their names.
+- ``python`` blocks of one page share their names. A ``text`` block right after one is what it
+  prints, and is compared like the output of a command.
 - ``console`` blocks: each command that starts with ``$ coronapas`` is run by a shell, and what it
   prints is compared with what the page shows, white space aside; ``…`` or ``...`` stands for
   anything. A command is to exit with 0, or with what ``<!-- exit: 1 -->`` before the block says.
@@ -11,8 +12,10 @@ All blocks of a page run in one empty folder.
 
 from __future__ import annotations
 
+import contextlib
 import doctest
 import importlib.util
+import io
 import os
 import re
 import subprocess
@@ -73,7 +76,7 @@ def blocks(text: str) -> list[Block]:
                 code,
                 start + 1,
                 status=int(mark["value"]) if mark and mark["name"] == "exit" else 0,
-                run=opened["language"] in RUN and not (mark and mark["name"] == "no-run"),
+                run=not (mark and mark["name"] == "no-run"),
             )
         )
     return found
@@ -104,10 +107,13 @@ def same_output(shown: str, printed: str) -> bool:
     return not wanted.strip() or check(wanted, printed.strip() + "\n", flags)
 
 
-def run_python(block: Block, page: str, names: dict[str, object]) -> None:
+def run_python(block: Block, page: str, names: dict[str, object]) -> str:
+    """Run the block; gives what it printed."""
     # Empty lines in front make a traceback point at the page's own line.
     code = compile("\n" * (block.line - 1) + block.code, page, "exec", dont_inherit=True)
-    exec(code, names)
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        exec(code, names)
+    return printed.getvalue()
 
 
 def run_console(block: Block, page: str, folder: Path) -> None:
@@ -136,11 +142,20 @@ def run_console(block: Block, page: str, folder: Path) -> None:
 def run_page(text: str, page: str, folder: Path) -> None:
     """Run every example of a page in `folder`."""
     names: dict[str, object] = {"__name__": "page"}
+    printed: str | None = None
     for block in blocks(text):
+        before, printed = printed, None
         if not block.run:
             continue
-        if block.language == "python":
-            run_python(block, page, names)
+        if block.language == "text":
+            if before is not None and not same_output(block.code, before):
+                raise PageError(
+                    f"{page}, block at line {block.line}: other than printed:\n{before}"
+                )
+        elif block.language not in RUN:
+            continue
+        elif block.language == "python":
+            printed = run_python(block, page, names)
         elif importlib.util.find_spec("coronapas.cli") is None:
             pytest.skip("this page's commands need coronapas.cli, which is not there")
         else:
@@ -156,7 +171,8 @@ def shown(path: Path) -> str:
 
 
 def has_examples(path: Path) -> bool:
-    return any(block.run for block in blocks(path.read_text("utf-8")))
+    found = blocks(path.read_text("utf-8"))
+    return any(block.run and block.language in RUN for block in found)
 
 
 @pytest.mark.parametrize("page", [path for path in pages() if has_examples(path)], ids=shown)
@@ -192,6 +208,16 @@ def test_an_example_that_fails_fails_the_page_at_its_own_line(tmp_path: Path) ->
         run_page("one\n\n```python\nfine = 1\n1 / 0\n```\n", "page.md", tmp_path)
     last = caught.traceback[-1]
     assert (Path(last.path).name, last.lineno + 1) == ("page.md", 5)
+
+
+def test_a_text_right_after_an_example_is_what_the_example_prints(tmp_path: Path) -> None:
+    example, output = "```python\nprint('one two')\n```\n", "```text\n{}\n```\n"
+    run_page(example + output.format("one …"), "p", tmp_path)
+    with pytest.raises(PageError, match="line 6: other than printed:\none two"):
+        run_page(f"{example}\n{output.format('two')}", "p", tmp_path)
+    run_page(output.format("of nothing") + example, "p", tmp_path)
+    run_page(f"{example}```sh\nls\n```\n" + output.format("of something else"), "p", tmp_path)
+    run_page(f"{example}<!-- no-run: another -->\n{output.format('two')}", "p", tmp_path)
 
 
 def test_a_block_is_let_be_only_with_a_reason(tmp_path: Path) -> None:

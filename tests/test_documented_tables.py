@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import ast
+import importlib
+import pkgutil
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+import coronapas
+from coronapas.errors import CoronapasError
+from coronapas.revocation.status import SENTENCES
 from coronapas.tolerances import TOLERANCES
 from coronapas.verification import CHECKS
 
@@ -102,7 +107,22 @@ def verifier_codes() -> set[str]:
         for text in texts(SOURCE / module)
         if CODE.fullmatch(text) and text.partition(".")[0] in words
     }
-    return found - set(TOLERANCES)
+    return (found | set(SENTENCES)) - set(TOLERANCES) - {"revocation.ok"}
+
+
+def public_errors() -> set[str]:
+    """The errors that a caller may meet: those of the rooms' public names, and of `errors`."""
+    found = set()
+    for module in pkgutil.walk_packages(coronapas.__path__, "coronapas."):
+        if "cli" in module.name or module.name.endswith("__main__"):
+            continue
+        room = importlib.import_module(module.name)
+        offered = dir(room) if module.name == "coronapas.errors" else getattr(room, "__all__", ())
+        for name in offered:
+            value = getattr(room, name)
+            if isinstance(value, type) and issubclass(value, CoronapasError):
+                found.add(name)
+    return found - {"CoronapasError"}
 
 
 def fault_codes() -> set[str]:
@@ -137,6 +157,13 @@ def test_every_fault_of_issuing_is_documented() -> None:
     held = {"name.letters-dropped", "name.truncated"}
     assert held <= texts(SOURCE / "dcc" / "claim_holder.py")
     assert documented == found | held
+
+
+def test_every_public_error_is_documented() -> None:
+    text = (DOCS / "how-to/errors.md").read_text("utf-8").partition("## ")[0]
+    names = [name for row in ROW.finditer(text) for name in re.findall(r"`(\w+)`", row["names"])]
+    assert len(set(names)) == len(names)
+    assert set(names) == public_errors()
 
 
 @pytest.mark.parametrize("code", ["signature.invalid", "base45.group-overflow", "cbor.too-deep"])
