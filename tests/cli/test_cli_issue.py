@@ -7,7 +7,8 @@ import re
 import stat
 from datetime import date
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from command_world import AT, DATES, FACTS, FAMILY, Country, keys, make_country, run
@@ -17,9 +18,6 @@ from coronapas import Verifier, decode
 from coronapas.cli import drawing, policy
 from coronapas.presentation import scan
 from coronapas.trust.store import TrustStore
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 TERMS = ("--expires", "90d", "--issued-at", "2023-01-15T12:00:00Z")
 
@@ -387,6 +385,9 @@ def test_every_field_of_the_policy_has_its_option_and_every_hint_names_one() -> 
     switches, bounds = policy.names(bool), policy.names(int, date)
     told = {*switches.values(), *bounds.values(), "alternatives"}
     assert told == {one.name for one in fields(ContentPolicy)}
+    page = Path(__file__).parents[2] / "docs" / "how-to" / "command-line.md"
+    shown = set(re.findall(r"`--(?:grant|refuse|bound) ([a-z-]+)", page.read_text("utf-8")))
+    assert shown == {*switches, *bounds}
     for hint in policy._OPTIONS.values():
         for option, names in (("--grant", switches), ("--bound", bounds)):
             _, mark, rest = hint.partition(f"{option} ")

@@ -419,6 +419,7 @@ def test_where_nothing_changed_the_diff_says_so() -> None:
         ("2022-01-01", "2021-01-01"),
         ("2022-01-01", "x"),
         ("nowhere", "2021-01-01", "2022-01-01"),
+        ("2021-01-01", "2022-01-01", "--programme", ""),
     ],
 )
 def test_a_diff_of_anything_but_two_dates_in_order_ends_with_2(arguments: tuple[str, ...]) -> None:

@@ -36,7 +36,7 @@ def diff(arguments: tuple[str, ...], name: str | None, as_json: bool) -> None:
     if not 2 <= len(arguments) <= (3 if name is None else 2):
         raise click.UsageError("Give two dates, and a programme before them or by --programme.")
     *named, first, second = arguments
-    programme = programme_from(name or (named or [DEFAULT])[0])
+    programme = programme_from(name if name is not None else (named or [DEFAULT])[0])
     earlier, later = (when(text, programme.zone, "DATE") for text in (first, second))
     try:
         changes = programmes.diff(programme, earlier, later)

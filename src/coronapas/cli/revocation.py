@@ -14,7 +14,7 @@ import click
 from coronapas.cli import revocation_lists
 from coronapas.cli.certificates import FILE
 from coronapas.cli.files import write
-from coronapas.cli.parameters import moment, password_from
+from coronapas.cli.parameters import filled, moment, password_from
 from coronapas.cli.parameters import password as password_source
 from coronapas.cli.passes import STDIN, Item, items
 from coronapas.cli.showing import plain
@@ -178,7 +178,7 @@ def _kid(ctx: click.Context, param: click.Parameter, value: str | None) -> bytes
     show_default=True,
     help="What the hashes are made of.",
 )
-@click.option("--country", help="Whose passes these are, ISO 3166-1 alpha-2.")
+@click.option("--country", callback=filled, help="Whose passes these are, ISO 3166-1 alpha-2.")
 @click.option("--kid", callback=_kid, help="The passes' key, hexadecimal or base64; else any.")
 @click.option("--name", default="local list", show_default=True, help="A store's source.")
 @click.option("--as-of", callback=moment, metavar="MOMENT", help="The list's date; now else.")

@@ -23,7 +23,7 @@ from coronapas.cli.certificates import (
     unverified_option,
 )
 from coronapas.cli.files import write
-from coronapas.cli.parameters import moment
+from coronapas.cli.parameters import filled, moment
 from coronapas.cli.parameters import password as password_source
 from coronapas.cli.showing import plain
 
@@ -234,7 +234,7 @@ def _by_country(certificates: Iterator[Certificate]) -> dict[str, list[str]]:
     metavar="prompt|env:NAME",
     help="Where the keys' password comes from.",
 )
-@click.option("--issuer", help="For sweden: who issues the list.")
+@click.option("--issuer", callback=filled, help="For sweden: who issues the list.")
 @click.option("--hours", type=click.IntRange(1), default=48, show_default=True, help="For sweden.")
 @click.option("--issued-at", callback=moment, metavar="MOMENT", help="Now unless given.")
 @click.option("--force", is_flag=True, help="Replace a file that exists.")
