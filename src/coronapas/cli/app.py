@@ -8,7 +8,6 @@ said of what was judged.
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 from contextlib import contextmanager
@@ -48,9 +47,7 @@ def _reader_may_leave() -> Iterator[None]:
     """End with 141 where a pipe is closed: click would end with 1, as if a pass were not ok."""
     try:
         yield
-    except OSError as error:
-        if error.errno != errno.EPIPE:
-            raise
+    except BrokenPipeError:
         # What is still to be flushed at the end has nowhere to go.
         nowhere = os.open(os.devnull, os.O_WRONLY)
         sys.stdout = sys.stderr = os.fdopen(nowhere, "w", encoding="utf-8")
@@ -87,9 +84,9 @@ class _Commands(click.Group):
             ctx.exit(1)
         except CoronapasError as error:
             raise _Unusable(plain(str(error))) from error
+        except BrokenPipeError:
+            raise
         except OSError as error:
-            if error.errno == errno.EPIPE:
-                raise
             place = f"{error.filename}: " if error.filename is not None else ""
             raise _Unusable(plain(f"{place}{error.strerror or error}")) from error
 

@@ -23,8 +23,6 @@ def write(path: Path, content: bytes, *, force: bool, secret: bool = True) -> No
     try:
         descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     except FileExistsError:
-        if force:
-            raise
         raise click.UsageError(f"{path} exists; --force replaces it.") from None
     try:
         with os.fdopen(descriptor, "wb") as file:
