@@ -441,11 +441,17 @@ def test_the_reader_and_the_schema_agree_on_every_date(field: str, value: Any) -
         with_event("test", TEST | {"sampled_at": "2021-02-30T10:00:00Z"}),
         with_event("test", TEST | {"sampled_at": "2021-02-28T10:00:00"}),
         with_event("test", TEST | {"device": 1232}),
-        with_event("recovery", RECOVERY | {"disease": None}),
+        with_event("recovery", RECOVERY | {"disease": 840539006}),
     ],
 )
 def test_the_reader_and_the_schema_refuse_what_has_the_wrong_shape(document: Any) -> None:
     assert not agree(document)
+
+
+def test_a_disease_that_is_null_is_left_out() -> None:
+    document = with_event("recovery", RECOVERY | {"disease": None})
+    assert agree(document)
+    assert from_json(document) == from_json(with_event("recovery", RECOVERY))
 
 
 @given(SCALARS)

@@ -340,7 +340,7 @@ class _Reading:
 
     def optional(self, path: str, found: dict[str, Any], texts: set[str]) -> dict[str, Any]:
         fields: dict[str, Any] = {name: self.text(path, found, name) for name in sorted(texts)}
-        if "disease" in found:
+        if found.get("disease") is not None:
             fields["disease"] = self.needed_text(path, found, "disease")
         return fields
 
