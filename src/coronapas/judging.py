@@ -7,7 +7,7 @@ is judged by those who know its kind: `coronapas.verifying` and `coronapas.denma
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from coronapas.errors import DecodeError, KeyMaterialError
@@ -225,7 +225,7 @@ def seconds(at: datetime) -> float:
     """A moment in seconds since 1970-01-01T00:00:00Z; TypeError or ValueError for what is none."""
     if not isinstance(at, datetime):
         raise TypeError("the moment of a check is a datetime")
-    if at.utcoffset() is None:
+    if at.tzinfo is not UTC and at.utcoffset() is None:
         raise ValueError("the moment of a check needs a time zone")
     return at.timestamp()
 

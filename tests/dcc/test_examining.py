@@ -264,6 +264,8 @@ ODD: list[tuple[dict[Any, Any], list[tuple[str, str]]]] = [
     (payload() | {"t": {}}, [("schema", ""), ("schema", "t")]),
     (payload(tg=...), [("schema", "v.0.tg")]),
     *((payload(**{name: ""}), [("schema", f"v.0.{name}")]) for name in ("tg", "vp", "mp", "ma")),
+    (payload(ci="URN:UVCI:01:DK:" + "A" * 65), []),
+    (payload(ci="URN:UVCI:01:DK:" + "A" * 66), [("length", "v.0.ci")]),
     (payload(co=""), [("schema", "v.0.co"), ("value-set", "v.0.co")]),
     (payload("NAAT", tt=" "), [("schema", "t.0.tt"), ("whitespace", "t.0.tt")]),
     (payload() | {"nam": {"fnt": "<<", "gnt": "<"}}, [("no-name", "nam")]),

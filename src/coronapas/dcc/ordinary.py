@@ -55,6 +55,7 @@ class Recogniser:
         "_codes_t",
         "_codes_v",
         "_kinds",
+        "_longest",
         "_most",
         "_recovery",
         "_result_time",
@@ -67,7 +68,8 @@ class Recogniser:
         row = RELEASES[release]
         text, standard = _text(row.text_length), _standard(row.text_length)
         holder = (_birth_date(row.birth_date), text, text, standard, standard)
-        uvci = f"(?:(?=.{{1,{row.text_length}}}\\Z)({UVCI})|{text})"
+        uvci = f"(?:({UVCI})|{text})"
+        self._longest = row.text_length
         moments = (DATE + TIME,) * (2 if row.result_time else 1)
         self._vaccination = _joined(*holder, DATE, text, uvci)
         self._test = _joined(*holder, *moments, _text(row.test_name_length), text, text, uvci)
@@ -107,7 +109,9 @@ class Recogniser:
         found = pattern(text)
         if found is None or not (text.isascii() or is_normal(text)):
             return None
-        return () if found.lastindex else _ODD_UVCI[name]
+        if not found.lastindex:
+            return _ODD_UVCI[name]
+        return () if len(texts[-1]) <= self._longest else None
 
     def _vaccination_texts(self, entry: dict[str, Any]) -> tuple[Any, ...] | None:
         """Give the texts of an entry whose codes, numbers and fields are in order, or None."""
