@@ -33,9 +33,12 @@ MAX_INFLATED: Final = 65_536
 _LEVEL: Final = 9
 _WINDOW_BITS: Final = 15
 # Level 9 and a window of 15 bits (RFC 1950, section 2.2). A stream may use less of the window than
-# it declares: the text of a pass is shorter than one of 12 bits, which is prepared sooner.
+# it declares: the text of a pass is shorter than one of 11 bits. What is smaller is prepared
+# sooner, and leaves more of the processor's caches to what comes after. Level 4 of memory is room
+# for 1,024 literals and matches in a block; the text of a pass has less than half of them.
 _HEADER: Final = b"\x78\xda"
-_TEXT_WINDOW_BITS: Final = 12
+_TEXT_WINDOW_BITS: Final = 11
+_TEXT_MEMORY: Final = 4
 # zlib's name for ending a block without a marker; zlib-ng has the same number.
 _END_BLOCK: Final = 5
 _LONGEST_STORED: Final = 0xFFFF
@@ -54,7 +57,7 @@ def compress(data: bytes, *, random_tail: int = 0) -> bytes:
     if not 0 < random_tail <= _LONGEST_STORED or random_tail >= len(data):
         return _zlib.compress(data, _LEVEL, _WINDOW_BITS)
     cut = len(data) - random_tail
-    encoder = _zlib.compressobj(_LEVEL, _zlib.DEFLATED, -_TEXT_WINDOW_BITS)
+    encoder = _zlib.compressobj(_LEVEL, _zlib.DEFLATED, -_TEXT_WINDOW_BITS, _TEXT_MEMORY)
     text = encoder.compress(data[:cut]) + encoder.flush(_END_BLOCK)
     # Up to seven bits of the text's block are still inside the encoder. To end the stream now, it
     # writes them and an empty last block: the bits 1, 1, 0 and then nothing but zeros. So the
