@@ -8,13 +8,11 @@ the cryptography, through `cryptography`.
 from __future__ import annotations
 
 import math
-from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
-from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
 from coronapas.hcert import cose, ecdsa
 from coronapas.tolerances import Deviation
@@ -30,10 +28,9 @@ _PROFILE_CURVE: Final = "secp256r1"
 # Any of these gives a signature that OpenSSL can judge; the profile asks for P-256.
 _CURVES: Final = frozenset(("secp256r1", "secp384r1", "secp521r1"))
 
-# The digest is made by hashlib (OpenSSL as well), whose calls cost less.
-_DIGEST: Final = Prehashed(hashes.SHA256())
+_DIGEST: Final = hashes.SHA256()
 _ECDSA: Final = ec.ECDSA(_DIGEST)
-_PSS: Final = padding.PSS(padding.MGF1(hashes.SHA256()), salt_length=32)
+_PSS: Final = padding.PSS(padding.MGF1(_DIGEST), salt_length=32)
 
 
 class VerifyingKey:
@@ -124,7 +121,7 @@ def _by_ecdsa(key: ec.EllipticCurvePublicKey) -> Holds:
 
     def holds(signature: bytes, message: bytes) -> bool:
         try:
-            verify(to_der(signature), sha256(message).digest(), _ECDSA)
+            verify(to_der(signature), message, _ECDSA)
         except InvalidSignature:
             return False
         return True
@@ -137,7 +134,7 @@ def _by_rsa(key: rsa.RSAPublicKey) -> Holds:
 
     def holds(signature: bytes, message: bytes) -> bool:
         try:
-            verify(signature, sha256(message).digest(), _PSS, _DIGEST)
+            verify(signature, message, _PSS, _DIGEST)
         except InvalidSignature:
             return False
         return True
