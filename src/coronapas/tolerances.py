@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import product
+from string import ascii_uppercase
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -37,6 +39,9 @@ class Deviation:
         """The layer at fault: ``prefix``, ``cbor``, ``cose``, ``cwt`` or ``content``."""
         return self.code.partition(".")[0]
 
+
+COUNTRIES: Final = frozenset(map("".join, product(ascii_uppercase, repeat=2)))
+"""What has the form of an ISO 3166-1 alpha-2 code, by which readers tell an odd country."""
 
 _NAME: Final = re.compile("[a-z]{1,3}")
 

@@ -19,7 +19,7 @@ from coronapas.dcc.moments import DATE, TIME
 from coronapas.dcc.schema import GROUPS, RELEASES
 from coronapas.dcc.tidying import CONTROLS
 from coronapas.facts import TestKind
-from coronapas.tolerances import Deviation
+from coronapas.tolerances import COUNTRIES, Deviation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -40,8 +40,6 @@ def odd_uvci(path: str) -> Deviation:
 
 _COUNTRY: Final = re.compile("[A-Z]{1,10}")
 _PLAIN: Final = re.compile("[!-~]+")
-_LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_ALPHA_2: Final = frozenset(first + second for first in _LETTERS for second in _LETTERS)
 _ODD_UVCI: Final = {group: (odd_uvci(f"{group}.0.ci"),) for group in GROUPS}
 _NONE: Final[frozenset[str]] = frozenset()
 
@@ -178,9 +176,9 @@ def _text(longest: int | None) -> str:
     return rf"(?!\s)[^{CONTROLS}]{{1,{most}}}(?<!\s)"
 
 
-def _standard(longest: int | None) -> str:
+def _standard(longest: int) -> str:
     """Build an expression for a standardised name; one that begins with a filler is odd."""
-    return f"[A-Z][A-Z<]{{0,{'' if longest is None else longest - 1}}}"
+    return f"[A-Z][A-Z<]{{0,{longest - 1}}}"
 
 
 def _birth_date(pattern: str) -> str:
@@ -195,5 +193,5 @@ def _birth_date(pattern: str) -> str:
 def _plain(codes: Mapping[str, frozenset[str]], name: str) -> frozenset[str]:
     """Give the codes of a field that are plain texts; others are left to the closer look."""
     if name == "co":
-        return frozenset(code for code in codes.get(name, _ALPHA_2) if _COUNTRY.fullmatch(code))
+        return frozenset(code for code in codes.get(name, COUNTRIES) if _COUNTRY.fullmatch(code))
     return frozenset(code for code in codes.get(name, _NONE) if _PLAIN.fullmatch(code))

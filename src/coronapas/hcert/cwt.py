@@ -11,13 +11,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from itertools import product
-from string import ascii_uppercase
 from typing import Any, Final, NamedTuple
 
 from coronapas.errors import DecodeError
 from coronapas.hcert import cbor
-from coronapas.tolerances import Deviation, step
+from coronapas.tolerances import COUNTRIES, Deviation, step
 
 ISSUER: Final = 1
 EXPIRES: Final = 4
@@ -29,8 +27,6 @@ DCC: Final = 1
 _TAG_0: Final = 0xC0
 
 _IN_DCC: Final = (str(HCERT), str(DCC))
-COUNTRIES: Final = frozenset(map("".join, product(ascii_uppercase, repeat=2)))
-"""What has the form of an ISO 3166-1 alpha-2 code."""
 
 _KNOWN: Final = frozenset((ISSUER, EXPIRES, ISSUED_AT, HCERT))
 

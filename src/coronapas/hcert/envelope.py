@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from coronapas.errors import DecodeError
 from coronapas.hcert import base45, cbor, compression, cose, cwt
-from coronapas.tolerances import Deviation
+from coronapas.tolerances import COUNTRIES, Deviation
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -112,7 +112,7 @@ class Envelope(NamedTuple):
     def __repr__(self) -> str:
         kid = self.kid[: cose.KID_LENGTH].hex() if self.kid else None
         # Anything but a country's code may be anything, the holder's name too.
-        issuer = self.issuer if self.issuer in cwt.COUNTRIES else None
+        issuer = self.issuer if self.issuer in COUNTRIES else None
         return f"<Envelope {self.prefix or '(no prefix)'} issuer={issuer!r} kid={kid}>"
 
 
