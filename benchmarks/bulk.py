@@ -10,8 +10,8 @@ from time import perf_counter
 
 from benchmarks.memory import peak
 from benchmarks.sample import NOW, sample
-from coronapas.trust.store import TrustStore
-from coronapas.verifying import Verifier
+from coronapas.trust import TrustStore
+from coronapas.verify import Verifier
 
 PASSES = 100_000
 

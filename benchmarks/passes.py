@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from benchmarks.rounds import interleave, timed
 from benchmarks.sample import NOW, sample
-from coronapas.hcert import cose
-from coronapas.hcert.envelope import decode
+from coronapas.hcert import _cose as cose
+from coronapas.hcert import decode
 
 if TYPE_CHECKING:
     from collections.abc import Callable

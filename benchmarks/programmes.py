@@ -31,7 +31,7 @@ from coronapas.programmes.simulated import made_up_register
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from coronapas.programmes import History
+    from coronapas.facts import History
 
 ROWS: Final = 1_000_000
 LINES: Final = 50_000
@@ -62,7 +62,7 @@ def invite(rows: int) -> None:
 
 def invite_from_file(register: str) -> None:
     """What the process does that runs the command."""
-    from coronapas.cli.app import coronapas
+    from coronapas.cli._app import coronapas
 
     idle = peak()
     began = process_time()

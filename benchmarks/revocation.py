@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Final
 
 from benchmarks.memory import peak
 from benchmarks.sample import sample
-from coronapas.hcert.envelope import decode
+from coronapas.hcert import decode
 from coronapas.revocation import (
     Batch,
     HashType,
@@ -34,7 +34,9 @@ from coronapas.revocation import (
     RevocationList,
     RevocationOutcome,
     RevocationStore,
-    table,
+)
+from coronapas.revocation import (
+    _holding as holding,
 )
 
 if TYPE_CHECKING:
@@ -147,7 +149,7 @@ def _one_table(hashes: int) -> None:
     held = [random.choice(batches)[1][:16] for _ in range(ASKED)]
     strange = [random.randbytes(16) for _ in range(ASKED)]
     with _line("one table built"):
-        rows = table.build(batches)
+        rows = holding.build(batches)
     del batches
     for name, values in (("on it", held), ("not on it", strange)):
 

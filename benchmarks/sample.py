@@ -7,10 +7,10 @@ from datetime import UTC, date, datetime, timedelta
 
 from coronapas import keys
 from coronapas.facts import Event, Holder, Recovery, Test, TestKind, TestResult, Vaccination
-from coronapas.issuing import Issuer, Pass
+from coronapas.issue import Issuer, Pass
 from coronapas.keys import KeyPair
-from coronapas.trust.store import TrustStore
-from coronapas.verifying import Verifier
+from coronapas.trust import TrustStore
+from coronapas.verify import Verifier
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 _BEGIN = NOW - timedelta(days=400)

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 
 from benchmarks.rounds import interleave, timed
 from coronapas import keys
-from coronapas.trust import Certificate, TrustStore, jwks, storing
-from coronapas.trust.listing import TrustList
-from coronapas.trust.source import Source
+from coronapas.trust import Certificate, Source, TrustList, TrustStore
+from coronapas.trust import _store as storing
+from coronapas.trust._lists import jwks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +46,7 @@ def certificates(count: int) -> list[bytes]:
 def listed(ders: Sequence[bytes]) -> TrustStore:
     """A store as a list's reader makes it, with its source."""
     source = Source("gateway", "benchmark", "verified", fetched=BEGIN)
-    return TrustList(source, tuple(map(Certificate, ders))).store()
+    return TrustStore.from_lists(TrustList(source, tuple(map(Certificate, ders))))
 
 
 def memory_of(path: Path) -> int:

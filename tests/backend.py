@@ -13,10 +13,11 @@ import cbor2
 
 from coronapas import keys
 from coronapas.facts import EventKind, Holder, Vaccination
-from coronapas.hcert import cose, envelope
-from coronapas.issuing import Issuer, Pass
+from coronapas.hcert import _cose as cose
+from coronapas.hcert import _envelope as envelope
+from coronapas.issue import Issuer, Pass
 from coronapas.keys import Authority, KeyPair
-from coronapas.trust.store import TrustStore
+from coronapas.trust._store import TrustStore
 
 BEGIN = datetime(2021, 1, 1, tzinfo=UTC)
 NOW = datetime(2021, 9, 1, 12, tzinfo=UTC)

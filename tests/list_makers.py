@@ -26,11 +26,21 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
+from coronapas import _signatures as signatures
 from coronapas import keys
-from coronapas.hcert import cose, ecdsa
+from coronapas.hcert import _cose as cose
 from coronapas.keys import Authority, KeyPair
-from coronapas.trust import cms, gateway, gdhcn, jwks, jws, kids, sweden, verifier_service
-from coronapas.trust.certificate import Certificate
+from coronapas.trust import _cms as cms
+from coronapas.trust import _jws as jws
+from coronapas.trust import _kids as kids
+from coronapas.trust._certificate import Certificate
+from coronapas.trust._lists import (
+    gateway,
+    gdhcn,
+    jwks,
+    sweden,
+    verifier_service,
+)
 
 PROJECT = Path(__file__).resolve().parent.parent
 BEGIN = datetime(2021, 1, 1, tzinfo=UTC)
@@ -196,7 +206,7 @@ def make_ec_zip(found: Sequence[Certificate]) -> Files:
 def raw_signature(pair: KeyPair, data: bytes) -> bytes:
     key = pair.private_key
     assert isinstance(key, ec.EllipticCurvePrivateKey)
-    return ecdsa.from_der(key.sign(data, ec.ECDSA(hashes.SHA256())), 32)
+    return signatures.from_der(key.sign(data, ec.ECDSA(hashes.SHA256())), 32)
 
 
 def german(content: object, by: KeyPair | None = None) -> bytes:

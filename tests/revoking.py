@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from coronapas import keys
 from coronapas.facts import Holder, Vaccination
-from coronapas.hcert.envelope import Envelope, decode
-from coronapas.issuing import Issuer
+from coronapas.hcert._envelope import Envelope, decode
+from coronapas.issue import Issuer
 from coronapas.revocation import HashType, PassHashes, RevocationAnswer, RevocationStore
 
 if TYPE_CHECKING:

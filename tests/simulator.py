@@ -18,13 +18,13 @@ import cbor2
 from backend import HOLDER
 from coronapas import keys
 from coronapas.facts import Event, EventKind, Recovery, Test, TestKind, TestResult, Vaccination
-from coronapas.hcert import envelope
-from coronapas.issuing import Issuer
+from coronapas.hcert import _envelope as envelope
+from coronapas.issue import Issuer
 from coronapas.revocation import HashType
-from coronapas.revocation import gateway as batches
+from coronapas.revocation._lists import gateway as batches
 from coronapas.signing import Signer
-from coronapas.trust import gateway, sweden
-from coronapas.trust.certificate import Certificate
+from coronapas.trust._certificate import Certificate
+from coronapas.trust._lists import gateway, sweden
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hypothesis import strategies as st
 
-from coronapas.dcc import valuesets as vs
-from coronapas.dcc.doses import lengths
+from coronapas.dcc import _valuesets as vs
+from coronapas.dcc._doses import lengths
 from coronapas.facts import (
     Event,
     EventKind,
@@ -220,7 +220,7 @@ def uvcis(draw: st.DrawFn, country: str) -> str:
 
 @dataclass(frozen=True)
 class Case:
-    """Everything that one pass is made of, as `coronapas.dcc.claims.build` takes it."""
+    """Everything that one pass is made of, as `coronapas.dcc._claims.build` takes it."""
 
     holder: Holder
     event: Event

@@ -13,9 +13,9 @@ import pytest
 
 import coronapas
 from coronapas.errors import CoronapasError
-from coronapas.revocation.status import SENTENCES
+from coronapas.revocation._status import SENTENCES
 from coronapas.tolerances import TOLERANCES
-from coronapas.verification import CHECKS
+from coronapas.verify._result import CHECKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,16 +27,13 @@ SOURCE = PROJECT / "src" / "coronapas"
 ROW = re.compile(r"^\| (?P<names>`[^|]+`) \|(?P<rest>.*)\|$", re.MULTILINE)
 CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\.[a-z]+(-[a-z0-9]+)*")
 ISSUING = (
-    "issuing.py",
-    "dcc/claims.py",
-    "dcc/claim_events.py",
-    "dcc/claim_holder.py",
-    "dcc/claim_values.py",
-    "dcc/doses.py",
-    "dcc/names.py",
-    "dcc/uvci.py",
-    "dcc/factsjson.py",
-    "dcc/languages.py",
+    "issue.py",
+    "dcc/_claims.py",
+    "dcc/_scrutiny.py",
+    "dcc/_doses.py",
+    "dcc/_names.py",
+    "dcc/_uvci.py",
+    "facts/_json.py",
 )
 # Codes that are put together from a part's name.
 COMPOSED = {
@@ -87,10 +84,10 @@ def decode_codes() -> set[str]:
         for name, arguments in calls(path):
             if name == "DecodeError" and len(arguments) >= 2 and arguments[1] is not None:
                 # `cbor` and `cwt` name their layer by an argument whose default is the layer.
-                found.add(f"{arguments[0] or path.stem}.{arguments[1]}")
+                found.add(f"{arguments[0] or path.stem.lstrip('_')}.{arguments[1]}")
     reasons = next(
         node
-        for node in ast.walk(ast.parse((SOURCE / "hcert" / "cbor.py").read_text("utf-8")))
+        for node in ast.walk(ast.parse((SOURCE / "hcert" / "_cbor.py").read_text("utf-8")))
         if isinstance(node, ast.FunctionDef) and node.name == "_reason"
     )
     tuples = [node for node in ast.walk(reasons) if isinstance(node, ast.Tuple)]
@@ -103,7 +100,7 @@ def verifier_codes() -> set[str]:
     words = {check.split()[-1] for check in CHECKS}
     found = {
         text
-        for module in ("judging.py", "verifying.py")
+        for module in ("verify/_keyring.py", "verify/_verifier.py")
         for text in texts(SOURCE / module)
         if CODE.fullmatch(text) and text.partition(".")[0] in words
     }
@@ -155,7 +152,7 @@ def test_every_fault_of_issuing_is_documented() -> None:
     found = fault_codes()
     # Two stand in tuples that are handed on whole.
     held = {"name.letters-dropped", "name.truncated"}
-    assert held <= texts(SOURCE / "dcc" / "claim_holder.py")
+    assert held <= texts(SOURCE / "dcc" / "_claims.py")
     assert documented == found | held
 
 

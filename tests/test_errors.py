@@ -19,9 +19,9 @@ import backend
 import coronapas
 from coronapas import Issuer, Vaccination, VerificationError, Verifier
 from coronapas.certlogic import parse
-from coronapas.certlogic.validating import ValidationError
+from coronapas.certlogic._errors import ValidationError
 from coronapas.errors import DecodeError, Fault, FaultsError, IssueError, MissingExtraError
-from coronapas.verification import Check, Outcome
+from coronapas.verify._result import Check, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

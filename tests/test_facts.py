@@ -11,21 +11,24 @@ from hypothesis import given
 
 from coronapas.facts import (
     EVENT_TYPES,
+    Dose,
     Event,
     EventKind,
+    History,
     Holder,
+    Infection,
     PartialDate,
     PassFacts,
     Recovery,
     Test,
+    Tested,
     TestKind,
     TestResult,
     Vaccination,
     kind_of,
 )
-from coronapas.programmes import Dose, History, Infection, Tested
-from coronapas.programmes.evidence import Person
-from coronapas.rules.subject import Subject
+from coronapas.programmes._evidence import Person
+from coronapas.rules._subject import Subject
 from strategies import Case, cases
 
 DAY = date(2021, 6, 1)

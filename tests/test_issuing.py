@@ -19,10 +19,10 @@ import strategies
 from backend import HOLDER, LATER, NOW, VACCINATION
 from coronapas.errors import IssueError
 from coronapas.facts import Event, EventKind, Holder, Recovery, Test, TestKind, TestResult, kind_of
-from coronapas.hcert import envelope
-from coronapas.issuing import Issuer
+from coronapas.hcert import _envelope as envelope
+from coronapas.issue import Issuer
 from coronapas.signing import Signer
-from coronapas.verifying import Verifier
+from coronapas.verify._verifier import Verifier
 
 RECOVERY = Recovery(date(2021, 5, 1), date(2021, 5, 12), date(2021, 10, 28))
 NEGATIVE = Test(
@@ -79,8 +79,8 @@ def test_facts_come_back_as_they_went_in(case: strategies.Case) -> None:
     issued = made.issue(
         case.holder, case.event, expires=timedelta(days=1), issued_at=begin, uvci=case.uvci
     )
-    from coronapas.trust.certificate import Certificate
-    from coronapas.trust.store import TrustStore
+    from coronapas.trust._certificate import Certificate
+    from coronapas.trust._store import TrustStore
 
     listed = Certificate.load(backend.dsc().certificate, kid=b"no cert!")
     verifier = Verifier(TrustStore([listed]), tolerate=(), certificate_time="issued")

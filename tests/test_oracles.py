@@ -25,8 +25,8 @@ from pycose.messages.sign1message import Sign1Message
 import backend
 from coronapas import pycose_bridge
 from coronapas.errors import DecodeError, KeyMaterialError, MissingExtraError
-from coronapas.hcert import envelope
-from coronapas.verifying import Verifier
+from coronapas.hcert import _envelope as envelope
+from coronapas.verify._verifier import Verifier
 
 KEYS = ("P-256", "RSA-2048", "RSA-3072")
 

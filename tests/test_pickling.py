@@ -17,15 +17,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import backend
-from coronapas.denmark import DomesticVerifier
-from coronapas.hcert import cbor
-from coronapas.hcert.envelope import Envelope, decode
-from coronapas.trust.certificate import Certificate
-from coronapas.trust.listing import TrustList
-from coronapas.trust.source import Source
-from coronapas.trust.store import TrustStore
-from coronapas.verification import Verification, moment
-from coronapas.verifying import Verifier
+from coronapas.hcert import _cbor as cbor
+from coronapas.hcert._envelope import Envelope, decode
+from coronapas.trust._certificate import Certificate
+from coronapas.trust._list import Source, TrustList
+from coronapas.trust._store import TrustStore
+from coronapas.verify import DomesticVerifier
+from coronapas.verify._result import Verification, moment
+from coronapas.verify._verifier import Verifier
 
 NOW = backend.NOW
 GOOD = backend.forge(backend.claims())

@@ -24,7 +24,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coronapas.errors import KeyMaterialError, SigningError
-from coronapas.hcert.cose import ES256, PS256
+from coronapas.hcert._cose import ES256, PS256
 from coronapas.keys import KeyPair, make_csca
 from coronapas.signing import Signer, pass_key
 from coronapas.trust import Certificate

@@ -27,25 +27,25 @@ from hypothesis.stateful import (
 )
 
 import simulator
-from coronapas import judging, verifying
 from coronapas.errors import RevocationListError, TrustListError
 from coronapas.facts import EventKind
-from coronapas.judging import KeyRing
 from coronapas.revocation import HashType, RevocationAnswer, RevocationOutcome, RevocationStore
-from coronapas.revocation import gateway as revocation_gateway
-from coronapas.trust import gateway, sweden
-from coronapas.trust.listing import TrustList
-from coronapas.trust.source import Source
-from coronapas.trust.store import TrustStore
-from coronapas.trust.verifying_key import VerifyingKey
-from coronapas.verifying import Verifier
+from coronapas.revocation._lists import gateway as revocation_gateway
+from coronapas.trust._list import Source, TrustList
+from coronapas.trust._lists import gateway, sweden
+from coronapas.trust._store import TrustStore
+from coronapas.trust._verifying_key import VerifyingKey
+from coronapas.verify import _keyring as keyring
+from coronapas.verify import _verifier as verifying
+from coronapas.verify._keyring import KeyRing
+from coronapas.verify._verifier import Verifier
 from simulator import Dsc, Specimen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from coronapas.revocation import RevocationList
-    from coronapas.verification import Verification
+    from coronapas.verify._result import Verification
 
 SKEW: Final = timedelta(minutes=5)
 MAX_AGE: Final = timedelta(days=7)
@@ -439,8 +439,8 @@ FAULTS: Final[dict[str, Callable[[], Fault]]] = {
     "ignores the pass's validity": lambda: (Verifier, "_time", without_judgement),
     "ignores the age of lists": lambda: (TrustStore, "trusted_until_ts", lambda *_: math.inf),
     "ignores revocation": lambda: (RevocationStore, "status", never_revoked),
-    "tries every key": lambda: (judging, "_readable", every_key),
-    "tries one key of a kid": lambda: (judging, "_readable", first_key),
+    "tries every key": lambda: (keyring, "_readable", every_key),
+    "tries one key of a kid": lambda: (keyring, "_readable", first_key),
     "accepts for ever what it accepted once": lambda: (Verifier, "_verify_plain", remembering()),
     "takes old lists": lambda: (TrustStore, "update", taking_old_lists()),
     "takes old revocations": lambda: (RevocationStore, "apply", taking_old_revocations()),

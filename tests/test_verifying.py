@@ -13,19 +13,26 @@ from hypothesis import strategies as st
 
 import backend
 from coronapas import keys
-from coronapas.dcc.valuesets import ValueSets
+from coronapas.dcc._valuesets import ValueSets
 from coronapas.errors import CoronapasError
 from coronapas.facts import EventKind, Vaccination
-from coronapas.hcert import base45, cose, envelope
-from coronapas.hcert.envelope import Limits
+from coronapas.hcert import _base45 as base45
+from coronapas.hcert import _cose as cose
+from coronapas.hcert import _envelope as envelope
+from coronapas.hcert._envelope import Limits
 from coronapas.revocation import Batch, HashType, RevocationList, RevocationStore, hashes_of
 from coronapas.tolerances import FIELD, STRICT, TOLERANCES
-from coronapas.trust.certificate import Certificate
-from coronapas.trust.listing import TrustList
-from coronapas.trust.source import Source
-from coronapas.trust.store import Dropped, TrustStore
-from coronapas.verification import CHECKS, Check, Outcome, Verification, VerificationError
-from coronapas.verifying import DEFAULT_CLOCK_SKEW, Verifier
+from coronapas.trust import Dropped, TrustStore
+from coronapas.trust._certificate import Certificate
+from coronapas.trust._list import Source, TrustList
+from coronapas.verify._result import (
+    CHECKS,
+    Check,
+    Outcome,
+    Verification,
+    VerificationError,
+)
+from coronapas.verify._verifier import DEFAULT_CLOCK_SKEW, Verifier
 
 NOW, LATER = backend.NOW, backend.LATER
 SECOND = timedelta(seconds=1)
@@ -329,9 +336,9 @@ def _p384(key: Any) -> Any:
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec
 
-    from coronapas.hcert import ecdsa
+    from coronapas import _signatures as signatures
 
-    return lambda data: ecdsa.from_der(key.sign(data, ec.ECDSA(hashes.SHA256())), 48)
+    return lambda data: signatures.from_der(key.sign(data, ec.ECDSA(hashes.SHA256())), 48)
 
 
 @pytest.mark.parametrize("key", ["RSA-1024", "RSA-4096", "secp256k1", "Ed25519"])

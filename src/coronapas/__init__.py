@@ -9,13 +9,14 @@ of its names is first used: importing the package stays cheap.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
+
+from coronapas import _lazy
 
 if TYPE_CHECKING:
     from coronapas._version import __version__ as __version__
-    from coronapas.dcc.claim_values import ContentPolicy as ContentPolicy
-    from coronapas.dcc.valuesets import ValueSets as ValueSets
+    from coronapas.dcc import ContentPolicy as ContentPolicy
+    from coronapas.dcc import ValueSets as ValueSets
     from coronapas.errors import CoronapasError as CoronapasError
     from coronapas.errors import DecodeError as DecodeError
     from coronapas.errors import FactsError as FactsError
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from coronapas.errors import KeyMaterialError as KeyMaterialError
     from coronapas.errors import SigningError as SigningError
     from coronapas.facts import EventKind as EventKind
+    from coronapas.facts import History as History
     from coronapas.facts import Holder as Holder
     from coronapas.facts import PartialDate as PartialDate
     from coronapas.facts import PassFacts as PassFacts
@@ -33,94 +35,45 @@ if TYPE_CHECKING:
     from coronapas.facts import TestKind as TestKind
     from coronapas.facts import TestResult as TestResult
     from coronapas.facts import Vaccination as Vaccination
-    from coronapas.hcert.envelope import Envelope as Envelope
-    from coronapas.hcert.envelope import Limits as Limits
-    from coronapas.hcert.envelope import decode as decode
-    from coronapas.issuing import Issuer as Issuer
-    from coronapas.issuing import Pass as Pass
+    from coronapas.hcert import Envelope as Envelope
+    from coronapas.hcert import Limits as Limits
+    from coronapas.hcert import decode as decode
+    from coronapas.issue import Issuer as Issuer
+    from coronapas.issue import Pass as Pass
     from coronapas.signing import Signer as Signer
     from coronapas.tolerances import FIELD as FIELD
     from coronapas.tolerances import STRICT as STRICT
     from coronapas.tolerances import Deviation as Deviation
-    from coronapas.trust.certificate import Certificate as Certificate
-    from coronapas.trust.store import TrustStore as TrustStore
-    from coronapas.verifying import Check as Check
-    from coronapas.verifying import Outcome as Outcome
-    from coronapas.verifying import Verification as Verification
-    from coronapas.verifying import VerificationError as VerificationError
-    from coronapas.verifying import Verifier as Verifier
-
-_HOME: Final = {
-    "__version__": "_version",
-    **dict.fromkeys(
-        (
-            "CoronapasError",
-            "DecodeError",
-            "FactsError",
-            "Fault",
-            "FaultsError",
-            "IssueError",
-            "KeyMaterialError",
-            "SigningError",
+    from coronapas.trust import Certificate as Certificate
+    from coronapas.trust import TrustStore as TrustStore
+    from coronapas.verify import Check as Check
+    from coronapas.verify import Outcome as Outcome
+    from coronapas.verify import Verification as Verification
+    from coronapas.verify import VerificationError as VerificationError
+    from coronapas.verify import Verifier as Verifier
+else:
+    __getattr__, __dir__, __all__ = _lazy.attach(
+        __name__,
+        {
+            "_version": "__version__",
+            "errors": (
+                "CoronapasError DecodeError FactsError Fault FaultsError IssueError "
+                "KeyMaterialError SigningError"
+            ),
+            "facts": (
+                "EventKind History Holder PartialDate PassFacts Recovery Test TestKind "
+                "TestResult Vaccination"
+            ),
+            "dcc": "ContentPolicy ValueSets",
+            "hcert": "Envelope Limits decode",
+            "issue": "Issuer Pass",
+            "signing": "Signer",
+            "tolerances": "Deviation FIELD STRICT",
+            "trust": "Certificate TrustStore",
+            "verify": "Check Outcome Verification VerificationError Verifier",
+        },
+        rooms=(
+            "certlogic conformance dcc denmark errors facts hcert keys presentation "
+            "programmes revocation rules schemas tolerances trust verify "
         ),
-        "errors",
-    ),
-    **dict.fromkeys(
-        (
-            "EventKind",
-            "Holder",
-            "PartialDate",
-            "PassFacts",
-            "Recovery",
-            "Test",
-            "TestKind",
-            "TestResult",
-            "Vaccination",
-        ),
-        "facts",
-    ),
-    **dict.fromkeys(("Envelope", "Limits", "decode"), "hcert.envelope"),
-    **dict.fromkeys(("Issuer", "Pass"), "issuing"),
-    "Signer": "signing",
-    "ContentPolicy": "dcc.claim_values",
-    "ValueSets": "dcc.valuesets",
-    **dict.fromkeys(("FIELD", "STRICT", "Deviation"), "tolerances"),
-    "Certificate": "trust.certificate",
-    "TrustStore": "trust.store",
-    **dict.fromkeys(
-        ("Check", "Outcome", "Verification", "VerificationError", "Verifier"), "verifying"
-    ),
-}
-
-# Rooms that are reached as attributes: coronapas.certlogic.evaluate, coronapas.rules.RuleSet.
-_ROOMS: Final = (
-    "certlogic",
-    "conformance",
-    "dcc",
-    "denmark",
-    "hcert",
-    "keys",
-    "presentation",
-    "programmes",
-    "revocation",
-    "rules",
-    "schemas",
-    "trust",
-)
-
-__all__ = sorted(_HOME)
-
-
-def __getattr__(name: str) -> object:
-    if name in _HOME:
-        value = getattr(import_module(f"coronapas.{_HOME[name]}"), name)
-    elif name in _ROOMS:
-        value = import_module(f"coronapas.{name}")
-    else:
-        raise AttributeError(f"module 'coronapas' has no attribute {name!r}")
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOME, *_ROOMS})
+    )

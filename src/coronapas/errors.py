@@ -49,26 +49,26 @@ class DecodeError(CoronapasError, ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing wrong with an input, and how to mend it.
+    """One thing wrong with an input, and how to put it right.
 
     `field` is the path of the value (``vaccination.dose_number``), empty where the input as a whole
-    is at fault; `code` is stable (``dose.number-below-one``), `problem` and `mend` are sentences
+    is at fault; `code` is stable (``dose.number-below-one``), `problem` and `hint` are sentences
     for a person. Neither sentence holds the value itself: it may be the holder's.
     """
 
     field: str
     code: str
     problem: str
-    mend: str
+    hint: str
 
     def __str__(self) -> str:
-        sentences = f"{self.problem} {self.mend}"
+        sentences = f"{self.problem} {self.hint}"
         return f"{self.field}: {sentences}" if self.field else sentences
 
     def within(self, place: str) -> Fault:
         """The same fault of a larger input, in which `place` is where this input stands."""
         path = f"{place}.{self.field}" if self.field else place
-        return Fault(path, self.code, self.problem, self.mend)
+        return Fault(path, self.code, self.problem, self.hint)
 
 
 class FaultsError(CoronapasError, ValueError):

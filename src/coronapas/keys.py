@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final, Literal, get_args
 from coronapas.errors import KeyMaterialError
 from coronapas.facts import EventKind
 from coronapas.signing import Signer, pass_key, private
-from coronapas.trust.certificate import USAGE_OIDS, Certificate
+from coronapas.trust._certificate import USAGE_OIDS, Certificate
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from coronapas.errors import KeyMaterialError, MissingExtraError
-from coronapas.hcert import cose
+from coronapas.hcert import _cose as cose
 
 if TYPE_CHECKING:
     from pycose.keys.ec2 import EC2Key

@@ -10,10 +10,16 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Final, Literal, NoReturn
 
+from coronapas import _signatures as signatures
 from coronapas.errors import KeyMaterialError, SigningError
-from coronapas.hcert import ecdsa
-from coronapas.hcert.cose import ALGORITHMS, ES256, KID_LENGTH, PS256, RSA_BITS
-from coronapas.trust.certificate import Certificate
+from coronapas.hcert._cose import (
+    ALGORITHMS,
+    ES256,
+    KID_LENGTH,
+    PS256,
+    RSA_BITS,
+)
+from coronapas.trust._certificate import Certificate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +31,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.padding import PSS
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
-    from coronapas.trust.material import Material
+    from coronapas.trust._material import Material
 
     PrivateKey = EllipticCurvePrivateKey | RSAPrivateKey
     PublicKey = EllipticCurvePublicKey | RSAPublicKey
@@ -235,7 +241,7 @@ def _local(key: PrivateKey, *, deterministic: bool) -> Callable[[bytes], bytes]:
 
     if isinstance(key, ec.EllipticCurvePrivateKey):
         sign_ecdsa, scheme = key.sign, ec.ECDSA(SHA256(), deterministic)
-        from_der = ecdsa.from_der
+        from_der = signatures.from_der
         return lambda message: from_der(sign_ecdsa(message, scheme), _COORDINATE)
     sign_pss, padding, digest = key.sign, _pss(), SHA256()
     return lambda message: sign_pss(message, padding, digest)
@@ -303,7 +309,7 @@ def _both_forms(answer: bytes, form: SignatureForm) -> tuple[bytes, bytes]:
     """An ECDSA signature as raw r and s, and as DER."""
     if form == "der":
         try:
-            return ecdsa.from_der(answer, _COORDINATE), answer
+            return signatures.from_der(answer, _COORDINATE), answer
         except (ValueError, OverflowError) as error:
             raise SigningError("the remote signer's answer is no ECDSA signature in DER") from error
     if len(answer) != 2 * _COORDINATE:
@@ -311,7 +317,7 @@ def _both_forms(answer: bytes, form: SignatureForm) -> tuple[bytes, bytes]:
             f"the remote signer gave {len(answer)} bytes instead of r and s in {2 * _COORDINATE} "
             "(an answer in DER needs signature_form='der')"
         )
-    return answer, ecdsa.to_der(answer)
+    return answer, signatures.to_der(answer)
 
 
 def _to_bytes(text: str | bytes) -> bytes:

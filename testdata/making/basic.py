@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Final
 
 import cbor2
 
-from coronapas.hcert import base45, compression, cose
+from coronapas.hcert import _base45 as base45
+from coronapas.hcert import _compression as compression
+from coronapas.hcert import _cose as cose
 from making import pictures
 from making.identities import ES384, Identity, identity
 from making.payloads import Kind, entry, payload

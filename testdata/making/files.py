@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from coronapas.errors import DecodeError
-from coronapas.hcert import base45, compression, cose
+from coronapas.hcert import _base45 as base45
+from coronapas.hcert import _compression as compression
+from coronapas.hcert import _cose as cose
 from coronapas.trust import Certificate
-from coronapas.trust.verifying_key import VerifyingKey
+from coronapas.trust._verifying_key import VerifyingKey
 
 _WIRE = ("COSE", "COMPRESSED", "BASE45", "PREFIX", "2DCODE")
 

@@ -23,8 +23,9 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from coronapas import _signatures as signatures
 from coronapas.facts import EventKind
-from coronapas.hcert import cose, ecdsa
+from coronapas.hcert import _cose as cose
 from coronapas.keys import Authority, KeyName, make_csca, make_key
 from coronapas.trust import Certificate
 from making import der
@@ -85,7 +86,7 @@ class Identity:
         if not isinstance(self.key, ec.EllipticCurvePrivateKey):
             raise TypeError("the key is no EC key")
         signature = self.key.sign(message, ec.ECDSA(digest, deterministic_signing=True))
-        return ecdsa.from_der(signature, (self.key.key_size + 7) // 8)
+        return signatures.from_der(signature, (self.key.key_size + 7) // 8)
 
 
 def _profile(

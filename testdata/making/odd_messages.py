@@ -6,7 +6,8 @@ from typing import Final
 
 import cbor2
 
-from coronapas.hcert import cose, ecdsa
+from coronapas import _signatures as signatures
+from coronapas.hcert import _cose as cose
 from making.identities import EDDSA, Identity, identity
 from making.payloads import payload
 from making.recipe import Recipe, Run, fails, forgiven, headers, message
@@ -222,4 +223,4 @@ def _padded(signature: bytes) -> bytes:
 
 
 def _in_der(signature: bytes) -> bytes:
-    return ecdsa.to_der(signature)
+    return signatures.to_der(signature)

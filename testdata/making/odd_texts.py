@@ -5,8 +5,9 @@ from __future__ import annotations
 import zlib
 from typing import Final
 
-from coronapas.hcert import base45, compression
-from coronapas.hcert.envelope import PREFIX
+from coronapas.hcert import _base45 as base45
+from coronapas.hcert import _compression as compression
+from coronapas.hcert._envelope import PREFIX
 from making.recipe import Recipe, fails, forgiven, identical, refused
 
 _BOMB: Final = 4_000_000

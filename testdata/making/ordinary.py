@@ -13,7 +13,6 @@ from typing import Any, Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from coronapas import Issuer
-from coronapas.dcc import factsjson
 from coronapas.facts import (
     Event,
     Holder,
@@ -24,7 +23,9 @@ from coronapas.facts import (
     TestResult,
     Vaccination,
 )
-from coronapas.hcert import cose, cwt
+from coronapas.facts import _json as facts_json
+from coronapas.hcert import _cose as cose
+from coronapas.hcert import _cwt as cwt
 from coronapas.signing import Signer
 from making import pictures
 from making.identities import COUNTRY, identity
@@ -213,4 +214,4 @@ def _facts(example: Example) -> dict[str, Any]:
     if isinstance(event, Vaccination):
         product, vaccine, manufacturer = example.product
         event = replace(event, product=product, vaccine=vaccine, manufacturer=manufacturer)
-    return factsjson.to_json(holder, event)
+    return facts_json.to_json(holder, event)

@@ -14,8 +14,10 @@ from typing import Any, Final, Literal, TypeAlias
 
 import cbor2
 
-from coronapas.hcert import base45, compression, cose
-from coronapas.hcert.envelope import PREFIX
+from coronapas.hcert import _base45 as base45
+from coronapas.hcert import _compression as compression
+from coronapas.hcert import _cose as cose
+from coronapas.hcert._envelope import PREFIX
 from making.identities import Identity, identity
 from making.payloads import Dcc, payload
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from coronapas import certlogic
-from coronapas.certlogic.explaining import MAX_ITERATIONS
+from coronapas.certlogic._explanation import MAX_ITERATIONS
 
 
 def var(path: str) -> dict[str, str]:

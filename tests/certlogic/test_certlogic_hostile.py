@@ -10,7 +10,12 @@ import pytest
 
 from certlogic.outcomes import outcome
 from coronapas import certlogic
-from coronapas.certlogic.bounds import MAX_DEPTH, MAX_INTEGER, MAX_NODES, MAX_STEPS
+from coronapas.certlogic._bounds import (
+    MAX_DEPTH,
+    MAX_INTEGER,
+    MAX_NODES,
+    MAX_STEPS,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable

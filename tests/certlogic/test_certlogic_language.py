@@ -13,8 +13,14 @@ import pytest
 
 from certlogic.outcomes import exactly, outcome
 from coronapas import certlogic
-from coronapas.certlogic import compiling
-from coronapas.certlogic.expressions import Literal, children, operator_of, size, walk
+from coronapas.certlogic import _compiler as compiler
+from coronapas.certlogic._expressions import (
+    Literal,
+    children,
+    operator_of,
+    size,
+    walk,
+)
 
 CLOCK = "2022-03-01T12:00:00Z"
 DATA: dict[str, Any] = {
@@ -424,7 +430,7 @@ def test_the_code_is_made_of_constants_and_never_read_from_the_expression() -> N
     assert hostile not in names
     assert compiled.__globals__["__builtins__"] == {}  # type: ignore[attr-defined]
     assert dis.code_info(compiled)
-    assert isinstance(compiling.syntax_tree(certlogic.parse(rule)), ast.Module)
+    assert isinstance(compiler.syntax_tree(certlogic.parse(rule)), ast.Module)
 
 
 def test_what_the_generator_does_not_take_on_is_interpreted() -> None:

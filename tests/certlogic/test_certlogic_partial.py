@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from coronapas import certlogic
-from coronapas.certlogic.partial import MAX_WRITTEN_ITEMS
+from coronapas.certlogic._partial import MAX_WRITTEN_ITEMS
 
 
 def var(path: str) -> dict[str, str]:

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from certlogic.generation import Maker
 from certlogic.outcomes import outcome
 from coronapas import certlogic
-from coronapas.certlogic.bounds import MAX_DEPTH
-from coronapas.certlogic.expressions import Literal, walk
-from coronapas.certlogic.kinds import Kinds, builds
+from coronapas.certlogic._analysis import Kinds, builds
+from coronapas.certlogic._bounds import MAX_DEPTH
+from coronapas.certlogic._expressions import Literal, walk
 
 if TYPE_CHECKING:
     from random import Random

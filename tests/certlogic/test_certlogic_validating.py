@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from coronapas import certlogic
-from coronapas.certlogic.checking import type_issues
-from coronapas.certlogic.validating import javascript_text
+from coronapas.certlogic._analysis import type_issues
+from coronapas.certlogic._parser import javascript_text
 
 VARX = {"var": "x"}
 

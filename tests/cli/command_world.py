@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from click.testing import CliRunner, Result
 
-from coronapas.cli.app import coronapas
+from coronapas.cli._app import coronapas
 from coronapas.facts import Event, Holder, Vaccination
-from coronapas.issuing import Issuer
+from coronapas.issue import Issuer
 from coronapas.keys import make_csca
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from coronapas.issuing import Pass
+    from coronapas.issue import Pass
     from coronapas.keys import Authority, KeyPair
 
 ISSUED: Final = datetime(2023, 1, 15, 12, tzinfo=UTC)

@@ -10,7 +10,7 @@ from command_world import run
 from jsonschema import Draft202012Validator
 
 from coronapas import schemas
-from coronapas.cli import showing
+from coronapas.cli import _output as output
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,7 +79,7 @@ def test_without_any_vector_it_ends_with_2(tmp_path: Path) -> None:
 
 
 def test_progress_is_shown_on_a_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(showing, "on_terminal", lambda **_: True)
+    monkeypatch.setattr(output, "on_terminal", lambda **_: True)
     monkeypatch.setenv("FORCE_COLOR", "1")
     result = run("conformance", with_results(tmp_path, EXPECTEDUNPREFIX=True))
     assert result.stdout == "1 passed, 0 failed, 0 skipped\n"

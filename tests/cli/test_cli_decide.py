@@ -10,7 +10,7 @@ import pytest
 import segno
 from command_world import DATES, Country, issue, make_country, run
 
-from coronapas.cli.decisions import decided
+from coronapas.cli._decide import decided
 from coronapas.facts import Test, TestKind, TestResult
 from coronapas.rules import RuleSet
 
@@ -335,14 +335,14 @@ def test_files_that_are_no_rules_are_named_and_no_rule_at_all_ends_with_2(
 def test_a_rule_that_changes_too_often_is_told_as_such(
     country: Country, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from coronapas.rules import windows_search
+    from coronapas import rules
 
-    real = windows_search.timeline
+    real = rules.timeline
 
     def lazy(case: Any, **options: Any) -> Any:
         return real(case, **options, effort=1)
 
-    monkeypatch.setattr(windows_search, "timeline", lazy)
+    monkeypatch.setattr(rules, "timeline", lazy)
     result = decide(country, "--country", "YY", *DAY)
     assert "Before or after that the rules change too often to be told." in result.stdout
 
@@ -361,8 +361,8 @@ def test_one_pass_is_judged_from_a_file_a_picture_or_standard_input(country: Cou
 def test_a_picture_with_an_oddity_that_is_not_granted_does_not_verify(
     country: Country, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from coronapas.cli import decide as module
-    from coronapas.cli.passes import Item
+    from coronapas.cli import _decide as module
+    from coronapas.cli._passes import Item
     from coronapas.tolerances import Deviation
 
     item = Item("p", country.text, 1, True, (Deviation("odd.one", "", "the QR code is odd"),))
@@ -408,7 +408,7 @@ def test_wrong_usage_ends_with_2(country: Country) -> None:
 def test_a_message_without_a_payload_ends_with_2(
     country: Country, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from coronapas.hcert import envelope
+    from coronapas.hcert import _envelope as envelope
 
     monkeypatch.setattr(envelope.Envelope, "dcc", property(lambda _: None))
     result = decide(country, "--country", "XX", *DAY)

@@ -11,9 +11,16 @@ from command_world import FAMILY, Country, issue, keys, make_country, run
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from coronapas.cli.layers import MASK, describe, in_json, masked
-from coronapas.dcc.claims import build
-from coronapas.hcert import cose, cwt, envelope
+from coronapas.cli._inspect import (
+    MASK,
+    describe,
+    in_json,
+    masked,
+)
+from coronapas.dcc._claims import build
+from coronapas.hcert import _cose as cose
+from coronapas.hcert import _cwt as cwt
+from coronapas.hcert import _envelope as envelope
 from coronapas.presentation import qr
 from strategies import Case, cases
 

@@ -15,9 +15,10 @@ from command_world import AT, DATES, FACTS, FAMILY, Country, keys, make_country,
 from PIL import Image
 
 from coronapas import Verifier, decode
-from coronapas.cli import drawing, policy
+from coronapas.cli import _issue as issue
+from coronapas.cli import _qr as qr
 from coronapas.presentation import scan
-from coronapas.trust.store import TrustStore
+from coronapas.trust._store import TrustStore
 
 TERMS = ("--expires", "90d", "--issued-at", "2023-01-15T12:00:00Z")
 
@@ -111,7 +112,7 @@ def test_a_png_goes_to_a_pipe_and_not_to_a_terminal(
             def isatty() -> bool:
                 return True
 
-    monkeypatch.setattr(drawing, "sys", Terminal)
+    monkeypatch.setattr(qr, "sys", Terminal)
     refused = run("issue", source, *country.key, *TERMS, "--qr", "png")
     assert refused.exit_code == 2
     assert "--output" in refused.stderr
@@ -288,7 +289,7 @@ def test_another_country_than_the_certificates_is_refused(country: Country) -> N
 def test_a_certificate_without_a_country_needs_one_named(
     country: Country, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from coronapas.trust.certificate import Certificate
+    from coronapas.trust._certificate import Certificate
 
     monkeypatch.setattr(Certificate, "country", None)
     arguments = ("issue", country.path("facts.json"), *country.key, *TERMS)
@@ -380,15 +381,15 @@ def test_the_state_chooses_how_letters_are_written(country: Country) -> None:
 def test_every_field_of_the_policy_has_its_option_and_every_hint_names_one() -> None:
     from dataclasses import fields
 
-    from coronapas.dcc.claims import ContentPolicy
+    from coronapas.dcc._claims import ContentPolicy
 
-    switches, bounds = policy.names(bool), policy.names(int, date)
+    switches, bounds = issue.names(bool), issue.names(int, date)
     told = {*switches.values(), *bounds.values(), "alternatives"}
     assert told == {one.name for one in fields(ContentPolicy)}
     page = Path(__file__).parents[2] / "docs" / "how-to" / "command-line.md"
     shown = set(re.findall(r"`--(?:grant|refuse|bound) ([a-z-]+)", page.read_text("utf-8")))
     assert shown == {*switches, *bounds}
-    for hint in policy._OPTIONS.values():
+    for hint in issue._OPTIONS.values():
         for option, names in (("--grant", switches), ("--bound", bounds)):
             _, mark, rest = hint.partition(f"{option} ")
             assert not mark or re.split("[=.]", rest)[0] in names

@@ -17,11 +17,11 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from coronapas.cli import files
+from coronapas.cli import _output as output
 from coronapas.facts import EventKind
 from coronapas.keys import Authority
 from coronapas.signing import Signer
-from coronapas.trust.certificate import Certificate
+from coronapas.trust._certificate import Certificate
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -95,7 +95,7 @@ def test_a_file_that_appears_meanwhile_is_not_replaced(tmp_path: Path) -> None:
     path = tmp_path / "key.pem"
     path.write_text("mine")
     with pytest.raises(click.UsageError, match="exists"):
-        files.write(path, b"other", force=False)
+        output.write(path, b"other", force=False)
     assert path.read_text() == "mine"
 
 
@@ -103,10 +103,10 @@ def test_what_a_killed_run_left_behind_is_not_taken_for_the_file(tmp_path: Path)
     path = tmp_path / "key.pem"
     path.write_text("old")
     (tmp_path / f".key.pem.{os.getpid()}.new").write_text("left behind")
-    files.write(path, b"new", force=True)
+    output.write(path, b"new", force=True)
     assert path.read_text() == "new"
     long = tmp_path / ("k" * 255)
-    files.write(long, b"new", force=True)
+    output.write(long, b"new", force=True)
     assert long.read_text() == "new"
 
 
@@ -116,9 +116,9 @@ def test_a_file_that_cannot_be_written_whole_is_taken_away(
     def refuse(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("coronapas.cli.files.os.replace", refuse)
+    monkeypatch.setattr("coronapas.cli._output.os.replace", refuse)
     with pytest.raises(OSError, match="No space"):
-        files.write(tmp_path / "key.pem", b"secret", force=True)
+        output.write(tmp_path / "key.pem", b"secret", force=True)
     assert list(tmp_path.iterdir()) == []
 
 

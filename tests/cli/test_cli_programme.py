@@ -14,9 +14,11 @@ from command_world import run
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coronapas.cli import programme_inputs, showing
-from coronapas.programmes import History, check, load, next_dose, timeline
-from coronapas.programmes.history_json import LARGEST
+from coronapas.cli import _output as showing
+from coronapas.cli import _programme as programme_inputs
+from coronapas.facts import History
+from coronapas.facts._history import LARGEST
+from coronapas.programmes import check, load, next_dose, timeline
 
 if TYPE_CHECKING:
     from click.testing import Result

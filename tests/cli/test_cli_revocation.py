@@ -12,19 +12,21 @@ from command_world import AT, ISSUED, Country, issue, keys, make_country, run
 from jsonschema import Draft202012Validator
 
 from coronapas import schemas
-from coronapas.cli import revocation_lists
-from coronapas.hcert.envelope import decode
+from coronapas.cli import _revocation_lists as revocation_lists
+from coronapas.hcert._envelope import decode
 from coronapas.presentation import qr
 from coronapas.revocation import (
     Batch,
     HashType,
     RevocationList,
     RevocationStore,
+    hashes_json,
+    hashes_of,
+)
+from coronapas.revocation._lists import (
     distribution,
     gateway,
     germany,
-    hashes_json,
-    hashes_of,
     italy,
     switzerland,
 )
@@ -350,7 +352,7 @@ def test_country_hashes_of_identifiers_need_the_country(country: Country) -> Non
 
 
 def test_a_batch_is_built_for_the_gateway(country: Country) -> None:
-    from coronapas.trust import kids
+    from coronapas.trust import _kids as kids
 
     signer = keys()[0]
     lines = f"{country.uvci}\n"
@@ -368,7 +370,7 @@ def test_a_batch_is_built_for_the_gateway(country: Country) -> None:
 
 
 def test_a_filter_and_an_italian_list_are_built(country: Country) -> None:
-    from coronapas.revocation.bloom import BloomFilter
+    from coronapas.revocation._bloom import BloomFilter
 
     made = BloomFilter.read(Path(build(country, country.uvci, "--to", "filter")).read_bytes())
     assert made.count == 1

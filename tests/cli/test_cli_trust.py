@@ -14,7 +14,8 @@ from jsonschema import Draft202012Validator
 import list_makers as lists
 from coronapas import schemas
 from coronapas.keys import make_csca
-from coronapas.trust import TrustStore, gateway, jwks, read_any, sweden
+from coronapas.trust import TrustStore, read_any
+from coronapas.trust._lists import gateway, jwks, sweden
 
 if TYPE_CHECKING:
     from pathlib import Path

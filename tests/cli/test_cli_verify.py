@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from coronapas import schemas
-from coronapas.cli import showing
+from coronapas.cli import _output as showing
 from coronapas.facts import Test, TestKind, TestResult
 from coronapas.presentation import qr
 
@@ -214,7 +214,7 @@ def test_a_text_without_a_pass_ends_with_2_and_the_others_are_still_judged(
 def test_an_input_that_breaks_off_ends_with_2_and_the_others_are_still_judged(
     country: Country, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from coronapas.cli import passes
+    from coronapas.cli import _passes as passes
 
     broken, good = country.file("broken.txt", country.text), country.file("p.txt", country.text)
     whole = passes._of_stream
@@ -335,7 +335,7 @@ def test_a_folder_of_certificates_is_trusted_and_what_is_none_is_named(country: 
 
 
 def test_certificates_are_read_as_der_and_as_bundles(country: Country) -> None:
-    from coronapas.trust.certificate import Certificate
+    from coronapas.trust._certificate import Certificate
 
     pem = (country.folder / "dsc.pem").read_bytes()
     der = Certificate.load(pem).der or b""

@@ -15,13 +15,15 @@ import pytest
 from command_world import run
 
 from coronapas import __version__, cli
-from coronapas.cli import app, demo, showing
+from coronapas.cli import _app as app
+from coronapas.cli import _demo as demo
+from coronapas.cli import _output as showing
 from coronapas.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from coronapas.issuing import Pass
+    from coronapas.issue import Pass
 
 COMMANDS = (
     "issue",
@@ -74,11 +76,20 @@ def test_the_module_is_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_help_loads_neither_the_library_nor_rich() -> None:
-    code = "import sys\nfrom coronapas.cli.app import coronapas\n"
+    code = "import sys\nfrom coronapas.cli._app import coronapas\n"
     code += "coronapas(['--help'], standalone_mode=False)\nprint(*sys.modules, file=sys.stderr)"
     loaded = set(python("-c", code).stderr.split())
     assert "click" in loaded
-    assert not loaded & {"rich", "cryptography", "cbor2", "coronapas.verifying", "segno"}
+    assert not loaded & {"rich", "cryptography", "cbor2", "coronapas.verify._verifier", "segno"}
+
+
+def test_the_short_help_of_every_command_is_its_own() -> None:
+    shown = app.coronapas
+    context = click.Context(shown)
+    for name, text in app._COMMANDS.items():
+        command = shown.get_command(context, name)
+        assert command is not None
+        assert command.get_short_help_str(limit=100) == text
 
 
 def test_an_unknown_command_is_a_usage_error() -> None:

@@ -15,10 +15,11 @@ from vector_world import UVCI, document, pairs, resigned, vector
 
 from coronapas import schemas
 from coronapas.conformance import PassedOver, Report, Result, Verdict, run
-from coronapas.conformance.expectations import EXPECTATIONS
-from coronapas.conformance.running import results_of
-from coronapas.dcc import factsjson, reading
-from coronapas.hcert import envelope
+from coronapas.conformance._expectations import EXPECTATIONS
+from coronapas.conformance._runner import results_of
+from coronapas.dcc import _reader as reader
+from coronapas.facts import _json as facts_json
+from coronapas.hcert import _envelope as envelope
 from coronapas.presentation import qr
 
 if TYPE_CHECKING:
@@ -100,12 +101,12 @@ def test_a_run_walks_folders_in_order_and_names_what_it_passes_over(tmp_path: Pa
 def test_a_file_that_cannot_be_read_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from coronapas.conformance import running
+    from coronapas.conformance import _runner as runner
 
     def refuse(_: object) -> bytes:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(running, "_content", refuse)
+    monkeypatch.setattr(runner, "_content", refuse)
     (tmp_path / "v.json").write_text("{}")
     (found,) = run(tmp_path).passed_over
     assert found == PassedOver("v.json", "the file cannot be read: Permission denied")
@@ -178,9 +179,9 @@ def test_several_runs_are_counted_each(tmp_path: Path) -> None:
 
 
 def test_the_facts_must_be_those_that_are_read() -> None:
-    facts = reading.facts_of(document()["JSON"])[0]
+    facts = reader.facts_of(document()["JSON"])[0]
     assert facts is not None
-    stated = factsjson.to_json(facts.holder, facts.event)
+    stated = facts_json.to_json(facts.holder, facts.event)
     assert only({"ok": True, "facts": stated})[0] == "passed"
     stated["vaccination"]["dose_number"] = 1
     found = only({"ok": True, "facts": stated})

@@ -12,11 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from vector_world import certificate, document, pairs, resigned, vector
 
-from coronapas.conformance.expectations import EXPECTATIONS, judge
-from coronapas.conformance.report import Verdict
-from coronapas.conformance.running import results_of
-from coronapas.conformance.sameness import difference
-from coronapas.hcert import compression
+from coronapas.conformance._expectations import EXPECTATIONS, difference, judge
+from coronapas.conformance._report import Verdict
+from coronapas.conformance._runner import results_of
+from coronapas.hcert import _compression as compression
 from coronapas.presentation import qr
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from coronapas.conformance import Report, TestVector, read, run
-from coronapas.dcc.schema import GROUPS, release_for
+from coronapas.dcc._schema import GROUPS, release_for
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -124,8 +124,8 @@ def test_nothing_is_skipped_but_for_want_of_inputs_or_of_meaning(report: Report)
 def test_a_kid_that_does_not_lead_to_the_certificate_fails_though_the_signature_is_good(
     folder: Path, report: Report, name: str
 ) -> None:
-    from coronapas.hcert import cose
-    from coronapas.trust.verifying_key import VerifyingKey
+    from coronapas.hcert import _cose as cose
+    from coronapas.trust._verifying_key import VerifyingKey
 
     (result,) = [
         one for one in report.results if one.file.endswith(f"common/2DCode/raw/{name}.json")

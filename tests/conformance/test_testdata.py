@@ -18,7 +18,7 @@ from jsonschema import Draft202012Validator
 from coronapas.conformance import TestVector, run
 from coronapas.tolerances import FIELD, STRICT, TOLERANCES
 from coronapas.trust import TrustStore
-from coronapas.verifying import Verifier
+from coronapas.verify._verifier import Verifier
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

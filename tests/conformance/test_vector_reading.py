@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from vector_world import document, pairs, vector
 
-from coronapas.conformance.vectors import (
+from coronapas.conformance._vectors import (
     MAX_BYTES,
     MAX_DEPTH,
     NotAVectorError,

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import cbor2
 
-from coronapas.conformance.expectations import EXPECTATIONS
-from coronapas.conformance.vectors import TestVector, read
+from coronapas.conformance._expectations import EXPECTATIONS
+from coronapas.conformance._vectors import TestVector, read
 from coronapas.facts import EventKind, Holder, Vaccination
-from coronapas.hcert import envelope
-from coronapas.issuing import Issuer
+from coronapas.hcert import _envelope as envelope
+from coronapas.issue import Issuer
 from coronapas.keys import make_csca
 from coronapas.presentation import qr
 
@@ -86,7 +86,7 @@ def vector(content: dict[str, Any] | None = None, **context: Any) -> TestVector:
 
 def resigned(change: Any, **headers: Any) -> str:
     """COSE in hexadecimal whose claims went through `change`, signed anew."""
-    from coronapas.hcert import cose
+    from coronapas.hcert import _cose as cose
 
     claims = cbor2.loads(envelope.decode(_text()).payload)
     change(claims)

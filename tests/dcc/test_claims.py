@@ -14,10 +14,16 @@ from hypothesis import strategies as st
 
 from breakage import Break, breaks
 from coronapas import schemas
-from coronapas.dcc import valuesets as vs
-from coronapas.dcc.claims import FAMILY_NAME_NEEDED, ContentPolicy, build, faults, notices
-from coronapas.dcc.doses import courses, lengths, misnumbering
-from coronapas.dcc.names import Alternatives
+from coronapas.dcc import _valuesets as vs
+from coronapas.dcc._claims import (
+    FAMILY_NAME_NEEDED,
+    ContentPolicy,
+    build,
+    faults,
+    notices,
+)
+from coronapas.dcc._doses import courses, lengths, misnumbering
+from coronapas.dcc._names import Alternatives
 from coronapas.errors import FaultsError, IssueError
 from coronapas.facts import (
     EventKind,
@@ -627,9 +633,9 @@ def test_a_refused_number_is_told_with_its_mend() -> None:
     case = CASE.with_event(product="Jcovden", dose_number=2, doses=2)
     (fault,) = faults(**case.arguments())
     assert fault.code == "dose.single-dose-product"
-    assert "2 of 1" in fault.mend
+    assert "2 of 1" in fault.hint
     (fault,) = faults(**CASE.with_event(dose_number=3, doses=2).arguments())
-    assert "3 of 3" in fault.mend
+    assert "3 of 3" in fault.hint
 
 
 def test_one_dose_after_recovery_is_a_grant_that_can_be_withdrawn() -> None:
@@ -689,7 +695,7 @@ def test_a_product_that_is_given_up_names_its_heir_and_can_be_granted() -> None:
     case = CASE.with_event(product="VLA2001")
     (fault,) = faults(**case.arguments())
     assert (fault.field, fault.code) == ("vaccination.product", "code.inactive")
-    assert "EU/1/21/1624" in fault.mend
+    assert "EU/1/21/1624" in fault.hint
     granted = replace(case, more={"policy": ContentPolicy(inactive_codes=True)})
     assert entry(granted)["mp"] == "VLA2001"
 
@@ -724,18 +730,18 @@ def test_an_unknown_device_is_told_with_what_list_was_at_hand() -> None:
     event = Test(TestKind.RAT, moment, TestResult.NOT_DETECTED, device="9999")
     case = replace(CASE, event=event)
     (fault,) = faults(**case.arguments())
-    assert "example" in fault.mend
+    assert "example" in fault.hint
     known = device_list({"9999": {"display": "New", "active": True}})
     assert entry(replace(case, more={"value_sets": known}))["ma"] == "9999"
     (fault,) = faults(**replace(case, more={"value_sets": device_list({})}).arguments())
-    assert "2022-05-01" in fault.mend
+    assert "2022-05-01" in fault.hint
 
 
 def test_a_value_set_that_is_not_loaded_is_told() -> None:
     case = replace(CASE, more={"value_sets": vs.ValueSets({}, {})})
     found = faults(**case.arguments())
     assert {fault.code for fault in found} == {"code.unknown"}
-    assert all("Load the value set" in fault.mend for fault in found)
+    assert all("Load the value set" in fault.hint for fault in found)
 
 
 def test_codes_that_no_instructions_give_must_be_given() -> None:

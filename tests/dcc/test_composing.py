@@ -9,10 +9,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from coronapas.dcc.composing import LONGEST_RUN, Form, is_normal, normal
-from coronapas.dcc.examining import examine
-from coronapas.dcc.names import match_mrz, transliterate
-from coronapas.dcc.reading import facts_of
+from coronapas.dcc._examiner import examine
+from coronapas.dcc._names import match_mrz, transliterate
+from coronapas.dcc._reader import facts_of
+from coronapas.dcc._text import (
+    LONGEST_RUN,
+    Form,
+    is_normal,
+    normal,
+)
 from odd_payloads import payload
 
 FORMS = st.sampled_from(("NFC", "NFD"))

@@ -14,13 +14,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coronapas.dcc.coding import VALUE_SETS, codes_for
-from coronapas.dcc.examining import MOST_DEVIATIONS, NOTES, Examiner, default_examiner, examine
-from coronapas.dcc.ordinary import Recogniser
-from coronapas.dcc.reading import facts_of
-from coronapas.dcc.schema import violations
-from coronapas.dcc.tidying import tidy
-from coronapas.dcc.valuesets import Entry, ValueSet, ValueSets
+from coronapas.dcc._examiner import (
+    MOST_DEVIATIONS,
+    NOTES,
+    Examiner,
+    default_examiner,
+    examine,
+    tidy,
+)
+from coronapas.dcc._reader import facts_of
+from coronapas.dcc._recogniser import Recogniser
+from coronapas.dcc._schema import VALUE_SETS, codes_for, violations
+from coronapas.dcc._valuesets import Entry, ValueSet, ValueSets
 from coronapas.tolerances import FIELD, TOLERANCES
 from odd_payloads import (
     ANYTHING,

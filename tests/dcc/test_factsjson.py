@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 from referencing import Registry, Resource
 
 from coronapas import schemas
-from coronapas.dcc import claims
-from coronapas.dcc.factsjson import Document, from_json, from_json_list, loads, read, to_json
+from coronapas.dcc import _claims as claims
 from coronapas.errors import FactsError, Fault
 from coronapas.facts import (
     Event,
@@ -27,6 +26,14 @@ from coronapas.facts import (
     TestKind,
     TestResult,
     Vaccination,
+)
+from coronapas.facts._json import (
+    Document,
+    from_json,
+    from_json_list,
+    loads,
+    read,
+    to_json,
 )
 from strategies import ISSUED_ON, cases, events, holders
 

@@ -8,9 +8,7 @@ from typing import Any
 
 import pytest
 
-from coronapas.dcc.languages import language_fault
-from coronapas.dcc.name_tables import load_tables
-from coronapas.dcc.names import match_mrz, mrz_matches, transliterate
+from coronapas.dcc._names import language_fault, load_tables, match_mrz, mrz_matches, transliterate
 from coronapas.errors import FaultsError
 
 SOURCE = json.loads(files("coronapas.dcc").joinpath("data/languages.json").read_text("utf-8"))
@@ -50,7 +48,7 @@ def test_other_tags_are_a_fault_that_names_what_was_probably_meant(
     fault = language_fault(tag)
     assert fault is not None
     assert (fault.field, fault.code) == ("language", code)
-    assert fault.mend.startswith(f"{meant} is" if meant else "Give its code")
+    assert fault.hint.startswith(f"{meant} is" if meant else "Give its code")
 
 
 def test_no_name_hides_a_wrong_language() -> None:

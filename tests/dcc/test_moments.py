@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coronapas.dcc import moments
+from coronapas.dcc import _dates as dates
 from coronapas.facts import PartialDate
 
 
@@ -35,7 +35,7 @@ from coronapas.facts import PartialDate
     ],
 )
 def test_a_moment_is_read_with_its_zone(text: str, moment: datetime | None) -> None:
-    assert moments.read_moment(text)[0] == moment
+    assert dates.read_moment(text)[0] == moment
 
 
 @given(
@@ -44,7 +44,7 @@ def test_a_moment_is_read_with_its_zone(text: str, moment: datetime | None) -> N
 )
 def test_every_exact_date_time_is_read_as_what_it_says(at: datetime, offset: int) -> None:
     moment = at.replace(microsecond=0, tzinfo=timezone(timedelta(minutes=offset)))
-    assert moments.read_moment(moment.isoformat()) == (moment, ())
+    assert dates.read_moment(moment.isoformat()) == (moment, ())
 
 
 @pytest.mark.parametrize(
@@ -67,9 +67,9 @@ def test_every_exact_date_time_is_read_as_what_it_says(at: datetime, offset: int
 def test_a_date_of_birth_is_read_as_far_as_it_is_known(
     text: str, born: date | PartialDate | None
 ) -> None:
-    assert moments.read_birth_date(text)[0] == born
+    assert dates.read_birth_date(text)[0] == born
 
 
 @given(st.dates())
 def test_every_date_is_read_as_itself(day: date) -> None:
-    assert moments.read_date(day.isoformat()) == (day, ())
+    assert dates.read_date(day.isoformat()) == (day, ())

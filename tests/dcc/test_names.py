@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from coronapas.dcc.names import (
+from coronapas.dcc._names import (
     MAX_LENGTH,
     Alternatives,
     Dropped,
@@ -439,7 +439,7 @@ def test_an_ordinary_name_takes_the_quick_way(
     name: str, language: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = transliterate(name, language=language)
-    monkeypatch.delattr("coronapas.dcc.names._units")
+    monkeypatch.delattr("coronapas.dcc._names._units")
     assert transliterate(name, language=language) == expected
     assert transliterate(normalize("NFD", name), language=language) == expected
 

@@ -11,9 +11,14 @@ import cbor2
 import pytest
 from hypothesis import given
 
-from coronapas.dcc import claims
-from coronapas.dcc.examining import default_examiner, examine
-from coronapas.dcc.reading import facts_of, kind_of, positive_test, sampled_at
+from coronapas.dcc import _claims as claims
+from coronapas.dcc._examiner import default_examiner, examine
+from coronapas.dcc._reader import (
+    facts_of,
+    kind_of,
+    positive_test,
+    sampled_at,
+)
 from coronapas.facts import (
     Event,
     EventKind,

@@ -16,16 +16,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from coronapas.dcc import schema
-from coronapas.dcc.schema import (
+from coronapas.dcc import _schema as schema
+from coronapas.dcc._schema import (
     MOST_VIOLATIONS,
     field_names,
+    file_name,
     groups_fault,
+    json_schema,
     release_for,
     version_number,
     violations,
+    write,
 )
-from coronapas.dcc.schema_documents import file_name, json_schema, write
 from odd_payloads import ANYTHING, CBOR_VALUES, PLAIN_VALUES, RELEASES, VALID, mutated, payload
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -55,8 +57,8 @@ def test_the_tables_name_the_nine_releases_oldest_first() -> None:
 @pytest.mark.parametrize("version", RELEASES)
 def test_the_published_schema_files_are_those_that_the_tables_give(version: str) -> None:
     text = (PROJECT / "schemas" / file_name(version)).read_text(encoding="utf-8")
-    mend = "run: python -m coronapas.dcc.schema_documents schemas"
-    assert json.loads(text) == json_schema(version), mend
+    hint = "run: python -m coronapas.dcc._schema schemas"
+    assert json.loads(text) == json_schema(version), hint
     Draft202012Validator.check_schema(json_schema(version))
 
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coronapas.dcc import uvci
-from coronapas.dcc.uvci import UvciForm
+from coronapas.dcc import _uvci as uvci
+from coronapas.dcc._uvci import UvciForm
 from coronapas.errors import FaultsError
 
 if TYPE_CHECKING:

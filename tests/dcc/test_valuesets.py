@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coronapas import schemas
-from coronapas.dcc import valuesets as vs
-from coronapas.dcc.valuesets import Entry, Product, ValueSets
+from coronapas.dcc import _valuesets as vs
+from coronapas.dcc._valuesets import Entry, Product, ValueSets
 from coronapas.errors import ValueSetError
 from strategies import active_codes, value_sets
 

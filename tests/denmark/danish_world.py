@@ -11,13 +11,15 @@ from zoneinfo import ZoneInfo
 import cbor2
 
 import backend
-from coronapas.denmark import DanishIssuer, DomesticVerifier
+from coronapas.denmark import DanishIssuer
 from coronapas.facts import Holder
-from coronapas.hcert import cose, envelope
+from coronapas.hcert import _cose as cose
+from coronapas.hcert import _envelope as envelope
 from coronapas.keys import Authority
-from coronapas.trust.certificate import Certificate
-from coronapas.trust.store import TrustStore
-from coronapas.verifying import Verifier
+from coronapas.trust._certificate import Certificate
+from coronapas.trust._store import TrustStore
+from coronapas.verify import DomesticVerifier
+from coronapas.verify._verifier import Verifier
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -22,10 +22,11 @@ from coronapas.denmark import (
     shown_entry,
     tokens_for,
 )
-from coronapas.denmark.bridges import WITHOUT_END
+from coronapas.denmark._grants import WITHOUT_END
 from coronapas.facts import (
     Event,
     EventKind,
+    History,
     Holder,
     Recovery,
     Test,
@@ -33,8 +34,8 @@ from coronapas.facts import (
     TestResult,
     Vaccination,
 )
-from coronapas.issuing import Issuer
-from coronapas.programmes import History, Programme, check, load
+from coronapas.issue import Issuer
+from coronapas.programmes import Programme, check, load
 
 if TYPE_CHECKING:
     from pathlib import Path

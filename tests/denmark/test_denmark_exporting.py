@@ -15,25 +15,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coronapas import certlogic
-from coronapas.denmark.exporting import MADE_BY, RuleExport, export_rules
-from coronapas.denmark.rule_times import Times, Unsayable, all_of, any_of, negated
-from coronapas.programmes import (
-    Dose,
-    History,
-    Infection,
-    Period,
-    Programme,
-    Reckoning,
-    Revision,
-    Stage,
-    Tested,
-    check,
-    load,
+from coronapas.facts import Dose, History, Infection, Tested
+from coronapas.programmes import Period, Programme, Reckoning, Revision, Stage, check, load
+from coronapas.programmes._clock import after_day, birthday, midnight
+from coronapas.programmes._model import Requirement, Suspension
+from coronapas.programmes._model import Rule as EvidenceRule
+from coronapas.rules._export import (
+    MADE_BY,
+    RuleExport,
+    Times,
+    Unsayable,
+    all_of,
+    any_of,
+    export_rules,
+    negated,
 )
-from coronapas.programmes.clock import after_day, birthday, midnight
-from coronapas.programmes.model import Requirement, Suspension
-from coronapas.programmes.model import Rule as EvidenceRule
-from coronapas.rules.model import CertificateType, Rule
+from coronapas.rules._model import CertificateType, Rule
 
 if TYPE_CHECKING:
     from pathlib import Path

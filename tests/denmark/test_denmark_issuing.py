@@ -18,7 +18,7 @@ import backend
 import strategies
 from coronapas import keys
 from coronapas.denmark import DanishIssuer, DatedEvent, Dk1, Dk2, Dk3, TokenKind, read
-from coronapas.denmark.tokens import MOST_ENTRIES
+from coronapas.denmark._tokens import MOST_ENTRIES
 from coronapas.errors import IssueError
 from coronapas.facts import (
     EventKind,
@@ -51,7 +51,7 @@ DATED = (
 def faults(act: Any, *args: Any, **kwargs: Any) -> list[tuple[str, str]]:
     with pytest.raises(IssueError) as caught:
         act(*args, **kwargs)
-    assert all(fault.problem and fault.mend for fault in caught.value.faults)
+    assert all(fault.problem and fault.hint for fault in caught.value.faults)
     assert "Prøvesen" not in str(caught.value)
     return [(fault.field, fault.code) for fault in caught.value.faults]
 

@@ -23,14 +23,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import backend
-from coronapas.denmark import Dk1, Dk2, Dk3, DomesticVerifier, TokenKind
+from coronapas.denmark import Dk1, Dk2, Dk3, TokenKind
 from coronapas.facts import EventKind
-from coronapas.hcert import cose, envelope
+from coronapas.hcert import _cose as cose
+from coronapas.hcert import _envelope as envelope
 from coronapas.tolerances import FIELD, STRICT
-from coronapas.trust.certificate import Certificate
-from coronapas.trust.store import TrustStore
-from coronapas.verification import CHECKS, Outcome, VerificationError
-from coronapas.verifying import Verifier
+from coronapas.trust._certificate import Certificate
+from coronapas.trust._store import TrustStore
+from coronapas.verify import DomesticVerifier
+from coronapas.verify._result import CHECKS, Outcome, VerificationError
+from coronapas.verify._verifier import Verifier
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coronapas.errors import DecodeError
-from coronapas.hcert import base45
+from coronapas.hcert import _base45 as base45
 
 SPECIFIED = [
     (b"AB", "BB8"),

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coronapas.errors import DecodeError
-from coronapas.hcert import cbor
+from coronapas.hcert import _cbor as cbor
 
 ITEMS = st.recursive(
     st.none()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from zlib_ng import zlib_ng
 
 from coronapas.errors import DecodeError
-from coronapas.hcert import compression
+from coronapas.hcert import _compression as compression
 
 if TYPE_CHECKING:
     from types import ModuleType

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coronapas.errors import DecodeError
-from coronapas.hcert import cose
+from coronapas.hcert import _cose as cose
 
 KID = bytes(range(8))
 PROTECTED = cbor2.dumps({1: cose.ES256, 4: KID})

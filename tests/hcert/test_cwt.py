@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coronapas.errors import DecodeError
-from coronapas.hcert import cwt
+from coronapas.hcert import _cwt as cwt
 
 DCC = {"ver": "1.3.2"}
 SECONDS = st.integers(0, 2**33)

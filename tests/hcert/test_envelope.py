@@ -14,7 +14,18 @@ from hypothesis import strategies as st
 
 import backend
 from coronapas.errors import DecodeError
-from coronapas.hcert import base45, compression, cose, envelope
+from coronapas.hcert import (
+    _base45 as base45,
+)
+from coronapas.hcert import (
+    _compression as compression,
+)
+from coronapas.hcert import (
+    _cose as cose,
+)
+from coronapas.hcert import (
+    _envelope as envelope,
+)
 
 TEXT = backend.forge(backend.claims())
 MESSAGE = envelope.decode(TEXT).cose

@@ -19,9 +19,9 @@ from PIL import Image
 
 from coronapas.errors import CoronapasError, MissingExtraError, QrError
 from coronapas.presentation import ErrorLevel, Qr, qr
-from coronapas.presentation.qr import ALPHABET
-from coronapas.presentation.segments import Mode, segments
-from coronapas.presentation.symbol import data_codewords
+from coronapas.presentation._qr import ALPHABET
+from coronapas.presentation._segments import Mode, segments
+from coronapas.presentation._symbol import data_codewords
 
 SVG = "{http://www.w3.org/2000/svg}"
 LEVELS: tuple[ErrorLevel, ...] = ("L", "M", "Q", "H")
@@ -34,7 +34,7 @@ texts = st.text(st.sampled_from(sorted(ALPHABET)), min_size=1, max_size=120)
 def fault_of(error: pytest.ExceptionInfo[QrError]) -> str:
     (fault,) = error.value.faults
     assert fault.problem
-    assert fault.mend
+    assert fault.hint
     return fault.code
 
 

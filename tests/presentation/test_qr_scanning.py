@@ -20,9 +20,18 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFilter, ImageOps
 
 from coronapas.errors import DecodeError, MissingExtraError, ScanError
-from coronapas.presentation import ErrorLevel, Mode, Scan, qr, scan, scanning
-from coronapas.presentation.qr import ALPHABET
-from coronapas.presentation.symbol import SymbolError, data_codewords
+from coronapas.presentation import (
+    ErrorLevel,
+    Mode,
+    Scan,
+    qr,
+    scan,
+)
+from coronapas.presentation import (
+    _scan as scanning,
+)
+from coronapas.presentation._qr import ALPHABET
+from coronapas.presentation._symbol import SymbolError, data_codewords
 from coronapas.tolerances import FIELD, TOLERANCES
 
 TEXT = "HC1:" + "".join(random.Random(7).choices(sorted(ALPHABET), k=320))

@@ -11,9 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from segno import consts
 
-from coronapas.presentation.correction import UncorrectableError, corrected
-from coronapas.presentation.segments import Mode, SegmentError, segments, whole_mode
-from coronapas.presentation.symbol import SymbolError, blocks_of, data_codewords
+from coronapas.presentation._correction import UncorrectableError, corrected
+from coronapas.presentation._segments import (
+    Mode,
+    SegmentError,
+    segments,
+    whole_mode,
+)
+from coronapas.presentation._symbol import SymbolError, blocks_of, data_codewords
 
 
 def modules_of(code: segno.QRCode) -> list[list[bool]]:

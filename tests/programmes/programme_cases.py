@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 
-from coronapas.programmes import Dose, History, Infection, Tested, load
+from coronapas.facts import Dose, History, Infection, Tested
+from coronapas.programmes import load
 
 DENMARK = load("denmark")
 EU = load("eu-travel")

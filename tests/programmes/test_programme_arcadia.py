@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 from programme_cases import DENMARK, dose, history, infected, sampled
 
 from coronapas.programmes import Programme, check, diff, is_valid, lint, load, timeline
-from coronapas.programmes.events import distinct
-from coronapas.programmes.evidence import Person, shared_by_all, views
-from coronapas.programmes.planning import Planner
-from coronapas.programmes.spans import layers, union
+from coronapas.programmes._clock import layers, union
+from coronapas.programmes._course import distinct
+from coronapas.programmes._evidence import Person, shared_by_all, views
+from coronapas.programmes._plan import Planner
 
 ATHENS = ZoneInfo("Europe/Athens")
 SAID: dict[str, Any] = {"source": "an order", "confidence": "S"}

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from programme_cases import COPENHAGEN, day
 
-from coronapas.programmes.clock import (
+from coronapas._time import as_utc
+from coronapas.programmes._clock import (
     FOREVER,
     Period,
     Reckoning,
@@ -21,7 +22,6 @@ from coronapas.programmes.clock import (
     after,
     after_day,
     age_on,
-    as_utc,
     birthday,
     midnight,
 )

@@ -13,7 +13,8 @@ from typing import NamedTuple
 import pytest
 from programme_cases import ADULT, COPENHAGEN, DENMARK, day, dose, history, local
 
-from coronapas.programmes import History, Infection, Tested, check, is_valid
+from coronapas.facts import History, Infection, Tested
+from coronapas.programmes import check, is_valid
 
 TICK = timedelta(microseconds=1)
 

@@ -14,11 +14,10 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from programme_cases import DENMARK, EU, day, histories, local
 
-import coronapas.programmes
 from coronapas.errors import HistoryError, ProgrammeError
-from coronapas.facts import PartialDate
-from coronapas.programmes import BUNDLED, History, diff, lint, load
-from coronapas.programmes.history_json import LARGEST
+from coronapas.facts import History, PartialDate
+from coronapas.facts._history import LARGEST
+from coronapas.programmes import BUNDLED, diff, lint, load
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 DATA = PROJECT / "src" / "coronapas" / "programmes" / "data"
@@ -403,11 +402,3 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
     path.write_text(" " * (LARGEST + 1) + "{}")
     with pytest.raises(HistoryError, match="too large"):
         History.from_json(path)
-
-
-def test_every_public_name_is_there_and_no_other() -> None:
-    for name in coronapas.programmes.__all__:
-        assert getattr(coronapas.programmes, name)
-    assert set(coronapas.programmes.__all__) <= set(dir(coronapas.programmes))
-    with pytest.raises(AttributeError, match="nonsense"):
-        _ = coronapas.programmes.nonsense

@@ -21,8 +21,9 @@ from programme_cases import (
     sampled,
 )
 
-from coronapas.programmes import History, Tested, check, timeline, timeline_svg
-from coronapas.programmes.picture import MOST_LINES, WIDTH
+from coronapas.facts import History, Tested
+from coronapas.programmes import check, timeline, timeline_svg
+from coronapas.programmes._picture import MOST_LINES, WIDTH
 
 SVG = "{http://www.w3.org/2000/svg}"
 

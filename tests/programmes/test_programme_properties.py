@@ -23,22 +23,10 @@ from programme_cases import (
 )
 
 from coronapas.errors import HistoryError
-from coronapas.facts import PartialDate
-from coronapas.programmes import (
-    Dose,
-    History,
-    Infection,
-    Programme,
-    Status,
-    Tested,
-    check,
-    is_valid,
-    merge,
-    next_dose,
-    timeline,
-)
-from coronapas.programmes.clock import FOREVER
-from coronapas.programmes.events import distinct
+from coronapas.facts import Dose, History, Infection, PartialDate, Tested, merge
+from coronapas.programmes import Programme, Status, check, is_valid, next_dose, timeline
+from coronapas.programmes._clock import FOREVER
+from coronapas.programmes._course import distinct
 
 TICK = timedelta(microseconds=1)
 ORDER = {False: 0, None: 1, True: 2}

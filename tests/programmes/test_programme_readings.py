@@ -8,6 +8,8 @@ import pytest
 from programme_cases import DENMARK, EU, dose, history, infected, local, sampled
 
 from coronapas.facts import (
+    Dose,
+    History,
     Holder,
     PassFacts,
     Recovery,
@@ -16,9 +18,8 @@ from coronapas.facts import (
     TestResult,
     Vaccination,
 )
-from coronapas.programmes import Dose, History, Programme, check, is_valid
-from coronapas.programmes.course import MOST_WORLDS, read_course
-from coronapas.programmes.events import distinct
+from coronapas.programmes import Programme, check, is_valid
+from coronapas.programmes._course import MOST_WORLDS, distinct, read_course
 
 NONE = frozenset[str]()
 IMMUNE = frozenset({"severe-immunosuppression"})

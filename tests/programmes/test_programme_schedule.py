@@ -22,7 +22,8 @@ from programme_cases import (
     sampled,
 )
 
-from coronapas.programmes import Dose, History, Status, invitations, next_dose
+from coronapas.facts import Dose, History
+from coronapas.programmes import Status, invitations, next_dose
 from coronapas.programmes.simulated import made_up_register
 
 ONE = timedelta(days=1)

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coronapas.errors import RevocationListError
-from coronapas.revocation import bloom
-from coronapas.revocation.bloom import BloomFilter
+from coronapas.revocation import _bloom as bloom
+from coronapas.revocation._bloom import BloomFilter
 
 if TYPE_CHECKING:
     from pathlib import Path

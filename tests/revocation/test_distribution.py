@@ -14,11 +14,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from coronapas.errors import RevocationListError
-from coronapas.revocation import HashType, RevocationStore, archive, distribution
-from coronapas.revocation.archive import Member
-from coronapas.revocation.bloom import BloomFilter
-from coronapas.revocation.distribution import Mode, Published, Revoked, SliceType
-from coronapas.revocation.prefixes import PrefixList
+from coronapas.revocation import HashType, RevocationStore
+from coronapas.revocation import _archive as archive
+from coronapas.revocation._archive import Member
+from coronapas.revocation._bloom import BloomFilter
+from coronapas.revocation._lists import distribution
+from coronapas.revocation._lists.distribution import (
+    Mode,
+    Published,
+    Revoked,
+    SliceType,
+)
+from coronapas.revocation._prefixes import PrefixList
 from revoking import DAY, KID, NOW, OTHER_KID, ask, digest
 
 if TYPE_CHECKING:

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from coronapas.errors import RevocationListError
-from coronapas.revocation import HashType, RevocationStore, documents, gateway
-from coronapas.revocation.gateway import Entry
-from coronapas.revocation.lists import Gap, unpack
-from coronapas.trust import cms
+from coronapas.revocation import HashType, RevocationStore
+from coronapas.revocation import _documents as documents
+from coronapas.revocation._list import Gap, unpack
+from coronapas.revocation._lists import gateway
+from coronapas.revocation._lists.gateway import Entry
+from coronapas.trust import _cms as cms
 from revoking import DAY, KID, NOW, ask, authority, digest
 
 UPLOADER = authority("DK", "upload")

@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coronapas.errors import DecodeError
-from coronapas.hcert import cbor, cose
-from coronapas.hcert.envelope import Envelope, decode, encode
+from coronapas.hcert import _cbor as cbor
+from coronapas.hcert import _cose as cose
+from coronapas.hcert._envelope import Envelope, decode, encode
 from coronapas.revocation import HashType, hashes_json, hashes_of
-from coronapas.revocation.hashes import country_code_uci_hash, signature_hash, uci_hash
+from coronapas.revocation._hashes import country_code_uci_hash, signature_hash, uci_hash
 from revoking import envelope
 
 if TYPE_CHECKING:

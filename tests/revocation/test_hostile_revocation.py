@@ -15,20 +15,20 @@ import cbor2
 import pytest
 
 from coronapas.errors import RevocationListError
-from coronapas.hcert import cose
+from coronapas.hcert import _cose as cose
 from coronapas.revocation import (
     Gap,
     HashType,
     RevocationList,
     RevocationStore,
-    archive,
-    distribution,
-    gateway,
-    germany,
 )
-from coronapas.revocation.bloom import BloomFilter
-from coronapas.revocation.distribution import SliceType
-from coronapas.revocation.status import RevocationAnswer, RevocationOutcome
+from coronapas.revocation import (
+    _archive as archive,
+)
+from coronapas.revocation._bloom import BloomFilter
+from coronapas.revocation._lists import distribution, gateway, germany
+from coronapas.revocation._lists.distribution import SliceType
+from coronapas.revocation._status import RevocationAnswer, RevocationOutcome
 from revoking import DAY, KID, NOW, OTHER_KID, ask, digest, pair
 
 

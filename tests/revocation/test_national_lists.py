@@ -12,19 +12,14 @@ import pytest
 
 from coronapas import keys
 from coronapas.errors import RevocationListError
-from coronapas.hcert import cbor, cose
-from coronapas.revocation import (
-    HashType,
-    RevocationStore,
-    germany,
-    hashes_of,
-    italy,
-    switzerland,
-)
-from coronapas.revocation.hashes import uci_hash
+from coronapas.hcert import _cbor as cbor
+from coronapas.hcert import _cose as cose
+from coronapas.revocation import HashType, RevocationStore, hashes_of
+from coronapas.revocation._hashes import uci_hash
+from coronapas.revocation._lists import germany, italy, switzerland
 from coronapas.signing import Signer
-from coronapas.trust import jws
-from coronapas.trust.certificate import Certificate
+from coronapas.trust import _jws as jws
+from coronapas.trust._certificate import Certificate
 from revoking import BEGIN, DAY, KID, NOW, OTHER_KID, ask, authority, digest, envelope, pair
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coronapas.errors import RevocationListError
-from coronapas.revocation import prefixes
-from coronapas.revocation.prefixes import PrefixList, prefix_length
+from coronapas.revocation import _prefixes as prefixes
+from coronapas.revocation._prefixes import PrefixList, prefix_length
 
 hashes_ = st.sets(st.binary(min_size=16, max_size=16), min_size=1, max_size=40)
 # Most of these begin with the bytes that the reference's writer gets wrong.

@@ -24,10 +24,10 @@ from coronapas.revocation import (
     Slice,
     hashes_of,
 )
-from coronapas.revocation.bloom import BloomFilter
-from coronapas.revocation.lists import pack, unpack
-from coronapas.revocation.prefixes import PrefixList
-from coronapas.revocation.status import SENTENCES
+from coronapas.revocation._bloom import BloomFilter
+from coronapas.revocation._list import pack, unpack
+from coronapas.revocation._prefixes import PrefixList
+from coronapas.revocation._status import SENTENCES
 from revoking import DAY, KID, NOW, OTHER_KID, ask, digest, envelope, hashes
 
 UCI = HashType.UCI
@@ -648,9 +648,9 @@ def test_the_lists_in_use_are_told_with_their_sizes(full: RevocationStore) -> No
 def test_a_list_cannot_have_more_batches_than_can_be_counted() -> None:
     from dataclasses import replace
 
-    from coronapas.revocation import table
-    from coronapas.revocation.holding import hold
+    from coronapas.revocation import _holding as holding
+    from coronapas.revocation._holding import hold
 
-    held = replace(hold(whole()), next_number=table.MAX_BATCH)
+    held = replace(hold(whole()), next_number=holding.MAX_BATCH)
     with pytest.raises(ValueError, match="counted"):
         held.applied(change(batch("a", 1)))

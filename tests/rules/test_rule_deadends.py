@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coronapas import certlogic
-from coronapas.rules.deadends import dead_ends
-from coronapas.rules.facts import Budget, Facts
+from coronapas.rules._lint.dead_ends import Budget, Facts, dead_ends
 
 CLOCK = {"plusTime": [{"var": "external.validationClock"}, 0, "day"]}
 DN, SD = {"var": "payload.v.0.dn"}, {"var": "payload.v.0.sd"}

@@ -23,13 +23,13 @@ from coronapas import (
     decode,
     keys,
 )
-from coronapas.certlogic import datetimes
-from coronapas.certlogic.datetimes import parse
-from coronapas.certlogic.expressions import Equal
-from coronapas.dcc.valuesets import ValueSets
+from coronapas.certlogic import _datetimes as datetimes
+from coronapas.certlogic._datetimes import parse
+from coronapas.certlogic._expressions import Equal
+from coronapas.dcc._valuesets import ValueSets
 from coronapas.errors import WalletError
 from coronapas.rules import JAVASCRIPT, KOTLIN, Outcome, Policy, RuleSet, Verdict
-from coronapas.rules.subject import even, instant
+from coronapas.rules._subject import even, instant
 
 CLOCK = {"var": "external.validationClock"}
 SECRETS = ("Eksempel", "EKSEMPEL", "1979-04-14", "2021-12-01", "EXAMPLE1")

@@ -12,10 +12,10 @@ from rule_world import AT, BREAKS, HOLDS, document, rule, text, vaccination
 
 from coronapas.errors import Fault
 from coronapas.rules import LintReport, lint, lint_folder
-from coronapas.rules.boosters import rejected
-from coronapas.rules.linting import Severity
-from coronapas.rules.testing import RuleTest, disagreement, read_test
-from coronapas.rules.upload import CONSTRAINTS
+from coronapas.rules._lint.boosters import rejected
+from coronapas.rules._lint.report import Severity
+from coronapas.rules._lint.rule_tests import RuleTest, disagreement, read_test
+from coronapas.rules._lint.upload import CONSTRAINTS
 
 HOUR, SECOND = timedelta(hours=1), timedelta(seconds=1)
 DOSE = {"var": "payload.v.0.dn"}

@@ -11,7 +11,8 @@ import pytest
 from rule_world import document, rule
 
 from coronapas.errors import CmsError, RuleError
-from coronapas.rules import RuleSet, RuleType, loading
+from coronapas.rules import RuleSet, RuleType
+from coronapas.rules import _loading as loading
 
 
 def put(path: Path, content: Any) -> Path:

@@ -20,7 +20,7 @@ from rule_world import HOLDS, document, rule
 from coronapas import schemas
 from coronapas.errors import RuleError
 from coronapas.rules import CertificateType, RuleType, Version, read_rule
-from coronapas.rules.constraints import schema_faults
+from coronapas.rules._lint.upload import schema_faults
 
 VALIDATOR = jsonschema.Draft202012Validator(schemas.load("rule"))
 NUMBERS = st.integers(0, 30)

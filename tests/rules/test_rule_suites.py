@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from rule_world import BREAKS, HOLDS, document
 
-from coronapas.conformance.report import Verdict
-from coronapas.conformance.rule_suites import run_certlogic, run_rules
-from coronapas.rules import loading
+from coronapas.conformance._report import Verdict
+from coronapas.conformance._rule_suites import run_certlogic, run_rules
+from coronapas.rules import _loading as loading
 
 
 def put(folder: Path, files: dict[str, Any]) -> Path:

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from coronapas.rules import KOTLIN, Case, Outcome, Policy, RuleSet, eu_travel
-from coronapas.rules.selection import DEFAULT
-from coronapas.rules.windows import Bound, Timeline, Window
-from coronapas.rules.windows_search import EARLIEST, LATEST, timeline
+from coronapas.rules._search import EARLIEST, LATEST, timeline
+from coronapas.rules._selection import DEFAULT
+from coronapas.rules._timeline import Bound, Timeline, Window
 
 CLOCK: Any = {"plusTime": [{"var": "external.validationClock"}, 0, "day"]}
 DOSE = "2022-01-15"

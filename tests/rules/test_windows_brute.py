@@ -16,16 +16,16 @@ import pytest
 
 from certlogic.generation import Maker
 from coronapas import certlogic
-from coronapas.certlogic.datetimes import add_months
+from coronapas.certlogic import _datetimes as datetimes
+from coronapas.certlogic._datetimes import add_months
 from coronapas.rules import JAVASCRIPT, KOTLIN, Case, Policy, RuleSet
-from coronapas.rules.instants import FIRST, LAST, clock_text
-from coronapas.rules.windows_clock import hold
-from coronapas.rules.windows_search import EARLIEST, LATEST, timeline
+from coronapas.rules._hold import FIRST, LAST, clock_text, hold
+from coronapas.rules._search import EARLIEST, LATEST, timeline
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from coronapas.rules.windows import Timeline
+    from coronapas.rules._timeline import Timeline
 
 CASES = int(os.environ.get("CORONAPAS_WINDOW_CASES", "400"))
 REACH = int(os.environ.get("CORONAPAS_WINDOW_SECONDS", "10"))
@@ -186,7 +186,7 @@ def test_a_result_holds_for_as_long_as_is_said_whatever_the_expression(block: in
         document = maker.expression(random.randint(1, 4))
         data = {"payload": {}, "external": {}} | _as_object(maker.data())
         expr = certlogic.parse(document)
-        day = certlogic.datetimes.parse(random.choice(MOMENTS))
+        day = datetimes.parse(random.choice(MOMENTS))
         at = day + random.choice((0, 0, -1, 1, DAY // 2, random.randrange(DAY)))
         found = hold(expr, data["payload"], data["external"], at)
         assert found.first <= at <= found.last
@@ -279,8 +279,8 @@ def test_a_month_added_to_the_clock_goes_forth_and_back_and_every_turn_is_found(
         {"ver": "1.3.0"}, country="DK"
     )
     found = timeline(case)
-    goal = certlogic.datetimes.parse(day)
-    start = certlogic.datetimes.parse("2018-01-01")
+    goal = datetimes.parse(day)
+    start = datetimes.parse("2018-01-01")
     for number in range(0, 5 * 365 * 24, 6):
         at = start + number * DAY // 24
         moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=at)

@@ -11,11 +11,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coronapas import certlogic
-from coronapas.certlogic.datetimes import DAY, MAX_MILLISECONDS, add, add_months, parse
-from coronapas.certlogic.errors import DateTimeError, LimitError
-from coronapas.rules.instants import FIRST, LAST, SPREAD, ClockText, Stay, clock_text
-from coronapas.rules.subject import instant
-from coronapas.rules.windows_clock import Hold, hold, reads_clock
+from coronapas.certlogic._datetimes import (
+    DAY,
+    MAX_MILLISECONDS,
+    add,
+    add_months,
+    parse,
+)
+from coronapas.certlogic._errors import DateTimeError, LimitError
+from coronapas.rules._hold import (
+    FIRST,
+    LAST,
+    SPREAD,
+    ClockText,
+    Hold,
+    Stay,
+    clock_text,
+    hold,
+    reads_clock,
+)
+from coronapas.rules._subject import instant
 
 HOUR, MINUTE, SECOND = 3_600_000, 60_000, 1000
 CLOCK: Any = {"var": "external.validationClock"}

@@ -23,13 +23,14 @@ from hypothesis import strategies as st
 
 import backend
 import der_writer
+from coronapas import _asn1 as asn1
 from coronapas.errors import KeyMaterialError
 from coronapas.facts import EventKind
 from coronapas.keys import make_csca
-from coronapas.trust import Certificate, der
-from coronapas.trust.fields import MAX_CERTIFICATE_BYTES
-from coronapas.verification import Outcome
-from coronapas.verifying import Verifier
+from coronapas.trust import Certificate
+from coronapas.trust._x509 import MAX_CERTIFICATE_BYTES
+from coronapas.verify._result import Outcome
+from coronapas.verify._verifier import Verifier
 from der_writer import extension, key_usages, tlv
 
 if TYPE_CHECKING:
@@ -304,7 +305,7 @@ def test_an_empty_list_of_extensions_restricts_nothing() -> None:
 
 def test_something_after_the_signature_is_refused() -> None:
     whole = der_writer.certificate()
-    _, begin, end = der.element(whole, 0, len(whole))
+    _, begin, end = asn1.element(whole, 0, len(whole))
     inner = whole[begin:end]
     with pytest.raises(KeyMaterialError, match="after the certificate's signature"):
         Certificate(tlv(0x30, inner, b"\x05\x00"))

@@ -16,14 +16,15 @@ from hypothesis import strategies as st
 
 from coronapas import keys
 from coronapas.errors import CmsError, KeyMaterialError
-from coronapas.trust import ber, cms
-from coronapas.trust.certificate import Certificate
+from coronapas.trust import _ber as ber
+from coronapas.trust import _cms as cms
+from coronapas.trust._certificate import Certificate
 from der_writer import certificate as written
 from der_writer import oid, tlv
 
 if TYPE_CHECKING:
     from coronapas.keys import Authority, KeyName
-    from coronapas.trust.cms import HashName, RsaPadding
+    from coronapas.trust._cms import HashName, RsaPadding
 
 CONTENT = b'{"country": "DK"}'
 DATA = "1.2.840.113549.1.7.1"

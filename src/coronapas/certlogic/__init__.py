@@ -15,50 +15,53 @@ Date-times among results are aware `datetime`s in UTC. Bounds on depth, size and
 ``docs/explanation/certlogic-differences.md``.
 """
 
-from coronapas.certlogic.checking import type_issues
-from coronapas.certlogic.compiling import CompiledExpression, compile  # noqa: A004
-from coronapas.certlogic.datetimes import Dates
-from coronapas.certlogic.errors import (
-    CertLogicError,
-    DateTimeError,
-    EvaluationError,
-    InvalidExpressionError,
-    LimitError,
-    NotationError,
-)
-from coronapas.certlogic.evaluating import evaluate
-from coronapas.certlogic.explaining import Explanation, Read, explain
-from coronapas.certlogic.expressions import Expr, to_json
-from coronapas.certlogic.fields import affected_fields, data_accesses
-from coronapas.certlogic.notation import from_text
-from coronapas.certlogic.parsing import parse
-from coronapas.certlogic.partial import partial
-from coronapas.certlogic.text import to_text
-from coronapas.certlogic.validating import ValidationError, validate
+from __future__ import annotations
 
-__all__ = [
-    "CertLogicError",
-    "CompiledExpression",
-    "DateTimeError",
-    "Dates",
-    "EvaluationError",
-    "Explanation",
-    "Expr",
-    "InvalidExpressionError",
-    "LimitError",
-    "NotationError",
-    "Read",
-    "ValidationError",
-    "affected_fields",
-    "compile",
-    "data_accesses",
-    "evaluate",
-    "explain",
-    "from_text",
-    "parse",
-    "partial",
-    "to_json",
-    "to_text",
-    "type_issues",
-    "validate",
-]
+from typing import TYPE_CHECKING
+
+from coronapas import _lazy
+
+if TYPE_CHECKING:
+    from coronapas.certlogic._analysis import affected_fields as affected_fields
+    from coronapas.certlogic._analysis import data_accesses as data_accesses
+    from coronapas.certlogic._analysis import type_issues as type_issues
+    from coronapas.certlogic._compiler import CompiledExpression as CompiledExpression
+    from coronapas.certlogic._compiler import compile as compile  # noqa: A004
+    from coronapas.certlogic._datetimes import Dates as Dates
+    from coronapas.certlogic._errors import CertLogicError as CertLogicError
+    from coronapas.certlogic._errors import DateTimeError as DateTimeError
+    from coronapas.certlogic._errors import EvaluationError as EvaluationError
+    from coronapas.certlogic._errors import InvalidExpressionError as InvalidExpressionError
+    from coronapas.certlogic._errors import LimitError as LimitError
+    from coronapas.certlogic._errors import NotationError as NotationError
+    from coronapas.certlogic._errors import ValidationError as ValidationError
+    from coronapas.certlogic._evaluation import evaluate as evaluate
+    from coronapas.certlogic._explanation import Explanation as Explanation
+    from coronapas.certlogic._explanation import Read as Read
+    from coronapas.certlogic._explanation import explain as explain
+    from coronapas.certlogic._expressions import Expr as Expr
+    from coronapas.certlogic._expressions import to_json as to_json
+    from coronapas.certlogic._notation import from_text as from_text
+    from coronapas.certlogic._notation import to_text as to_text
+    from coronapas.certlogic._parser import parse as parse
+    from coronapas.certlogic._parser import validate as validate
+    from coronapas.certlogic._partial import partial as partial
+else:
+    __getattr__, __dir__, __all__ = _lazy.attach(
+        __name__,
+        {
+            "_analysis": "affected_fields data_accesses type_issues",
+            "_compiler": "CompiledExpression compile",
+            "_datetimes": "Dates",
+            "_errors": (
+                "CertLogicError DateTimeError EvaluationError InvalidExpressionError "
+                "LimitError NotationError ValidationError"
+            ),
+            "_evaluation": "evaluate",
+            "_explanation": "Explanation Read explain",
+            "_expressions": "Expr to_json",
+            "_notation": "from_text to_text",
+            "_parser": "parse validate",
+            "_partial": "partial",
+        },
+    )

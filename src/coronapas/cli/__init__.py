@@ -19,6 +19,6 @@ def main() -> None:
             f"The command line needs the package {missing[0]}. "
             "Install it with: pip install coronapas[cli]"
         )
-    from coronapas.cli.app import coronapas
+    from coronapas.cli._app import coronapas
 
     coronapas(prog_name="coronapas")

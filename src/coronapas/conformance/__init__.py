@@ -5,18 +5,30 @@
 `coronapas.conformance.verifications` what the format's one extension means.
 """
 
-from coronapas.conformance.report import PassedOver, Report, Result, Verdict
-from coronapas.conformance.running import run
-from coronapas.conformance.vectors import NotAVectorError, TestVector, VectorInputError, read
+from __future__ import annotations
 
-__all__ = [
-    "NotAVectorError",
-    "PassedOver",
-    "Report",
-    "Result",
-    "TestVector",
-    "VectorInputError",
-    "Verdict",
-    "read",
-    "run",
-]
+from typing import TYPE_CHECKING
+
+from coronapas import _lazy
+
+if TYPE_CHECKING:
+    from coronapas.conformance._report import PassedOver as PassedOver
+    from coronapas.conformance._report import Report as Report
+    from coronapas.conformance._report import Result as Result
+    from coronapas.conformance._report import Verdict as Verdict
+    from coronapas.conformance._rule_suites import run_rules as run_rules
+    from coronapas.conformance._runner import run as run
+    from coronapas.conformance._vectors import NotAVectorError as NotAVectorError
+    from coronapas.conformance._vectors import TestVector as TestVector
+    from coronapas.conformance._vectors import VectorInputError as VectorInputError
+    from coronapas.conformance._vectors import read as read
+else:
+    __getattr__, __dir__, __all__ = _lazy.attach(
+        __name__,
+        {
+            "_report": "PassedOver Report Result Verdict",
+            "_runner": "run",
+            "_rule_suites": "run_rules",
+            "_vectors": "NotAVectorError TestVector VectorInputError read",
+        },
+    )

@@ -12,93 +12,38 @@ importing this package stays cheap.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
+
+from coronapas import _lazy
 
 if TYPE_CHECKING:
-    from coronapas.denmark.bridges import Issue, LeftOut, dated_events, tokens_for
-    from coronapas.denmark.exporting import RuleExport, Unsaid, export_rules
-    from coronapas.denmark.identity import Agreement, Comparison, compare, compare_token
-    from coronapas.denmark.issuing import DanishIssuer, DatedEvent, DomesticToken
-    from coronapas.denmark.tokens import (
-        DatedEntry,
-        Dk1,
-        Dk2,
-        Dk3,
-        Token,
-        TokenKind,
-        kind_of,
-        read,
-        shown_entry,
+    from coronapas.denmark._grants import Issue as Issue
+    from coronapas.denmark._grants import LeftOut as LeftOut
+    from coronapas.denmark._grants import dated_events as dated_events
+    from coronapas.denmark._grants import tokens_for as tokens_for
+    from coronapas.denmark._identity import Agreement as Agreement
+    from coronapas.denmark._identity import Comparison as Comparison
+    from coronapas.denmark._identity import compare as compare
+    from coronapas.denmark._identity import compare_token as compare_token
+    from coronapas.denmark._issuer import DanishIssuer as DanishIssuer
+    from coronapas.denmark._issuer import DatedEvent as DatedEvent
+    from coronapas.denmark._issuer import DomesticToken as DomesticToken
+    from coronapas.denmark._tokens import DatedEntry as DatedEntry
+    from coronapas.denmark._tokens import Dk1 as Dk1
+    from coronapas.denmark._tokens import Dk2 as Dk2
+    from coronapas.denmark._tokens import Dk3 as Dk3
+    from coronapas.denmark._tokens import Token as Token
+    from coronapas.denmark._tokens import TokenKind as TokenKind
+    from coronapas.denmark._tokens import kind_of as kind_of
+    from coronapas.denmark._tokens import read as read
+    from coronapas.denmark._tokens import shown_entry as shown_entry
+else:
+    __getattr__, __dir__, __all__ = _lazy.attach(
+        __name__,
+        {
+            "_grants": "Issue LeftOut dated_events tokens_for",
+            "_identity": "Agreement Comparison compare compare_token",
+            "_issuer": "DanishIssuer DatedEvent DomesticToken",
+            "_tokens": "DatedEntry Dk1 Dk2 Dk3 Token TokenKind kind_of read shown_entry",
+        },
     )
-    from coronapas.denmark.verifying import DomesticVerification, DomesticVerifier
-
-_HOMES: Final = {
-    "Agreement": "identity",
-    "Comparison": "identity",
-    "DanishIssuer": "issuing",
-    "DatedEntry": "tokens",
-    "DatedEvent": "issuing",
-    "Dk1": "tokens",
-    "Dk2": "tokens",
-    "Dk3": "tokens",
-    "DomesticToken": "issuing",
-    "DomesticVerification": "verifying",
-    "DomesticVerifier": "verifying",
-    "Issue": "bridges",
-    "LeftOut": "bridges",
-    "RuleExport": "exporting",
-    "Token": "tokens",
-    "TokenKind": "tokens",
-    "Unsaid": "exporting",
-    "compare": "identity",
-    "compare_token": "identity",
-    "dated_events": "bridges",
-    "export_rules": "exporting",
-    "kind_of": "tokens",
-    "read": "tokens",
-    "shown_entry": "tokens",
-    "tokens_for": "bridges",
-}
-
-__all__ = [
-    "Agreement",
-    "Comparison",
-    "DanishIssuer",
-    "DatedEntry",
-    "DatedEvent",
-    "Dk1",
-    "Dk2",
-    "Dk3",
-    "DomesticToken",
-    "DomesticVerification",
-    "DomesticVerifier",
-    "Issue",
-    "LeftOut",
-    "RuleExport",
-    "Token",
-    "TokenKind",
-    "Unsaid",
-    "compare",
-    "compare_token",
-    "dated_events",
-    "export_rules",
-    "kind_of",
-    "read",
-    "shown_entry",
-    "tokens_for",
-]
-
-
-def __getattr__(name: str) -> object:
-    """Load a public name from its module."""
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{home}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})

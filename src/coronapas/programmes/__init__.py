@@ -14,102 +14,57 @@ Names are loaded when they are first used, so that importing this package stays 
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
+
+from coronapas import _lazy
 
 if TYPE_CHECKING:
-    from coronapas.programmes.clock import Period, Reckoning
-    from coronapas.programmes.comparing import Change, diff
-    from coronapas.programmes.course import Ambiguous
-    from coronapas.programmes.history import Dose, History, Infection, Tested, merge
-    from coronapas.programmes.inviting import Invitation, invitations
-    from coronapas.programmes.linting import Finding, lint
-    from coronapas.programmes.loading import BUNDLED, load
-    from coronapas.programmes.model import Mark, Programme, Requirement, Revision, Stage
-    from coronapas.programmes.picture import timeline_svg
-    from coronapas.programmes.planning import NextDose, Status, next_dose
-    from coronapas.programmes.reasons import Reason
-    from coronapas.programmes.timelines import Timeline, timeline
-    from coronapas.programmes.validity import Validity, check, is_valid
-
-_HOMES: Final = {
-    "Period": "clock",
-    "Reckoning": "clock",
-    "Change": "comparing",
-    "diff": "comparing",
-    "Ambiguous": "course",
-    "Dose": "history",
-    "History": "history",
-    "Infection": "history",
-    "Tested": "history",
-    "merge": "history",
-    "Invitation": "inviting",
-    "invitations": "inviting",
-    "Finding": "linting",
-    "lint": "linting",
-    "BUNDLED": "loading",
-    "load": "loading",
-    "Mark": "model",
-    "Programme": "model",
-    "Requirement": "model",
-    "Revision": "model",
-    "Stage": "model",
-    "timeline_svg": "picture",
-    "NextDose": "planning",
-    "Status": "planning",
-    "next_dose": "planning",
-    "Reason": "reasons",
-    "Timeline": "timelines",
-    "timeline": "timelines",
-    "Validity": "validity",
-    "check": "validity",
-    "is_valid": "validity",
-}
-
-__all__ = [
-    "BUNDLED",
-    "Ambiguous",
-    "Change",
-    "Dose",
-    "Finding",
-    "History",
-    "Infection",
-    "Invitation",
-    "Mark",
-    "NextDose",
-    "Period",
-    "Programme",
-    "Reason",
-    "Reckoning",
-    "Requirement",
-    "Revision",
-    "Stage",
-    "Status",
-    "Tested",
-    "Timeline",
-    "Validity",
-    "check",
-    "diff",
-    "invitations",
-    "is_valid",
-    "lint",
-    "load",
-    "merge",
-    "next_dose",
-    "timeline",
-    "timeline_svg",
-]
-
-
-def __getattr__(name: str) -> object:
-    """Load a public name from its module."""
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{home}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    from coronapas.programmes._clock import FOREVER as FOREVER
+    from coronapas.programmes._clock import Period as Period
+    from coronapas.programmes._clock import Reckoning as Reckoning
+    from coronapas.programmes._clock import local_day as local_day
+    from coronapas.programmes._clock import midnight as midnight
+    from coronapas.programmes._course import Ambiguous as Ambiguous
+    from coronapas.programmes._diff import Change as Change
+    from coronapas.programmes._diff import diff as diff
+    from coronapas.programmes._lint import Finding as Finding
+    from coronapas.programmes._lint import lint as lint
+    from coronapas.programmes._loader import BUNDLED as BUNDLED
+    from coronapas.programmes._loader import load as load
+    from coronapas.programmes._model import Mark as Mark
+    from coronapas.programmes._model import Programme as Programme
+    from coronapas.programmes._model import Requirement as Requirement
+    from coronapas.programmes._model import Revision as Revision
+    from coronapas.programmes._model import Stage as Stage
+    from coronapas.programmes._picture import timeline_svg as timeline_svg
+    from coronapas.programmes._plan import Invitation as Invitation
+    from coronapas.programmes._plan import NextDose as NextDose
+    from coronapas.programmes._plan import Planner as Planner
+    from coronapas.programmes._plan import Status as Status
+    from coronapas.programmes._plan import invitations as invitations
+    from coronapas.programmes._plan import next_dose as next_dose
+    from coronapas.programmes._plan import together as together
+    from coronapas.programmes._reasons import Reason as Reason
+    from coronapas.programmes._timeline import Timeline as Timeline
+    from coronapas.programmes._timeline import ValiditySpan as ValiditySpan
+    from coronapas.programmes._timeline import timeline as timeline
+    from coronapas.programmes._validity import Validity as Validity
+    from coronapas.programmes._validity import check as check
+    from coronapas.programmes._validity import is_valid as is_valid
+else:
+    __getattr__, __dir__, __all__ = _lazy.attach(
+        __name__,
+        {
+            "_clock": "FOREVER Period Reckoning local_day midnight",
+            "_diff": "Change diff",
+            "_course": "Ambiguous",
+            "_plan": "Invitation NextDose Planner Status invitations next_dose together",
+            "_lint": "Finding lint",
+            "_loader": "BUNDLED load",
+            "_model": "Mark Programme Requirement Revision Stage",
+            "_picture": "timeline_svg",
+            "_reasons": "Reason",
+            "_timeline": "Timeline ValiditySpan timeline",
+            "_validity": "Validity check is_valid",
+        },
+    )

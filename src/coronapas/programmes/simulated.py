@@ -10,7 +10,12 @@ from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING
 
-from coronapas.programmes.history import Dose, History, Infection, Tested
+from coronapas.facts._history import (
+    Dose,
+    History,
+    Infection,
+    Tested,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,36 +9,43 @@ A module is loaded when one of its names is first used: most verifiers start wit
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
+
+from coronapas import _lazy
 
 if TYPE_CHECKING:
-    from coronapas.revocation.hashes import HashType as HashType
-    from coronapas.revocation.hashes import PassHashes as PassHashes
-    from coronapas.revocation.hashes import hashes_json as hashes_json
-    from coronapas.revocation.hashes import hashes_of as hashes_of
-    from coronapas.revocation.lists import Batch as Batch
-    from coronapas.revocation.lists import Gap as Gap
-    from coronapas.revocation.lists import RevocationList as RevocationList
-    from coronapas.revocation.lists import Slice as Slice
-    from coronapas.revocation.status import RevocationAnswer as RevocationAnswer
-    from coronapas.revocation.status import RevocationOutcome as RevocationOutcome
-    from coronapas.revocation.status import RevocationSource as RevocationSource
-    from coronapas.revocation.store import RevocationStore as RevocationStore
-
-_HOME: Final = {
-    **dict.fromkeys(("HashType", "PassHashes", "hashes_json", "hashes_of"), "hashes"),
-    **dict.fromkeys(("Batch", "Gap", "RevocationList", "Slice"), "lists"),
-    **dict.fromkeys(("RevocationAnswer", "RevocationOutcome", "RevocationSource"), "status"),
-    "RevocationStore": "store",
-}
-
-__all__ = sorted(_HOME)
-
-
-def __getattr__(name: str) -> object:
-    if name not in _HOME:
-        raise AttributeError(f"module 'coronapas.revocation' has no attribute {name!r}")
-    value = getattr(import_module(f"coronapas.revocation.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
+    from coronapas.revocation._bloom import BloomFilter as BloomFilter
+    from coronapas.revocation._documents import Document as Document
+    from coronapas.revocation._hashes import HASH_LENGTH as HASH_LENGTH
+    from coronapas.revocation._hashes import HashType as HashType
+    from coronapas.revocation._hashes import PassHashes as PassHashes
+    from coronapas.revocation._hashes import country_code_uci_hash as country_code_uci_hash
+    from coronapas.revocation._hashes import hashes_json as hashes_json
+    from coronapas.revocation._hashes import hashes_of as hashes_of
+    from coronapas.revocation._hashes import uci_hash as uci_hash
+    from coronapas.revocation._holding import hold as hold
+    from coronapas.revocation._list import Batch as Batch
+    from coronapas.revocation._list import Gap as Gap
+    from coronapas.revocation._list import RevocationList as RevocationList
+    from coronapas.revocation._list import Slice as Slice
+    from coronapas.revocation._list import pack as pack
+    from coronapas.revocation._status import RevocationAnswer as RevocationAnswer
+    from coronapas.revocation._status import RevocationOutcome as RevocationOutcome
+    from coronapas.revocation._status import RevocationSource as RevocationSource
+    from coronapas.revocation._store import RevocationStore as RevocationStore
+else:
+    __getattr__, __dir__, __all__ = _lazy.attach(
+        __name__,
+        {
+            "_bloom": "BloomFilter",
+            "_hashes": (
+                "HASH_LENGTH HashType PassHashes country_code_uci_hash hashes_json "
+                "hashes_of uci_hash"
+            ),
+            "_list": "Batch Gap RevocationList Slice pack",
+            "_status": "RevocationAnswer RevocationOutcome RevocationSource",
+            "_store": "RevocationStore",
+            "_holding": "hold",
+            "_documents": "Document",
+        },
+    )

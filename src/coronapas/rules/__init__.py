@@ -13,46 +13,60 @@ otherwise. `eu_travel` gives the EU's dated travel rules as a set of the project
 through a rule before it is uploaded.
 """
 
-from coronapas.rules.deciding import Case
-from coronapas.rules.linting import Finding, LintReport, lint, lint_folder
-from coronapas.rules.loading import Unread
-from coronapas.rules.model import CertificateType, Rule, RuleType
-from coronapas.rules.reading import read_rule
-from coronapas.rules.ruleset import RuleSet
-from coronapas.rules.selection import JAVASCRIPT, KOTLIN, Candidates, Policy, Scope
-from coronapas.rules.travel import eu_travel
-from coronapas.rules.verdict import Outcome, RuleResult, Verdict
-from coronapas.rules.versions import Version
-from coronapas.rules.wallet import WalletVerdict
-from coronapas.rules.windows import Bound, Change, Timeline, Window
-from coronapas.rules.windows_search import timeline
+from __future__ import annotations
 
-__all__ = [
-    "JAVASCRIPT",
-    "KOTLIN",
-    "Bound",
-    "Candidates",
-    "Case",
-    "CertificateType",
-    "Change",
-    "Finding",
-    "LintReport",
-    "Outcome",
-    "Policy",
-    "Rule",
-    "RuleResult",
-    "RuleSet",
-    "RuleType",
-    "Scope",
-    "Timeline",
-    "Unread",
-    "Verdict",
-    "Version",
-    "WalletVerdict",
-    "Window",
-    "eu_travel",
-    "lint",
-    "lint_folder",
-    "read_rule",
-    "timeline",
-]
+from typing import TYPE_CHECKING
+
+from coronapas import _lazy
+
+if TYPE_CHECKING:
+    from coronapas.rules._decision import Case as Case
+    from coronapas.rules._decision import WalletVerdict as WalletVerdict
+    from coronapas.rules._export import RuleExport as RuleExport
+    from coronapas.rules._export import Unsaid as Unsaid
+    from coronapas.rules._export import export_rules as export_rules
+    from coronapas.rules._lint.report import Finding as Finding
+    from coronapas.rules._lint.report import LintReport as LintReport
+    from coronapas.rules._lint.report import lint as lint
+    from coronapas.rules._lint.report import lint_folder as lint_folder
+    from coronapas.rules._loading import Unread as Unread
+    from coronapas.rules._model import CertificateType as CertificateType
+    from coronapas.rules._model import Rule as Rule
+    from coronapas.rules._model import RuleType as RuleType
+    from coronapas.rules._model import Version as Version
+    from coronapas.rules._model import read_rule as read_rule
+    from coronapas.rules._ruleset import RuleSet as RuleSet
+    from coronapas.rules._ruleset import eu_travel as eu_travel
+    from coronapas.rules._search import timeline as timeline
+    from coronapas.rules._selection import JAVASCRIPT as JAVASCRIPT
+    from coronapas.rules._selection import KOTLIN as KOTLIN
+    from coronapas.rules._selection import Candidates as Candidates
+    from coronapas.rules._selection import Policy as Policy
+    from coronapas.rules._selection import Scope as Scope
+    from coronapas.rules._subject import Judged as Judged
+    from coronapas.rules._timeline import Bound as Bound
+    from coronapas.rules._timeline import Change as Change
+    from coronapas.rules._timeline import Timeline as Timeline
+    from coronapas.rules._timeline import Window as Window
+    from coronapas.rules._timeline import moment as moment
+    from coronapas.rules._verdict import CODES as CODES
+    from coronapas.rules._verdict import Outcome as Outcome
+    from coronapas.rules._verdict import RuleResult as RuleResult
+    from coronapas.rules._verdict import Verdict as Verdict
+else:
+    __getattr__, __dir__, __all__ = _lazy.attach(
+        __name__,
+        {
+            "_decision": "Case WalletVerdict",
+            "_lint.report": "Finding LintReport lint lint_folder",
+            "_loading": "Unread",
+            "_model": "CertificateType Rule RuleType Version read_rule",
+            "_ruleset": "RuleSet eu_travel",
+            "_selection": "Candidates JAVASCRIPT KOTLIN Policy Scope",
+            "_verdict": "CODES Outcome RuleResult Verdict",
+            "_timeline": "Bound Change Timeline Window moment",
+            "_search": "timeline",
+            "_subject": "Judged",
+            "_export": "RuleExport Unsaid export_rules",
+        },
+    )

@@ -11,36 +11,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from coronapas.trust.certificate import Certificate
-from coronapas.trust.listing import Remark, TrustList
-from coronapas.trust.source import Source
-from coronapas.trust.store import Dropped, TrustStore
+from coronapas import _lazy
 
 if TYPE_CHECKING:
-    from coronapas.trust.loading import read_path as read_path
-    from coronapas.trust.pins import Pin as Pin
-    from coronapas.trust.sniffing import read_any as read_any
-
-__all__ = [
-    "Certificate",
-    "Dropped",
-    "Pin",
-    "Remark",
-    "Source",
-    "TrustList",
-    "TrustStore",
-    "read_any",
-    "read_path",
-]
-
-_LATE = {"Pin": "pins", "read_any": "sniffing", "read_path": "loading"}
-
-
-def __getattr__(name: str) -> object:
-    if name not in _LATE:
-        raise AttributeError(f"module 'coronapas.trust' has no attribute {name!r}")
-    from importlib import import_module
-
-    value: object = getattr(import_module(f"coronapas.trust.{_LATE[name]}"), name)
-    globals()[name] = value
-    return value
+    from coronapas.trust._certificate import Certificate as Certificate
+    from coronapas.trust._list import Dropped as Dropped
+    from coronapas.trust._list import Remark as Remark
+    from coronapas.trust._list import Source as Source
+    from coronapas.trust._list import TrustList as TrustList
+    from coronapas.trust._material import from_base64 as from_base64
+    from coronapas.trust._pins import Pin as Pin
+    from coronapas.trust._pins import pinned as pinned
+    from coronapas.trust._reading import format_of as format_of
+    from coronapas.trust._reading import read_any as read_any
+    from coronapas.trust._reading import read_file as read_file
+    from coronapas.trust._reading import read_path as read_path
+    from coronapas.trust._store import TrustStore as TrustStore
+    from coronapas.trust._store import dump as dump
+    from coronapas.trust._store import load as load
+else:
+    __getattr__, __dir__, __all__ = _lazy.attach(
+        __name__,
+        {
+            "_certificate": "Certificate",
+            "_list": "Dropped Remark Source TrustList",
+            "_pins": "Pin pinned",
+            "_reading": "format_of read_any read_file read_path",
+            "_store": "TrustStore dump load",
+            "_material": "from_base64",
+        },
+    )

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 from certlogic.generation import Maker
 from certlogic.oracle.javascript import WAYS, ways
 from coronapas import certlogic
-from coronapas.certlogic import evaluating
-from coronapas.certlogic.datetimes import Dates, Instant
-from coronapas.certlogic.errors import CertLogicError, LimitError
-from coronapas.certlogic.operations import Work
+from coronapas.certlogic import _evaluation as evaluation
+from coronapas.certlogic._datetimes import Dates, Instant
+from coronapas.certlogic._errors import CertLogicError, LimitError
+from coronapas.certlogic._operations import Work
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -144,7 +144,7 @@ def alike(left: Any, right: Any) -> bool:
 def ours(expr: certlogic.Expr, data: Any) -> dict[str, Any]:
     """Our outcome in the oracle's form."""
     try:
-        return {"value": shown(evaluating.run(expr, data, Work(Dates())))}
+        return {"value": shown(evaluation.run(expr, data, Work(Dates())))}
     except CertLogicError:
         return REFUSED
 

@@ -13,11 +13,18 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
-from coronapas.certlogic import evaluating, operations
-from coronapas.certlogic.datetimes import DAY, Dates, Instant, add, parse
-from coronapas.certlogic.errors import DateTimeError, EvaluationError
-from coronapas.certlogic.expressions import Reduce
-from coronapas.certlogic.values import integer
+from coronapas.certlogic import _evaluation as evaluation
+from coronapas.certlogic import _operations as operations
+from coronapas.certlogic._datetimes import (
+    DAY,
+    Dates,
+    Instant,
+    add,
+    parse,
+)
+from coronapas.certlogic._errors import DateTimeError, EvaluationError
+from coronapas.certlogic._expressions import Reduce
+from coronapas.certlogic._values import integer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -136,11 +143,11 @@ def compare(operator: str, numbers: Any) -> bool:
 
 def reduce(expr: Reduce, data: Any, work: Any) -> Any:
     """The lambda sees no `data`."""
-    items = operations.iterations(expr, evaluating.run(expr.operand, data, work), work)
-    accumulator = evaluating.run(expr.initial, data, work)
+    items = operations.iterations(expr, evaluation.run(expr.operand, data, work), work)
+    accumulator = evaluation.run(expr.initial, data, work)
     for current in items:
         scope = {"accumulator": accumulator, "current": current}
-        accumulator = evaluating.run(expr.lambda_, scope, work)
+        accumulator = evaluation.run(expr.lambda_, scope, work)
     return accumulator
 
 
@@ -155,12 +162,12 @@ def dates_that_do_not_exist() -> Iterator[None]:
 
 
 WAYS: dict[str, Callable[[], Any]] = {
-    "properties of strings and arrays": lambda: patch.object(evaluating, "access", access),
+    "properties of strings and arrays": lambda: patch.object(evaluation, "access", access),
     "fractions are truthy": lambda: patch.object(operations, "truth", truth),
     "in refuses null": lambda: patch.object(operations, "contains", contains),
     "sums beyond 2^53": lambda: patch.object(operations, "add_integers", add_integers),
     "dates that do not exist": dates_that_do_not_exist,
-    "no data in lambdas": lambda: patch.dict(evaluating._RULES, {Reduce: reduce}),
+    "no data in lambdas": lambda: patch.dict(evaluation._RULES, {Reduce: reduce}),
 }
 
 

@@ -18,8 +18,9 @@ import der_writer
 import list_makers as make
 from coronapas import keys
 from coronapas.errors import KeyMaterialError
-from coronapas.trust import chain, extensions
-from coronapas.trust.certificate import Certificate
+from coronapas.trust import _certificate as extensions
+from coronapas.trust import _chain as chain
+from coronapas.trust._certificate import Certificate
 
 CSCA = make.csca().certificate
 DSC = make.dsc(0).certificate

@@ -17,10 +17,12 @@ import der_writer
 import list_makers as make
 from coronapas import keys
 from coronapas.errors import KeyMaterialError, TrustListError
-from coronapas.trust import documents, kids, sniffing
-from coronapas.trust.certificate import Certificate
-from coronapas.trust.listing import TrustList
-from coronapas.trust.source import Source
+from coronapas.trust import TrustStore
+from coronapas.trust import _documents as documents
+from coronapas.trust import _kids as kids
+from coronapas.trust import _reading as reading
+from coronapas.trust._certificate import Certificate
+from coronapas.trust._list import Source, TrustList
 
 FORMS = pytest.mark.parametrize("form", make.FORMS, ids=lambda form: form.name)
 SIGNED = pytest.mark.parametrize(
@@ -35,7 +37,7 @@ def genuine(form: make.Form) -> make.Files:
 
 def read(form: make.Form, files: make.Files, *, pinned: bool = True) -> TrustList:
     pin = form.pin() if pinned else None
-    return sniffing.read_any(
+    return reading.read_any(
         files.data,
         pins=() if pin is None else pin,
         beside=files.beside,
@@ -71,8 +73,8 @@ def test_a_genuine_list_is_recognised_and_gives_its_keys(form: make.Form) -> Non
 
 @FORMS
 def test_the_format_is_told_from_the_content_alone(form: make.Form) -> None:
-    assert sniffing.format_of(genuine(form).data) == form.name
-    assert form.name in sniffing.FORMATS
+    assert reading.format_of(genuine(form).data) == form.name
+    assert form.name in reading.FORMATS
 
 
 @SIGNED
@@ -87,7 +89,7 @@ def test_a_list_signed_by_another_key_gives_no_key(form: make.Form) -> None:
     other = keys.make_csca("SE", valid_from=make.BEGIN, name="signing root")
     files = genuine(form)
     try:
-        found = sniffing.read_any(files.data, pins=other.certificate, beside=files.beside)
+        found = reading.read_any(files.data, pins=other.certificate, beside=files.beside)
     except TrustListError as error:
         assert error.code in ("trust.signature", "trust.signer")
         assert error.form == form.name
@@ -226,16 +228,16 @@ def test_a_list_ends_when_it_says_so_and_not_a_second_earlier(form: make.Form) -
     files, pin = genuine(form), form.pin()
     end = make.NOW + timedelta(hours=46 if form.name == "switzerland" else 47)
     assert pin is not None
-    found = sniffing.read_any(files.data, pins=pin, beside=files.beside, at=end)
+    found = reading.read_any(files.data, pins=pin, beside=files.beside, at=end)
     assert found.expires == end
     with pytest.raises(TrustListError) as caught:
-        sniffing.read_any(files.data, pins=pin, beside=files.beside, at=end + timedelta(seconds=1))
+        reading.read_any(files.data, pins=pin, beside=files.beside, at=end + timedelta(seconds=1))
     assert caught.value.code == "trust.expired"
 
 
 @FORMS
 def test_a_list_past_its_age_limit_vouches_for_nothing(form: make.Form) -> None:
-    store = read(form, genuine(form)).store(max_age=timedelta(hours=2))
+    store = TrustStore.from_lists(read(form, genuine(form)), max_age=timedelta(hours=2))
     begin = make.ISSUED if store.sources[0].issued is not None else make.NOW
     for certificate in store:
         assert store.trusted_until(certificate) == begin + timedelta(hours=2)
@@ -268,7 +270,7 @@ def test_a_list_cut_off_anywhere_is_refused_or_gives_fewer_keys(form: make.Form)
 @pytest.mark.parametrize("first", "09AZaz+/")
 def test_a_german_list_is_known_whatever_its_signature_begins_with(first: str) -> None:
     data = f"{first}{'A' * 85}==\n{{}}".encode()
-    assert sniffing.format_of(data) == "germany"
+    assert reading.format_of(data) == "germany"
 
 
 @FORMS
@@ -288,7 +290,7 @@ def test_a_list_without_entries_is_a_list_without_keys(form: make.Form) -> None:
 
 def test_no_bytes_at_all_are_no_list() -> None:
     with pytest.raises(TrustListError) as caught:
-        sniffing.read_any(b"", pins=())
+        reading.read_any(b"", pins=())
     assert caught.value.code == "trust.unknown-format"
 
 
@@ -309,7 +311,7 @@ def test_one_kid_may_stand_for_several_keys_and_none_is_lost(form: make.Form) ->
         return
     found = read(form, files)
     assert keys_of(found) == [(first.kid, first.spki), (first.kid, second.spki)]
-    assert len(found.store().by_kid(first.kid)) == 2
+    assert len(TrustStore.from_lists(found).by_kid(first.kid)) == 2
     if not form.bare:
         assert [remark.code for remark in found.remarks] == ["list.kid"]
 
@@ -325,14 +327,14 @@ def test_a_huge_list_is_refused_before_it_is_read(form: make.Form) -> None:
 
 def test_a_list_of_too_many_parts_is_refused_before_it_is_read() -> None:
     with pytest.raises(TrustListError) as caught:
-        sniffing.read_any(b"[" + b"{}," * documents.MAX_PARTS + b"{}]", pins=())
+        reading.read_any(b"[" + b"{}," * documents.MAX_PARTS + b"{}]", pins=())
     assert caught.value.code == "trust.too-large"
 
 
 @pytest.mark.parametrize("opening", [b"[", b'{"a":'])
 def test_json_nested_too_deep_is_refused(opening: bytes) -> None:
     with pytest.raises(TrustListError) as caught:
-        sniffing.read_any(opening * 200_000, pins=())
+        reading.read_any(opening * 200_000, pins=())
     assert caught.value.code == "trust.malformed"
 
 
@@ -367,7 +369,7 @@ def test_no_change_of_a_byte_makes_a_signed_list_give_a_foreign_key(
 @given(st.binary(max_size=400))
 def test_any_bytes_are_refused_with_a_reason(data: bytes) -> None:
     try:
-        found = sniffing.read_any(data, pins=make.root().certificate)
+        found = reading.read_any(data, pins=make.root().certificate)
     except TrustListError as error:
         assert re.fullmatch(r"trust\.[a-z-]+", error.code)
     else:
@@ -416,7 +418,7 @@ MEMBERS = (
 def test_json_of_any_shape_is_refused_or_dropped_with_a_reason(content: object) -> None:
     for pins in ((), make.root().certificate):
         try:
-            found = sniffing.read_any(make.dumped(content), pins=pins)
+            found = reading.read_any(make.dumped(content), pins=pins)
         except TrustListError:
             continue
         assert found.certificates == ()
@@ -433,7 +435,7 @@ def test_signed_json_of_any_shape_is_refused_or_dropped(
 ) -> None:
     data = make.signed_json({member: value, **more})
     try:
-        found = sniffing.read_any(data, pins=make.root().certificate, at=make.NOW)
+        found = reading.read_any(data, pins=make.root().certificate, at=make.NOW)
     except TrustListError:
         return
     assert found.certificates == ()
@@ -443,7 +445,7 @@ def test_signed_json_of_any_shape_is_refused_or_dropped(
 def test_a_moment_without_a_zone_is_the_callers_mistake(form: make.Form) -> None:
     files, pin = genuine(form), form.pin()
     with pytest.raises(ValueError, match="zone") as caught:
-        sniffing.read_any(
+        reading.read_any(
             files.data,
             pins=() if pin is None else pin,
             beside=files.beside,
@@ -454,7 +456,7 @@ def test_a_moment_without_a_zone_is_the_callers_mistake(form: make.Form) -> None
 
 def test_a_certificate_in_base64_is_a_list_of_one() -> None:
     der = make.dsc(0).certificate.der
-    found = sniffing.read_any(base64.encodebytes(der or b""), pins=())
+    found = reading.read_any(base64.encodebytes(der or b""), pins=())
     assert (found.format, found.certificates) == ("plain", tuple(make.certificates(0)))
 
 
@@ -464,7 +466,7 @@ def test_a_certificate_in_base64_is_a_list_of_one() -> None:
 )
 def test_well_formed_bytes_that_are_no_list_are_refused(data: bytes) -> None:
     with pytest.raises(TrustListError) as caught:
-        sniffing.read_any(data, pins=())
+        reading.read_any(data, pins=())
     assert caught.value.code in ("trust.unknown-format", "trust.malformed")
     assert caught.value.form == "trust list"
 
@@ -494,4 +496,4 @@ def test_a_country_that_cannot_be_read_is_counted_without_a_name() -> None:
 
 def test_a_pin_that_is_none_is_the_callers_mistake() -> None:
     with pytest.raises(KeyMaterialError):
-        sniffing.read_any(genuine(make.FORMS[2]).data, pins=b"no key")
+        reading.read_any(genuine(make.FORMS[2]).data, pins=b"no key")

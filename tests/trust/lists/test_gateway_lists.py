@@ -15,9 +15,11 @@ import pytest
 import list_makers as make
 from coronapas import keys
 from coronapas.errors import CmsError, KeyMaterialError, TrustListError
-from coronapas.trust import cms, ec_zip, gateway, kids, signed_documents
-from coronapas.trust.certificate import Certificate
-from coronapas.trust.listing import TrustList
+from coronapas.trust import _cms as cms
+from coronapas.trust import _kids as kids
+from coronapas.trust._certificate import Certificate
+from coronapas.trust._list import TrustList
+from coronapas.trust._lists import ec_zip, gateway, signed_documents
 
 
 def read(entries: list[Any], **about: Any) -> TrustList:

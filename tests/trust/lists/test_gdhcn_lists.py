@@ -17,13 +17,15 @@ from hypothesis import strategies as st
 
 import der_writer
 import list_makers as make
+from coronapas import _signatures as signatures
 from coronapas import keys
 from coronapas.errors import KeyMaterialError, TrustListError
 from coronapas.facts import EventKind
-from coronapas.hcert import ecdsa
-from coronapas.trust import did_proof, gdhcn, jwk, kids
-from coronapas.trust.certificate import Certificate
-from coronapas.trust.listing import TrustList
+from coronapas.trust import _jwk as jwk
+from coronapas.trust import _kids as kids
+from coronapas.trust._certificate import Certificate
+from coronapas.trust._list import TrustList
+from coronapas.trust._lists import did_proof, gdhcn
 
 PIN = make.list_signer().certificate
 Document = dict[str, Any]
@@ -49,7 +51,7 @@ def signed(content: Document, environment: str = "") -> Document:
     pair = make.list_signer()
 
     def sign(data: bytes) -> bytes:
-        return ecdsa.to_der(make.raw_signature(pair, data))
+        return signatures.to_der(make.raw_signature(pair, data))
 
     return did_proof.sign(plain, proof, sign, environment=environment)
 
@@ -121,7 +123,7 @@ def test_a_list_of_every_environment_is_verified(environment: str) -> None:
 def test_the_raw_form_of_a_signature_is_read_too() -> None:
     content = document()
     head, _, tail = content["proof"]["jws"].partition("..")
-    content["proof"]["jws"] = f"{head}..{jwk.encode(ecdsa.from_der(jwk.decode(tail), 32))}"
+    content["proof"]["jws"] = f"{head}..{jwk.encode(signatures.from_der(jwk.decode(tail), 32))}"
     assert read(content).signature == "verified"
 
 

@@ -13,11 +13,26 @@ import pytest
 
 import list_makers as make
 from coronapas.errors import KeyMaterialError, TrustListError
-from coronapas.trust import ber, chain, documents, ec_zip, pins, plain, sniffing, switzerland
-from coronapas.trust.certificate import Certificate
-from coronapas.trust.source import Source
-from coronapas.trust.store import Dropped, TrustStore
-from coronapas.verification import Verification
+from coronapas.trust import Dropped, TrustStore
+from coronapas.trust import (
+    _ber as ber,
+)
+from coronapas.trust import (
+    _chain as chain,
+)
+from coronapas.trust import (
+    _documents as documents,
+)
+from coronapas.trust import (
+    _pins as pins,
+)
+from coronapas.trust import (
+    _reading as reading,
+)
+from coronapas.trust._certificate import Certificate
+from coronapas.trust._list import Source
+from coronapas.trust._lists import ec_zip, plain, switzerland
+from coronapas.verify._result import Verification
 
 DSC = make.dsc(0).certificate
 
@@ -65,7 +80,7 @@ def test_a_list_dated_beyond_the_calendar_in_utc_is_refused(created: str) -> Non
     document = json.loads(make.make_gdhcn([DSC]).data)
     document["proof"]["created"] = created
     with pytest.raises(TrustListError) as caught:
-        sniffing.read_any(make.dumped(document), pins=())
+        reading.read_any(make.dumped(document), pins=())
     assert caught.value.code == "trust.malformed"
 
 
@@ -101,8 +116,8 @@ def test_a_note_before_a_pem_block_may_begin_with_the_figure_that_der_begins_wit
     note: bytes,
 ) -> None:
     data = note + DSC.pem()
-    assert sniffing.format_of(data) == plain.FORMAT
-    assert sniffing.read_any(data, pins=()).certificates == (DSC,)
+    assert reading.format_of(data) == plain.FORMAT
+    assert reading.read_any(data, pins=()).certificates == (DSC,)
     assert TrustStore.from_certificates([data]).certificates == (DSC,)
 
 

@@ -16,23 +16,33 @@ import list_makers as make
 from coronapas.errors import KeyMaterialError, TrustListError
 from coronapas.facts import EventKind
 from coronapas.trust import (
+    _jwk as jwk,
+)
+from coronapas.trust import (
+    _jws as jws,
+)
+from coronapas.trust import (
+    _kids as kids,
+)
+from coronapas.trust import (
+    _pins as pins,
+)
+from coronapas.trust import (
+    _reading as reading,
+)
+from coronapas.trust._certificate import Certificate
+from coronapas.trust._list import TrustList
+from coronapas.trust._lists import (
     austria,
     germany,
-    jwk,
     jwks,
-    jws,
     key_lists,
-    kids,
     netherlands,
-    pins,
     plain,
-    sniffing,
     sweden,
     switzerland,
     verifier_service,
 )
-from coronapas.trust.certificate import Certificate
-from coronapas.trust.listing import TrustList
 
 PIN = make.list_signer().certificate
 
@@ -99,7 +109,7 @@ def test_a_signer_that_is_not_valid_any_more_is_not_trusted(form: str) -> None:
     assert last is not None
     assert pin is not None
     with pytest.raises(TrustListError) as caught:
-        sniffing.read_any(files.data, pins=pin, beside=files.beside, at=last + timedelta(seconds=1))
+        reading.read_any(files.data, pins=pin, beside=files.beside, at=last + timedelta(seconds=1))
     assert code(caught) == "trust.signer"
 
 
@@ -278,11 +288,11 @@ def test_rs256_on_the_swiss_list_merely_says_that_a_key_is_rsa() -> None:
 
 def test_without_the_active_keys_a_swiss_list_is_never_verified() -> None:
     files = make.make_switzerland(make.certificates())
-    found = sniffing.read_any(files.data, pins=make.root().certificate)
+    found = reading.read_any(files.data, pins=make.root().certificate)
     assert found.signature == "not verified"
     assert [remark.code for remark in found.remarks] == ["list.no-active-keys"]
     with pytest.raises(TrustListError) as caught:
-        sniffing.read_any(files.beside[0], pins=make.root().certificate)
+        reading.read_any(files.beside[0], pins=make.root().certificate)
     assert code(caught) == "trust.incomplete"
 
 
@@ -291,7 +301,7 @@ def test_the_files_of_a_swiss_list_come_in_any_order_and_number() -> None:
     pages = [make.signed_json({"certs": [make.swiss_key(each)]}) for each in (first, second)]
     active = make.swiss_active([first, second])
     pin = make.root().certificate
-    found = sniffing.read_any(active, pins=pin, beside=pages)
+    found = reading.read_any(active, pins=pin, beside=pages)
     assert [each.kid for each in found.certificates] == [first.kid, second.kid]
 
 

@@ -20,11 +20,20 @@ from hypothesis import strategies as st
 import list_makers as make
 from coronapas.errors import TrustListError, TrustStoreError
 from coronapas.facts import EventKind
-from coronapas.hcert import envelope
-from coronapas.trust import Certificate, Dropped, TrustStore, loading, storing
-from coronapas.trust.listing import TrustList
-from coronapas.trust.source import GIVEN, Source
-from coronapas.trust.verifying_key import VerifyingKey
+from coronapas.hcert import _envelope as envelope
+from coronapas.trust import (
+    Certificate,
+    Dropped,
+    TrustStore,
+)
+from coronapas.trust import (
+    _reading as reading,
+)
+from coronapas.trust import (
+    _store as storing,
+)
+from coronapas.trust._list import GIVEN, Source, TrustList
+from coronapas.trust._verifying_key import VerifyingKey
 
 HOUR = timedelta(hours=1)
 FIRST, SECOND, THIRD = make.certificates()
@@ -78,7 +87,7 @@ def test_an_age_limit_counts_from_the_earlier_one_of_issue_and_fetch() -> None:
         )
         assert store.trusted_until(FIRST) == make.NOW + HOUR
     shifted = listed("a", FIRST, issued=make.NOW + HOUR, fetched=make.NOW)
-    assert shifted.store(max_age=HOUR).trusted_until(FIRST) == make.NOW + HOUR
+    assert TrustStore.from_lists(shifted, max_age=HOUR).trusted_until(FIRST) == make.NOW + HOUR
 
 
 def test_the_stricter_of_two_limits_counts() -> None:
@@ -101,15 +110,18 @@ def test_a_list_without_a_date_has_no_age_and_is_not_taken() -> None:
 def test_a_list_that_was_not_verified_is_taken_on_request_alone() -> None:
     each = listed("a", FIRST, signature="not verified")
     with pytest.raises(TrustListError) as caught:
-        each.store()
+        TrustStore.from_lists(each)
     assert caught.value.code == "trust.unverified"
-    assert each.store(allow_unverified=True).sources_of(FIRST)[0].signature == "not verified"
-    assert len(listed("a", FIRST, signature="none").store()) == 1
+    assert (
+        TrustStore.from_lists(each, allow_unverified=True).sources_of(FIRST)[0].signature
+        == "not verified"
+    )
+    assert len(TrustStore.from_lists(listed("a", FIRST, signature="none"))) == 1
 
 
 def test_what_lists_dropped_is_on_the_store_and_found_by_kid() -> None:
     drop = Dropped(b"12345678", "no certificate", "a, entry 2")
-    store = listed("a", FIRST, dropped=(drop,)).store()
+    store = TrustStore.from_lists(listed("a", FIRST, dropped=(drop,)))
     assert store.dropped == (drop,)
     assert store.dropped_with(b"12345678") == (drop,)
     assert store.dropped_with(b"87654321") == ()
@@ -132,7 +144,7 @@ def test_a_fresh_list_takes_the_place_of_its_former_one() -> None:
 
 @pytest.mark.parametrize("issued", [None, make.NOW - timedelta(seconds=1)])
 def test_an_older_list_does_not_come_back(issued: datetime | None) -> None:
-    store = listed("a", FIRST, issued=make.NOW).store()
+    store = TrustStore.from_lists(listed("a", FIRST, issued=make.NOW))
     with pytest.raises(TrustListError) as caught:
         store.update(listed("a", SECOND, issued=issued))
     assert caught.value.code == "trust.rolled-back"
@@ -143,7 +155,7 @@ def test_an_older_list_does_not_come_back(issued: datetime | None) -> None:
 def test_what_may_be_used_at_a_time_is_a_store_of_its_own() -> None:
     last = FIRST.not_after
     assert last is not None
-    store = listed("a", FIRST, expires=last + HOUR).store()
+    store = TrustStore.from_lists(listed("a", FIRST, expires=last + HOUR))
     assert store.valid_at(last).certificates == (FIRST,)
     assert store.valid_at(last).sources_of(FIRST) == store.sources_of(FIRST)
     late = store.valid_at(last + timedelta(seconds=1))
@@ -162,9 +174,12 @@ def test_a_certificate_whose_validity_cannot_be_read_may_not_be_used() -> None:
 
 
 def test_stores_with_other_sources_are_different_and_a_difference_keeps_them() -> None:
-    one, other = listed("one", FIRST, SECOND).store(), listed("other", FIRST, SECOND).store()
+    one, other = (
+        TrustStore.from_lists(listed("one", FIRST, SECOND)),
+        TrustStore.from_lists(listed("other", FIRST, SECOND)),
+    )
     assert one != other
-    assert one == listed("one", SECOND, FIRST).store()
+    assert one == TrustStore.from_lists(listed("one", SECOND, FIRST))
     assert one.difference(TrustStore([SECOND])).sources_of(FIRST) == one.sources_of(FIRST)
 
 
@@ -338,28 +353,18 @@ def test_no_change_of_a_byte_of_a_file_goes_unnoticed(data: st.DataObject) -> No
 # Files and folders.
 
 
-def test_the_room_offers_its_names_and_no_others() -> None:
-    import coronapas.trust
-
-    for name in coronapas.trust.__all__:
-        assert getattr(coronapas.trust, name) is not None
-    assert coronapas.trust.read_path is loading.read_path
-    with pytest.raises(AttributeError):
-        _ = coronapas.trust.nothing
-
-
 def test_a_list_is_read_from_a_file_by_its_name(tmp_path: Path) -> None:
     files = make.make_austria(make.certificates())
     path, signature = tmp_path / "trustlist.bin", tmp_path / "trustlist.sig"
     path.write_bytes(files.data)
     signature.write_bytes(files.beside[0])
-    found = loading.read_path(path, pins=make.list_signer().certificate, beside=[signature])
+    found = reading.read_path(path, pins=make.list_signer().certificate, beside=[signature])
     assert (found.format, found.signature, found.source.name) == (
         "austria",
         "verified",
         "trustlist.bin",
     )
-    assert loading.read_path(path, pins=(), name="mine").source.name == "mine"
+    assert reading.read_path(path, pins=(), name="mine").source.name == "mine"
 
 
 def test_a_folder_is_certificates_or_the_commissions_layout(tmp_path: Path) -> None:
@@ -369,13 +374,13 @@ def test_a_folder_is_certificates_or_the_commissions_layout(tmp_path: Path) -> N
     (plain / "sub").mkdir()
     (plain / "sub" / "two.DER").write_bytes(SECOND.der or b"")
     (plain / "notes.txt").write_text("not read")
-    found = loading.read_path(plain, pins=())
+    found = reading.read_path(plain, pins=())
     assert found.format == "plain"
     assert set(found.certificates) == {FIRST, SECOND}
     for name, data in make.ec_files([FIRST]).items():
         (layout / name).parent.mkdir(parents=True, exist_ok=True)
         (layout / name).write_bytes(data)
-    archived = loading.read_path(layout, pins=make.anchor().certificate)
+    archived = reading.read_path(layout, pins=make.anchor().certificate)
     assert (archived.format, archived.signature) == ("ec-zip", "verified")
     assert archived.certificates == (FIRST,)
 
@@ -383,7 +388,7 @@ def test_a_folder_is_certificates_or_the_commissions_layout(tmp_path: Path) -> N
 def test_an_archive_of_another_layout_is_a_folder_of_certificates(tmp_path: Path) -> None:
     path = tmp_path / "certificates.zip"
     path.write_bytes(make.zipped({"mine/one.pem": FIRST.pem()}))
-    found = loading.read_path(path, pins=())
+    found = reading.read_path(path, pins=())
     assert (found.format, found.certificates) == ("plain", (FIRST,))
 
 
@@ -392,15 +397,15 @@ def test_files_and_folders_beyond_their_bounds_are_refused(
 ) -> None:
     for number in range(3):
         (tmp_path / f"{number}.pem").write_bytes(FIRST.pem())
-    monkeypatch.setattr(loading, "MAX_FILES", 2)
+    monkeypatch.setattr(reading, "MAX_FILES", 2)
     with pytest.raises(TrustListError) as caught:
-        loading.read_path(tmp_path, pins=())
+        reading.read_path(tmp_path, pins=())
     assert caught.value.code == "trust.too-large"
     big = tmp_path / "big"
     with big.open("wb") as file:
         file.truncate(17 * 1024 * 1024)
     with pytest.raises(TrustListError) as caught:
-        loading.read_path(big, pins=())
+        reading.read_path(big, pins=())
     assert caught.value.code == "trust.too-large"
 
 
@@ -420,12 +425,12 @@ def reloaded(official: Path, folder: Path) -> TrustStore:
         if vector["TESTCTX"].get("CERTIFICATE")
     ]
     files = {f"{number}.der": der for number, der in enumerate(certificates)}
-    from coronapas.trust import plain
+    from coronapas.trust._lists import plain
 
     found = plain.read(files, name="vectors")
     assert found.dropped == ()
     path = folder / "store"
-    found.store().save(path)
+    TrustStore.from_lists(found).save(path)
     return TrustStore.load(path)
 
 
@@ -466,7 +471,7 @@ def test_danish_domestic_tokens_verify_through_a_store_saved_and_loaded(
 
 
 def test_every_certificate_of_the_public_vectors_is_read_kept_and_saved(official: Path) -> None:
-    from coronapas.trust import plain
+    from coronapas.trust._lists import plain
 
     files = {}
     for path in sorted(official.glob("dgc-testdata/*/2DCode/raw/*.json")):
@@ -479,5 +484,7 @@ def test_every_certificate_of_the_public_vectors_is_read_kept_and_saved(official
     assert found.dropped == ()
     assert len(found.certificates) + len(found.authorities) == len(set(files.values()))
     assert len(found.certificates) > 20
-    store = replace(found, source=replace(found.source, fetched=make.NOW)).store(max_age=HOUR)
+    store = TrustStore.from_lists(
+        replace(found, source=replace(found.source, fetched=make.NOW)), max_age=HOUR
+    )
     assert storing.parse(storing.dump(store)) == store

@@ -1,0 +1,244 @@
+"""Why an expression gives what it gives: the operands that decided it, with the values they saw.
+
+One evaluation, with a record of it. Of an `and` that is falsy the first falsy operand decided; of
+an `if` the guard and the branch taken; of a comparison of three that fails, the two that fail it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from coronapas.certlogic import _operations as operations
+from coronapas.certlogic._analysis import builds
+from coronapas.certlogic._datetimes import Dates
+from coronapas.certlogic._errors import LimitError
+from coronapas.certlogic._expressions import (
+    And,
+    Array,
+    CompareDateTimes,
+    CompareIntegers,
+    DccDateOfBirth,
+    Equal,
+    Expr,
+    ExtractFromUVCI,
+    If,
+    In,
+    Literal,
+    Not,
+    Plus,
+    PlusTime,
+    Reduce,
+    Var,
+    children,
+)
+from coronapas.certlogic._notation import ONE_LINE, to_text
+from coronapas.certlogic._operations import Work
+from coronapas.certlogic._parser import as_expression
+from coronapas.certlogic._values import (
+    access,
+    equal,
+    integer,
+    present,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_Strict: TypeAlias = Not | Equal | In | Plus | PlusTime | DccDateOfBirth | ExtractFromUVCI
+
+MAX_ITERATIONS: Final = 64
+"""Of one `reduce`, the iterations that are kept, from the first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A path that was read, and what it led to (null where it led nowhere)."""
+
+    path: str
+    value: Any = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Explanation:
+    """What `expr` gave, because of what the operands in `because` gave.
+
+    Operands that did not matter, or were not evaluated, are not there. Of a `reduce`, `because`
+    holds operand and initial value, and `iterations` what the lambda gave for each item (the first
+    64). The `repr` shows no values; `text` does.
+    """
+
+    expr: Expr
+    because: tuple[Explanation, ...]
+    iterations: tuple[Explanation, ...]
+    _value: Any = field(repr=False)
+    _in_lambda: bool = field(repr=False)
+
+    def __repr__(self) -> str:
+        return f"<Explanation of {to_text(self.expr)}>"
+
+    @property
+    def value(self) -> Any:
+        """What the expression gave, as `evaluate` gives it."""
+        if self._in_lambda or builds(self.expr):
+            return present(self._value)
+        return self._value
+
+    @property
+    def reads(self) -> tuple[Read, ...]:
+        """The paths whose values decided, in the order of the expression, each once."""
+        found: dict[str, Read] = {}
+        stack = [self]
+        while stack:
+            explanation = stack.pop()
+            if isinstance(explanation.expr, Var):
+                path = explanation.expr.path
+                found.setdefault(path, Read(path, explanation.value))
+            stack.extend(reversed(explanation.because))
+        return tuple(found.values())
+
+    def text(self) -> str:
+        """For a person: a line for each operand that decided, indented below what it decided.
+
+        It shows the data. Literals have no line of their own.
+        """
+        return "\n".join(self._lines(0))
+
+    def _lines(self, indent: int) -> Iterator[str]:
+        shown = json.dumps(self.value, default=str, ensure_ascii=False)
+        yield f"{'  ' * indent}{to_text(self.expr, width=ONE_LINE)} → {shown}"
+        for operand in (*self.because, *self.iterations):
+            if not isinstance(operand.expr, Literal):
+                yield from operand._lines(indent + 1)
+
+
+def explain(expression: object, data: object, dates: Dates | None = None) -> Explanation:
+    """The result of `evaluate`, and what decided it.
+
+    Raises what `evaluate` raises; the error's `expr` is then the operation that refused.
+    """
+    expr = as_expression(expression)
+    tracer = _Tracer(Work(Dates() if dates is None else dates))
+    try:
+        explanation = tracer.trace(expr, data)
+    except RecursionError:
+        raise LimitError("limit.stack", "no stack left: explained from too deep a call") from None
+    if builds(expr):
+        # What cannot be presented is refused here, as by `evaluate`.
+        present(explanation._value)
+    return explanation
+
+
+class _Tracer:
+    """The interpreter once more, this time with a record; `operations` does the work of both."""
+
+    def __init__(self, work: Work) -> None:
+        self.work = work
+        self.lambdas = 0
+
+    def found(
+        self,
+        expr: Expr,
+        value: Any,
+        because: tuple[Explanation, ...] = (),
+        iterations: tuple[Explanation, ...] = (),
+    ) -> Explanation:
+        return Explanation(expr, because, iterations, value, self.lambdas > 0)
+
+    def trace_all(self, operands: tuple[Expr, ...], data: Any) -> tuple[Explanation, ...]:
+        found: list[Explanation] = []
+        for operand in operands:
+            found.append(self.trace(operand, data))
+        return tuple(found)
+
+    def trace(self, expr: Expr, data: Any) -> Explanation:
+        match expr:
+            case Literal(value):
+                return self.found(expr, value)
+            case Var(path):
+                return self.found(expr, access(data, path))
+            case Array(items):
+                parts = self.trace_all(items, data)
+                return self.found(expr, [part._value for part in parts], parts)
+            case If():
+                guard = self.trace(expr.guard, data)
+                taken = expr.then if operations.decide(expr, guard._value) else expr.otherwise
+                branch = self.trace(taken, data)
+                return self.found(expr, branch._value, (guard, branch))
+            case And():
+                return self.conjunction(expr, data)
+            case Reduce():
+                return self.reduction(expr, data)
+            case CompareIntegers(operator, operands):
+                parts = self.trace_all(operands, data)
+                values = [part._value for part in parts]
+                holds = operations.compare_integers(expr, values)
+                numbers = [integer(value) for value in values]
+                return self.found(expr, holds, _decisive(operator, parts, numbers))
+            case CompareDateTimes(operator, operands):
+                parts = self.trace_all(operands, data)
+                values = [part._value for part in parts]
+                holds = operations.compare_date_times(expr, values)
+                instants = [value.milliseconds for value in values]
+                return self.found(expr, holds, _decisive(operator, parts, instants))
+            case _:
+                return self.strict(expr, data)
+
+    def strict(self, expr: _Strict, data: Any) -> Explanation:
+        """An operation that every one of its operands decides."""
+        parts = self.trace_all(children(expr), data)
+        values = [part._value for part in parts]
+        return self.found(expr, self.apply(expr, values), parts)
+
+    def apply(self, expr: _Strict, values: list[Any]) -> Any:
+        match expr:
+            case Not():
+                return not operations.decide(expr, values[0])
+            case Equal():
+                return equal(values[0], values[1])
+            case In():
+                return operations.contains(expr, values[0], values[1], self.work)
+            case Plus():
+                return operations.add_integers(expr, values[0], values[1])
+            case PlusTime():
+                return operations.plus_time(expr, values[0], self.work.dates)
+            case DccDateOfBirth():
+                return operations.birth_date(expr, values[0], self.work.dates)
+            case ExtractFromUVCI():
+                return operations.extract_from_uvci(expr, values[0], self.work)
+
+    def conjunction(self, expr: And, data: Any) -> Explanation:
+        parts: list[Explanation] = []
+        for operand in expr.operands:
+            part = self.trace(operand, data)
+            if not operations.decide(expr, part._value):
+                return self.found(expr, part._value, (part,))
+            parts.append(part)
+        return self.found(expr, parts[-1]._value, tuple(parts))
+
+    def reduction(self, expr: Reduce, data: Any) -> Explanation:
+        operand = self.trace(expr.operand, data)
+        items = operations.iterations(expr, operand._value, self.work)
+        initial = self.trace(expr.initial, data)
+        accumulator = initial._value
+        kept: list[Explanation] = []
+        self.lambdas += 1
+        for current in items:
+            scope = {"accumulator": accumulator, "current": current, "data": data}
+            iteration = self.trace(expr.lambda_, scope)
+            accumulator = iteration._value
+            if len(kept) < MAX_ITERATIONS:
+                kept.append(iteration)
+        self.lambdas -= 1
+        return self.found(expr, accumulator, (operand, initial), tuple(kept))
+
+
+def _decisive(
+    operator: str, parts: tuple[Explanation, ...], numbers: list[Any]
+) -> tuple[Explanation, ...]:
+    """Of a comparison that fails, the first two neighbours that fail it; else all."""
+    for position in range(len(parts) - 1):
+        if not operations.compare(operator, numbers[position : position + 2]):
+            return parts[position : position + 2]
+    return parts

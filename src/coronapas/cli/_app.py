@@ -1,0 +1,113 @@
+"""The command `coronapas` and its table of commands; errors become one line and an exit code.
+
+Exit codes: 0, all is well; 1, something was judged and is not (a pass that does not verify, facts
+that are refused, a vector that disagrees); 2, it could not be judged (wrong usage, unreadable
+input); 141, the reader of the output went away (`coronapas verify … | head -1`), so that nothing is
+said of what was judged.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import contextmanager
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from coronapas.cli._output import plain
+from coronapas.errors import CoronapasError, FaultsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_COMMANDS: Final = {
+    "issue": "Make passes of a register's facts.",
+    "verify": "Say what is true of passes.",
+    "inspect": "Show every layer of a pass.",
+    "qr": "Draw the QR code of a pass.",
+    "trust": "Look at, verify and convert trust lists.",
+    "revocation": "Hash passes, ask revocation lists, make them.",
+    "decide": "Say where a pass is accepted, and until when.",
+    "rules": "Lint business rules, and show them as text.",
+    "programme": "Judge a history by a country's dated rules.",
+    "keys": "Make keys, certificates and requests.",
+    "conformance": "Run test vectors, and suites of rules.",
+    "demo": "Issue and verify passes with test keys.",
+}
+"""Each command with its short help, so that listing them loads none of them."""
+
+_READER_LEFT: Final = 141
+"""What a shell says of a command that SIGPIPE ended: 128 and the signal's number."""
+
+
+@contextmanager
+def _reader_may_leave() -> Iterator[None]:
+    """End with 141 where a pipe is closed: click would end with 1, as if a pass were not ok."""
+    try:
+        yield
+    except BrokenPipeError:
+        # What is still to be flushed at the end has nowhere to go.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        sys.stdout = sys.stderr = os.fdopen(nowhere, "w", encoding="utf-8")
+        sys.exit(_READER_LEFT)
+
+
+class _Commands(click.Group):
+    """Loads a command's module when the command is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command = import_module(f"coronapas.cli._{cmd_name}").command
+        assert isinstance(command, click.Command)  # noqa: S101 - the table's own promise
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        with _reader_may_leave():
+            return super().make_context(*args, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _reader_may_leave():
+            return self._invoke(ctx)
+
+    def _invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except FaultsError as error:
+            for fault in error.faults:
+                click.echo(f"Error: {plain(str(fault))}", err=True)
+            ctx.exit(1)
+        except CoronapasError as error:
+            raise _Unusable(plain(str(error))) from error
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            place = f"{error.filename}: " if error.filename is not None else ""
+            raise _Unusable(plain(f"{place}{error.strerror or error}")) from error
+
+
+class _Unusable(click.ClickException):
+    """An input that cannot be used."""
+
+    exit_code = 2
+
+
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="coronapas", message="%(prog)s %(version)s")
+def coronapas() -> None:
+    """Issue, verify and look into EU DCC-compatible health passes.
+
+    Nothing here opens a network connection. The holder's data is shown only where it is asked for.
+
+    Exit codes: 0 all is well; 1 something was judged and is not well; 2 it could not be judged; 141
+    the reader of the output went away.
+    """

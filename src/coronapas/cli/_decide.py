@@ -1,0 +1,324 @@
+"""``coronapas decide``: whether a pass is accepted in countries, why, and until when."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from coronapas.cli._certificates import (
+    beside_option,
+    pin_option,
+    trust_from,
+    unverified_option,
+)
+from coronapas.cli._options import (
+    day_or_moment,
+    rules_from,
+    value_sets_from,
+    value_sets_option,
+)
+from coronapas.cli._output import plain, sentence
+from coronapas.cli._passes import Item, one_pass
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from datetime import datetime
+
+    from coronapas.rules import (
+        Bound,
+        Case,
+        Judged,
+        RuleSet,
+        Timeline,
+        Verdict,
+        Window,
+    )
+    from coronapas.trust import TrustStore
+    from coronapas.verify import Check
+
+# What ``coronapas decide`` shows of one country: verdict, reasons, and windows of time.
+
+_COLOURS: Final = {"PASS": "green", "FAIL": "red", "OPEN": "yellow", "NO RULES": "yellow"}
+_HEAD: Final = ("country", "verdict", "from", "until")
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A verdict and the time around it; `countries` are those of the rules at hand."""
+
+    verdict: Verdict
+    timeline: Timeline
+    countries: tuple[str, ...]
+
+    @property
+    def expiry(self) -> str | None:
+        """Until when the pass itself is valid, in words, where that is known."""
+        expires = self.timeline.expires
+        if expires is None:
+            return None
+        return f"The pass itself is valid until {_moment(expires)} (included)."
+
+    @property
+    def window(self) -> Window | None:
+        """The interval around the moment asked about in which the outcome stays."""
+        return self.timeline.window_at(self.verdict.at)
+
+    @property
+    def later(self) -> Window | None:
+        """Where the pass is not accepted now: the next interval in which it is."""
+        if self.verdict:
+            return None
+        return next((one for one in self.timeline.accepted if one.first > self.verdict.at), None)
+
+    def lines(self, *, personal: bool) -> Iterator[str]:
+        """The verdict, its reasons, and until when; with `personal` also the facts that decided."""
+        verdict = self.verdict
+        yield f"{_coloured(str(verdict.outcome))}  {plain(verdict.sentence)}"
+        for result in (*verdict.failures, *verdict.open):
+            yield plain(f"  - {result.description} ({result.rule})")
+            facts = result.because if personal else ()
+            for fact in facts or (_meaning(result.code),):
+                yield plain(f"      {fact}")
+        for unread in verdict.unread:
+            yield plain(f"  - A rule could not be read: {unread.place}")
+        if verdict.country not in self.countries:
+            yield plain(f"  The rules at hand are of {', '.join(self.countries) or 'no country'}.")
+        for window in filter(None, (self.window, self.later)):
+            yield plain(f"  {window.sentence}")
+        if not self.timeline.complete:
+            yield "  Before or after that the rules change too often to be told."
+
+    def row(self) -> tuple[str, str, str, str]:
+        """The table's: country, outcome, start and end."""
+        window = self.window
+        start, end = (None, None) if window is None else (window.start, window.end)
+        return self.verdict.country, str(self.verdict.outcome), _bound(start), _bound(end)
+
+    def to_json(self, *, personal: bool) -> dict[str, Any]:
+        """For machines; only with `personal` the rules have `because`, the facts that decided."""
+        window, later = self.window, self.later
+        document = self.verdict.to_json(reasons=personal)
+        document["reasons"] = [
+            {
+                "rule": result.rule.identifier,
+                "version": str(result.rule.version),
+                "description": result.description,
+                "code": result.code,
+                "meaning": _meaning(result.code),
+            }
+            for result in (*self.verdict.failures, *self.verdict.open)
+        ]
+        document["window"] = None if window is None else window.to_json()
+        document["accepted_later"] = None if later is None else later.to_json()
+        document["complete"] = self.timeline.complete
+        expires = self.timeline.expires
+        document["expires"] = None if expires is None else expires.isoformat()
+        return document
+
+
+def decided(rules: RuleSet, case: Case, at: datetime) -> Decision:
+    """Ask the rules at a moment, and about all time around it."""
+    from coronapas.rules import timeline
+
+    return Decision(case.at(at), timeline(case, around=at), rules.countries)
+
+
+def table(decisions: Iterable[Decision]) -> Iterator[str]:
+    """A line for each country, in the order asked for."""
+    rows = [_HEAD, *(one.row() for one in decisions)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = [plain(cell).ljust(width) for cell, width in zip(row, widths, strict=True)]
+        cells[1] = click.style(cells[1], fg=_COLOURS.get(row[1]))
+        yield "  ".join(cells).rstrip()
+
+
+def _meaning(code: str) -> str:
+    from coronapas.rules import CODES
+
+    return CODES[code]
+
+
+def _coloured(outcome: str) -> str:
+    return click.style(outcome, fg=_COLOURS[outcome])
+
+
+def _bound(bound: Bound | None) -> str:
+    """A bound in a cell; none where nothing changes that is known of."""
+    if bound is None:
+        return "-"
+    return f"{_moment(bound.moment)} ({'included' if bound.included else 'not included'})"
+
+
+def _moment(at: datetime) -> str:
+    from coronapas.rules import moment
+
+    return moment(at)
+
+
+_UNVERIFIED: Final = "The pass is not verified, so that anybody may have made it: give --trust."
+
+
+@click.command("decide", short_help="Say where a pass is accepted, and until when.")
+@click.argument(
+    "file",
+    required=False,
+    metavar="PASS",
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True),
+)
+@click.option("--text", metavar="PASS", help="The pass itself.")
+@click.option(
+    "--country",
+    "countries",
+    required=True,
+    multiple=True,
+    metavar="CC",
+    help="The country of arrival; several are judged one by one.",
+)
+@click.option(
+    "--rules",
+    "rules",
+    required=True,
+    multiple=True,
+    metavar="DIR",
+    type=click.Path(),
+    help="A folder or file of rules; eu-travel for the EU's own, with --country EU.",
+)
+@click.option(
+    "--at",
+    callback=day_or_moment,
+    metavar="MOMENT",
+    help="The moment of arrival; a date alone is its midnight in UTC. Now unless given.",
+)
+@value_sets_option
+@click.option(
+    "--trust",
+    multiple=True,
+    type=click.Path(exists=True, path_type=Path),
+    help="Verify the pass first, with the certificates or trust lists of a file or folder.",
+)
+@pin_option
+@beside_option
+@unverified_option
+@click.option("--region", metavar="R", help="The region of arrival, for rules of its own.")
+@click.option(
+    "--language",
+    default="en",
+    show_default=True,
+    metavar="LANG",
+    help="That of the rules' descriptions; English where a rule does not have it.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.option(
+    "--show-personal-data", is_flag=True, help="Show the facts of the pass that decided, too."
+)
+def command(
+    file: str | None,
+    text: str | None,
+    countries: tuple[str, ...],
+    rules: tuple[str, ...],
+    at: datetime | None,
+    value_sets: tuple[Path, ...],
+    trust: tuple[Path, ...],
+    pins: tuple[Path, ...],
+    beside: tuple[Path, ...],
+    unverified_trust: bool,
+    region: str | None,
+    language: str,
+    as_json: bool,
+    show_personal_data: bool,
+) -> None:
+    """Say whether a pass is accepted, by which rules, and from when until when.
+
+    PASS is a text file or a picture with one pass, or - for standard input. Without --trust nothing
+    vouches for the pass. The time told is that in which the rules at hand say the same; it follows
+    from the dates in the pass, and may be one of them.
+
+    Exit codes: 0 accepted in every country; 1 not accepted, not decided or without rules in some,
+    or the pass does not verify; 2 wrong usage, or an input that cannot be read.
+    """
+    from datetime import UTC, datetime
+
+    if (file is None) == (text is None):
+        raise click.UsageError("Name one file, - for standard input, or give --text.")
+    if not trust and (pins or beside or unverified_trust):
+        raise click.UsageError("--pin, --beside and --unverified-trust are for --trust: add it.")
+    places = tuple(dict.fromkeys(country.strip().upper() for country in countries))
+    if not all(places):
+        raise click.BadParameter("The country is empty.", param_hint="--country")
+    item = Item("--text", text, 0) if text is not None else one_pass(file or "")
+    moment = at or datetime.now(UTC)
+    rule_set, sets = rules_from(rules), value_sets_from(value_sets)
+    document: dict[str, Any] = {
+        "place": plain(item.place),
+        "at": moment.astimezone(UTC).isoformat(),
+        "verified": bool(trust),
+        "failures": [],
+        "decisions": [],
+    }
+    store = None
+    if trust:
+        store = trust_from(trust, pins=pins, beside=beside, unverified=unverified_trust)
+    judged, failures = _judged(item, store, moment)
+    if judged is None:
+        document |= {"verified": False, "failures": [check.code for check in failures]}
+        lines = ["The pass does not verify, so that no rule was asked."]
+        lines += [f"  FAIL  {check.name}: {plain(check.sentence)}" for check in failures]
+        click.echo(json.dumps(document) if as_json else "\n".join(lines))
+        sys.exit(1)
+    try:
+        decisions = [
+            decided(
+                rule_set,
+                rule_set.case(
+                    judged, country=place, value_sets=sets, region=region, language=language
+                ),
+                moment,
+            )
+            for place in places
+        ]
+    except TypeError:
+        raise click.UsageError(f"{item.place}: it holds no payload that rules judge.") from None
+    if as_json:
+        document["decisions"] = [one.to_json(personal=show_personal_data) for one in decisions]
+        click.echo(json.dumps(document))
+    else:
+        click.echo("\n".join(_lines(decisions, show_personal_data)))
+    sys.exit(0 if all(one.verdict for one in decisions) else 1)
+
+
+def _lines(decisions: list[Decision], personal: bool) -> list[str]:
+    """What a person reads: of several countries a table first, then each by itself."""
+    lines = [*table(decisions), ""] if len(decisions) > 1 else []
+    for one in decisions:
+        lines += one.lines(personal=personal)
+    return [*lines, *filter(None, [decisions[0].expiry])]
+
+
+def _judged(
+    item: Item, store: TrustStore | None, at: datetime
+) -> tuple[Judged | None, tuple[Check, ...]]:
+    """What the rules are to judge: with a `store` a pass that verifies, else None and why not."""
+    if store is None:
+        from coronapas.hcert import decode
+
+        click.echo(_UNVERIFIED, err=True)
+        return decode(item.text), ()
+    from coronapas.tolerances import FIELD
+    from coronapas.verify import Check, Outcome, Verifier
+
+    verification = Verifier(store).verify(item.text, at=at)
+    odd = [one for one in item.deviations if one.code not in FIELD]
+    failures = tuple(Check("qr code", Outcome.FAIL, one.code, sentence(one.note)) for one in odd)
+    failures += verification.failures
+    if failures:
+        return None, failures
+    for check in verification.checks:
+        if check.outcome is Outcome.UNKNOWN:
+            click.echo(plain(f"Not known: {check.name}: {check.sentence}"), err=True)
+    return verification, ()

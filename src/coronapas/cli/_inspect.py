@@ -1,0 +1,268 @@
+"""Every layer of a pass as one document, with the holder's data masked unless it is asked for.
+
+Masking keeps what is known to be no one's: numbers of bytes, headers, times of issue, and codes
+that stand in the value set of their field. Everything else that a pass says is masked, whatever
+field it stands in, for a pass from a stranger may say anything anywhere. The bytes of the layers
+are the pass itself and are left out with it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from math import isfinite
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from coronapas.cli._output import plain
+from coronapas.cli._passes import Item, items
+from coronapas.dcc import GROUPS, RELEASES
+from coronapas.dcc import _valuesets as valuesets
+from coronapas.errors import DecodeError
+from coronapas.hcert import (
+    PREFIX,
+    decode,
+)
+from coronapas.hcert import (
+    _base45 as base45,
+)
+from coronapas.hcert import (
+    _compression as compression,
+)
+from coronapas.hcert import (
+    _cose as cose,
+)
+from coronapas.hcert import (
+    _cwt as cwt,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from coronapas.hcert import Envelope
+
+MASK: Final = "(masked)"
+"""What stands in the place of a value that is not shown."""
+
+# The fields whose values are shown where they are codes of their value set.
+_CODED: Final = {
+    "co": (valuesets.COUNTRY,),
+    "ma": (valuesets.MANUFACTURER, valuesets.TEST_DEVICE),
+    "mp": (valuesets.PRODUCT,),
+    "tg": (valuesets.DISEASE,),
+    "tt": (valuesets.TEST_TYPE,),
+    "vp": (valuesets.PROPHYLAXIS,),
+}
+_MASKED: Final = ("dob", "fn", "gn", "fnt", "gnt", "dt", "is", "ci", "nm", "sc", "dr", "tr", "tc")
+_MASKED_TOO: Final = ("fr", "df", "du")
+_NUMBERS: Final = ("dn", "sd")
+_NAMES: Final = frozenset(("ver", "nam", *GROUPS, *_CODED, *_NUMBERS, *_MASKED, *_MASKED_TOO))
+_MOST_DOSES: Final = 99
+_PUBLIC_HEADERS: Final = {cose.HEADER_ALG: "alg", cose.HEADER_KID: "kid"}
+
+
+def describe(text: str | bytes, *, personal: bool) -> dict[str, Any]:
+    """Every layer that can be opened; ``error`` says why the next one cannot.
+
+    `personal` shows the holder's data and the bytes of the layers, which hold it.
+    """
+    try:
+        return _of_envelope(decode(text), personal)
+    except DecodeError as error:
+        return {
+            **_as_far_as_it_goes(text),
+            "error": {"layer": error.layer, "code": error.code, "message": error.message},
+        }
+
+
+def _of_envelope(envelope: Envelope, personal: bool) -> dict[str, Any]:
+    claims = envelope.claims
+    document: dict[str, Any] = {
+        "prefix": envelope.prefix,
+        "base45": {"characters": len(envelope.body)},
+        "compression": _compression(envelope.compressed),
+        "cose": _message(envelope.cose, envelope.message),
+        "cwt": {
+            "bytes": len(envelope.payload),
+            "iss": _issuer(claims.issuer, personal),
+            "iat": _moment(claims.issued_at),
+            "exp": _moment(claims.expires),
+            "other_claims": [
+                str(label) if type(label) is int else MASK
+                for label in claims.tree
+                if label not in (cwt.ISSUER, cwt.EXPIRES, cwt.ISSUED_AT, cwt.HCERT)
+            ],
+        },
+        "dcc": in_json(envelope.dcc) if personal else masked(envelope.dcc),
+        "deviations": [
+            {"code": one.code, "field": one.field, "note": one.note} for one in envelope.deviations
+        ],
+    }
+    if personal:
+        document["base45"]["text"] = envelope.body
+        document["compression"]["hex"] = envelope.compressed.hex()
+        document["cose"]["hex"] = envelope.cose.hex()
+        document["cwt"]["hex"] = envelope.payload.hex()
+    return document
+
+
+def _as_far_as_it_goes(text: str | bytes) -> dict[str, Any]:
+    """The layers below the one that cannot be opened."""
+    document: dict[str, Any] = {}
+    try:
+        body = (text.decode("ascii") if isinstance(text, bytes) else text).strip()
+        document["prefix"] = PREFIX if body.startswith(PREFIX) else ""
+        body = body.removeprefix(PREFIX)
+        document["base45"] = {"characters": len(body)}
+        compressed = base45.decode(body)
+        document["compression"] = _compression(compressed)
+        message = compression.inflate(compressed)
+        document["cose"] = _message(message, cose.read(message))
+    except (DecodeError, UnicodeDecodeError):
+        pass
+    return document
+
+
+def _compression(data: bytes) -> dict[str, Any]:
+    return {"bytes": len(data), "begins": data[:2].hex()}
+
+
+def _message(data: bytes, message: cose.Sign1) -> dict[str, Any]:
+    return {
+        "bytes": len(data),
+        "algorithm": cose.ALGORITHMS.get(message.algorithm or 0, message.algorithm),
+        "kid": None if message.kid is None else message.kid.hex(),
+        "protected": list(map(_header, message.headers)),
+        "unprotected": list(map(_header, message.unprotected)),
+        "signature": {"bytes": len(message.signature)},
+    }
+
+
+def _header(label: object) -> str:
+    """A header's name: only integer labels are sure to say nothing of the holder."""
+    if type(label) is not int:
+        return MASK
+    return _PUBLIC_HEADERS.get(label, str(label))
+
+
+def _issuer(issuer: str | None, personal: bool) -> str | None:
+    if issuer is None or personal or _is_code(valuesets.COUNTRY, issuer):
+        return issuer
+    return MASK
+
+
+def _moment(seconds: int | None) -> str | int | None:
+    if seconds is None:
+        return None
+    try:
+        return datetime.fromtimestamp(seconds, UTC).isoformat()
+    except (OverflowError, ValueError, OSError):
+        return seconds
+
+
+def in_json(value: object) -> object:
+    """What CBOR can say and JSON cannot, in JSON: bytes in hexadecimal, other things as text."""
+    if isinstance(value, Mapping):
+        return {str(in_json(name)): in_json(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [in_json(inner) for inner in value]
+    if isinstance(value, bytes):
+        return value.hex()
+    if value is None or isinstance(value, str | int):
+        return value
+    return value if isinstance(value, float) and isfinite(value) else str(value)
+
+
+def masked(value: object, field: str = "") -> object:
+    """A decoded DCC with every value masked that could be the holder's, its structure kept."""
+    if isinstance(value, Mapping):
+        return {
+            name if name in _NAMES else f"{MASK} {place}": masked(inner, str(name))
+            for place, (name, inner) in enumerate(value.items(), start=1)
+        }
+    if isinstance(value, list | tuple):
+        return [masked(inner, field) for inner in value]
+    return value if value is None or _is_public(field, value) else MASK
+
+
+def _is_public(field: str, value: object) -> bool:
+    if field == "ver":
+        return value in RELEASES if isinstance(value, str) else False
+    if field in _NUMBERS:
+        return type(value) in (int, float) and value in range(1, _MOST_DOSES + 1)
+    return isinstance(value, str) and any(_is_code(name, value) for name in _CODED.get(field, ()))
+
+
+def _is_code(value_set: str, value: str) -> bool:
+    return valuesets.ValueSets.default().code(value_set, value) is not None
+
+
+# ``coronapas inspect``: every layer of a pass, without trust and without the holder's data.
+
+_INDENT: Final = "  "
+
+
+@click.command("inspect", short_help="Show every layer of a pass.")
+@click.argument(
+    "file", required=False, type=click.Path(exists=True, dir_okay=False, allow_dash=True)
+)
+@click.option("--text", metavar="PASS", help="The pass itself.")
+@click.option("--whole", is_flag=True, help="Take a text file as one pass, not one on each line.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each pass.")
+@click.option(
+    "--show-personal-data",
+    is_flag=True,
+    help="Show what the pass says of its holder, and the bytes of the layers.",
+)
+def command(
+    file: str | None, text: str | None, whole: bool, as_json: bool, show_personal_data: bool
+) -> None:
+    """Show every layer of a pass: from a text file, a picture, standard input (-), or --text.
+
+    Nothing is verified. What a pass says of its holder is masked, and so are values in fields or
+    of forms that nobody knows.
+
+    Exit codes: 0 every layer could be opened; 1 some could not; 2 wrong usage, or no pass.
+    """
+    if (file is None) == (text is None):
+        raise click.UsageError("Name one file, - for standard input, or give --text.")
+    good = True
+    found = items(file, whole=whole) if file is not None else [Item("--text", text or "", 0)]
+    for item in found:
+        document = {
+            "place": plain(item.place),
+            **describe(item.readable().text, personal=show_personal_data),
+        }
+        if item.scanned:
+            document["qr"] = [
+                {"code": one.code, "field": one.field, "note": one.note} for one in item.deviations
+            ]
+        good = good and "error" not in document
+        if as_json:
+            click.echo(json.dumps(document))
+        else:
+            click.echo("\n".join(_lines(document)))
+    sys.exit(0 if good else 1)
+
+
+def _lines(document: dict[str, Any], indent: str = "") -> Iterator[str]:
+    """A document as lines, nested by indentation."""
+    for name, value in document.items():
+        yield from _entry(f"{indent}{plain(str(name))}:", value, indent)
+
+
+def _entry(head: str, value: object, indent: str) -> Iterator[str]:
+    if isinstance(value, dict) and value:
+        yield head
+        yield from _lines(value, indent + _INDENT)
+    elif isinstance(value, list) and any(isinstance(inner, dict) for inner in value):
+        yield head
+        for inner in value:
+            yield from _entry(f"{indent}{_INDENT}-", inner, indent + _INDENT)
+    elif isinstance(value, list):
+        yield f"{head} {plain(', '.join(map(str, value))) or 'none'}"
+    else:
+        yield f"{head} {'none' if value in (None, {}) else plain(str(value))}"

@@ -1,0 +1,378 @@
+"""``coronapas issue``: a register's facts in, signed passes out."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from coronapas.cli import _qr as drawing
+from coronapas.cli._options import (
+    filled,
+    lifetime,
+    moment,
+    password_from,
+    value_sets_from,
+    value_sets_option,
+)
+from coronapas.cli._options import (
+    password as password_source,
+)
+from coronapas.cli._output import progress
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime, timedelta
+
+    from coronapas.facts import Document
+    from coronapas.issue import Issuer, Pass
+    from coronapas.signing import Signer
+
+# What an issuing state sees differently, as options: the fields of `ContentPolicy`, read from it.
+#
+# ``--grant`` and ``--refuse`` name its yes-or-no fields, ``--bound`` its days and numbers of days,
+# ``--letter`` the letters for which ICAO leaves a choice. A field's name has hyphens in the shell.
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from coronapas.dcc import ContentPolicy
+    from coronapas.errors import Fault
+
+    _ParamType = click.ParamType[Any]
+else:
+    _ParamType = click.ParamType
+
+_WHOLE: Final = re.compile("[0-9]{1,5}")
+
+# What a shell has for a fault, by the fault's code.
+_OPTIONS: Final = {
+    "code.unknown": "--value-sets takes newer lists.",
+    "code.inactive": "A state that allows it gives --grant inactive-codes.",
+    "code.expired": "A state that allows it gives --grant inactive-codes.",
+    "vaccine.not-of-product": "A state that allows it gives --grant other-encodings.",
+    "manufacturer.not-of-product": "A state that allows it gives --grant other-encodings.",
+    "name.letters-dropped": "A state that allows it gives --grant dropped-letters.",
+    "date.too-early": "--bound earliest-event=YYYY-MM-DD sets it.",
+    "recovery.starts-too-early": "--bound recovery-from-days=DAYS sets it.",
+    "recovery.ends-too-late": "--bound recovery-until-days=DAYS sets it.",
+}
+_CALL: Final = " (ValueSets.replace)"
+"""What a program calls; there is nothing to call in a shell."""
+
+
+def names(*kinds: type) -> dict[str, str]:
+    """The policy's fields whose value is of one of these very types, by their names in a shell."""
+    from coronapas.dcc import ContentPolicy
+
+    return {
+        one.name.replace("_", "-"): one.name
+        for one in dataclasses.fields(ContentPolicy)
+        if type(one.default) in kinds
+    }
+
+
+def letters() -> dict[str, str]:
+    """The letters for which there is a choice, by their names in a shell."""
+    from coronapas.dcc import Alternatives
+
+    return {one.name.replace("_", "-"): one.name for one in dataclasses.fields(Alternatives)}
+
+
+class _Named(_ParamType):
+    """A name out of a table that is loaded when it is asked for, with or without a value."""
+
+    name = "name"
+
+    def __init__(self, table: Callable[[], dict[str, str]], value: str = "") -> None:
+        self._table = table
+        self._value = value
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        """The names, and what stands behind them."""
+        return f"[{'|'.join(self._table())}]{self._value and '='}{self._value}"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The field's name; and its value as text, where it has one."""
+        given, mark, text = str(value).partition("=")
+        field = self._table().get(given)
+        if field is None or bool(mark) != bool(self._value):
+            wanted = f"one of {', '.join(self._table())}"
+            self.fail(f"Write {wanted}{self._value and ', and ='}{self._value}.", param, ctx)
+        return (field, text) if self._value else field
+
+
+def options(function: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of a policy to a command; `policy_from` takes what they give."""
+    for option in (
+        click.option(
+            "--letter",
+            "chosen_letters",
+            multiple=True,
+            type=_Named(letters, "FORM"),
+            help="How the state writes a letter for which ICAO leaves it a choice: o-diaeresis=O.",
+        ),
+        click.option(
+            "--bound",
+            "bounds",
+            multiple=True,
+            type=_Named(lambda: names(int, date), "VALUE"),
+            help="Another bound than the usual one, inclusive: days, a date, or none.",
+        ),
+        click.option(
+            "--refuse",
+            "refusals",
+            multiple=True,
+            type=_Named(lambda: names(bool)),
+            help="Refuse what is granted otherwise.",
+        ),
+        click.option(
+            "--grant",
+            "grants",
+            multiple=True,
+            type=_Named(lambda: names(bool)),
+            help="Grant what is refused otherwise, as the issuing state's law allows.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def policy_from(
+    grants: tuple[str, ...],
+    refusals: tuple[str, ...],
+    bounds: tuple[tuple[str, str], ...],
+    chosen_letters: tuple[tuple[str, str], ...],
+) -> ContentPolicy:
+    """The policy that the options tell; UsageError where they make no sense."""
+    from coronapas.dcc import Alternatives, ContentPolicy
+    from coronapas.errors import FaultsError
+
+    if both := set(grants) & set(refusals):
+        raise click.UsageError(f"{min(both).replace('_', '-')} is granted and refused.")
+    usual = ContentPolicy()
+    changed: dict[str, Any] = dict.fromkeys(grants, True) | dict.fromkeys(refusals, False)
+    for field, text in bounds:
+        changed[field] = _bound(field, text, getattr(usual, field))
+    if chosen_letters:
+        try:
+            changed["alternatives"] = Alternatives(**dict(chosen_letters))
+        except FaultsError as error:
+            told = " ".join(f"{fault.problem} {fault.hint}" for fault in error.faults)
+            raise click.BadParameter(told, param_hint="--letter") from None
+    return dataclasses.replace(usual, **changed)
+
+
+def in_a_shell(fault: Fault) -> Fault:
+    """The fault, with the option that mends it where there is one."""
+    hint = _OPTIONS.get(fault.code)
+    if hint is None:
+        return fault
+    return dataclasses.replace(fault, hint=f"{fault.hint.replace(_CALL, '')} {hint}")
+
+
+def _bound(field: str, text: str, usual: object) -> date | int | None:
+    """A bound of the usual one's kind; None for ``none``."""
+    if text == "none":
+        return None
+    if isinstance(usual, date):
+        try:
+            return date.fromisoformat(text)
+        except ValueError:
+            wanted = "YYYY-MM-DD"
+    elif _WHOLE.fullmatch(text):
+        return int(text)
+    else:
+        wanted = "a number of days"
+    name = field.replace("_", "-")
+    raise click.BadParameter(f"For {name} write {wanted}, or none.", param_hint="--bound")
+
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command("issue", short_help="Make passes of a register's facts.")
+@click.argument("facts", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
+@click.option("--key", type=_FILE, help="The signing key, PEM.")
+@click.option("--cert", type=_FILE, help="Its certificate (DSC).")
+@click.option("--pkcs12", type=_FILE, help="Key and certificate in one PKCS #12 file.")
+@click.option(
+    "--password",
+    callback=password_source,
+    metavar="prompt|env:NAME",
+    help="Where the key's password comes from.",
+)
+@click.option(
+    "--country", callback=filled, help="The issuing country; the certificate's unless given."
+)
+@click.option(
+    "--issuer", callback=filled, metavar="NAME", help="The organisation; the country unless given."
+)
+@click.option(
+    "--expires",
+    required=True,
+    callback=lifetime,
+    metavar="MOMENT|DAYS",
+    help="The last moment, or a number of days: 365d.",
+)
+@click.option("--issued-at", callback=moment, metavar="MOMENT", help="Now unless given.")
+@click.option("--uvci", help="The identifier; a random one is made unless given.")
+@click.option(
+    "--language", callback=filled, metavar="LANG", help="The language of the names (ISO 639-1)."
+)
+@click.option(
+    "--schema-version",
+    type=click.Choice(["1.3.2", "1.3.0"]),
+    default="1.3.2",
+    show_default=True,
+    help="The release of the DCC schema.",
+)
+@value_sets_option
+@options
+@click.option("--qr", type=click.Choice(drawing.FORMS), help="Draw the QR code.")
+@drawing.options("qr-")
+@click.option("--json", "as_json", is_flag=True, help="Text, identifier and times as JSON.")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to a file.")
+@click.option("--force", is_flag=True, help="Replace the file of --output.")
+def command(
+    facts: str,
+    key: Path | None,
+    cert: Path | None,
+    pkcs12: Path | None,
+    password: str | None,
+    country: str | None,
+    issuer: str | None,
+    expires: datetime | timedelta,
+    issued_at: datetime | None,
+    uvci: str | None,
+    language: str | None,
+    schema_version: str,
+    value_sets: tuple[Path, ...],
+    qr: str | None,
+    level: str | None,
+    size: float | None,
+    dpi: float | None,
+    as_json: bool,
+    output: Path | None,
+    force: bool,
+    **stated: Any,
+) -> None:
+    """Issue a pass from FACTS, a JSON file (schemas/facts.schema.json) or standard input (-).
+
+    A list of such documents gives one pass a line. If any of them is refused, none is issued. Of a
+    QR code, version, level and size are told on standard error, the size against the advised
+    diagonal of 35 to 60 mm.
+
+    Exit codes: 0 issued; 1 the facts are refused, every fault on a line; 2 wrong usage, or an
+    input that cannot be read.
+    """
+    from coronapas.issue import Issuer
+
+    if qr is not None and as_json:
+        raise click.UsageError("Give --qr or --json, not both.")
+    if qr is None and (level, size, dpi) != (None, None, None):
+        raise click.UsageError("--qr-level, --qr-size and --qr-dpi are for --qr: add it.")
+    wished = None if qr is None else drawing.wish(qr, level, size, dpi, "qr-")
+    signer = _signer(key, cert, pkcs12, password)
+    if country is None and signer.certificate is not None:
+        country = signer.certificate.country
+    if country is None:
+        raise click.UsageError("The certificate names no country; give --country.")
+    documents, in_list = _facts(facts)
+    if not documents:
+        raise click.UsageError("The list of facts is empty: there is nothing to issue.")
+    if uvci is not None and len(documents) != 1:
+        raise click.UsageError("--uvci is for one pass.")
+    if qr is not None and len(documents) != 1:
+        raise click.UsageError("--qr is for one pass.")
+    office = Issuer(
+        country,
+        signer,
+        name=issuer,
+        version=schema_version,
+        language=language,
+        value_sets=value_sets_from(value_sets),
+        policy=policy_from(**stated),
+    )
+    terms = {"expires": expires, "issued_at": issued_at, "uvci": uvci}
+    passes = _issue(office, documents, terms, in_list=in_list)
+    if wished is not None:
+        content = drawing.draw(passes[0].text, wished)
+    else:
+        form = _json if as_json else _text
+        content = "".join(f"{form(one)}\n" for one in passes).encode()
+    drawing.put(content, qr, output, force=force)
+
+
+def _signer(
+    key: Path | None, cert: Path | None, pkcs12: Path | None, password: str | None
+) -> Signer:
+    from coronapas.signing import Signer
+
+    if pkcs12 is not None and key is None and cert is None:
+        return Signer.from_pkcs12(pkcs12.read_bytes(), password_from(password))
+    if pkcs12 is None and key is not None and cert is not None:
+        return Signer.from_pem(key.read_bytes(), cert.read_bytes(), password_from(password))
+    raise click.UsageError("Give --key and --cert, or --pkcs12.")
+
+
+def _facts(source: str) -> tuple[list[Document], bool]:
+    """The documents of a file, and whether they stand in a list."""
+    from coronapas.errors import FactsError
+    from coronapas.facts import _json as facts_json
+
+    with click.open_file(source, "rb") as file:
+        content = file.read()
+    try:
+        found = facts_json.loads(content)
+    except FactsError as error:
+        raise click.UsageError(error.faults[0].problem) from None
+    if isinstance(found, list):
+        return [facts_json.read(document) for document in found], True
+    return [facts_json.read(found)], False
+
+
+def _issue(
+    office: Issuer, documents: Sequence[Document], terms: dict[str, Any], *, in_list: bool
+) -> list[Pass]:
+    """All passes; IssueError with the faults of all documents, with their places in a list."""
+    from coronapas.errors import IssueError
+
+    passes: list[Pass] = []
+    faults: list[Fault] = []
+    with progress("issuing", len(documents), results_meanwhile=False) as advance:
+        for place, document in enumerate(documents):
+            pair: tuple[Any, Any] = document.holder, document.event
+            if document.faults or faults:  # nothing will be issued: no signature is wanted
+                found = document.all_faults(office.faults(*pair, **terms))
+            else:
+                try:
+                    passes.append(office.issue(*pair, **terms))
+                    found = ()
+                except IssueError as error:
+                    found = error.faults
+            faults += (fault.within(str(place)) for fault in found) if in_list else found
+            advance(1)
+    if faults:
+        raise IssueError(list(map(in_a_shell, faults)))
+    return passes
+
+
+def _text(issued: Pass) -> str:
+    return issued.text
+
+
+def _json(issued: Pass) -> str:
+    return json.dumps(
+        {
+            "text": issued.text,
+            "uvci": issued.uvci,
+            "issued_at": issued.issued_at.isoformat(),
+            "expires": issued.expires.isoformat(),
+        }
+    )

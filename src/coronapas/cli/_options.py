@@ -1,0 +1,209 @@
+"""What the commands that judge codes read: value sets, which take the place of the bundled ones."""
+
+from __future__ import annotations
+
+import os
+import re
+from datetime import (
+    UTC,
+    date,
+    datetime,
+    timedelta,
+)
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from coronapas.cli._output import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from coronapas.dcc import ValueSets
+    from coronapas.rules import RuleSet
+
+# The kinds of value that options take, as click's callbacks.
+#
+# Moments, lifetimes, durations, names, and where passwords come from.
+
+_DAYS: Final = re.compile("([0-9]{1,5})d")
+_DURATION: Final = re.compile("([0-9]{1,7})([smh]?)")
+_SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3600}
+_SOURCE: Final = re.compile("prompt|env:[A-Za-z_][A-Za-z0-9_]*")
+
+
+def moment(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
+    """A moment by ISO 8601, with its time zone."""
+    if value is None:
+        return None
+    try:
+        found = datetime.fromisoformat(value)
+        found.astimezone(UTC)
+    except (ValueError, OverflowError):
+        problem = "Write YYYY-MM-DDThh:mm:ss and Z or an offset."
+        raise click.BadParameter(problem, ctx, param) from None
+    if found.tzinfo is None:
+        problem = "The time zone is missing: add Z or an offset such as +02:00."
+        raise click.BadParameter(problem, ctx, param)
+    return found
+
+
+def lifetime(ctx: click.Context, param: click.Parameter, value: str) -> datetime | timedelta | None:
+    """A moment, or a number of days: ``365d``."""
+    days = _DAYS.fullmatch(value)
+    return timedelta(days=int(days[1])) if days else moment(ctx, param, value)
+
+
+def duration(ctx: click.Context, param: click.Parameter, value: str | None) -> timedelta | None:
+    """A duration in seconds (``90``, ``90s``), minutes (``5m``) or hours (``1h``)."""
+    if value is None:
+        return None
+    found = _DURATION.fullmatch(value)
+    if found is None:
+        problem = "Write a whole number of seconds, or one with s, m or h: 90s, 5m, 1h."
+        raise click.BadParameter(problem, ctx, param)
+    return timedelta(seconds=int(found[1]) * _SECONDS[found[2]])
+
+
+def filled(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """A text with something in it: an empty one is no way to ask for what is usual."""
+    if value is not None and not value.strip():
+        raise click.BadParameter("It is empty. Leave the option out, or fill it.", ctx, param)
+    return value
+
+
+def password(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Where a password comes from; never the password itself, which others could see."""
+    if value is not None and not _SOURCE.fullmatch(value):
+        raise click.BadParameter("Write prompt, or env: and a variable's name.", ctx, param)
+    return value
+
+
+def password_from(source: str | None, *, new: bool = False) -> str | None:
+    """The password from where `source` says; a `new` one is asked for twice."""
+    if source is None:
+        return None
+    if source == "prompt":
+        answer: str = click.prompt("Password", hide_input=True, err=True, confirmation_prompt=new)
+        return answer
+    name = source.removeprefix("env:")
+    value = os.environ.get(name)
+    if not value:
+        raise click.UsageError(f"The variable {name} is not set, or empty.")
+    return value
+
+
+_MOST_FILES: Final = 10_000
+
+value_sets_option = click.option(
+    "--value-sets",
+    multiple=True,
+    type=click.Path(exists=True, path_type=Path),
+    metavar="FILE",
+    help="Value sets in the official form or in that of schemas/valuesets.schema.json, a file or a "
+    "folder: each set takes the place of the bundled one. Of several, the last counts.",
+)
+
+
+def value_sets_from(sources: Iterable[Path]) -> ValueSets | None:
+    """The bundled value sets with those of files and folders in their places; None for no source.
+
+    A JSON file of a folder that holds no value set is named on standard error. One that should and
+    cannot be read, and a source without any, ends the command with 2.
+    """
+    from coronapas.dcc import ValueSets
+    from coronapas.errors import ValueSetError
+
+    found = None
+    for source in sources:
+        held = False
+        try:
+            for newer in _sets(source):
+                held = held or bool(newer.sets or newer.products)
+                found = (found or ValueSets.default()).replace(newer)
+        except ValueSetError as error:
+            raise click.UsageError(plain(f"{source}: {error}")) from None
+        if not held:
+            raise click.UsageError(plain(f"{source}: there is no value set in it."))
+    return found
+
+
+def _sets(source: Path) -> Iterator[ValueSets]:
+    """The value sets of one source; those in the official form together, for none may recur."""
+    from coronapas.dcc import ValueSets
+
+    official: dict[str, Any] = {}
+    for place, document in _documents(source):
+        if _is_official(document):
+            official[place] = document
+        elif _is_own(document):
+            yield ValueSets.load(document)
+        else:
+            yield ValueSets.from_official(document)
+    if official:
+        yield ValueSets.from_official(official)
+
+
+def _documents(source: Path) -> Iterator[tuple[str, Any]]:
+    """The documents of a file or folder, by their place; of a folder, value sets alone."""
+    from coronapas.rules import _loading as loading
+
+    files = sorted(source.rglob("*.json"))[:_MOST_FILES] if source.is_dir() else [source]
+    for path in files:
+        try:
+            document = loading.parse(loading.content(path))
+        except ValueError as error:
+            raise click.UsageError(plain(f"{path}: {error}")) from None
+        if path != source and not (_is_official(document) or _is_own(document)):
+            click.echo(plain(f"{path}: passed over: it is no value set"), err=True)
+            continue
+        yield path.name if path == source else path.relative_to(source).as_posix(), document
+
+
+def _is_official(document: object) -> bool:
+    return isinstance(document, dict) and "valueSetId" in document
+
+
+def _is_own(document: object) -> bool:
+    return isinstance(document, dict) and "sets" in document
+
+
+# What the commands on rules read: a rule set, and a moment.
+
+
+EU_TRAVEL: Final = "eu-travel"
+"""The name of the project's own rule set; a file of that name is ``./eu-travel``."""
+
+
+def day_or_moment(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
+    """A moment by ISO 8601 with its time zone; a date alone is its midnight in UTC."""
+    if value is not None:
+        try:
+            day = date.fromisoformat(value)
+        except ValueError:
+            return moment(ctx, param, value)
+        return datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return None
+
+
+def rules_from(names: Iterable[str]) -> RuleSet:
+    """The rules of files, of folders, and of the bundled set.
+
+    What could not be read, and what is no rule, is named on standard error. Without any rule at all
+    the command ends with 2.
+    """
+    from coronapas.rules import RuleSet, eu_travel
+
+    found = RuleSet.load(*(eu_travel() if name == EU_TRAVEL else Path(name) for name in names))
+    for place in found.passed_over:
+        click.echo(plain(f"{place}: passed over: it is no rule"), err=True)
+    for unread in found.unread:
+        click.echo(plain(f"{unread.place}: not read: {_problems(unread.faults)}"), err=True)
+    if not found and not found.unread:
+        raise click.UsageError("There is no rule in what --rules or the arguments name.")
+    return found
+
+
+def _problems(faults: Iterable[Any]) -> str:
+    return " ".join(f"{fault.field}: {fault.problem}".removeprefix(": ") for fault in faults)

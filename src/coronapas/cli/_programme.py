@@ -1,0 +1,621 @@
+"""``coronapas programme``: what a holder's history is worth, and which dose is next."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import date, datetime
+from pathlib import Path
+from typing import (
+    IO,
+    TYPE_CHECKING,
+    Any,
+    Final,
+    NoReturn,
+)
+
+import click
+
+from coronapas.cli._output import plain, progress, write
+from coronapas.cli._passes import STDIN, total_size
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from zoneinfo import ZoneInfo
+
+    from coronapas.errors import FaultsError
+    from coronapas.facts import History
+    from coronapas.programmes import (
+        Finding,
+        Invitation,
+        Mark,
+        NextDose,
+        Programme,
+        Reason,
+        Timeline,
+        Validity,
+        ValiditySpan,
+    )
+
+# What the commands of ``coronapas programme`` read: the programme, a history, a day or a time.
+
+DEFAULT = "denmark"
+
+programme_option = click.option(
+    "--programme",
+    "name",
+    metavar="PROGRAMME",
+    default=DEFAULT,
+    show_default=True,
+    help="A bundled programme by its name, or a file.",
+)
+history_option = click.option(
+    "--history",
+    "source",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True),
+    help="A JSON file by schemas/history.schema.json; - is standard input.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+
+
+def programme_from(name: str) -> Programme:
+    """The programme of that name or file; one with faults ends the command with 2."""
+    from coronapas.errors import ProgrammeError
+    from coronapas.programmes import load
+
+    try:
+        return load(name)
+    except ProgrammeError as error:
+        unusable(name, error)
+
+
+def history_from(source: str) -> History:
+    """The history in a file or standard input; one with faults ends the command with 2."""
+    from coronapas.errors import HistoryError
+    from coronapas.facts import LARGEST, History
+
+    if source == STDIN:
+        content = sys.stdin.buffer.read(LARGEST + 1)
+    else:
+        with open(source, "rb") as stream:
+            content = stream.read(LARGEST + 1)
+    try:
+        return History.from_json(content if len(content) <= LARGEST else b"")
+    except HistoryError as error:
+        unusable("standard input" if source == STDIN else source, error)
+
+
+def unusable(place: str, error: FaultsError) -> NoReturn:
+    """End with 2 and a line for each fault: 1 would say that something had been judged."""
+    for fault in error.faults:
+        where = f"{fault.field}: " if fault.field else ""
+        click.echo(plain(f"Error: {place}: {where}{fault.problem} {fault.hint}"), err=True)
+    sys.exit(2)
+
+
+def when(text: str, zone: ZoneInfo, option: str) -> date | datetime:
+    """A local day, or an instant; a time without a zone is one of the programme's own zone.
+
+    Of a local time that occurs twice, as clocks are put back, the first is meant.
+    """
+    from coronapas._json import YEARS
+
+    found = _read(date.fromisoformat, text) or _read(datetime.fromisoformat, text)
+    if found is None or found.year not in YEARS:
+        problem = "Write YYYY-MM-DD, or YYYY-MM-DDThh:mm with or without Z or an offset"
+        years = f"the year from {YEARS.start} to {YEARS.stop - 1}"
+        raise click.BadParameter(f"{problem}, {years}.", param_hint=option)
+    if isinstance(found, datetime) and found.utcoffset() is None:
+        return found.replace(tzinfo=zone)
+    return found
+
+
+def _read(reader: Callable[[str], date], text: str) -> date | None:
+    try:
+        return reader(text)
+    except ValueError:
+        return None
+
+
+def instant(text: str | None, zone: ZoneInfo, option: str) -> datetime:
+    """An instant: now without a text, and the first instant of the local day for a day alone."""
+    from coronapas.programmes import midnight
+
+    if text is None:
+        return datetime.now(zone)
+    found = when(text, zone, option)
+    return found if isinstance(found, datetime) else midnight(found, zone)
+
+
+def local_date(text: str | None, zone: ZoneInfo, option: str) -> date:
+    """A local day: today without a text, and the day on which an instant lies."""
+    from coronapas.programmes import local_day
+
+    found = datetime.now(zone) if text is None else when(text, zone, option)
+    return local_day(found, zone) if isinstance(found, datetime) else found
+
+
+def shown(moment: datetime | None, zone: ZoneInfo) -> str:
+    """An instant in local time, to the minute, to the second where it needs that; ever without."""
+    from coronapas.programmes import FOREVER
+
+    if moment is None or moment == FOREVER:
+        return "without end"
+    local = moment.astimezone(zone)
+    whole = not (local.second or local.microsecond)
+    return f"{local:%Y-%m-%d %H:%M}" if whole else f"{local:%Y-%m-%d %H:%M:%S}"
+
+
+def uncertainties(marks: tuple[Mark, ...]) -> list[str]:
+    """A line for each mark of an answer."""
+    return [plain(f"  uncertain: {mark.row}: {mark.text}") for mark in marks]
+
+
+# ``coronapas programme invite``: whom of a register to invite, row by row.
+#
+# The register is read as a stream: one of any size takes no more memory than its longest line, and
+# of a line that no history could be as long as, only its beginning.
+
+
+_Row = tuple[str | int, "History"]
+
+_BEYOND: Final = 1000
+"""Bytes of a line beyond its history: the identifier and what JSON needs."""
+
+
+@click.command("invite", short_help="Say whom of a register to invite.")
+@programme_option
+@click.option(
+    "--register",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True),
+    help="A file with a JSON object {id, history} on each line; - is standard input.",
+)
+@click.option("--on", metavar="DATE", help="The local day of the invitations; today unless given.")
+@click.option(
+    "--since", metavar="DATE", help="Leave out who was to be invited on this earlier day already."
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each invitation.")
+def invite(name: str, register: str, on: str | None, since: str | None, as_json: bool) -> None:
+    """Say whom of a register to invite on a day: those whose next dose is due or may be given.
+
+    A line of the register is {"id": ..., "history": {...}}, the identifier a text or a whole
+    number. One that cannot be read is named on standard error, and the others are gone through.
+    Who can be read in several ways with different answers is not invited, and counted.
+
+    Exit codes: 0 every line was judged; 2 some could not be read, or wrong usage.
+    """
+    programme = programme_from(name)
+    day = local_date(on, programme.zone, "--on")
+    earlier = None if since is None else local_date(since, programme.zone, "--since")
+    if earlier is not None and earlier >= day:
+        raise click.UsageError("--since is to be a day before the one of --on.")
+    with progress("inviting", total_size((register,)), results_meanwhile=True) as advance:
+        reading = _Reading(register, advance)
+        invited = 0
+        ambiguous = _Ambiguous(programme, day)
+        for one in ambiguous.watched(reading.rows(), earlier):
+            invited += 1
+            click.echo(json.dumps(one.to_json()) if as_json else _line(one, programme))
+    summary = (
+        f"{reading.count} rows: {invited} to be invited, {ambiguous.count} ambiguous, "
+        f"{reading.unreadable} unreadable"
+    )
+    click.echo(summary, err=as_json)
+    sys.exit(2 if reading.unreadable else 0)
+
+
+def _line(one: Invitation[str | int], programme: Programme) -> str:
+    products = ", ".join(map(programme.product_name, one.products))
+    latest = f", latest {one.latest}" if one.latest else ""
+    head = f"{one.id}: {one.status}, dose {one.dose}, since {one.earliest}{latest}, {products}"
+    return plain(f"{head}: {one.reason}")
+
+
+class _Ambiguous:
+    """Goes through rows and counts those whose answer is ambiguous, which give no invitation."""
+
+    def __init__(self, programme: Programme, on: date) -> None:
+        from coronapas.programmes import Planner
+
+        self.count = 0
+        self._programme = programme
+        self._on = on
+        self._planner = Planner(programme, on)
+
+    def watched(self, rows: Iterator[_Row], since: date | None) -> Iterator[Invitation[str | int]]:
+        """The invitations of the rows."""
+        from coronapas.programmes import invitations
+
+        return invitations(self._programme, map(self._look, rows), self._on, since=since)
+
+    def _look(self, row: _Row) -> _Row:
+        from coronapas.programmes import Status, together
+
+        plans, course, _ = self._planner.plans(row[1])
+        # One plan cannot disagree with itself, and most histories have no other.
+        if len(plans) > 1 or course.too_many:
+            self.count += together(plans, course).status is Status.AMBIGUOUS
+        return row
+
+
+class _Reading:
+    """The rows of a register, with the number of lines, and of those that cannot be read."""
+
+    def __init__(self, source: str, advance: Callable[[int], None]) -> None:
+        self.count = 0
+        self.unreadable = 0
+        self._source = source
+        self._advance = advance
+
+    def rows(self) -> Iterator[_Row]:
+        """Every row that can be read; blank lines are none."""
+        if self._source == STDIN:
+            yield from self._of_stream(sys.stdin.buffer, "standard input")
+            return
+        with Path(self._source).open("rb") as stream:
+            yield from self._of_stream(stream, self._source)
+
+    def _of_stream(self, stream: IO[bytes], name: str) -> Iterator[_Row]:
+        from coronapas.facts import LARGEST
+
+        number = 0
+        while line := stream.readline(LARGEST + _BEYOND):
+            number += 1
+            taken, whole = len(line), True
+            end = line
+            while len(end) == LARGEST + _BEYOND and not end.endswith(b"\n"):
+                whole = False
+                end = stream.readline(LARGEST + _BEYOND)
+                taken += len(end)
+            self._advance(taken)
+            if not line.strip():
+                continue
+            self.count += 1
+            row = _row(line) if whole else "The line is too long."
+            if isinstance(row, str):
+                self.unreadable += 1
+                click.echo(plain(f"{name}:{number}: {row}"), err=True)
+            else:
+                yield row
+
+
+def _row(line: bytes) -> _Row | str:
+    """The row of a line, or why there is none, without any of its values."""
+    from coronapas.errors import HistoryError
+    from coronapas.facts import History
+
+    try:
+        document: Any = json.loads(line)
+    except (ValueError, RecursionError):
+        return "The line is no JSON in UTF-8."
+    if not isinstance(document, dict) or document.keys() != {"id", "history"}:
+        return "Give an object with id and history, and nothing else."
+    if not isinstance(document["history"], dict):
+        return "Give history as an object."
+    key = document["id"]
+    if isinstance(key, bool) or not isinstance(key, str | int):
+        return "Give id as a text or a whole number."
+    try:
+        return key, History.from_json(document["history"])
+    except HistoryError as error:
+        more = len(error.faults) - 1
+        return f"history.{error.faults[0]}" + (f" (and {more} more faults)" if more else "")
+
+
+# ``coronapas programme diff`` and ``lint``: the rules of a programme themselves.
+
+
+_ADVICE: Final = frozenset({"uncertain", "unused"})
+"""Codes of findings that are advice; every other one is an error."""
+
+
+@click.command("diff", short_help="Say in words what changed between two dates.")
+@click.argument("arguments", nargs=-1, metavar="[PROGRAMME] DATE DATE")
+@click.option("--programme", "name", metavar="PROGRAMME", help=f"{DEFAULT} unless given.")
+@json_option
+def diff(arguments: tuple[str, ...], name: str | None, as_json: bool) -> None:
+    """Say in words what changed in a programme between two dates.
+
+    A day stands for its end, so that what begins on it counts; a time for itself.
+
+    Exit codes: 0 it is said, changes or none; 2 wrong usage, or a programme that cannot be read.
+    """
+    from coronapas import programmes
+
+    if not 2 <= len(arguments) <= (3 if name is None else 2):
+        raise click.UsageError("Give two dates, and a programme before them or by --programme.")
+    *named, first, second = arguments
+    programme = programme_from(name if name is not None else (named or [DEFAULT])[0])
+    earlier, later = (when(text, programme.zone, "DATE") for text in (first, second))
+    try:
+        changes = programmes.diff(programme, earlier, later)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    if as_json:
+        document = {
+            "programme": programme.id,
+            "time_zone": str(programme.zone),
+            "earlier": earlier.isoformat(),
+            "later": later.isoformat(),
+            "changes": [change.to_json() for change in changes],
+        }
+        click.echo(json.dumps(document))
+        return
+    click.echo(plain(f"{programme.id}, {_shown(earlier)} to {_shown(later)}:"))
+    for change in changes:
+        click.echo(plain(f"  {change}"))
+        for mark in change.marks:
+            click.echo(plain(f"    uncertain: {mark}"))
+    if not changes:
+        click.echo("  nothing changed")
+
+
+def _shown(found: date | datetime) -> str:
+    return found.isoformat().replace("T", " ")
+
+
+@click.command("lint", short_help="Look for mistakes in a programme's rows.")
+@click.argument("name", metavar="PROGRAMME")
+@json_option
+def lint(name: str, as_json: bool) -> None:
+    """Look for mistakes in a programme: a bundled one by its name, or a file.
+
+    Errors are faults of the format, gaps, overlaps, dates out of order and rows without a source;
+    other findings are advice.
+
+    Exit codes: 0 no error; 1 some errors; 2 a file that cannot be read as JSON.
+    """
+    from coronapas import programmes
+    from coronapas.errors import ProgrammeError
+
+    identity = name
+    try:
+        programme = programmes.load(name)
+    except ProgrammeError as error:
+        if error.faults[0].code == "json.syntax":
+            unusable(name, error)
+        findings = tuple(
+            programmes.Finding(fault.code, fault.field, f"{fault.problem} {fault.hint}")
+            for fault in error.faults
+        )
+    else:
+        identity = programme.id
+        findings = programmes.lint(programme)
+    errors = sum(_level(one) == "error" for one in findings)
+    if as_json:
+        rows = [{"level": _level(one), **one.to_json()} for one in findings]
+        click.echo(json.dumps({"programme": identity, "errors": errors, "findings": rows}))
+    else:
+        for one in findings:
+            level = _level(one)
+            colour = "red" if level == "error" else "yellow"
+            click.echo(f"{click.style(level, fg=colour)}  {one.code}  {plain(str(one))}")
+        click.echo(plain(f"{identity}: errors {errors}, advice {len(findings) - errors}"))
+    sys.exit(1 if errors else 0)
+
+
+def _level(finding: Finding) -> str:
+    return "advice" if finding.code in _ADVICE else "error"
+
+
+_ANSWERS: Final = {True: "valid", False: "not valid", None: "ambiguous"}
+_COLOURS: Final = {
+    "valid": "green",
+    "not valid": "red",
+    "ambiguous": "yellow",
+    "due": "green",
+    "eligible": "green",
+    "too-early": "yellow",
+    "not-offered": "red",
+}
+
+
+@click.group("programme", short_help="Judge a history by a country's dated rules.")
+def command() -> None:
+    """Judge a holder's history by a country's dated rules: what is valid, and what is due.
+
+    A day or time without a zone is one of the programme's own time zone, and what is shown is in
+    that zone. A history is JSON by schemas/history.schema.json; the answers show its dates.
+
+    Exit codes: 0 all is well; 1 something was judged and is not well; 2 it could not be judged.
+    """
+
+
+@command.command("check", short_help="Say whether the evidence is valid at a moment.")
+@programme_option
+@history_option
+@click.option(
+    "--at",
+    metavar="TIME",
+    help="The moment of the check; for a day alone its first instant. Now unless given.",
+)
+@json_option
+def check(name: str, source: str, at: str | None, as_json: bool) -> None:
+    """Say whether a history's evidence is valid at a moment, until when, and why.
+
+    The rules are those in force at the moment; later events are not known then. The end of the
+    answer is excluded, and counted by the same rules.
+
+    Exit codes: 0 valid; 1 not valid, or ambiguous; 2 an input that cannot be read.
+    """
+    from coronapas import programmes
+
+    programme = programme_from(name)
+    moment = instant(at, programme.zone, "--at")
+    found = programmes.check(programme, history_from(source), moment)
+    if as_json:
+        click.echo(json.dumps(found.to_json()))
+    else:
+        click.echo("\n".join(_check_lines(found)))
+    sys.exit(0 if found.valid else 1)
+
+
+def _check_lines(found: Validity) -> Iterator[str]:
+    zone = found.zone
+    answer = _answer(_ANSWERS[found.valid])
+    if found.since is not None:
+        answer += f"  from {shown(found.since, zone)}"
+    end = "without end" if found.until is None else f"until {shown(found.until, zone)}"
+    yield f"{answer}  {end}{'' if found.until is None else ', the end excluded'}"
+    revision = "no revision yet" if found.revision is None else f"revision {found.revision}"
+    yield plain(f"{found.programme}, {revision}, at {shown(found.at, zone)} ({zone})")
+    yield from _reason_lines(found.reasons)
+    yield from uncertainties(found.marks)
+    if found.revision_until is not None and found.revision is not None:
+        yield f"  Other rules are in force from {shown(found.revision_until, zone)} on."
+
+
+def _answer(word: str, width: int = 0) -> str:
+    return click.style(word.ljust(width), fg=_COLOURS.get(word))
+
+
+def _reason_lines(reasons: tuple[Reason, ...]) -> Iterator[str]:
+    """The reasons in words, each with the row that says so where there is one."""
+    for reason in reasons:
+        source = ""
+        if reason.row is not None and reason.source is not None:
+            source = f" [{reason.row}: {reason.source}, {reason.confidence}]"
+        yield plain(f"  {reason.text}{source}")
+
+
+@command.command("next", short_help="Say which dose is next, and when.")
+@programme_option
+@history_option
+@click.option("--on", metavar="DATE", help="The local day asked about; today unless given.")
+@json_option
+def next_(name: str, source: str, on: str | None, as_json: bool) -> None:
+    """Say which dose is next for a holder by the schedule of a day, when, and with which products.
+
+    The status is eligible, due, too-early, not-offered or ambiguous. Days are inclusive.
+
+    Exit codes: 0 there is one answer; 1 it is ambiguous; 2 an input that cannot be read.
+    """
+    from coronapas.programmes import Status, next_dose
+
+    programme = programme_from(name)
+    day = local_date(on, programme.zone, "--on")
+    found = next_dose(programme, history_from(source), day)
+    if as_json:
+        click.echo(json.dumps(found.to_json()))
+    else:
+        click.echo("\n".join(_next_lines(found)))
+    sys.exit(1 if found.status is Status.AMBIGUOUS else 0)
+
+
+def _next_lines(found: NextDose) -> Iterator[str]:
+    overdue = ", overdue" if found.overdue else ""
+    yield f"dose {found.dose}: {_answer(str(found.status))}{overdue}"
+    yield plain(f"{found.programme}, schedule of {found.on}")
+    days = {
+        "earliest": found.earliest,
+        "recommended": found.recommended,
+        "latest": found.latest,
+        "products": ", ".join(found.product_names) or None,
+    }
+    yield from (plain(f"  {label:12} {value}") for label, value in days.items() if value)
+    yield from _reason_lines(found.reasons)
+    yield from uncertainties(found.marks)
+
+
+@command.command("timeline", short_help="Show a history under all revisions.")
+@programme_option
+@history_option
+@click.option("--svg", type=click.Path(path_type=Path), help="Draw a picture into this file.")
+@click.option("--from", "start", metavar="TIME", help="Where the picture begins.")
+@click.option("--until", "end", metavar="TIME", help="Where the picture ends.")
+@click.option("--force", is_flag=True, help="Replace the picture's file if it exists.")
+@json_option
+def timeline(
+    name: str,
+    source: str,
+    svg: Path | None,
+    start: str | None,
+    end: str | None,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Show when which evidence of a history held under all revisions: as a table, picture or JSON.
+
+    Ends are excluded. The picture shows the history's dates, and its file can be read by its owner
+    alone; its name is printed.
+
+    Exit codes: 0 it is shown; 2 wrong usage, or an input that cannot be read.
+    """
+    from coronapas import programmes
+
+    if svg is None and (start or end or force):
+        raise click.UsageError("--from, --until and --force are for a picture: add --svg.")
+    programme = programme_from(name)
+    bounds = [
+        None if text is None else instant(text, programme.zone, option)
+        for text, option in ((start, "--from"), (end, "--until"))
+    ]
+    found = programmes.timeline(programme, history_from(source))
+    if svg is not None:
+        try:
+            picture = programmes.timeline_svg(found, start=bounds[0], end=bounds[1])
+        except ValueError as error:
+            raise click.UsageError(str(error)) from None
+        write(svg, picture.encode(), force=force)
+    if as_json:
+        click.echo(json.dumps(found.to_json()))
+    elif svg is not None:
+        click.echo(plain(str(svg)))
+    else:
+        click.echo("\n".join(_timeline_lines(found)))
+
+
+def _timeline_lines(found: Timeline) -> Iterator[str]:
+    zone = found.programme.zone
+    yield plain(f"{found.programme.title} ({zone}; ends are excluded)")
+    yield "validity:"
+    for span in found.validity:
+        remarks = "".join(f", {remark}" for remark in _remarks(span))
+        times = _times(shown(span.start, zone), shown(span.end, zone))
+        yield f"{times}  {_answer(_ANSWERS[span.valid], 9)}  {plain(f'[{span.revision}]{remarks}')}"
+    for line in found.evidence:
+        yield plain(f"{line.words}:{'' if line.spans else ' never counts'}")
+        for piece in line.spans:
+            rules = ", ".join(piece.rules) + ("" if piece.certain else ", in some readings")
+            times = _times(shown(piece.start, zone), shown(piece.end, zone))
+            yield plain(f"{times}  {rules}  [{piece.revision}]")
+    if found.suspensions:
+        yield "suspended:"
+        for low, high in found.suspensions:
+            yield _times(shown(low, zone), shown(high, zone))
+    for one in found.ambiguous:
+        readings, settled = " or ".join(one.readings), "; ".join(one.settled_by)
+        yield f"dose {one.dose} can be read as {readings}; it would be settled by: {settled}"
+    yield from uncertainties(_marks(found))
+
+
+def _times(start: str, end: str) -> str:
+    return f"  {start:16}  {end:16}"
+
+
+def _remarks(span: ValiditySpan) -> Iterator[str]:
+    if span.suspended:
+        yield "suspended"
+    if span.exempt:
+        yield "exempt by age"
+    if span.requirement is not None and span.requirement != "in-force":
+        yield f"requirement {span.requirement}"
+
+
+def _marks(found: Timeline) -> tuple[Mark, ...]:
+    """What is uncertain about the revisions, and about the rules that let something count."""
+    used = {rule for line in found.evidence for piece in line.spans for rule in piece.rules}
+    marks: list[Mark] = []
+    for revision in found.programme.revisions:
+        marks += revision.marks()
+        if found.suspensions and revision.suspension is not None:
+            marks += revision.suspension.marks()
+        for rule in revision.rules:
+            marks += rule.marks() if rule.id in used else ()
+    return tuple(dict.fromkeys(marks))
+
+
+for _command in (invite, diff, lint):
+    command.add_command(_command)

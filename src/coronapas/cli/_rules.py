@@ -1,0 +1,198 @@
+"""``coronapas rules``: look through business rules before they are uploaded, and read them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from coronapas.cli._options import moment, rules_from, value_sets_from, value_sets_option
+from coronapas.cli._output import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from coronapas.rules import LintReport, Rule
+
+_json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+
+
+@click.group("rules", short_help="Lint business rules, and show them as text.")
+def command() -> None:
+    """Look through business rules before they are uploaded, and read them as text.
+
+    Exit codes: 0 all is well; 1 a rule has errors; 2 wrong usage, or no rule.
+    """
+
+
+@command.command("lint", short_help="Look for mistakes in rules.")
+@click.argument(
+    "paths",
+    nargs=-1,
+    required=True,
+    metavar="PATH...",
+    type=click.Path(exists=True, path_type=Path),
+)
+@click.option(
+    "--at",
+    callback=moment,
+    metavar="MOMENT",
+    help="The moment of the upload; without it, how far ahead a rule begins is not judged.",
+)
+@click.option(
+    "--previous",
+    multiple=True,
+    type=click.Path(exists=True),
+    help="Rules that the gateway has: a file or folder.",
+)
+@value_sets_option
+@click.option(
+    "--all",
+    "every",
+    is_flag=True,
+    help="Show all that the gateway would refuse, not its first answer alone, and sound rules.",
+)
+@_json_option
+def lint(
+    paths: tuple[Path, ...],
+    at: datetime | None,
+    previous: tuple[str, ...],
+    value_sets: tuple[Path, ...],
+    every: bool,
+    as_json: bool,
+) -> None:
+    """Look through rules: files with one or several, or folders with their tests.
+
+    Of each rule what the gateway would refuse it for is shown first, then what the gateway does not
+    look for. The tests are those in the folder tests next to a rule.json. Errors count, warnings do
+    not.
+
+    Exit codes: 0 no error; 1 some errors; 2 wrong usage, or no rule.
+    """
+    known = tuple(rules_from(previous)) if previous else ()
+    sets = value_sets_from(value_sets)
+    options = {"previous": known, "uploaded_at": at, "value_sets": sets}
+    reports = [(path, report) for path in paths for report in _reports(path, options)]
+    if not reports:
+        raise click.UsageError("There is no rule in what is named.")
+    errors = sum(one.severity == "error" for _, report in reports for one in report.findings)
+    warnings = sum(len(report.findings) for _, report in reports) - errors
+    if as_json:
+        rows = [report.to_json() | {"place": _place(path, report)} for path, report in reports]
+        document = {"rules": len(rows), "errors": errors, "warnings": warnings, "reports": rows}
+        click.echo(json.dumps(document))
+    else:
+        for path, report in reports:
+            for line in _lint_lines(_place(path, report), report, every):
+                click.echo(line)
+        click.echo(f"{_count(len(reports), 'rule')}: errors {errors}, warnings {warnings}")
+    sys.exit(1 if errors else 0)
+
+
+def _reports(path: Path, options: dict[str, Any]) -> Iterator[LintReport]:
+    """The reports of a folder, or of one file; a ``rule.json`` has its tests next to it."""
+    from coronapas.rules import _loading as loading
+    from coronapas.rules import lint as lint_one
+    from coronapas.rules import lint_folder
+
+    if path.is_dir():
+        yield from lint_folder(path, **options)
+        return
+    if path.name == loading.RULE_FILE:
+        yield from (one for one in lint_folder(path.parent, **options) if one.place == path.name)
+        return
+    data = loading.content(path)
+    try:
+        document = loading.parse(data)
+    except ValueError:
+        document = None
+    if isinstance(document, list):
+        for number, one in enumerate(document):
+            yield lint_one(one, place=f"{path.name}[{number}]", **options)
+    else:
+        yield lint_one(data, place=path.name, **options)
+
+
+def _place(path: Path, report: LintReport) -> str:
+    return plain(str((path if path.is_dir() else path.parent) / report.place))
+
+
+def _lint_lines(place: str, report: LintReport, every: bool) -> Iterator[str]:
+    """The findings of a rule below its name; nothing of a sound one unless `every`."""
+    if not report.findings and not every:
+        return
+    named = "" if report.identifier is None else f"  {plain(report.identifier)}"
+    yield f"{place}{named}{'' if report.findings else ': ok'}"
+    refused = [one for one in report.findings if one.gateway]
+    for one in report.findings:
+        if one.gateway and one is not report.refusal and not every:
+            continue
+        colour = "red" if one.severity == "error" else "yellow"
+        gateway = "the gateway refuses it: " if one.gateway else ""
+        level = click.style(f"{one.severity:7}", fg=colour)
+        yield f"  {level}  {one.code}  {gateway}{plain(str(one.fault).removeprefix(': '))}"
+        if one.gateway and not every and len(refused) > 1:
+            yield f"           and {len(refused) - 1} more that the gateway refuses (--all)"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+@command.command("show", short_help="Show rules as text that a person reads.")
+@click.argument("names", nargs=-1, required=True, metavar="RULE...", type=click.Path())
+@click.option(
+    "--language",
+    default="en",
+    show_default=True,
+    metavar="LANG",
+    help="That of the descriptions; English where a rule does not have it.",
+)
+@_json_option
+def show(names: tuple[str, ...], language: str, as_json: bool) -> None:
+    """Show rules: what each says it asks for, when it is in force, and its logic as text.
+
+    RULE is a file or a folder of rules, or eu-travel for the project's own set.
+
+    Exit codes: 0 all are shown; 1 some could not be read; 2 wrong usage, or no rule.
+    """
+    found = rules_from(names)
+    if as_json:
+        click.echo(json.dumps([_shown(rule, language) for rule in found]))
+    else:
+        for number, rule in enumerate(found):
+            click.echo("\n".join([*([""] if number else []), *_show_lines(rule, language)]))
+    sys.exit(1 if found.unread else 0)
+
+
+def _shown(rule: Rule, language: str) -> dict[str, Any]:
+    from coronapas import certlogic
+
+    return {
+        "identifier": rule.identifier,
+        "version": str(rule.version),
+        "type": str(rule.type),
+        "country": rule.country,
+        "region": rule.region,
+        "certificate_type": str(rule.certificate_type),
+        "valid_from": rule.valid_from.isoformat(),
+        "valid_to": rule.valid_to.isoformat(),
+        "description": rule.description(language),
+        "text": None if rule.expression is None else certlogic.to_text(rule.expression),
+    }
+
+
+def _show_lines(rule: Rule, language: str) -> Iterator[str]:
+    shown = _shown(rule, language)
+    place = shown["country"] if rule.region is None else f"{shown['country']} ({rule.region})"
+    kind = f"{shown['type']} rule of {place} for {shown['certificate_type']}"
+    yield plain(f"{rule.identifier} {rule.version}: {kind}")
+    yield plain(f"  {shown['description']}")
+    start, end = shown["valid_from"], shown["valid_to"]
+    yield f"  in force from {start} (included) until {end} (not included)"
+    text = shown["text"] or "The logic is for an engine that is not supported."
+    yield from (plain(f"    {line}") for line in text.splitlines())

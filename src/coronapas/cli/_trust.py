@@ -1,0 +1,386 @@
+"""``coronapas trust``: look at trust lists, verify, compare and convert them."""
+
+from __future__ import annotations
+
+import base64
+import json
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from coronapas.cli._certificates import (
+    FILE,
+    PLACE,
+    STORE,
+    beside_option,
+    list_from,
+    pin_option,
+    pins_from,
+    trust_from,
+    unverified_option,
+)
+from coronapas.cli._options import (
+    filled,
+    moment,
+    password_from,
+)
+from coronapas.cli._options import (
+    password as password_source,
+)
+from coronapas.cli._output import plain, write
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+    from coronapas.trust import Certificate, TrustList, TrustStore
+
+# Trust lists in the forms that ``coronapas trust convert`` writes.
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the options say of a list to be written; see ``coronapas trust convert --help``."""
+
+    key: Path | None
+    cert: Path | None
+    anchor_key: Path | None
+    anchor_cert: Path | None
+    cscas: tuple[Path, ...]
+    password: str | None
+    issuer: str | None
+    hours: int
+    issued_at: datetime | None
+
+    @property
+    def issued(self) -> datetime:
+        """The moment of the list: the given one, or now."""
+        return self.issued_at or datetime.now(UTC)
+
+
+def written(form: str, store: TrustStore, terms: Terms) -> bytes:
+    """The list as the bytes of a file."""
+    return _WRITERS[form](store, terms)
+
+
+def _jwks(store: TrustStore, terms: Terms) -> bytes:
+    from coronapas.trust._lists import jwks
+
+    return jwks.write(store)
+
+
+def _pem(store: TrustStore, terms: Terms) -> bytes:
+    return b"".join(each.pem() for each in store)
+
+
+def _sweden(store: TrustStore, terms: Terms) -> bytes:
+    from coronapas.trust._lists import sweden
+
+    if terms.issuer is None:
+        raise click.UsageError("The form sweden needs --issuer.")
+    password = password_from(terms.password)
+    key, certificate = _signer(terms.key, terms.cert, "--key and --cert", password)
+    ends = terms.issued + timedelta(hours=terms.hours)
+    return sweden.write(
+        store, key, [certificate], issuer=terms.issuer, issued=terms.issued, expires=ends
+    )
+
+
+def _gateway(store: TrustStore, terms: Terms) -> bytes:
+    """DSCs signed by the UPLOAD key; the UPLOAD certificate and the CSCAs by the trust anchor."""
+    from coronapas.trust._lists import gateway
+
+    password = password_from(terms.password)
+    upload_key, upload = _signer(terms.key, terms.cert, "--key and --cert", password)
+    anchor_key, anchor = _signer(
+        terms.anchor_key, terms.anchor_cert, "--anchor-key and --anchor-cert", password
+    )
+    moment = terms.issued
+    entries = [
+        gateway.entry(_certificate(path), "CSCA", anchor_key, anchor, timestamp=moment)
+        for path in terms.cscas
+    ]
+    entries.append(gateway.entry(upload, "UPLOAD", anchor_key, anchor, timestamp=moment))
+    entries += [gateway.entry(each, "DSC", upload_key, upload, timestamp=moment) for each in store]
+    return gateway.write(entries)
+
+
+_WRITERS: Final[dict[str, Callable[[TrustStore, Terms], bytes]]] = {
+    "jwks": _jwks,
+    "pem": _pem,
+    "sweden": _sweden,
+    "gateway": _gateway,
+}
+
+
+def _signer(
+    key: Path | None, cert: Path | None, names: str, password: str | None
+) -> tuple[EllipticCurvePrivateKey | RSAPrivateKey, Certificate]:
+    if key is None or cert is None:
+        raise click.UsageError(f"This form needs {names}.")
+    return private_key(key, password), _certificate(cert)
+
+
+def _certificate(path: Path) -> Certificate:
+    from coronapas.cli._certificates import named
+    from coronapas.trust import Certificate
+
+    with named(path):
+        return Certificate.load(path.read_bytes())
+
+
+def private_key(path: Path, password: str | None) -> EllipticCurvePrivateKey | RSAPrivateKey:
+    """The EC or RSA key in a PEM file; raises KeyMaterialError."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    from coronapas.errors import KeyMaterialError
+
+    secret = None if password is None else password.encode()
+    try:
+        key = load_pem_private_key(path.read_bytes(), secret)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise KeyMaterialError(
+            f"{path}: no private key in PEM, or not with this password"
+        ) from None
+    if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
+        raise KeyMaterialError(f"{path}: a key of a kind that signs no lists")
+    return key
+
+
+_FAULTS: Final = frozenset(
+    f"trust.{code}" for code in ("signature", "signer", "unsigned", "expired", "not-yet")
+)
+"""What is wrong with a list that could be read."""
+
+_SIGNED_BY_ENTRY: Final = frozenset({"gateway", "ec-zip"})
+"""Formats whose entries carry a signature each, so that a wrong one is dropped."""
+
+at_option = click.option(
+    "--at",
+    callback=moment,
+    metavar="MOMENT",
+    help="When the list has to be good; its dates are not judged unless given.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+
+
+@click.group("trust", short_help="Look at, verify and convert trust lists.")
+def command() -> None:
+    """Look at trust lists of every format, verify, compare and convert them.
+
+    The format is found from the content. A saved trust store is read as well, and so is a folder.
+
+    Exit codes: 0 all is well; 1 something was judged and is not well; 2 it could not be judged.
+    """
+
+
+@command.command("show", short_help="Say what is on a list.")
+@click.argument("file", type=PLACE)
+@pin_option
+@beside_option
+@at_option
+@json_option
+def show(
+    file: Path,
+    pins: tuple[Path, ...],
+    beside: tuple[Path, ...],
+    at: datetime | None,
+    as_json: bool,
+) -> None:
+    """Say what a list is, whether its signature was verified, what is on it, and what was dropped.
+
+    Exit codes: 0 it could be read, verified or not; 2 it could not, or was not signed by the pin.
+    """
+    found = list_from(file, pins_from(pins), beside, at)
+    if as_json:
+        document = found.to_json()
+        if found.format == STORE:
+            document["sources"] = _sources(file)
+        click.echo(json.dumps(document))
+    else:
+        click.echo("\n".join(map(plain, _lines(found))))
+
+
+def _sources(file: Path) -> list[dict[str, Any]]:
+    from coronapas.trust import TrustStore
+
+    return [source.to_json() for source in TrustStore.load(file).sources]
+
+
+def _lines(found: TrustList) -> Iterator[str]:
+    document = found.to_json()
+    yield f"format: {found.format}"
+    yield f"signature: {found.signature}"
+    for name in ("issued", "expires"):
+        if document[name] is not None:
+            yield f"{name}: {document[name]}"
+    yield f"keys: {document['keys']}"
+    for country, count in document["countries"].items():
+        yield f"  {country or '??'}: {count}"
+    if document["authorities"]:
+        yield f"authorities: {document['authorities']}"
+    yield f"dropped: {len(found.dropped)}"
+    for drop in document["dropped"]:
+        yield f"  {drop['kid'] or 'no kid'}: {drop['reason']} ({drop['place']})"
+    if found.remarks:
+        yield f"remarks: {len(found.remarks)}"
+    for remark in document["remarks"]:
+        yield f"  {remark['kid'] or 'the list'}: {remark['code']}: {remark['note']}"
+
+
+@command.command("verify", short_help="Say whether a list's signature holds.")
+@click.argument("file", type=PLACE)
+@pin_option
+@beside_option
+@at_option
+@json_option
+def verify(
+    file: Path,
+    pins: tuple[Path, ...],
+    beside: tuple[Path, ...],
+    at: datetime | None,
+    as_json: bool,
+) -> None:
+    """Say whether a list was signed by a pinned key or authority.
+
+    In lists that are signed entry by entry (gateway, ec-zip), every entry has to hold.
+
+    Exit codes: 0 the signature holds; 1 it does not, or there is none; 2 a file that is no list.
+    """
+    from coronapas.errors import TrustListError
+
+    if not pins:
+        raise click.UsageError("Name the signer with --pin.")
+    document: dict[str, Any] = {"format": None, "keys": 0, "dropped": []}
+    try:
+        found = list_from(file, pins_from(pins), beside, at)
+    except TrustListError as error:
+        if error.code not in _FAULTS:
+            raise
+        document |= {"format": error.form, "ok": False, "fault": error.code}
+        sentence = f"FAIL  {error.form}: {error.message} ({error.code})"
+    else:
+        document |= found.to_json()
+        document["fault"] = fault = _fault(found)
+        document["ok"] = fault is None
+        held = "ok" if fault is None else f"FAIL  {_SENTENCES[fault]}"
+        sentence = f"{held}  {found.format}, {len(found.certificates)} keys"
+    click.echo(json.dumps(document) if as_json else plain(f"{file}: {sentence}"))
+    sys.exit(0 if document["ok"] else 1)
+
+
+_SENTENCES: Final = {
+    "trust.unsigned": "the list carries no signature",
+    "trust.entries": "some entries do not hold and were dropped",
+}
+
+
+def _fault(found: TrustList) -> str | None:
+    if found.signature != "verified":
+        return "trust.unsigned"
+    if found.format in _SIGNED_BY_ENTRY and found.dropped:
+        return "trust.entries"
+    return None
+
+
+@command.command("diff", short_help="Say which keys two lists differ in.")
+@click.argument("before", type=PLACE)
+@click.argument("after", type=PLACE)
+@json_option
+def diff(before: Path, after: Path, as_json: bool) -> None:
+    """Say which keys came and which went, by country; the kids are base64, as on lists.
+
+    Lists of different formats can be compared. Their signatures are not verified here.
+
+    Exit codes: 0 it is said, differences or none; 2 a file that is no list.
+    """
+    old, new = _by_key(list_from(before, ())), _by_key(list_from(after, ()))
+    found = {
+        "added": _by_country(new[key] for key in new if key not in old),
+        "removed": _by_country(old[key] for key in old if key not in new),
+    }
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    for name, sign in (("added", "+"), ("removed", "-")):
+        for country, kids in found[name].items():
+            for kid in kids:
+                click.echo(plain(f"{sign} {country or '??'} {kid}"))
+    counts = {name: sum(map(len, found[name].values())) for name in found}
+    click.echo(f"{counts['added']} added, {counts['removed']} removed")
+
+
+def _by_key(found: TrustList) -> dict[tuple[bytes, bytes], Certificate]:
+    """Keys by what makes them the same on lists of different formats: kid and key."""
+    return {(each.kid, each.spki): each for each in found.certificates}
+
+
+def _by_country(certificates: Iterator[Certificate]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for each in certificates:
+        kid = base64.b64encode(each.kid).decode("ascii")
+        found.setdefault(each.country or "", []).append(kid)
+    return {country: sorted(found[country]) for country in sorted(found)}
+
+
+@command.command("convert", short_help="Write lists in another form.")
+@click.argument("files", nargs=-1, required=True, type=PLACE)
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option(
+    "--to",
+    "form",
+    type=click.Choice([STORE, "jwks", "pem", "gateway", "sweden"]),
+    default=STORE,
+    show_default=True,
+    help="The form; gateway and sweden are signed with --key and --cert.",
+)
+@pin_option
+@beside_option
+@unverified_option
+@at_option
+@click.option("--key", type=FILE, help="The key that signs, PEM; for gateway the UPLOAD one.")
+@click.option("--cert", type=FILE, help="Its certificate.")
+@click.option("--anchor-key", type=FILE, help="For gateway: the trust anchor's key, PEM.")
+@click.option("--anchor-cert", type=FILE, help="For gateway: the trust anchor's certificate.")
+@click.option("--csca", "cscas", multiple=True, type=FILE, help="For gateway: a CSCA to list.")
+@click.option(
+    "--password",
+    callback=password_source,
+    metavar="prompt|env:NAME",
+    help="Where the keys' password comes from.",
+)
+@click.option("--issuer", callback=filled, help="For sweden: who issues the list.")
+@click.option("--hours", type=click.IntRange(1), default=48, show_default=True, help="For sweden.")
+@click.option("--issued-at", callback=moment, metavar="MOMENT", help="Now unless given.")
+@click.option("--force", is_flag=True, help="Replace a file that exists.")
+def convert(
+    files: tuple[Path, ...],
+    out: Path,
+    form: str,
+    pins: tuple[Path, ...],
+    beside: tuple[Path, ...],
+    unverified_trust: bool,
+    at: datetime | None,
+    force: bool,
+    **terms: Any,
+) -> None:
+    """Write the keys of lists to OUT in one form.
+
+    A store keeps sources, dates and what was dropped; the other forms keep the keys alone.
+
+    Exit codes: 0 it is written; 2 it is not.
+    """
+    from coronapas.trust import dump
+
+    found = trust_from(files, pins=pins, beside=beside, unverified=unverified_trust, at=at)
+    content = dump(found) if form == STORE else written(form, found, Terms(**terms))
+    write(out, content, force=force, secret=False)
+    click.echo(plain(f"{out}: {form}, {len(found)} keys"), err=True)

@@ -1,0 +1,386 @@
+"""What in a pass's content departs from the strict rules of its release.
+
+Implements the payload's rules beyond the JSON Schema: value-set membership, the fields of each kind
+of test, real calendar dates, their order, the form of the UVCI, NFC (eHN guidelines on value sets
+and on the UVCI; DCC schema). Every departure is a `Deviation` whose code names the tolerance that
+forgives it; what `coronapas.tolerances.FIELD` does not list, such as two events in one pass, is no
+less a deviation.
+
+An ordinary correct pass, by far the most frequent case, is recognised as such by one regular
+expression over its joined texts and a few look-ups (`coronapas.dcc._recogniser`); only others are
+examined piece by piece. The two agree: what is ordinary has no deviation.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+from coronapas.dcc._dates import read_birth_date, read_date, read_moment
+from coronapas.dcc._recogniser import UVCI, Recogniser, odd_uvci
+from coronapas.dcc._schema import (
+    GROUPS,
+    RELEASES,
+    codes_for,
+    field_names,
+    release_for,
+    version_number,
+    violations,
+)
+from coronapas.dcc._text import CONTROLS, is_normal, normal
+from coronapas.facts import TestKind
+from coronapas.tolerances import Deviation, step
+
+if TYPE_CHECKING:
+    from coronapas.dcc._schema import Codes, Violation
+    from coronapas.dcc._valuesets import ValueSets
+
+# A decoded DCC made even: what real passes carry around the values is taken off, and reported.
+#
+# Takes off white space around texts, null and empty fields that may be absent, null and empty
+# groups next to a real one, and fields that no release names; brings texts to NFC and whole floats
+# to integers. What is left is the content that the rules of the schema and the readers of values
+# are asked about, so that each oddity is reported once, under its own name.
+#
+# Implements the payload's chapter "absent fields are left out, never empty or null" and NFC (DCC
+# schema, hcert-spec 3.3), in the direction of reading.
+
+MOST_REPORTS: Final = 128
+"""No more deviations than this, each another one, are kept: a hostile DCC costs little."""
+
+_CONTROL: Final = re.compile(f"[{CONTROLS}]")
+_NAME_FIELDS: Final = frozenset({"fn", "gn", "fnt", "gnt"})
+_OPTIONAL: Final = frozenset({"nm", "ma", "tc", "dr"})
+_MAY_BE_NULL: Final = {"nam": _NAME_FIELDS, "t": _OPTIONAL}
+_MAY_GO_WHEN_EMPTY: Final = {"nam": frozenset({"fn", "gn"}), "t": _OPTIONAL}
+_MUST_SAY_SOMETHING: Final = frozenset({"is", "ci", "fnt", "gnt"})
+_DOSES: Final = frozenset({"dn", "sd"})
+_NOTHING: Final[frozenset[str]] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Tidy:
+    """A DCC made even, with the deviations met on the way.
+
+    `release` is the version of the release by which the DCC is judged.
+    """
+
+    dcc: dict[str, Any] = field(repr=False)
+    release: str
+    deviations: tuple[Deviation, ...]
+
+    @property
+    def entries(self) -> list[tuple[str, str, Any]]:
+        """Every entry of every group, as (group, path, entry); an entry may be of any type."""
+        return [
+            (group, f"{group}.{index}", entry)
+            for group in GROUPS
+            if isinstance(self.dcc.get(group), list)
+            for index, entry in enumerate(self.dcc[group])
+        ]
+
+
+def tidy(dcc: Mapping[Any, Any]) -> Tidy:
+    """Make a decoded DCC even; never raises, and leaves the given one as it is."""
+    out: list[Deviation] = []
+    version = dcc.get("ver")
+    release = release_for(version.strip() if isinstance(version, str) else version).version
+    known = field_names(release)
+    result = _record(dcc, known[""], "", "", out)
+    if isinstance(result.get("nam"), Mapping):
+        result["nam"] = _record(result["nam"], known["nam"], "nam", "nam", out)
+    empty = []
+    for group in GROUPS:
+        value = result.get(group)
+        if isinstance(value, list | tuple) and value:
+            result[group] = [
+                _record(entry, known[group], group, f"{group}.{index}", out)
+                if isinstance(entry, Mapping)
+                else entry
+                for index, entry in enumerate(value)
+            ]
+        elif group in result and (value is None or isinstance(value, list | tuple)):
+            empty.append(group)
+    if any(isinstance(result.get(group), list) and result[group] for group in GROUPS):
+        for group in empty:
+            del result[group]
+            _report(out, "content.null-group", group, "The group is there but empty.")
+    return Tidy(result, release, tuple(out))
+
+
+def _record(
+    record: Mapping[Any, Any], known: frozenset[str], kind: str, path: str, out: list[Deviation]
+) -> dict[str, Any]:
+    """Make the values of one object even; `kind` is ``nam``, a group, or empty at the top."""
+    result: dict[str, Any] = {}
+    for name, value in record.items():
+        if not isinstance(name, str) or name not in known:
+            _unknown(name, path, out)
+            continue
+        where = f"{path}.{name}" if path else name
+        if value is None and name in _MAY_BE_NULL.get(kind, _NOTHING):
+            _report(out, "content.null-field", where, "The field is null.")
+        elif isinstance(value, str):
+            text = _text(value, where, out)
+            absent = not text and name in _MAY_GO_WHEN_EMPTY.get(kind, _NOTHING)
+            if absent or (not text and name in _MUST_SAY_SOMETHING):
+                _report(out, "content.empty-field", where, "The field is empty.")
+            if not absent:
+                result[name] = text
+        elif isinstance(value, float) and value.is_integer() and name in _DOSES:
+            _report(out, "content.whole-float", where, "The number is a whole float.")
+            result[name] = int(value)
+        else:
+            result[name] = value
+    return result
+
+
+def _text(value: str, path: str, out: list[Deviation]) -> str:
+    text = value.strip()
+    if text != value:
+        _report(out, "content.whitespace", path, "There is white space around the text.")
+    if _CONTROL.search(text):
+        _report(out, "content.control-character", path, "A control character is in the text.")
+    if text.isascii() or is_normal(text):
+        return text
+    _report(out, "content.not-nfc", path, "The text is not in Unicode's normal form NFC.")
+    return normal(text)
+
+
+def _unknown(name: object, path: str, out: list[Deviation]) -> None:
+    """Report a field that the release does not name."""
+    where = f"{path}.{step(name)}" if path else step(name)
+    _report(out, "content.unknown-field", where, "The release of the schema has no such field.")
+
+
+def _report(out: list[Deviation], code: str, path: str, note: str) -> None:
+    found = Deviation(code, path, note)
+    if len(out) < MOST_REPORTS and found not in out:
+        out.append(found)
+
+
+MOST_DEVIATIONS: Final = 64
+"""No more deviations than this are listed for one DCC; the last then says that there are more."""
+
+_UVCI: Final = re.compile(UVCI)
+_NAMES: Final = ("fn", "gn", "fnt", "gnt")
+_DATES: Final = {"v": ("dt",), "t": (), "r": ("fr", "df", "du")}
+_MOMENTS: Final = {"v": (), "t": ("sc", "dr"), "r": ()}
+
+NOTES: Final = {
+    "content.birth-date": "The release does not admit a date of birth in this form.",
+    "content.date": "There is no such date or time, or it has a form that cannot be read.",
+    "content.date-with-time": "A time stands behind the date.",
+    "content.date-time-form": "The date-time is not YYYY-MM-DDThh:mm:ss with a zone.",
+    "content.date-time-offset": "The offset is not of the form +hh:mm.",
+    "content.date-time-zone": "The date-time has no zone and is read as UTC.",
+    "content.value-set": "The code is not in the value set at hand.",
+    "content.length": "The text is longer than the release admits.",
+    "content.name-alphabet": "The standardised name holds other characters than A-Z and <.",
+    "content.dose-limit": "The number is above what the release admits.",
+}
+"""What a deviation found in a single value says, by its code."""
+
+_BY_KEYWORD: Final = {
+    ("maxLength", "*"): "content.length",
+    ("maximum", "*"): "content.dose-limit",
+    ("pattern", "fnt"): "content.name-alphabet",
+    ("pattern", "gnt"): "content.name-alphabet",
+    ("pattern", "co"): "content.value-set",
+    ("required", "tc"): "content.centre-missing",
+}
+"""The tolerance for a violation of the schema, by keyword and field; else it is content.schema."""
+
+
+def wrong_count(count: int) -> Deviation:
+    """Report a number of events that is not 1."""
+    if count == 0:
+        return Deviation("content.no-event", "", "The pass states no event.")
+    return Deviation("content.several-events", "", f"The pass states {count} events.")
+
+
+class _Recognisers(dict[str, Callable[[dict[str, Any]], tuple[Deviation, ...] | None]]):
+    """The recogniser of each release, made when first asked for: making all takes long."""
+
+    def __init__(self, codes: Mapping[str, Codes]) -> None:
+        super().__init__()
+        self._codes = codes
+
+    def __missing__(self, release: str) -> Callable[[dict[str, Any]], tuple[Deviation, ...] | None]:
+        made = self[release] = Recogniser(release, self._codes[release]).examine
+        return made
+
+
+class Examiner:
+    """Examines the content of passes against given value sets; made once and used often."""
+
+    __slots__ = ("_codes", "_recognisers")
+
+    def __init__(self, value_sets: ValueSets) -> None:
+        """Prepare for the value sets against which codes are judged, inactive codes included."""
+        self._codes = {release: codes_for(release, value_sets) for release in RELEASES}
+        self._recognisers = _Recognisers(self._codes)
+
+    def examine(self, dcc: object) -> tuple[Deviation, ...]:
+        """Everything in which a decoded DCC departs from the strict rules of its release.
+
+        Empty for a correct one. Any object may be given: this never raises. At most
+        `MOST_DEVIATIONS` are listed.
+        """
+        try:
+            found = self._recognisers[dcc["ver"]](dcc) if type(dcc) is dict else None
+        except (KeyError, TypeError):
+            found = None
+        return self.examine_closely(dcc) if found is None else found
+
+    def examine_closely(self, dcc: object) -> tuple[Deviation, ...]:
+        """As `examine`, and with the same result, but always piece by piece."""
+        if not isinstance(dcc, Mapping):
+            return (Deviation("content.schema", "", "The payload is no object."),)
+        even = tidy(dcc)
+        look = _Look(even, self._codes[even.release])
+        look.version(dcc.get("ver"))
+        look.events()
+        look.birth_date()
+        look.entries()
+        look.schema()
+        found = tuple(dict.fromkeys((*even.deviations, *look.out)))
+        if len(found) <= MOST_DEVIATIONS:
+            return found
+        more = Deviation("content.schema", "", "There are more deviations than are listed.")
+        return (*found[: MOST_DEVIATIONS - 1], more)
+
+
+@cache
+def default_examiner() -> Examiner:
+    """Give the examiner for the bundled value sets; made once."""
+    from coronapas.dcc._valuesets import ValueSets
+
+    return Examiner(ValueSets.default())
+
+
+def examine(dcc: object) -> tuple[Deviation, ...]:
+    """Examine a decoded DCC against the bundled value sets: see `Examiner.examine`."""
+    return default_examiner().examine(dcc)
+
+
+class _Look:
+    """One close look at one DCC; every method adds to `out` what it finds."""
+
+    def __init__(self, even: Tidy, codes: Codes) -> None:
+        self.even = even
+        self.codes = codes
+        self.out: list[Deviation] = []
+        self.miscounted = False
+
+    def report(self, code: str, path: str, note: str | None = None) -> None:
+        self.out.append(Deviation(code, path, NOTES[code] if note is None else note))
+
+    def version(self, stated: object) -> None:
+        if not isinstance(stated, str) or stated.strip() in RELEASES:
+            return
+        number = version_number(stated.strip())
+        known = number is not None and number[0] == 1
+        code = "content.version" if known else "content.version-unknown"
+        self.report(code, "ver", f"There is no such release; {self.even.release} is applied.")
+
+    def events(self) -> None:
+        count = len(self.even.entries)
+        self.miscounted = count != 1
+        if self.miscounted:
+            self.out.append(wrong_count(count))
+
+    def birth_date(self) -> None:
+        text = self.even.dcc.get("dob")
+        if isinstance(text, str):
+            for code in read_birth_date(text)[1]:
+                self.report(code, "dob")
+
+    def entries(self) -> None:
+        for group, path, entry in self.even.entries[:MOST_DEVIATIONS]:
+            if isinstance(entry, dict):
+                self._values(group, path, entry)
+                if group == "t":
+                    self._test(path, entry)
+                elif group == "r":
+                    self._recovery(path, entry)
+
+    def _values(self, group: str, path: str, entry: dict[str, Any]) -> None:
+        for name, codes in self.codes[group].items():
+            value = entry.get(name)
+            if not isinstance(value, str) or value in codes:
+                continue
+            if not value:
+                self.report("content.schema", f"{path}.{name}", "The field is empty.")
+            else:
+                self.report("content.value-set", f"{path}.{name}")
+        for names, read in ((_DATES[group], read_date), (_MOMENTS[group], read_moment)):
+            for name in names:
+                value = entry.get(name)
+                for code in read(value)[1] if isinstance(value, str) else ():
+                    self.report(code, f"{path}.{name}")
+        uvci = entry.get("ci")
+        if isinstance(uvci, str) and uvci and _UVCI.fullmatch(uvci) is None:
+            self.out.append(odd_uvci(f"{path}.ci"))
+
+    def _test(self, path: str, entry: dict[str, Any]) -> None:
+        """Check the fields of each kind of test (eHN value sets, on tt, nm, ma and tc)."""
+        kind = entry.get("tt")
+        if kind == TestKind.NAAT:
+            if "ma" in entry:
+                self.report("content.test-fields", f"{path}.ma", "A NAAT states no device.")
+            if "tc" not in entry:
+                self._missing_centre(f"{path}.tc")
+        elif kind == TestKind.RAT:
+            if "nm" in entry:
+                self.report("content.test-fields", f"{path}.nm", "A RAT states no test name.")
+            if "ma" not in entry:
+                self.report("content.test-fields", f"{path}.ma", "A RAT states its device.")
+
+    def _missing_centre(self, path: str) -> None:
+        self.report("content.centre-missing", path, "The test centre is missing.")
+
+    def _recovery(self, path: str, entry: dict[str, Any]) -> None:
+        start, end = (
+            read_date(value)[0] if isinstance(value, str) else None
+            for value in (entry.get("df"), entry.get("du"))
+        )
+        if start and end and start > end:
+            self.report("content.date-order", f"{path}.du", "The validity ends before it starts.")
+
+    def schema(self) -> None:
+        for violation in violations(self.even.dcc, self.even.release):
+            self._violation(violation, violation.path.rpartition(".")[2])
+        nam = self.even.dcc.get("nam")
+        if isinstance(nam, dict) and not any(map(_says_something, map(nam.get, _NAMES))):
+            self.report("content.no-name", "nam", "The pass states no name.")
+
+    def _violation(self, found: Violation, name: str) -> None:
+        """Report a violation of the schema, unless a closer word for it has been said."""
+        code = _BY_KEYWORD.get((found.keyword, name)) or _BY_KEYWORD.get((found.keyword, "*"))
+        if code == "content.centre-missing":
+            self._missing_centre(found.path)
+        elif code is not None:
+            self.report(code, found.path)
+        elif found.keyword == "pattern" and name == "dob":
+            if not any(one.field == "dob" for one in self.out):
+                self.report("content.birth-date", "dob")
+        elif found.keyword == "required" and name == "fnt" and self._given_name_stands_in():
+            self.report("content.surname-missing", found.path, found.problem)
+        elif not (
+            (found.keyword in ("oneOf", "minItems", "maxItems") and self.miscounted)
+            or (found.keyword == "pattern" and name == "ver")
+        ):
+            self.report("content.schema", found.path, found.problem)
+
+    def _given_name_stands_in(self) -> bool:
+        nam = self.even.dcc.get("nam")
+        return isinstance(nam, dict) and bool(nam.get("gnt"))
+
+
+def _says_something(name: object) -> bool:
+    """Whether a name has more in it than fillers; a value of another type is another fault."""
+    return bool(name.strip("< ") if isinstance(name, str) else name)

@@ -1,0 +1,456 @@
+"""Issue the Danish domestic tokens: DK1, DK2 and DK3, signed like a pass.
+
+Issuing is strict: every fault is found before anything is signed. What a token says is the
+issuer's finding that its holder is valid; `coronapas.denmark._grants` comes to it from a register.
+
+A DK1 carries nothing personal. Its identifier is drawn at random for every token, and no method
+that makes one is told of a holder. What is left are the times: two tokens with the same odd second
+of issue are likely one holder's, and a DK1 fetched together with a DK2 would lead to a name. So
+times are cut to a `granularity`, a minute by default, and everyone who fetches a token within the
+same one states the same times. A coarser one hides a holder among more.
+
+Observed (source: the test tokens of the Danish app): the identifier is the text of a UUID as bytes;
+72 hours from ``iat`` to ``exp`` in the DK3s and 74 in the DK1 and DK2, which is unexplained; times
+to the second; DK3s of release 1.3.0.
+"""
+
+from __future__ import annotations
+
+import math
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, Literal
+from unicodedata import category
+
+from coronapas.dcc import _claims as claims
+from coronapas.dcc import _uvci as uvcis
+from coronapas.dcc._claims import ContentPolicy
+from coronapas.dcc._text import normal
+from coronapas.denmark._tokens import (
+    BIRTH_DATE,
+    CTI,
+    LEGAL_NAME,
+    MOST_ENTRIES,
+    XDU,
+    TokenKind,
+)
+from coronapas.errors import Fault, IssueError
+from coronapas.facts import EVENT_TYPES, Event, Holder, PartialDate, Test, TestResult, kind_of
+from coronapas.hcert import (
+    _cbor as cbor,
+)
+from coronapas.hcert import (
+    _cose as cose,
+)
+from coronapas.hcert import (
+    _cwt as cwt,
+)
+from coronapas.hcert import (
+    _envelope as envelope,
+)
+from coronapas.issue import certificate_faults, check_types, settings_faults
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from coronapas.dcc._valuesets import ValueSets
+    from coronapas.facts import EventKind
+    from coronapas.presentation._qr import ErrorLevel, Qr
+    from coronapas.signing import Signer
+
+LIFE: Final = timedelta(hours=72)
+"""How long a token lives from its issue, by default."""
+
+GRANULARITY: Final = timedelta(minutes=1)
+"""What the times of tokens are cut to, by default."""
+
+LONGEST_NAME: Final = 160
+"""Characters that a legal name may have, inclusive: two names of a pass; this project's bound."""
+
+_LAST_SECOND: Final = int(datetime.max.replace(tzinfo=UTC).timestamp())
+
+
+@dataclass(frozen=True, slots=True)
+class DatedEvent:
+    """An event, and until when it counts: the ``xdu`` of its entry, exclusive, with a time zone.
+
+    `uvci` is the identifier; a random one of the issuing country is made where it is None.
+    """
+
+    event: Event
+    valid_until: datetime = field(repr=False)
+    uvci: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class DomesticToken:
+    """An issued token: its text, its identifier (None for a DK3), its times, its message.
+
+    `issued_at` and `expires` are in UTC; the token has expired at `expires`. `message` is the
+    COSE_Sign1 message before compression.
+    """
+
+    kind: TokenKind
+    text: str = field(repr=False)
+    identifier: str | None = field(repr=False)
+    issued_at: datetime
+    expires: datetime
+    message: bytes = field(repr=False)
+
+    def qr(self, *, error: ErrorLevel | Literal["auto"] = "Q", border: int = 4) -> Qr:
+        """The token as a QR code in alphanumeric mode; needs ``coronapas[qr]``."""
+        from coronapas.presentation._qr import qr
+
+        return qr(self.text, error=error, border=border)
+
+
+class DanishIssuer:
+    """Issues domestic tokens with one signing key; immutable and thread-safe.
+
+    - `signer`: the key. With a certificate, the certificate is held against every token.
+    - `life`: how long a token lives; `granularity`: what its times are cut to, in whole seconds.
+    - `country`: claim ``iss``, and ``co`` of entries whose event names none.
+    - `name`: the organisation that entries name as issuer; by default the country.
+    - `version`, `language`, `value_sets`, `policy`: for the entries of a DK3, as for
+      `coronapas.issue.Issuer`.
+    """
+
+    def __init__(
+        self,
+        signer: Signer,
+        *,
+        life: timedelta = LIFE,
+        granularity: timedelta = GRANULARITY,
+        country: str = "DK",
+        name: str | None = None,
+        version: str = "1.3.0",
+        language: str | None = None,
+        value_sets: ValueSets | None = None,
+        policy: ContentPolicy | None = None,
+    ) -> None:
+        """Hold the settings against each other, and against the certificate.
+
+        Raises IssueError with every fault, those of `coronapas.issue.Issuer` among them, and the
+        same other errors.
+        """
+        check_types(signer, value_sets, policy)
+        certificate = signer.certificate
+        faults = [
+            *_time_faults(life, granularity),
+            *settings_faults(country, name, version, language, value_sets),
+            *certificate_faults(certificate, country),
+        ]
+        if faults:
+            raise IssueError(faults)
+        self._signer = signer
+        self._life = life
+        self._step = granularity // timedelta(seconds=1)
+        self._country = country
+        self._name = country if name is None else name
+        self._version = version
+        self._language = language
+        self._value_sets = value_sets
+        self._policy = ContentPolicy() if policy is None else policy
+        self._usages: frozenset[EventKind] = certificate.usages if certificate else frozenset()
+        self._first = certificate.not_before_ts if certificate else None
+        self._last = certificate.not_after_ts if certificate else None
+
+    @property
+    def life(self) -> timedelta:
+        """How long a token lives from its issue, unless its end is given."""
+        return self._life
+
+    @property
+    def granularity(self) -> timedelta:
+        """What the times of tokens are cut to."""
+        return timedelta(seconds=self._step)
+
+    @property
+    def country(self) -> str:
+        """The issuing country."""
+        return self._country
+
+    def dk1(
+        self, *, issued_at: datetime | None = None, expires: datetime | None = None
+    ) -> DomesticToken:
+        """Issue a DK1: whoever shows it is valid.
+
+        `issued_at` is now unless given, `expires` (exclusive) the end of the issuer's `life` unless
+        given; both are cut to the granularity. Raises IssueError with every fault.
+        """
+        faults: list[Fault] = []
+        times = self._times(issued_at, expires, faults)
+        return self._with_identifier(TokenKind.DK1, times, {}, faults)
+
+    def dk2(
+        self,
+        holder: Holder,
+        *,
+        legal_name: str | None = None,
+        issued_at: datetime | None = None,
+        expires: datetime | None = None,
+    ) -> DomesticToken:
+        """Issue a DK2: valid is the holder, by name and birth date.
+
+        `legal_name` is the name as one text; by default the given and the family name. The birth
+        date must be known, if only in part. Times as for `dk1`. Raises IssueError with every fault.
+        """
+        faults: list[Fault] = []
+        times = self._times(issued_at, expires, faults)
+        content = {
+            LEGAL_NAME: _legal_name(holder, legal_name, faults),
+            BIRTH_DATE: _birth_date(holder, faults),
+        }
+        return self._with_identifier(TokenKind.DK2, times, content, faults)
+
+    def dk3(
+        self,
+        holder: Holder,
+        entries: Sequence[DatedEvent],
+        *,
+        issued_at: datetime | None = None,
+        expires: datetime | None = None,
+    ) -> DomesticToken:
+        """Issue a DK3: all that is known of the holder, each entry with the end of its validity.
+
+        An entry may be over already, as on a holder's page; a positive test has no entry. Times as
+        for `dk1`; each ``xdu`` is cut to whole seconds. Raises IssueError with every fault; those
+        of an entry have its place before their field (``entries.0.vaccination.date``).
+        """
+        faults: list[Fault] = []
+        start = datetime.now(UTC) if issued_at is None else issued_at
+        times = self._times(start, expires, faults)
+        if not entries or len(entries) > MOST_ENTRIES:
+            faults.append(
+                Fault(
+                    "entries",
+                    "entries.number",
+                    f"A DK3 has 1 to {MOST_ENTRIES} entries.",
+                    "Give those that count.",
+                )
+            )
+        dcc = self._dcc(holder, entries, start, faults)
+        if faults:
+            raise IssueError([*dict.fromkeys(faults)])
+        payload = cwt.dump(
+            issuer=self._country, issued_at=times[0], expires=times[1], hcert={cwt.DCC: dcc}
+        )
+        return self._signed(TokenKind.DK3, times, payload, None)
+
+    def _with_identifier(
+        self,
+        kind: TokenKind,
+        times: tuple[int, int],
+        content: Mapping[str, str],
+        faults: list[Fault],
+    ) -> DomesticToken:
+        if faults:
+            raise IssueError(faults)
+        identifier = str(uuid.uuid4())
+        tree: dict[int | str, object] = {
+            cwt.ISSUER: self._country,
+            cwt.EXPIRES: times[1],
+            cwt.ISSUED_AT: times[0],
+            CTI: identifier.encode("ascii"),
+        }
+        tree.update(content)
+        return self._signed(kind, times, cbor.dump(tree), identifier)
+
+    def _signed(
+        self, kind: TokenKind, times: tuple[int, int], payload: bytes, identifier: str | None
+    ) -> DomesticToken:
+        signer = self._signer
+        message = cose.sign1(payload, algorithm=signer.algorithm, kid=signer.kid, sign=signer.sign)
+        start, end = (datetime.fromtimestamp(seconds, UTC) for seconds in times)
+        text = envelope.encode(message, prefix=f"{kind}:")
+        return DomesticToken(kind, text, identifier, start, end, message)
+
+    def _times(
+        self, issued_at: datetime | None, expires: datetime | None, faults: list[Fault]
+    ) -> tuple[int, int]:
+        """``iat`` and ``exp``, cut to the granularity and held against the certificate."""
+        start = datetime.now(UTC) if issued_at is None else issued_at
+        before = len(faults)
+        for name, moment in (("issued_at", start), ("expires", expires)):
+            if moment is not None and not isinstance(moment, datetime):
+                raise TypeError(f"{name} is a moment (a datetime), not a {type(moment).__name__}")
+            if moment is not None and moment.utcoffset() is None:
+                faults.append(_no_zone(name))
+        if len(faults) > before:
+            return 0, 0
+        iat = self._cut(start.timestamp())
+        life = self._life.total_seconds()
+        exp = iat + math.floor(life) if expires is None else self._cut(expires.timestamp())
+        if exp <= iat or exp > _LAST_SECOND:
+            faults.append(
+                Fault(
+                    "expires",
+                    "time.order",
+                    "The token would end before it begins, or beyond the calendar.",
+                    "Let it end after `issued_at` by at least the granularity.",
+                )
+            )
+        if self._first is not None and iat < self._first:
+            faults.append(
+                Fault(
+                    "issued_at",
+                    "certificate.not-begun",
+                    "The token is issued before the certificate is valid.",
+                    "Sign with a certificate that is valid already.",
+                )
+            )
+        if self._last is not None and exp > self._last:
+            faults.append(
+                Fault(
+                    "expires",
+                    "certificate.outlived",
+                    "The token outlives the certificate.",
+                    "Let the token end before the certificate does, or sign with a longer one.",
+                )
+            )
+        return iat, exp
+
+    def _cut(self, seconds: float) -> int:
+        return math.floor(seconds) // self._step * self._step
+
+    def _dcc(
+        self,
+        holder: Holder,
+        entries: Sequence[DatedEvent],
+        start: datetime,
+        faults: list[Fault],
+    ) -> dict[str, Any]:
+        """One DCC of all entries, each made by the rules of a pass's one event."""
+        on = start if start.utcoffset() is not None else start.replace(tzinfo=UTC)
+        head: dict[str, Any] = {}
+        groups: dict[str, list[Any]] = {}
+        for index, dated in enumerate(entries[:MOST_ENTRIES]):
+            until = _xdu(dated, f"entries.{index}", faults)
+            self._hold_against_usages(dated.event, f"entries.{index}", faults)
+            try:
+                single = claims.build(
+                    holder,
+                    dated.event,
+                    country=self._country,
+                    issuer=self._name,
+                    uvci=uvcis.make(self._country) if dated.uvci is None else dated.uvci,
+                    on=on,
+                    version=self._version,
+                    value_sets=self._value_sets,
+                    language=self._language,
+                    policy=self._policy,
+                )
+            except IssueError as error:
+                faults.extend(_placed(fault, index) for fault in error.faults)
+                continue
+            for name, value in single.items():
+                if isinstance(value, list):
+                    groups.setdefault(name, []).extend({**entry, XDU: until} for entry in value)
+                else:
+                    head.setdefault(name, value)
+        return {**head, **{name: groups[name] for name in ("v", "t", "r") if name in groups}}
+
+    def _hold_against_usages(self, event: object, path: str, faults: list[Fault]) -> None:
+        kind = kind_of(event) if isinstance(event, EVENT_TYPES) else None
+        if kind is not None and self._usages and kind not in self._usages:
+            faults.append(
+                Fault(
+                    f"{path}.event",
+                    "certificate.usage",
+                    f"The certificate may not sign a {kind}.",
+                    "Sign with a certificate whose key usage covers it.",
+                )
+            )
+
+
+def _time_faults(life: timedelta, granularity: timedelta) -> list[Fault]:
+    faults: list[Fault] = []
+    if granularity < timedelta(seconds=1) or granularity % timedelta(seconds=1):
+        faults.append(
+            Fault(
+                "granularity",
+                "granularity.seconds",
+                "It is no number of whole seconds from 1 on.",
+                "Give whole seconds, minutes or hours.",
+            )
+        )
+    if life < max(granularity, timedelta(seconds=1)):
+        faults.append(
+            Fault("life", "life.short", "The life is shorter than the granularity.", "Lengthen it.")
+        )
+    return faults
+
+
+def _no_zone(field_name: str) -> Fault:
+    return Fault(
+        field_name,
+        "time.no-zone",
+        "The moment has no time zone.",
+        "Give a datetime with a tzinfo, say UTC.",
+    )
+
+
+def _legal_name(holder: Holder, given: str | None, faults: list[Fault]) -> str:
+    parts = (holder.given_name, holder.family_name) if given is None else (given,)
+    name = normal(" ".join(part.strip() for part in parts if part))
+    if not name.strip() or len(name) > LONGEST_NAME:
+        faults.append(
+            Fault(
+                "legal_name",
+                "name.length",
+                f"A legal name has 1 to {LONGEST_NAME} characters.",
+                "Give the name in the register.",
+            )
+        )
+    elif any(category(char) in ("Cc", "Cs", "Zl", "Zp") for char in name):
+        faults.append(
+            Fault(
+                "legal_name",
+                "name.unwritable",
+                "The name has characters that cannot be written.",
+                "Leave them out.",
+            )
+        )
+    return name
+
+
+def _birth_date(holder: Holder, faults: list[Fault]) -> str:
+    born = holder.birth_date
+    if isinstance(born, date | PartialDate):
+        return str(born) if isinstance(born, PartialDate) else f"{born:%Y-%m-%d}"
+    faults.append(
+        Fault(
+            "holder.birth_date",
+            "birth-date.missing",
+            "A DK2 is held against a birth date, and there is none.",
+            "Give it, if only in part.",
+        )
+    )
+    return ""
+
+
+def _xdu(dated: DatedEvent, path: str, faults: list[Fault]) -> str:
+    """The end of an entry's validity as the token writes it, in UTC and whole seconds."""
+    event = dated.event
+    if isinstance(event, Test) and TestResult.of(event.result) is TestResult.DETECTED:
+        faults.append(
+            Fault(
+                f"{path}.test.result",
+                "test.positive",
+                "A positive test is no evidence that counts.",
+                "Leave it out; a recovery states the infection.",
+            )
+        )
+    until = dated.valid_until
+    if until.utcoffset() is None:
+        faults.append(_no_zone(f"{path}.valid_until"))
+        return ""
+    return f"{until.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _placed(fault: Fault, index: int) -> Fault:
+    """A fault of one entry with its place; the holder's and the issuer's are those of all."""
+    if fault.field.partition(".")[0] in ("vaccination", "test", "recovery", "event", "uvci"):
+        return fault.within(f"entries.{index}")
+    return fault

@@ -1,0 +1,345 @@
+"""Reading the Danish domestic tokens: from the text to typed values, with no trust implied.
+
+A token is a pass in another dress: ``prefix:`` + Base45 + zlib + COSE_Sign1 + CWT, and the prefix
+says what the claims hold beside 1 ``iss``, 4 ``exp`` and 6 ``iat``:
+
+- ``DK1`` ("valid", and nothing else): 7 ``cti``, the text of a UUID as bytes;
+- ``DK2`` (to be held against an identity document): 7 ``cti``, ``legalName``, ``dateOfBirth``;
+- ``DK3`` (the holder's own page, never presented): an EU DCC in -260/1 with several entries, each
+  with an ``xdu``, the absolute end of its validity, exclusive.
+
+Source: the public source and the test tokens of the Danish app (Sundhedsdatastyrelsen/
+Coronapas.Mobile, September 2021). What is no deviation of a pass can be one of a token, and the
+other way round: several entries, their ``xdu`` and the claims above are what tokens are made of.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+from coronapas.dcc._dates import read_birth_date, read_moment
+from coronapas.dcc._examiner import NOTES, Examiner, default_examiner
+from coronapas.dcc._reader import facts_of
+from coronapas.dcc._schema import GROUPS
+from coronapas.errors import DecodeError
+from coronapas.facts import Holder, PartialDate, PassFacts
+from coronapas.hcert._cwt import (
+    DCC,
+    EXPIRES,
+    HCERT,
+    ISSUED_AT,
+    ISSUER,
+)
+from coronapas.hcert._envelope import (
+    DEFAULT_LIMITS,
+    Envelope,
+    Limits,
+    decode,
+)
+from coronapas.tolerances import Deviation, step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+CTI: Final = 7
+"""Claim 7 ``cti`` (RFC 8392, section 3.1.7): the token's own identifier, a byte string."""
+LEGAL_NAME: Final = "legalName"
+BIRTH_DATE: Final = "dateOfBirth"
+XDU: Final = "xdu"
+"""The field of a DK3's entry that states the end of its validity."""
+
+MOST_ENTRIES: Final = 64
+"""How many entries of a DK3 are read, inclusive; one with more is at fault (`content.schema`)."""
+
+_LONGEST_TEXT: Final = 1000
+_NAMES: Final = ("fn", "gn", "fnt", "gnt")
+
+
+class TokenKind(StrEnum):
+    """What a text is, by its prefix."""
+
+    DK1 = "DK1"
+    """Valid, and nothing else (``dk-min``)."""
+    DK2 = "DK2"
+    """Valid, with name and birth date (``dk-max``)."""
+    DK3 = "DK3"
+    """All evidence, for the holder's own page (``dk-info``)."""
+    HC1 = "HC1"
+    """An EU DCC."""
+
+
+_DOMESTIC: Final = {kind.value: kind for kind in TokenKind if kind is not TokenKind.HC1}
+_CLAIMS: Final[dict[TokenKind, frozenset[object]]] = {
+    TokenKind.DK1: frozenset({ISSUER, EXPIRES, ISSUED_AT, CTI}),
+    TokenKind.DK2: frozenset({ISSUER, EXPIRES, ISSUED_AT, CTI, LEGAL_NAME, BIRTH_DATE}),
+    TokenKind.DK3: frozenset({ISSUER, EXPIRES, ISSUED_AT, HCERT}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What all domestic tokens have: every layer, and what in them departs from the rules.
+
+    `deviations` are those of the layers and of the content. Nothing here is verified.
+    """
+
+    envelope: Envelope = field(repr=False)
+    deviations: tuple[Deviation, ...] = field(repr=False)
+
+    @property
+    def kind(self) -> TokenKind:
+        """Which token it is."""
+        return _DOMESTIC[self.envelope.prefix[:3]]
+
+    @property
+    def issued_at(self) -> datetime | None:
+        """Claim ``iat`` in UTC; None where it is missing or beyond the calendar."""
+        return _moment(self.envelope.issued_at)
+
+    @property
+    def expires(self) -> datetime | None:
+        """Claim ``exp`` in UTC, exclusive: the token has expired at this very moment."""
+        return _moment(self.envelope.expires)
+
+
+@dataclass(frozen=True, slots=True)
+class Dk1(Token):
+    """A DK1: its holder is valid. `identifier` is the ``cti``, None where there is none to read."""
+
+    identifier: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Dk2(Token):
+    """A DK2: valid is who has this name and this birth date.
+
+    `birth_date` may be known in part; it is None where the token states none that can be read.
+    `coronapas.denmark._identity` holds both against an identity document.
+    """
+
+    identifier: str | None = field(repr=False)
+    legal_name: str | None = field(repr=False)
+    birth_date: date | PartialDate | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class DatedEntry:
+    """One entry of a DK3.
+
+    `place` is its path in the payload (``v.0``). `facts` are None where it cannot be read.
+    `valid_until` is the ``xdu`` in UTC, exclusive; None where there is none to read.
+    """
+
+    place: str
+    facts: PassFacts | None
+    valid_until: datetime | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Dk3(Token):
+    """A DK3: the holder, and all entries in the order of v, t, r and of the token.
+
+    `holder` is None where no entry can be read.
+    """
+
+    holder: Holder | None
+    entries: tuple[DatedEntry, ...]
+
+
+def kind_of(text: object) -> TokenKind | None:
+    """Tell by the prefix alone what a text claims to be; None where it is none of these.
+
+    White space before it does not count; the domestic prefixes need no colon.
+    """
+    return _sniff(text)[0]
+
+
+def read(
+    text: str | bytes, *, limits: Limits = DEFAULT_LIMITS, examiner: Examiner | None = None
+) -> Dk1 | Dk2 | Dk3:
+    """Read a domestic token; no trust implied.
+
+    A prefix without its colon is read as a deviation (``prefix.no-colon``). `examiner` judges the
+    entries of a DK3 by value sets of its own; by default by the bundled ones.
+
+    Raises DecodeError where a layer cannot be opened, or the text is no domestic token
+    (``prefix.unknown``); no other exception leaves this function, whatever the text. Time and
+    memory are bounded by `limits` and `MOST_ENTRIES`.
+    """
+    kind, colon = _sniff(text)
+    if kind is None or kind is TokenKind.HC1:
+        if not isinstance(text, str | bytes | bytearray | memoryview):
+            raise DecodeError("prefix", "not-text", "a token is text")
+        raise DecodeError("prefix", "unknown", "the text does not begin as a Danish token does")
+    envelope = _open(text, kind, colon, limits)
+    tree = envelope.claims.tree
+    kept = [one for one in envelope.deviations if one.code != "cwt.extra-claim"]
+    envelope = envelope._replace(deviations=(*kept, *_extra_claims(tree, _CLAIMS[kind])))
+    found = list(envelope.deviations)
+    if kind is TokenKind.DK3:
+        holder, entries = _dated(envelope, examiner or default_examiner(), found)
+        return Dk3(envelope, tuple(dict.fromkeys(found)), holder, entries)
+    identifier = _identifier(tree, found)
+    if kind is TokenKind.DK1:
+        return Dk1(envelope, tuple(found), identifier)
+    name, born = _person(tree, found)
+    return Dk2(envelope, tuple(found), identifier, name, born)
+
+
+def shown_entry(token: Dk3, at: datetime) -> DatedEntry | None:
+    """Give the entry that the holder's page shows: the one with the latest end still ahead.
+
+    An end at the very moment `at` is over. Of entries with one end the first counts; None where no
+    end is ahead. `at` needs a time zone (ValueError without one).
+    """
+    if at.utcoffset() is None:
+        raise ValueError("a moment needs a time zone")
+    ahead = [
+        (entry.valid_until, entry)
+        for entry in token.entries
+        if entry.valid_until is not None and entry.valid_until > at
+    ]
+    return max(ahead, key=lambda pair: pair[0])[1] if ahead else None
+
+
+def _sniff(text: object) -> tuple[TokenKind | None, bool]:
+    """What a text begins with, and whether the colon is there."""
+    if isinstance(text, str):
+        start = text.lstrip()[:4]
+    elif isinstance(text, bytes | bytearray | memoryview):
+        start = bytes(text).lstrip()[:4].decode("latin-1")
+    else:
+        return None, False
+    if start == "HC1:":
+        return TokenKind.HC1, True
+    return _DOMESTIC.get(start[:3]), start[3:] == ":"
+
+
+def _open(text: str | bytes, kind: TokenKind, colon: bool, limits: Limits) -> Envelope:
+    prefix = f"{kind}:"
+    if colon:
+        return decode(text, limits=limits, prefixes=(prefix,))
+    # Latin-1 keeps every byte, so that decoding still finds those that no text of a pass has.
+    written = text if isinstance(text, str) else bytes(text).decode("latin-1")
+    place = len(written) - len(written.lstrip()) + 3
+    envelope = decode(
+        f"{written[:place]}:{written[place:]}",
+        limits=replace(limits, text=limits.text + 1),
+        prefixes=(prefix,),
+    )
+    deviation = Deviation("prefix.no-colon", "", "no colon stands behind the prefix")
+    found = envelope.deviations
+    outer = sum(one.layer == "prefix" for one in found)
+    return envelope._replace(
+        text=written, prefix=kind.value, deviations=(*found[:outer], deviation, *found[outer:])
+    )
+
+
+def _extra_claims(tree: Mapping[Any, Any], expected: frozenset[object]) -> Iterator[Deviation]:
+    for label in tree:
+        if label not in expected:
+            yield Deviation("cwt.extra-claim", step(label), "the claim is not one of the token's")
+
+
+def _moment(seconds: int | None) -> datetime | None:
+    try:
+        return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, ValueError, OSError):
+        return None
+
+
+def _identifier(tree: Mapping[Any, Any], found: list[Deviation]) -> str | None:
+    value = tree.get(CTI)
+    if type(value) is bytes and 0 < len(value) <= _LONGEST_TEXT:
+        try:
+            return value.decode("ascii")
+        except UnicodeDecodeError:
+            pass
+    found.append(Deviation("content.schema", "cti", "the identifier is missing, or no text"))
+    return None
+
+
+def _person(
+    tree: Mapping[Any, Any], found: list[Deviation]
+) -> tuple[str | None, date | PartialDate | None]:
+    name, written = tree.get(LEGAL_NAME), tree.get(BIRTH_DATE)
+    if not isinstance(name, str) or not name.strip() or len(name) > _LONGEST_TEXT:
+        found.append(Deviation("content.no-name", LEGAL_NAME, "the token states no legal name"))
+        name = None
+    if not isinstance(written, str):
+        found.append(Deviation("content.schema", BIRTH_DATE, "the birth date is missing"))
+        return name, None
+    born, codes = read_birth_date(written.strip())
+    found.extend(Deviation(code, BIRTH_DATE, NOTES[code]) for code in codes)
+    return name, born
+
+
+def _dated(
+    envelope: Envelope, examiner: Examiner, found: list[Deviation]
+) -> tuple[Holder | None, tuple[DatedEntry, ...]]:
+    """The entries of a DK3, each read and examined as the one event of a pass of its own."""
+    hcert = envelope.claims.hcert
+    dcc = None if hcert is None else hcert.get(DCC)
+    if type(dcc) is not dict:
+        found.append(Deviation("content.schema", "", "The token holds no DCC."))
+        return None, ()
+    places = [*_places(dcc, found)]
+    if not places:
+        found.append(Deviation("content.no-event", "", "The token states no event."))
+    if len(places) > MOST_ENTRIES:
+        note = f"The token has more than {MOST_ENTRIES} entries; the others are not read."
+        found.append(Deviation("content.schema", "", note))
+    head = {name: value for name, value in dcc.items() if name not in GROUPS}
+    entries = []
+    for group, index, entry in places[:MOST_ENTRIES]:
+        single = {**head, group: [entry]}
+        place = f"{group}.{index}"
+        if isinstance(entry, dict):
+            single[group] = [{name: value for name, value in entry.items() if name != XDU}]
+        for one in examiner.examine(single):
+            own = one.field.startswith(f"{group}.0")
+            path = place + one.field.removeprefix(f"{group}.0")
+            found.append(replace(one, field=path) if own else one)
+        until = _xdu(entry, f"{place}.{XDU}", found)
+        entries.append(DatedEntry(place, facts_of(single)[0], until))
+        if len(entries) == 1:
+            # What is odd at the top is told once; a token cannot make it be read again and again.
+            head = _plain_head(dcc)
+    holder = next((one.facts.holder for one in entries if one.facts is not None), None)
+    return holder, tuple(entries)
+
+
+def _places(dcc: dict[Any, Any], found: list[Deviation]) -> Iterator[tuple[str, int, object]]:
+    for group in GROUPS:
+        value = dcc.get(group)
+        if isinstance(value, list):
+            yield from ((group, index, entry) for index, entry in enumerate(value))
+        elif value is not None:
+            found.append(Deviation("content.schema", group, "The group is no array."))
+        elif group in dcc:
+            found.append(Deviation("content.null-group", group, "The group is there but empty."))
+
+
+def _plain_head(dcc: dict[Any, Any]) -> dict[str, Any]:
+    head = {name: dcc[name] for name in ("ver", "nam", "dob") if name in dcc}
+    nam = head.get("nam")
+    if isinstance(nam, dict):
+        head["nam"] = {name: nam[name] for name in _NAMES if name in nam}
+    return head
+
+
+def _xdu(entry: object, path: str, found: list[Deviation]) -> datetime | None:
+    value = entry.get(XDU) if isinstance(entry, dict) else None
+    if not isinstance(value, str) or len(value) > _LONGEST_TEXT:
+        found.append(Deviation("content.schema", path, "The entry states no end of its validity."))
+        return None
+    moment, codes = read_moment(value)
+    found.extend(Deviation(code, path, NOTES[code]) for code in codes)
+    try:
+        return None if moment is None else moment.astimezone(UTC)
+    except OverflowError:
+        found.append(Deviation("content.date", path, NOTES["content.date"]))
+        return None

@@ -1,0 +1,470 @@
+"""A holder's history: doses, tests, infections, and what else decides about evidence and doses.
+
+A history is a set of statements: two sources that state the same dose both stay in it, and
+`coronapas.programmes._course` finds what is one event. Merging is the union of the statements and
+therefore free of order; nothing is lost on the way.
+
+The holder's data never shows in a `repr`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from coronapas._json import YEARS, Faults, RowReader
+from coronapas._time import as_utc
+from coronapas.errors import Fault, HistoryError
+from coronapas.facts._model import (
+    Event,
+    PartialDate,
+    PassFacts,
+    Recovery,
+    Test,
+    TestKind,
+    TestResult,
+    Vaccination,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+Day = date
+"""A local day."""
+
+Birth = date | PartialDate | None
+"""A birth date, wholly, partly or not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dose:
+    """One statement of a dose.
+
+    `date` is its local day, `product` a code or a name or None where it is unknown, `dose_number`
+    and `doses` are dn and sd or None, `uvci` the identifier of the pass or entry that states it.
+    """
+
+    date: Day = field(repr=False)
+    product: str | None = field(default=None, repr=False)
+    dose_number: int | None = field(default=None, repr=False)
+    doses: int | None = field(default=None, repr=False)
+    uvci: str | None = field(default=None, repr=False)
+
+    @property
+    def disputed(self) -> bool:
+        """Tell whether sources disagree: one statement cannot."""
+        return False
+
+    def key(self) -> tuple[Day, str, int, int, str]:
+        """Give what statements are put in order by."""
+        return (
+            self.date,
+            self.product or "",
+            self.dose_number or 0,
+            self.doses or 0,
+            self.uvci or "",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """One statement of a test.
+
+    `kind` is ``naat`` (PCR and the like), ``rat`` (antigen) or another word, which no rule knows.
+    `positive` is None where there is no clear result. `sampled_at` has a time zone.
+    """
+
+    __test__ = False  # pytest would collect the class by its name
+
+    kind: str = field(repr=False)
+    sampled_at: datetime = field(repr=False)
+    positive: bool | None = field(repr=False)
+    uvci: str | None = field(default=None, repr=False)
+
+    def key(self) -> tuple[datetime, str, int, str]:
+        """Give what statements are put in order by."""
+        order = -1 if self.positive is None else int(self.positive)
+        return self.sampled_at, self.kind, order, self.uvci or ""
+
+
+@dataclass(frozen=True, slots=True)
+class Infection:
+    """One statement of an infection: the local day of the first positive test, and its kind."""
+
+    first_positive: date = field(repr=False)
+    proof: str = field(default="naat", repr=False)
+    uvci: str | None = field(default=None, repr=False)
+
+    def key(self) -> tuple[date, str, str]:
+        """Give what statements are put in order by."""
+        return self.first_positive, self.proof, self.uvci or ""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Everything that is known of a holder; the statements are kept in order and without doubles.
+
+    `sector` is one word for where the holder's pass is asked for (``business``), `groups` the
+    target groups that the holder belongs to: None where they are not known, empty where there are
+    none. Raises ValueError for a test without a time zone.
+    """
+
+    birth_date: Birth = field(default=None, repr=False)
+    doses: tuple[Dose, ...] = field(default=(), repr=False)
+    tests: tuple[Tested, ...] = field(default=(), repr=False)
+    infections: tuple[Infection, ...] = field(default=(), repr=False)
+    sector: str | None = field(default=None, repr=False)
+    groups: frozenset[str] | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if len(self.doses) > 1:
+            object.__setattr__(self, "doses", tuple(sorted(set(self.doses), key=Dose.key)))
+        if self.tests:
+            tests = {_in_utc(test) for test in self.tests}
+            object.__setattr__(self, "tests", tuple(sorted(tests, key=Tested.key)))
+        if len(self.infections) > 1:
+            infections = sorted(set(self.infections), key=Infection.key)
+            object.__setattr__(self, "infections", tuple(infections))
+
+    @classmethod
+    def from_facts(
+        cls,
+        *events: Event,
+        birth_date: Birth = None,
+        sector: str | None = None,
+        groups: Iterable[str] | None = None,
+    ) -> History:
+        """Make a history of a register's facts."""
+        return _of_events([(event, None) for event in events], birth_date, sector, groups)
+
+    @classmethod
+    def from_passes(
+        cls,
+        passes: Iterable[PassFacts],
+        *,
+        sector: str | None = None,
+        groups: Iterable[str] | None = None,
+    ) -> History:
+        """Make a history of what one holder's passes state.
+
+        Raises HistoryError where their birth dates contradict each other: they are not one
+        holder's. Names are not compared.
+        """
+        made = [
+            _of_events([(one.event, one.uvci)], one.holder.birth_date, sector, groups)
+            for one in passes
+        ]
+        return merge(cls(sector=sector, groups=_groups(groups)), *made)
+
+    @classmethod
+    def from_json(cls, source: str | bytes | Path | Mapping[str, object]) -> History:
+        """Read ``schemas/history.schema.json``; raises HistoryError with every fault."""
+        return history_from_json(source)
+
+    def to_json(self) -> dict[str, Any]:
+        """Give a document that `from_json` reads back; it holds the holder's data."""
+        return history_to_json(self)
+
+
+def merge(*histories: History) -> History:
+    """Put several histories of one holder together, in any order and grouping.
+
+    The more exact birth date is kept. Raises HistoryError where birth dates or sectors contradict
+    each other.
+    """
+    merged = History()
+    for one in histories:
+        merged = History(
+            birth_date=_agree(merged.birth_date, one.birth_date),
+            doses=merged.doses + one.doses,
+            tests=merged.tests + one.tests,
+            infections=merged.infections + one.infections,
+            sector=_same_sector(merged.sector, one.sector),
+            groups=one.groups if merged.groups is None else merged.groups | (one.groups or set()),
+        )
+    return merged
+
+
+def births(birth: Birth) -> tuple[date, date] | None:
+    """Give the first and the last day that a birth date may mean; None where it is unknown."""
+    if birth is None:
+        return None
+    if isinstance(birth, date):
+        return birth, birth
+    month = birth.month
+    first = date(birth.year, month or 1, 1)
+    following = date(birth.year + 1, 1, 1) if month in (None, 12) else None
+    following = following or date(birth.year, (month or 0) + 1, 1)
+    return first, date.fromordinal(following.toordinal() - 1)
+
+
+def _agree(one: Birth, other: Birth) -> Birth:
+    if one is None or other is None:
+        return other if one is None else one
+    exact, rough = (one, other) if _exactness(one) >= _exactness(other) else (other, one)
+    inner, outer = births(exact), births(rough)
+    if inner and outer and outer[0] <= inner[0] and inner[1] <= outer[1]:
+        return exact
+    raise HistoryError(
+        [
+            Fault(
+                "birth_date",
+                "history.birth-dates",
+                "The sources state different birth dates.",
+                "Merge the histories of one holder only.",
+            )
+        ]
+    )
+
+
+def _exactness(birth: date | PartialDate) -> int:
+    if isinstance(birth, date):
+        return 2
+    return 0 if birth.month is None else 1
+
+
+def _same_sector(one: str | None, other: str | None) -> str | None:
+    if one is not None and other is not None and one != other:
+        fault = Fault(
+            "sector",
+            "history.sectors",
+            "The sources state different sectors.",
+            "Give the sector of the check once.",
+        )
+        raise HistoryError([fault])
+    return other if one is None else one
+
+
+def _in_utc(test: Tested) -> Tested:
+    moment = as_utc(test.sampled_at)
+    if moment is test.sampled_at:
+        return test
+    return Tested(test.kind, moment, test.positive, test.uvci)
+
+
+def _groups(groups: Iterable[str] | None) -> frozenset[str] | None:
+    return None if groups is None else frozenset(groups)
+
+
+_KINDS = {TestKind.NAAT: "naat", TestKind.RAT: "rat"}
+_POSITIVE = {TestResult.DETECTED: True, TestResult.NOT_DETECTED: False}
+
+
+def _of_events(
+    events: list[tuple[Event, str | None]],
+    birth_date: Birth,
+    sector: str | None,
+    groups: Iterable[str] | None,
+) -> History:
+    doses: list[Dose] = []
+    tests: list[Tested] = []
+    infections: list[Infection] = []
+    for event, uvci in events:
+        match event:
+            case Vaccination():
+                doses.append(Dose(event.date, event.product, event.dose_number, event.doses, uvci))
+            case Test():
+                kind = TestKind.of(event.kind)
+                result = TestResult.of(event.result)
+                tests.append(
+                    Tested(
+                        _KINDS[kind] if kind else str(event.kind),
+                        event.sampled_at,
+                        _POSITIVE[result] if result else None,
+                        uvci,
+                    )
+                )
+            case Recovery():
+                infections.append(Infection(event.first_positive, "naat", uvci))
+    return History(
+        birth_date, tuple(doses), tuple(tests), tuple(infections), sector, _groups(groups)
+    )
+
+
+# Histories from and to JSON, by ``schemas/history.schema.json``, with every fault at once.
+
+
+MOST: Final = {"vaccinations": 100, "tests": 5000, "infections": 100}
+"""How many statements of each kind a document may have, inclusive: this project's bound."""
+
+LARGEST: Final = 4_000_000
+"""How many bytes a history's file may have, inclusive."""
+
+_PARTIAL: Final = re.compile(r"([0-9]{4})(?:-([0-9]{2}))?")
+
+
+def _spoken(word: str) -> str:
+    return re.sub("[ _-]+", " ", word.strip().casefold())
+
+
+_KIND_NAMES: Final = {
+    "naat": "naat",
+    "pcr": "naat",
+    "rat": "rat",
+    "antigen": "rat",
+    _spoken(TestKind.NAAT): "naat",
+    _spoken(TestKind.RAT): "rat",
+}
+_RESULTS: Final = {
+    "positive": True,
+    "detected": True,
+    _spoken(TestResult.DETECTED): True,
+    "negative": False,
+    "not detected": False,
+    _spoken(TestResult.NOT_DETECTED): False,
+    "inconclusive": None,
+}
+
+
+def history_from_json(source: str | bytes | Path | Mapping[str, object]) -> History:
+    """Read a history: JSON text, a file's path, or a parsed document.
+
+    Raises HistoryError with every fault; its text holds none of the holder's data.
+    """
+    if isinstance(source, Path):
+        source = source.read_bytes() if source.stat().st_size <= LARGEST else b""
+    document: object = source
+    if isinstance(source, str | bytes):
+        try:
+            document = json.loads(source)
+        except (ValueError, RecursionError):
+            faults = Faults()
+            hint = f"Give JSON in UTF-8 of at most {LARGEST} bytes."
+            faults.note("", "json.syntax", "This is no JSON document, or too large.", hint)
+            raise HistoryError(faults.found) from None
+    return _read(document)
+
+
+def _read(document: object) -> History:
+    faults = Faults()
+    top = RowReader(document, "", faults)
+    top.take("$schema")
+    groups = top.words("groups")
+    doses = tuple(
+        dose for row in top.rows("vaccinations", most=MOST["vaccinations"]) for dose in _dose(row)
+    )
+    tests = tuple(test for row in top.rows("tests", most=MOST["tests"]) for test in _test(row))
+    infections = tuple(
+        infection
+        for row in top.rows("infections", most=MOST["infections"])
+        for infection in _infection(row)
+    )
+    birth_date = _birth(top)
+    sector = top.maybe_text("sector")
+    top.close()
+    if faults.found:
+        raise HistoryError(faults.found)
+    named = None if groups is None else frozenset(groups)
+    return History(birth_date, doses, tests, infections, sector, named)
+
+
+def _birth(top: RowReader) -> Birth:
+    value = top.values.get("birth_date")
+    if value == "":
+        top.take("birth_date")
+        return None
+    partial = _PARTIAL.fullmatch(value) if isinstance(value, str) else None
+    if partial is None:
+        return top.day("birth_date")
+    top.take("birth_date")
+    year, month = int(partial[1]), partial[2]
+    if year not in YEARS or (month is not None and not 1 <= int(month) <= 12):
+        hint = "Write YYYY-MM-DD, YYYY-MM or YYYY."
+        top.faults.note("birth_date", "json.date", "This is not a date of the calendar.", hint)
+        return None
+    return PartialDate(year, None if month is None else int(month))
+
+
+def _dose(row: RowReader) -> Iterator[Dose]:
+    day = row.day("date", required=True)
+    number, doses = row.number("dose_number", 1, 99), row.number("doses", 1, 99)
+    if row.has("dose_number") != row.has("doses"):
+        row.faults.note(
+            row.path,
+            "history.dose-numbers",
+            "A dose has both numbers or none.",
+            "Give dose_number and doses, or leave both out.",
+        )
+    product, uvci = row.maybe_text("product"), row.maybe_text("uvci")
+    row.close()
+    if day is not None:
+        yield Dose(day, product, number, doses, uvci)
+
+
+def _test(row: RowReader) -> Iterator[Tested]:
+    kind = _word(row, "kind", _KIND_NAMES)
+    result = _word(row, "result", _RESULTS)
+    moment = row.instant("sampled_at")
+    uvci = row.maybe_text("uvci")
+    row.close()
+    if kind is not None and moment is not None and result is not None:
+        yield Tested(_KIND_NAMES[kind], moment, _RESULTS[result], uvci)
+
+
+def _infection(row: RowReader) -> Iterator[Infection]:
+    day = row.day("first_positive", required=True)
+    proof = _word(row, "proof", _KIND_NAMES) if row.has("proof") else "naat"
+    uvci = row.maybe_text("uvci")
+    row.close()
+    if day is not None and proof is not None:
+        yield Infection(day, _KIND_NAMES[proof], uvci)
+
+
+def _word(row: RowReader, name: str, words: Mapping[str, Any]) -> str | None:
+    """Take a word in any case, with spaces, hyphens or underscores."""
+    value = row.take(name, required=True)
+    if value is None:
+        return None
+    if isinstance(value, str) and _spoken(value) in words:
+        return _spoken(value)
+    choices = ", ".join(sorted(words))
+    row.faults.note(
+        f"{row.path}.{name}", "json.choice", "The word is unknown here.", f"Give one of {choices}."
+    )
+    return None
+
+
+def history_to_json(history: History) -> dict[str, Any]:
+    """Give a history as a document that `history_from_json` reads back; statements in order."""
+    document: dict[str, Any] = {}
+    if history.birth_date is not None:
+        birth = history.birth_date
+        document["birth_date"] = birth.isoformat() if isinstance(birth, date) else str(birth)
+    if history.sector is not None:
+        document["sector"] = history.sector
+    if history.groups is not None:
+        document["groups"] = sorted(history.groups)
+    document["vaccinations"] = [
+        _present(
+            date=dose.date.isoformat(),
+            product=dose.product,
+            dose_number=dose.dose_number,
+            doses=dose.doses,
+            uvci=dose.uvci,
+        )
+        for dose in history.doses
+    ]
+    results = {True: "positive", False: "negative", None: "inconclusive"}
+    document["tests"] = [
+        _present(
+            kind=test.kind,
+            sampled_at=test.sampled_at.isoformat(),
+            result=results[test.positive],
+            uvci=test.uvci,
+        )
+        for test in history.tests
+    ]
+    document["infections"] = [
+        _present(first_positive=one.first_positive.isoformat(), proof=one.proof, uvci=one.uvci)
+        for one in history.infections
+    ]
+    return document
+
+
+def _present(**members: object) -> dict[str, object]:
+    return {name: value for name, value in members.items() if value is not None}

@@ -1,0 +1,408 @@
+"""Facts as JSON: documents that follow ``schemas/facts.schema.json``, to facts and back.
+
+Reading judges the shape alone (fields, types, real dates); whether a pass can be made of the
+facts is judged when issuing. `read` gives what could be read beside the faults, so that both
+judgements can be told together (`Document.all_faults`). `loads` is `json.loads` for this: with that
+one, a field that stands twice in an object would silently count as it stands last.
+
+The names are those of `coronapas.facts`; kinds and results may be written by name (``NAAT``, ``not
+detected``) or by code, and are written by name. A null means the same as a field left out, but for
+`birth_date`, which must be there: leaving it out by mistake would make a pass that anyone could
+show.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from coronapas.errors import FactsError, Fault
+from coronapas.facts._model import (
+    EventKind,
+    Holder,
+    PartialDate,
+    Recovery,
+    Test,
+    TestKind,
+    TestResult,
+    Vaccination,
+    kind_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from coronapas.facts._model import Event
+
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_PARTIAL: Final = re.compile(r"([0-9]{4})(?:-(0[1-9]|1[0-2]))?")
+_MOMENT: Final = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:[.][0-9]{1,6})?)"
+    r"(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
+)
+_KINDS: Final = tuple(kind.value for kind in EventKind)
+_OF_OTHER_FIELDS: Final = frozenset({"json.unknown-field", "json.repeated-field"})
+"""Faults of an object that say nothing against the fields that could be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One document as far as it can be read, and the faults of its shape.
+
+    Where there are none, `holder` and `event` are the facts. Where there are some, a part that is
+    missing or no object is None, and a value of the wrong shape stands in its place as it was
+    written: whoever judges the content finds it wrong once more (`all_faults`), and nothing is to
+    be issued of it.
+    """
+
+    holder: Holder | None = field(repr=False)
+    event: Event | None = field(repr=False)
+    faults: tuple[Fault, ...]
+
+    def all_faults(self, content: Iterable[Fault]) -> tuple[Fault, ...]:
+        """The faults of the shape, then those of the content that do not follow from them.
+
+        `content` is what `coronapas.dcc._claims.faults` or `coronapas.issue.Issuer.faults` says of
+        the holder and the event.
+        """
+        return (*self.faults, *(fault for fault in content if not self._follows(fault)))
+
+    def _follows(self, fault: Fault) -> bool:
+        """Whether a fault of the content is only what a fault of the shape leads to."""
+        if fault.field in ("holder", "event"):
+            return None in (self.holder, self.event)
+        return any(
+            own.code not in _OF_OTHER_FIELDS and f"{fault.field}.".startswith(f"{own.field}.")
+            for own in self.faults
+            if own.field
+        )
+
+
+def loads(text: str | bytes) -> object:
+    """Read the text of a document, or of a list of them, for `read`, `from_json` and the like.
+
+    Bytes are UTF-8, with or without a byte order mark. A field that stands twice in one object is
+    remembered, and a fault of that object where it is read. Raises FactsError (code
+    ``json.malformed``) for what is no JSON, or nested too deeply; the error repeats nothing of it.
+    """
+    try:
+        written = text.decode("utf-8-sig") if isinstance(text, bytes) else text
+        return json.loads(written, object_pairs_hook=_object)
+    except (ValueError, RecursionError):
+        # The reason would quote the facts.
+        problem = "The facts are no JSON."
+        raise FactsError(
+            [Fault("", "json.malformed", problem, "Write a JSON document in UTF-8.")]
+        ) from None
+
+
+class _Repeating(dict[str, Any]):
+    """An object of JSON in which a field stood twice."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    return fields if len(fields) == len(pairs) else _Repeating(fields)
+
+
+def read(document: object) -> Document:
+    """Read one document (as `loads` or `json.loads` gives it) as far as it can be read.
+
+    A fault's field is the path in the document (``vaccination.dose_number``), the whole document's
+    is empty. Raises nothing for any value that JSON can state.
+    """
+    reading = _Reading()
+    holder, event = reading.document(document)
+    return Document(holder, event, tuple(reading.faults))
+
+
+def from_json(document: object) -> tuple[Holder, Event]:
+    """Read one document (as `loads` or `json.loads` gives it).
+
+    Raises FactsError with every fault of the shape; a fault's field is the path in the document
+    (``vaccination.dose_number``), the whole document's is empty.
+    """
+    found = read(document)
+    if found.faults or found.holder is None or found.event is None:
+        raise FactsError(found.faults)
+    return found.holder, found.event
+
+
+def from_json_list(documents: object) -> list[tuple[Holder, Event]]:
+    """Read a list of documents; the paths of the faults begin with the place in it, from 0.
+
+    Raises FactsError with the faults of the shapes of all documents.
+    """
+    pairs: list[tuple[Holder, Event]] = []
+    faults: list[Fault] = []
+    if not isinstance(documents, list | tuple):
+        raise FactsError(
+            [Fault("", "json.type", "The value is no list.", "Give a list of documents.")]
+        )
+    for place, document in enumerate(documents):
+        try:
+            pairs.append(from_json(document))
+        except FactsError as error:
+            faults += (fault.within(str(place)) for fault in error.faults)
+    if faults:
+        raise FactsError(faults)
+    return pairs
+
+
+def to_json(holder: Holder, event: Event) -> dict[str, Any]:
+    """Write the facts as a document; fields without a value are left out, the birth date is not.
+
+    The facts are taken as they are, so that what a pass says can be written whatever it says;
+    text in the place of an enumeration stays as it is.
+    """
+    person: dict[str, Any] = _filled(
+        {
+            "family_name": holder.family_name,
+            "given_name": holder.given_name,
+            "family_name_mrz": holder.family_name_mrz,
+            "given_name_mrz": holder.given_name_mrz,
+        }
+    )
+    person["birth_date"] = None if holder.birth_date is None else str(holder.birth_date)
+    return {"holder": person, kind_of(event).value: _filled(_event_fields(event))}
+
+
+def _filled(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _event_fields(event: Event) -> dict[str, Any]:
+    match event:
+        case Vaccination():
+            return {
+                "product": event.product,
+                "dose_number": event.dose_number,
+                "doses": event.doses,
+                "date": event.date.isoformat(),
+                "country": event.country,
+                "vaccine": event.vaccine,
+                "manufacturer": event.manufacturer,
+                "disease": event.disease,
+            }
+        case Test():
+            return {
+                "kind": _kind_name(event.kind),
+                "sampled_at": _moment_text(event.sampled_at),
+                "result": _result_name(event.result),
+                "centre": event.centre,
+                "country": event.country,
+                "name": event.name,
+                "device": event.device,
+                "disease": event.disease,
+            }
+        case Recovery():
+            return {
+                "first_positive": event.first_positive.isoformat(),
+                "valid_from": event.valid_from.isoformat(),
+                "valid_until": event.valid_until.isoformat(),
+                "country": event.country,
+                "disease": event.disease,
+            }
+
+
+def _kind_name(kind: TestKind | str) -> str:
+    return kind.name if isinstance(kind, TestKind) else kind
+
+
+def _result_name(result: TestResult | str) -> str:
+    return result.name.replace("_", " ").lower() if isinstance(result, TestResult) else result
+
+
+def _moment_text(moment: datetime) -> str:
+    """Write a moment; an offset with seconds, which RFC 3339 cannot say, becomes UTC."""
+    offset = moment.utcoffset()
+    if offset is not None and offset % timedelta(minutes=1):
+        moment = moment.astimezone(UTC)
+    text = moment.isoformat()
+    return text.removesuffix("+00:00") + "Z" if text.endswith("+00:00") else text
+
+
+class _Reading:
+    """The reading of one document, with the faults met so far.
+
+    Values of the wrong shape are handed on as they are: see `Document`.
+    """
+
+    __slots__ = ("faults",)
+
+    def __init__(self) -> None:
+        self.faults: list[Fault] = []
+
+    def add(self, path: str, code: str, problem: str, hint: str) -> None:
+        self.faults.append(Fault(path, code, problem, hint))
+
+    def document(self, value: object) -> tuple[Holder | None, Event | None]:
+        found = self.fields_of("", value, {"holder"}, set(_KINDS))
+        if found is None:
+            return None, None
+        events = [kind for kind in _KINDS if kind in found]
+        if len(events) != 1:
+            self.add(
+                "",
+                "json.one-event",
+                "There must be exactly one of vaccination, test and recovery.",
+                "Write one document for each event.",
+            )
+        holder = self.holder("holder", found["holder"]) if "holder" in found else None
+        read = [self.event(kind, kind, found[kind]) for kind in events]
+        return holder, read[0] if len(read) == 1 else None
+
+    def fields_of(
+        self, path: str, value: object, required: set[str], optional: set[str]
+    ) -> dict[str, Any] | None:
+        """Check an object's names; give its fields, or None where it is no object."""
+        if not isinstance(value, Mapping):
+            self.add(path, "json.type", "The value is no object.", "Give an object.")
+            return None
+        prefix = f"{path}." if path else ""
+        for name in sorted(required - value.keys()):
+            self.add(f"{prefix}{name}", "json.missing", "The field is missing.", "Give it.")
+        if value.keys() - required - optional:
+            # The unknown name is not repeated: it may be data that slipped into a name's place.
+            self.add(
+                path,
+                "json.unknown-field",
+                "There is a field that the schema does not have.",
+                f"Known are {', '.join(sorted(required | optional))}.",
+            )
+        if isinstance(value, _Repeating):
+            self.add(
+                path,
+                "json.repeated-field",
+                "A field stands twice.",
+                "Leave one of them: which one is meant cannot be known.",
+            )
+        return {name: value[name] for name in required | optional if name in value}
+
+    def holder(self, path: str, value: object) -> Holder | None:
+        names = {"family_name", "given_name", "family_name_mrz", "given_name_mrz"}
+        found = self.fields_of(path, value, {"birth_date"}, names)
+        if found is None:
+            return None
+        fields: dict[str, Any] = {name: self.text(path, found, name) for name in sorted(names)}
+        return Holder(birth_date=self.birth_date(path, found), **fields)
+
+    def event(self, path: str, kind: str, value: object) -> Event | None:
+        readers: dict[str, Callable[[str, object], Event | None]] = {
+            EventKind.VACCINATION: self.vaccination,
+            EventKind.TEST: self.test,
+            EventKind.RECOVERY: self.recovery,
+        }
+        return readers[kind](path, value)
+
+    def vaccination(self, path: str, value: object) -> Vaccination | None:
+        texts = {"country", "vaccine", "manufacturer"}
+        needed = {"product", "dose_number", "doses", "date"}
+        found = self.fields_of(path, value, needed, texts | {"disease"})
+        if found is None:
+            return None
+        fields: dict[str, Any] = {
+            "product": self.needed_text(path, found, "product"),
+            "dose_number": self.integer(path, found, "dose_number"),
+            "doses": self.integer(path, found, "doses"),
+            "date": self.day(path, found, "date"),
+        }
+        return Vaccination(**fields, **self.optional(path, found, texts))
+
+    def test(self, path: str, value: object) -> Test | None:
+        texts = {"centre", "country", "name", "device"}
+        found = self.fields_of(path, value, {"kind", "sampled_at", "result"}, texts | {"disease"})
+        if found is None:
+            return None
+        kind: Any = self.needed_text(path, found, "kind")
+        result: Any = self.needed_text(path, found, "result")
+        fields: dict[str, Any] = {
+            "kind": (TestKind.of(kind) if isinstance(kind, str) else None) or kind,
+            "sampled_at": self.moment(path, found, "sampled_at"),
+            "result": (TestResult.of(result) if isinstance(result, str) else None) or result,
+        }
+        return Test(**fields, **self.optional(path, found, texts))
+
+    def recovery(self, path: str, value: object) -> Recovery | None:
+        needed = {"first_positive", "valid_from", "valid_until"}
+        found = self.fields_of(path, value, needed, {"country", "disease"})
+        if found is None:
+            return None
+        fields: dict[str, Any] = {
+            name: self.day(path, found, name)
+            for name in ("first_positive", "valid_from", "valid_until")
+        }
+        return Recovery(**fields, **self.optional(path, found, {"country"}))
+
+    def optional(self, path: str, found: dict[str, Any], texts: set[str]) -> dict[str, Any]:
+        fields: dict[str, Any] = {name: self.text(path, found, name) for name in sorted(texts)}
+        if found.get("disease") is not None:
+            fields["disease"] = self.needed_text(path, found, "disease")
+        return fields
+
+    def text(self, path: str, found: dict[str, Any], name: str) -> Any:
+        value = found.get(name)
+        if value is not None and not isinstance(value, str):
+            self.add(
+                f"{path}.{name}", "json.type", "The value is no text.", "Give a text, or null."
+            )
+        return value
+
+    def needed_text(self, path: str, found: dict[str, Any], name: str) -> Any:
+        value = found.get(name)
+        if name in found and not isinstance(value, str):
+            self.add(f"{path}.{name}", "json.type", "The value is no text.", "Give a text.")
+        return value
+
+    def integer(self, path: str, found: dict[str, Any], name: str) -> Any:
+        """Read a whole number; 2.0 is one in JSON, as in JSON Schema."""
+        value = found.get(name)
+        if isinstance(value, float) and value.is_integer():
+            return int(value)
+        if name in found and (not isinstance(value, int) or isinstance(value, bool)):
+            self.add(f"{path}.{name}", "json.type", "The value is no integer.", "Give an integer.")
+        return value
+
+    def day(self, path: str, found: dict[str, Any], name: str) -> Any:
+        if name not in found:
+            return None
+        value = found[name]
+        if isinstance(value, str) and _DAY.fullmatch(value):
+            try:
+                return date.fromisoformat(value)
+            except ValueError:
+                self.add(f"{path}.{name}", "json.date", "There is no such day.", "Mend it.")
+                return value
+        self.add(f"{path}.{name}", "json.date", "The value is no date.", "Write YYYY-MM-DD.")
+        return value
+
+    def birth_date(self, path: str, found: dict[str, Any]) -> Any:
+        value = found.get("birth_date")
+        if value is None:
+            return None
+        partial = _PARTIAL.fullmatch(value) if isinstance(value, str) else None
+        if partial:
+            return PartialDate(int(partial[1]), int(partial[2]) if partial[2] else None)
+        return self.day(path, found, "birth_date")
+
+    def moment(self, path: str, found: dict[str, Any], name: str) -> Any:
+        if name not in found:
+            return None
+        value = found[name]
+        if isinstance(value, str) and _MOMENT.fullmatch(value):
+            try:
+                return datetime.fromisoformat(value)
+            except ValueError:
+                self.add(f"{path}.{name}", "json.date-time", "There is no such day.", "Mend it.")
+                return value
+        self.add(
+            f"{path}.{name}",
+            "json.date-time",
+            "The value is no date-time with a zone.",
+            "Write YYYY-MM-DDThh:mm:ss and Z or an offset (RFC 3339).",
+        )
+        return value

@@ -1,0 +1,197 @@
+"""What a health register knows: a holder, and a vaccination, a test or a recovery.
+
+The values are in a register's terms (dates, enumerations, products by code or name) and carry no
+trace of the wire. They are plain carriers: nothing is checked when one is made; the issuer checks
+a holder and an event together and reports every fault at once (`coronapas.dcc._claims`).
+
+The holder's data never shows in a `repr`: it would end in logs. A pass from a stranger may say
+anything in any field, so the `repr` of an event names its kind and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+
+class EventKind(StrEnum):
+    """The three kinds of event a pass can state."""
+
+    VACCINATION = "vaccination"
+    TEST = "test"
+    RECOVERY = "recovery"
+
+    @property
+    def group(self) -> str:
+        """The event's group in the payload: ``v``, ``t`` or ``r`` (DCC schema, top level)."""
+        return self.value[0]
+
+
+class TestKind(StrEnum):
+    """The kind of test, by its LOINC code (value set covid-19-lab-test-type)."""
+
+    __test__ = False  # pytest would collect the class by its name
+
+    NAAT = "LP6464-4"
+    RAT = "LP217198-3"
+
+    @classmethod
+    def of(cls, text: str) -> TestKind | None:
+        """Read a code or a name (``NAAT``, in any case); None where it is neither."""
+        return _KINDS.get(text) or _KINDS.get(text.casefold())
+
+
+class TestResult(StrEnum):
+    """The result of a test, by its SNOMED CT code (value set covid-19-lab-result)."""
+
+    __test__ = False
+
+    NOT_DETECTED = "260415000"
+    DETECTED = "260373001"
+
+    @classmethod
+    def of(cls, text: str) -> TestResult | None:
+        """Read a code or a name (``not detected``, in any case); None where it is neither."""
+        return _RESULTS.get(text) or _RESULTS.get(text.casefold())
+
+
+_KINDS: Final[Mapping[str, TestKind]] = MappingProxyType(
+    {key: kind for kind in TestKind for key in (kind.value, kind.name.casefold())}
+)
+_RESULTS: Final[Mapping[str, TestResult]] = MappingProxyType(
+    {
+        key: result
+        for result in TestResult
+        for key in (result.value, result.name.replace("_", " ").casefold())
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PartialDate:
+    """A date of birth known to the year, or to the year and month.
+
+    DCC schema, ``dob``: ``YYYY`` or ``YYYY-MM``. A wholly unknown date is None, a known one a
+    `date`.
+    """
+
+    year: int
+    month: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.year:04}" if self.month is None else f"{self.year:04}-{self.month:02}"
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The person whom a pass is about.
+
+    Names are as the register writes them (any script); the machine-readable forms are made when
+    issuing, or given here where a travel document already states them (A-Z and ``<``). At least one
+    of the two names is needed. `birth_date` is None where it is wholly unknown.
+    """
+
+    family_name: str | None = field(default=None, repr=False)
+    given_name: str | None = field(default=None, repr=False)
+    birth_date: date | PartialDate | None = field(default=None, repr=False)
+    family_name_mrz: str | None = field(default=None, repr=False)
+    given_name_mrz: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Vaccination:
+    """One dose of a vaccine.
+
+    `product` is the code of the value set vaccines-covid-19-names (``EU/1/20/1528``) or its name
+    (``Comirnaty``); `vaccine` (prophylaxis) and `manufacturer` follow from it and are given only
+    for products that the encoding instructions do not name. `dose_number` and `doses` are dn and
+    sd; `date` is the local day of the dose. `country` is where it was given, None meaning the
+    issuer's.
+    """
+
+    product: str = field(repr=False)
+    dose_number: int = field(repr=False)
+    doses: int = field(repr=False)
+    date: date = field(repr=False)
+    country: str | None = field(default=None, repr=False)
+    vaccine: str | None = field(default=None, repr=False)
+    manufacturer: str | None = field(default=None, repr=False)
+    disease: str = field(default="840539006", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """One test for an infection.
+
+    `sampled_at` is the moment of sampling, with its time zone; a pass states whole seconds, so a
+    fraction is cut when issuing. `kind` and `result` may be given by code or by name (``NAAT``,
+    ``not detected``). A NAAT states its `centre` and may state the test's `name`; a RAT states its
+    `device` (value set covid-19-lab-test-manufacturer-and-name) and no name.
+    """
+
+    __test__ = False
+
+    kind: TestKind | str = field(repr=False)
+    sampled_at: datetime = field(repr=False)
+    result: TestResult | str = field(repr=False)
+    centre: str | None = field(default=None, repr=False)
+    country: str | None = field(default=None, repr=False)
+    name: str | None = field(default=None, repr=False)
+    device: str | None = field(default=None, repr=False)
+    disease: str = field(default="840539006", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """A past infection, proved by a first positive test.
+
+    `valid_from` and `valid_until` are the first and the last day of the statement's validity, both
+    inclusive.
+    """
+
+    first_positive: date = field(repr=False)
+    valid_from: date = field(repr=False)
+    valid_until: date = field(repr=False)
+    country: str | None = field(default=None, repr=False)
+    disease: str = field(default="840539006", repr=False)
+
+
+Event = Vaccination | Test | Recovery
+
+EVENT_TYPES: Final = (Vaccination, Test, Recovery)
+"""The types of an event, for `isinstance`."""
+
+
+@dataclass(frozen=True, slots=True)
+class PassFacts:
+    """What one pass states, in the register's terms again.
+
+    `issuer` is the organisation named in the entry, `uvci` the identifier as the pass carries it,
+    `schema_version` the payload's ``ver``.
+    """
+
+    holder: Holder = field(repr=False)
+    event: Event
+    issuer: str | None = field(default=None, repr=False)
+    uvci: str | None = field(default=None, repr=False)
+    schema_version: str | None = field(default=None, repr=False)
+
+    @property
+    def kind(self) -> EventKind:
+        """Which kind of event the pass states."""
+        return kind_of(self.event)
+
+
+def kind_of(event: Event) -> EventKind:
+    """Tell the kind of an event."""
+    match event:
+        case Vaccination():
+            return EventKind.VACCINATION
+        case Test():
+            return EventKind.TEST
+        case Recovery():
+            return EventKind.RECOVERY

@@ -1,0 +1,285 @@
+"""COSE_Sign1 (RFC 9052, section 4.2; hcert-spec, section 3): the signed message.
+
+A message is ``[protected bstr, unprotected map, payload bstr, signature bstr]``, as a rule under
+tag 18. What is signed is the CBOR of ``["Signature1", protected, h'', payload]``.
+
+This module frames and reads; it signs nothing and verifies nothing. Decided, and tested: a
+missing tag and a CWT tag (61) around are deviations, any other tag is an error; the protected
+header wins over the unprotected one; a critical header (``crit``) is an error, because nothing
+here could honour it; so is a payload that is detached (nil).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import cbor2
+
+from coronapas.errors import DecodeError
+from coronapas.hcert import _cbor as cbor
+from coronapas.tolerances import Deviation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+ES256: Final = -7
+"""ECDSA with SHA-256, signature r‖s (RFC 9053, section 2.1)."""
+PS256: Final = -37
+"""RSASSA-PSS with SHA-256, MGF1 with SHA-256, a salt of 32 bytes (RFC 8230, section 2)."""
+
+ALGORITHMS: Final[dict[int, str]] = {ES256: "ES256", PS256: "PS256"}
+"""The algorithms that a pass may use (hcert-spec, section 3.3)."""
+
+RSA_BITS: Final = range(2048, 3073)
+"""The sizes of RSA keys for PS256, in bits: 2048 to 3072 inclusive (hcert-spec, section 3.3.1)."""
+
+HEADER_ALG: Final = 1
+HEADER_CRIT: Final = 2
+HEADER_KID: Final = 4
+
+KID_LENGTH: Final = 8
+"""Length of a key identifier in bytes (hcert-spec, section 3.4)."""
+
+_TAG_SIGN1: Final = 18
+_TAG_CWT: Final = 61
+
+# CBOR of an array of four whose first item is the text "Signature1".
+_SIGNATURE1: Final = b"\x84\x6aSignature1"
+_EMPTY_BYTES: Final = b"\x40"
+
+_PLAIN_LABELS: Final = {HEADER_ALG, HEADER_KID}
+
+
+class Sign1(NamedTuple):
+    """A COSE_Sign1 message as it was read; nothing about it is verified.
+
+    `protected` holds the very bytes that were signed. `kid` and `algorithm` are the ones that
+    count: the protected header's, else the unprotected header's, else None; None also where the
+    value is of a type that COSE does not allow.
+    """
+
+    protected: bytes
+    headers: Mapping[Any, Any]
+    unprotected: Mapping[Any, Any]
+    payload: bytes
+    signature: bytes
+    kid: bytes | None
+    algorithm: int | None
+    deviations: tuple[Deviation, ...] = ()
+
+    @property
+    def signed_bytes(self) -> bytes:
+        """What the signature covers: the CBOR of the Sig_structure (RFC 9052, section 4.4)."""
+        return signed_bytes(self.protected, self.payload)
+
+    def __repr__(self) -> str:
+        return f"<Sign1 algorithm={self.algorithm} kid={self.kid.hex() if self.kid else None}>"
+
+
+def signed_bytes(protected: bytes, payload: bytes) -> bytes:
+    """The CBOR of ``["Signature1", protected, h'', payload]``."""
+    return b"".join(
+        (_SIGNATURE1, cbor.byte_string(protected), _EMPTY_BYTES, cbor.byte_string(payload))
+    )
+
+
+def sign1(payload: bytes, *, algorithm: int, kid: bytes, sign: Callable[[bytes], bytes]) -> bytes:
+    """A tagged message with `algorithm` and `kid` in the protected header.
+
+    `sign` gets the bytes to be signed and gives the signature in COSE's form.
+    """
+    header = _header(algorithm, kid)
+    content = cbor.byte_string(payload)
+    signature = sign(b"".join((_SIGNATURE1, header, _EMPTY_BYTES, content)))
+    return b"".join((b"\xd2\x84", header, b"\xa0", content, cbor.byte_string(signature)))
+
+
+@lru_cache(maxsize=64)
+def _header(algorithm: int, kid: bytes) -> bytes:
+    """The protected header as a byte string in CBOR; all passes of one key share it."""
+    return cbor.byte_string(cbor.dump({HEADER_ALG: algorithm, HEADER_KID: kid}))
+
+
+def read(data: bytes) -> Sign1:
+    """The message that `data` holds.
+
+    Raises DecodeError, of the layer ``cbor`` where `data` is no CBOR, of the layer ``cose`` where
+    it is no COSE_Sign1 (``unexpected-tag``, ``structure``, ``protected-header``,
+    ``critical-header``).
+    """
+    item, indefinite = cbor.load(data)
+    deviations: list[Deviation] = []
+    if indefinite:
+        deviations.append(_indefinite("the message"))
+    message = _untag(item, deviations)
+    if type(message) not in (list, tuple) or len(message) != 4:
+        raise DecodeError("cose", "structure", "the message is no array of four")
+    protected, unprotected, payload, signature = message
+    if not (
+        type(protected) is bytes
+        and isinstance(unprotected, (dict, cbor2.frozendict))
+        and type(payload) is bytes
+        and type(signature) is bytes
+    ):
+        raise DecodeError("cose", "structure", "a part of the message is of the wrong type")
+    headers = _protected_headers(protected, deviations) if protected else {}
+    if HEADER_CRIT in headers:
+        raise DecodeError("cose", "critical-header", "a critical header asks for what is not known")
+    kid, algorithm = headers.get(HEADER_KID), headers.get(HEADER_ALG)
+    if unprotected or kid is None or algorithm is None:
+        kid, algorithm = _from_unprotected(unprotected, kid, algorithm, deviations)
+    if type(kid) is not bytes:
+        kid = None
+    elif len(kid) != KID_LENGTH:
+        deviations.append(
+            Deviation("cose.kid-length", "kid", f"the kid is not {KID_LENGTH} bytes long")
+        )
+    return Sign1(
+        protected,
+        headers,
+        unprotected,
+        payload,
+        signature,
+        kid,
+        algorithm if type(algorithm) is int else None,
+        tuple(deviations),
+    )
+
+
+def read_plain(data: bytes) -> tuple[bytes, int, bytes, bytes, bytes] | None:
+    """Take apart a message that is as plain as most are; None for any other.
+
+    Gives kid, algorithm, signed bytes, payload and signature. Plain is a message under tag 18
+    whose protected header (of less than 24 bytes) states just the kid and the algorithm, whose
+    unprotected header is empty, and whose other lengths take one or two bytes and no more than
+    they need. This needs no CBOR decoder for the frame; `read` says the same of the message, more
+    slowly.
+    """
+    try:
+        after = (data[2] & 0x3F) + 4
+        plain = _plain_beginning(data[:after])
+        if plain is None:
+            return None
+        # Two strings, each with a length of one or two bytes and no more than it needs.
+        head, size = data[after], data[after + 1]
+        if head == 0x59 and size:
+            start = after + 3
+            end = start + (size << 8 | data[after + 2])
+        elif head == 0x58 and size >= 0x18:
+            start = after + 2
+            end = start + size
+        else:
+            return None
+        head, size = data[end], data[end + 1]
+        if head == 0x58 and size >= 0x18:
+            begin = end + 2
+            last = begin + size
+        elif head == 0x59 and size:
+            begin = end + 3
+            last = begin + (size << 8 | data[end + 2])
+        else:
+            return None
+    except IndexError:
+        return None
+    if last != len(data):
+        return None
+    kid, algorithm, beginning = plain
+    # The payload stands in the Sig_structure just as it stands in the message.
+    return kid, algorithm, beginning + data[after:end], data[start:end], data[begin:]
+
+
+def signature_span(data: bytes, size: int | None = None) -> int:
+    """How many bytes the signature of a plain message takes, with its length; 0 for any other.
+
+    `size`, in bytes, is the signature's length where the caller knows it.
+    """
+    if size is None:
+        plain = read_plain(data)
+        if plain is None:
+            return 0
+        size = len(plain[4])
+    return size + (2 if size < 0x100 else 3)
+
+
+@lru_cache(maxsize=256)
+def _plain_beginning(beginning: bytes) -> tuple[bytes, int, bytes] | None:
+    """What follows from how a message begins, if it does so as most do; else None.
+
+    `beginning` is all before the payload: the tag, the array's head, the protected header with the
+    kid and the algorithm, and an empty map. Gives kid, algorithm, and how the Sig_structure begins.
+    An issuer's passes all begin alike, hence the cache; it holds nothing but what the bytes
+    themselves say, and no more than 67 bytes of them.
+    """
+    string = beginning[2:-1]
+    if beginning != b"\xd2\x84" + string + b"\xa0" or not 0x40 <= string[0] < 0x58:
+        return None
+    try:
+        headers, indefinite = cbor.load(string[1:])
+    except DecodeError:
+        return None
+    if indefinite or type(headers) is not dict or headers.keys() != _PLAIN_LABELS:
+        return None
+    kid, algorithm = headers[HEADER_KID], headers[HEADER_ALG]
+    if type(kid) is not bytes or len(kid) != KID_LENGTH or type(algorithm) is not int:
+        return None
+    return kid, algorithm, _SIGNATURE1 + string + _EMPTY_BYTES
+
+
+def _untag(item: Any, deviations: list[Deviation]) -> Any:
+    if type(item) is cbor2.CBORTag and item.tag == _TAG_CWT:
+        deviations.append(Deviation("cose.cwt-tag", "", "a CWT tag (61) stands around the message"))
+        item = item.value
+    if type(item) is not cbor2.CBORTag:
+        if type(item) in (list, tuple):
+            deviations.append(Deviation("cose.untagged", "", "the message lacks its tag 18"))
+        return item
+    if item.tag != _TAG_SIGN1:
+        raise DecodeError("cose", "unexpected-tag", f"tag {item.tag} is not COSE_Sign1's")
+    return item.value
+
+
+def _protected_headers(protected: bytes, deviations: list[Deviation]) -> Mapping[Any, Any]:
+    try:
+        headers, indefinite = cbor.load(protected)
+    except DecodeError:
+        raise DecodeError("cose", "protected-header", "the protected header is no CBOR") from None
+    if not isinstance(headers, dict):
+        raise DecodeError("cose", "protected-header", "the protected header is no map")
+    if indefinite:
+        deviations.append(_indefinite("the protected header"))
+    return headers
+
+
+def _from_unprotected(
+    unprotected: Mapping[Any, Any], kid: object, algorithm: object, deviations: list[Deviation]
+) -> tuple[object, object]:
+    """kid and algorithm with the unprotected header as the second choice (hcert-spec, 3.4)."""
+    outer_kid, outer_algorithm = unprotected.get(HEADER_KID), unprotected.get(HEADER_ALG)
+    if kid is None and outer_kid is not None:
+        kid = outer_kid
+        deviations.append(
+            Deviation("cose.kid-unprotected", "kid", "only the unprotected header states the kid")
+        )
+    elif outer_kid is not None and outer_kid != kid:
+        deviations.append(
+            Deviation("cose.kid-ambiguous", "kid", "the unprotected header states another kid")
+        )
+    if algorithm is None and outer_algorithm is not None:
+        algorithm = outer_algorithm
+        deviations.append(
+            Deviation(
+                "cose.alg-unprotected", "alg", "only the unprotected header states the algorithm"
+            )
+        )
+    elif outer_algorithm is not None and outer_algorithm != algorithm:
+        deviations.append(
+            Deviation(
+                "cose.alg-ambiguous", "alg", "the unprotected header states another algorithm"
+            )
+        )
+    return kid, algorithm
+
+
+def _indefinite(where: str) -> Deviation:
+    return Deviation("cbor.indefinite-length", "", f"{where} uses indefinite lengths")

@@ -1,0 +1,206 @@
+"""The envelope: from the scanned text to the claims and back (hcert-spec, section 4).
+
+Every step stays visible.
+
+::
+
+    text = prefix ‖ Base45( zlib( COSE_Sign1( CWT claims ) ) )
+
+`decode` opens all layers and implies no trust: nothing here verifies a signature. It goes on
+wherever it can and reports what it forgave, so that one reading shows everything; only where a
+layer cannot be opened at all does it raise.
+
+Decided, and tested: white space around the text is a deviation (a space can never end a Base45
+text: it would make its group overflow); a missing prefix is read as Base45 right away, another
+prefix is an error; a body that is no ZLIB stream but begins like COSE is read as if uncompressed,
+as a deviation.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from coronapas.errors import DecodeError
+from coronapas.hcert import (
+    _base45 as base45,
+)
+from coronapas.hcert import (
+    _cbor as cbor,
+)
+from coronapas.hcert import (
+    _compression as compression,
+)
+from coronapas.hcert import (
+    _cose as cose,
+)
+from coronapas.hcert import (
+    _cwt as cwt,
+)
+from coronapas.tolerances import COUNTRIES, Deviation
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+PREFIX: Final = "HC1:"
+"""Context identifier of an EU-compatible pass (hcert-spec, section 4.3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much a reader takes before it refuses; both bounds are inclusive.
+
+    `text` is in characters, `inflated` in bytes. A QR symbol holds 4,296 characters at most, and
+    real passes inflate to less than 2 KiB.
+    """
+
+    text: int = 65_536
+    inflated: int = compression.MAX_INFLATED
+
+
+DEFAULT_LIMITS: Final = Limits()
+
+_FOREIGN: Final = re.compile("[A-Z]{2}[0-9]:")
+
+
+class Envelope(NamedTuple):
+    """One pass with every layer open; no trust implied.
+
+    `text` is what was read, `prefix` its context identifier (empty where it was missing), `body`
+    the Base45 text, `compressed` and `cose` the bytes after Base45 and after inflating, `message`
+    the COSE_Sign1 message, `claims` the CWT claims. `deviations` lists what the reading forgave,
+    in the order of the layers.
+    """
+
+    text: str
+    prefix: str
+    body: str
+    compressed: bytes
+    cose: bytes
+    message: cose.Sign1
+    claims: cwt.Claims
+    deviations: tuple[Deviation, ...]
+
+    @property
+    def kid(self) -> bytes | None:
+        """The key identifier that counts: the protected header's, else the unprotected one's."""
+        return self.message.kid
+
+    @property
+    def algorithm(self) -> int | None:
+        """The COSE number of the signature algorithm: -7 is ES256, -37 is PS256."""
+        return self.message.algorithm
+
+    @property
+    def payload(self) -> bytes:
+        """The CBOR of the claims: what the signature covers beside the protected header."""
+        return self.message.payload
+
+    @property
+    def signature(self) -> bytes:
+        """The signature as COSE carries it (r‖s for ES256)."""
+        return self.message.signature
+
+    @property
+    def issuer(self) -> str | None:
+        """Claim 1 `iss`: the issuing country's ISO 3166-1 alpha-2 code, as stated."""
+        return self.claims.issuer
+
+    @property
+    def issued_at(self) -> int | None:
+        """Claim 6 `iat` in seconds since 1970-01-01T00:00:00Z."""
+        return self.claims.issued_at
+
+    @property
+    def expires(self) -> int | None:
+        """Claim 4 `exp` in seconds since 1970-01-01T00:00:00Z."""
+        return self.claims.expires
+
+    @property
+    def dcc(self) -> Any:
+        """A copy of the EU DCC (claim -260, key 1) as it was decoded, or None."""
+        hcert = self.claims.hcert
+        return None if hcert is None else cbor.copy(hcert.get(cwt.DCC))
+
+    def __repr__(self) -> str:
+        kid = self.kid[: cose.KID_LENGTH].hex() if self.kid else None
+        # Anything but a country's code may be anything, the holder's name too.
+        issuer = self.issuer if self.issuer in COUNTRIES else None
+        return f"<Envelope {self.prefix or '(no prefix)'} issuer={issuer!r} kid={kid}>"
+
+
+def encode(message: bytes, *, prefix: str = PREFIX, signature_length: int | None = None) -> str:
+    """The text of a signed message: compressed, in Base45, behind its prefix.
+
+    `signature_length`, in bytes, spares looking for it in the message.
+    """
+    span = cose.signature_span(message, signature_length)
+    return prefix + base45.encode(compression.compress(message, random_tail=span))
+
+
+def decode(
+    text: str | bytes,
+    *,
+    limits: Limits = DEFAULT_LIMITS,
+    prefixes: Collection[str] = (PREFIX,),
+) -> Envelope:
+    """Open every layer of a scanned `text`; no trust implied.
+
+    `prefixes` are the context identifiers that are read, colon included. Raises DecodeError, whose
+    `layer` and `code` tell which layer could not be opened and why; no other exception leaves this
+    function, whatever the text. Time and memory are bounded by `limits`.
+    """
+    deviations: list[Deviation] = []
+    if isinstance(text, (bytes, bytearray, memoryview)):
+        text = _ascii(bytes(text))
+    elif not isinstance(text, str):
+        raise DecodeError("prefix", "not-text", "a pass is text")
+    if len(text) > limits.text:
+        raise DecodeError("prefix", "too-long", f"the text exceeds {limits.text} characters")
+    stripped = text.strip()
+    if len(stripped) != len(text):
+        deviations.append(Deviation("prefix.whitespace", "", "white space stands around the text"))
+    prefix, body = _split(stripped, prefixes, deviations)
+    compressed = base45.decode(body)
+    inflated = _inflate(compressed, limits.inflated, deviations)
+    message = cose.read(inflated)
+    claims = cwt.read(message.payload)
+    if deviations or message.deviations or claims.deviations:
+        found = (*deviations, *message.deviations, *claims.deviations)
+    else:
+        found = ()
+    return Envelope(text, prefix, body, compressed, inflated, message, claims, found)
+
+
+def _ascii(data: bytes) -> str:
+    try:
+        return data.decode("ascii")
+    except UnicodeDecodeError as error:
+        raise DecodeError(
+            "prefix", "not-text", f"byte {error.start} is not one of a pass's characters"
+        ) from None
+
+
+def _split(text: str, prefixes: Collection[str], deviations: list[Deviation]) -> tuple[str, str]:
+    """The context identifier and the Base45 text behind it."""
+    prefix = text[:4]
+    if prefix in prefixes:
+        return prefix, text[4:]
+    # "HC2:", "HL0:", "DK3:": a Base45 text of a ZLIB stream has F in the place of the figure.
+    if _FOREIGN.match(prefix):
+        raise DecodeError("prefix", "unknown", "the text begins with another context identifier")
+    deviations.append(Deviation("prefix.missing", "", "the text does not begin with its prefix"))
+    return "", text
+
+
+def _inflate(data: bytes, limit: int, deviations: list[Deviation]) -> bytes:
+    if not data or compression.looks_compressed(data):
+        return compression.inflate(data, limit=limit)
+    # COSE begins with tag 18, tag 61 or an array of four.
+    if data[:1] in (b"\xd2", b"\x84") or data[:2] == b"\xd8\x3d":
+        if len(data) > limit:
+            raise DecodeError("compression", "too-large", f"the body exceeds {limit} bytes")
+        deviations.append(Deviation("compression.missing", "", "the body is not compressed"))
+        return data
+    return compression.inflate(data, limit=limit)

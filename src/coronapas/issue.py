@@ -1,0 +1,374 @@
+"""Issue a pass: from a register's facts to the signed text (hcert-spec; DCC schema).
+
+Issuing is strict. When the issuer is made, its settings are held against each other and against the
+certificate: it is a DSC's and not a CA's, and its key may sign (hcert-spec, certificates). Before
+anything is signed, the facts and the certificate are checked together and every fault is reported
+at once: what a register must keep (`coronapas.dcc._claims`), and that the DSC may sign this kind of
+pass, is valid when the pass is issued, and stays valid until the pass ends.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+
+from coronapas.dcc import _claims as claims
+from coronapas.dcc import _uvci as uvcis
+from coronapas.dcc._claims import ContentPolicy
+from coronapas.dcc._names import language_fault
+from coronapas.dcc._scrutiny import Scrutiny
+from coronapas.dcc._valuesets import COUNTRY, ValueSets
+from coronapas.errors import Fault, IssueError
+from coronapas.facts import EVENT_TYPES, kind_of
+from coronapas.hcert import _cose as cose
+from coronapas.hcert import _cwt as cwt
+from coronapas.hcert import _envelope as envelope
+from coronapas.signing import Signer
+from coronapas.trust._certificate import is_authority, key_usage
+
+if TYPE_CHECKING:
+    from coronapas.facts import Event, EventKind, Holder
+    from coronapas.presentation._qr import ErrorLevel, Qr
+    from coronapas.trust._certificate import Certificate
+
+DEFAULT_VERSION: Final = "1.3.2"
+"""The DCC schema release that passes are issued in; 1.3.3 changed nothing in effect."""
+
+_OTHER_COUNTRY: Final = Fault(
+    "signer.certificate",
+    "certificate.country",
+    "The certificate is of another country than the issuer.",
+    "Issue in the name of the certificate's country.",
+)
+_AUTHORITY: Final = Fault(
+    "signer.certificate",
+    "certificate.authority",
+    "The certificate is a CA's, which signs certificates and no passes.",
+    "Sign with a DSC that the CSCA has issued.",
+)
+_KEY_USAGE: Final = Fault(
+    "signer.certificate",
+    "certificate.key-usage",
+    "The certificate's key usage leaves digitalSignature out.",
+    "Sign with a DSC whose key may make digital signatures.",
+)
+
+
+class Pass(NamedTuple):
+    """An issued pass: its text (what the QR code holds), its identifier, and its message.
+
+    `iat` and `exp` bound its validity in seconds since 1970-01-01T00:00:00Z, both inclusive;
+    `issued_at` and `expires` are the same as moments. `message` is the COSE_Sign1 message before
+    compression.
+    """
+
+    text: str
+    uvci: str
+    iat: int
+    exp: int
+    message: bytes
+
+    @property
+    def issued_at(self) -> datetime:
+        """The moment of issue, in UTC, whole seconds; from it on (inclusive) the pass is valid."""
+        return datetime.fromtimestamp(self.iat, UTC)
+
+    @property
+    def expires(self) -> datetime:
+        """The last moment of the validity (inclusive), in UTC, whole seconds."""
+        return datetime.fromtimestamp(self.exp, UTC)
+
+    def __repr__(self) -> str:
+        return f"<Pass from {self.issued_at:%Y-%m-%dT%H:%MZ} to {self.expires:%Y-%m-%dT%H:%MZ}>"
+
+    def qr(self, *, error: ErrorLevel | Literal["auto"] = "Q", border: int = 4) -> Qr:
+        """The pass as a QR code in alphanumeric mode; needs ``coronapas[qr]``."""
+        from coronapas.presentation._qr import qr
+
+        return qr(self.text, error=error, border=border)
+
+
+class Issuer:
+    """Issues passes for one country with one signing key; immutable and thread-safe.
+
+    - `country`: the issuing country's ISO 3166-1 alpha-2 code, claim ``iss``; it also stands in an
+      entry whose event names no country.
+    - `signer`: the key; see `coronapas.signing.Signer`. With a certificate, the certificate is held
+      against every pass; without one there is nothing to hold.
+    - `name`: the organisation that the entry names as issuer (``is``); by default the country.
+    - `version`: the schema release, 1.3.2 or 1.3.0.
+    - `language`: the language of the holders' names (two letters of ISO 639-1, subtags allowed)
+      where the transliteration of their script depends on it.
+    - `value_sets`, `policy`: what codes are judged by, and what a country may see differently.
+    """
+
+    def __init__(
+        self,
+        country: str,
+        signer: Signer,
+        *,
+        name: str | None = None,
+        version: str = DEFAULT_VERSION,
+        language: str | None = None,
+        value_sets: ValueSets | None = None,
+        policy: ContentPolicy | None = None,
+    ) -> None:
+        """Hold the settings against each other, and against the certificate.
+
+        Raises IssueError with every fault that each of the passes would have: an unknown country, a
+        name that no pass can state, a release that cannot be issued, an unknown language; a
+        certificate of another country, of a CA, or whose key usage leaves digitalSignature out (one
+        that states no key usage restricts nothing). Raises TypeError where `signer`, `value_sets`
+        or `policy` is none, and KeyMaterialError for a certificate that cannot be read.
+        """
+        check_types(signer, value_sets, policy)
+        certificate = signer.certificate
+        faults = [
+            *settings_faults(country, name, version, language, value_sets),
+            *certificate_faults(certificate, country),
+        ]
+        if faults:
+            raise IssueError(faults)
+        self._country = country
+        self._signer = signer
+        # Read once: every pass is held against them.
+        self._usages: frozenset[EventKind] = (
+            frozenset() if certificate is None else certificate.usages
+        )
+        self._validity = (
+            (None, None)
+            if certificate is None
+            else (certificate.not_before_ts, certificate.not_after_ts)
+        )
+        self._name = country if name is None else name
+        self._version = version
+        self._language = language
+        self._value_sets = value_sets
+        self._policy = ContentPolicy() if policy is None else policy
+
+    def issue(
+        self,
+        holder: Holder,
+        event: Event,
+        *,
+        expires: datetime | timedelta,
+        issued_at: datetime | None = None,
+        uvci: str | None = None,
+    ) -> Pass:
+        """Issue a pass that states `event` of `holder`.
+
+        `expires` is the last moment of validity (inclusive), or how long the pass lives from its
+        issue; `issued_at` is now unless given. Both need a time zone and are cut to whole seconds.
+        `uvci` is the identifier; a random one of the issuing country is made unless one is given.
+
+        Raises IssueError with every fault of the facts and of the certificate, SigningError where a
+        remote signer fails, and TypeError where a moment is no datetime.
+        """
+        identifier = uvcis.make(self._country) if uvci is None else uvci
+        faults: list[Fault] = []
+        iat, exp, dcc = self._prepared(holder, event, expires, issued_at, identifier, faults)
+        if faults:
+            raise IssueError(faults)
+        payload = cwt.dump(issuer=self._country, issued_at=iat, expires=exp, hcert={cwt.DCC: dcc})
+        signer = self._signer
+        message = cose.sign1(payload, algorithm=signer.algorithm, kid=signer.kid, sign=signer.sign)
+        text = envelope.encode(message, signature_length=signer.signature_length)
+        return Pass(text, identifier, iat, exp, message)
+
+    def faults(
+        self,
+        holder: Holder,
+        event: Event,
+        *,
+        expires: datetime | timedelta,
+        issued_at: datetime | None = None,
+        uvci: str | None = None,
+    ) -> tuple[Fault, ...]:
+        """All faults for which `issue` would refuse the same arguments; nothing is signed.
+
+        Raises TypeError where a moment is no datetime.
+        """
+        identifier = uvcis.make(self._country) if uvci is None else uvci
+        faults: list[Fault] = []
+        self._prepared(holder, event, expires, issued_at, identifier, faults)
+        return tuple(faults)
+
+    def _prepared(
+        self,
+        holder: Holder,
+        event: Event,
+        expires: datetime | timedelta,
+        issued_at: datetime | None,
+        uvci: str,
+        faults: list[Fault],
+    ) -> tuple[int, int, dict[str, Any]]:
+        """``iat``, ``exp`` and the DCC; what is wrong is added to `faults`."""
+        start = datetime.now(UTC) if issued_at is None else issued_at
+        iat, exp = _lifetime(start, expires, faults)
+        self._hold_against_certificate(event, iat, exp, faults)
+        on = start if start.tzinfo is not None else start.replace(tzinfo=UTC)
+        return iat, exp, self._claims(holder, event, uvci, on, faults)
+
+    def _claims(
+        self, holder: Holder, event: Event, uvci: str, on: datetime, faults: list[Fault]
+    ) -> dict[str, Any]:
+        try:
+            return claims.build(
+                holder,
+                event,
+                country=self._country,
+                issuer=self._name,
+                uvci=uvci,
+                on=on,
+                version=self._version,
+                value_sets=self._value_sets,
+                language=self._language,
+                policy=self._policy,
+            )
+        except IssueError as error:
+            faults[:0] = error.faults
+            return {}
+
+    def _hold_against_certificate(
+        self, event: Event, iat: int, exp: int, faults: list[Fault]
+    ) -> None:
+        """Whether the DSC may sign this pass (hcert-spec, chapter 4).
+
+        Times that are at fault themselves are held against nothing.
+        """
+        first, last = (None, None) if faults else self._validity
+        kind = None
+        given: object = event  # what is no event is a fault of the facts, told elsewhere
+        if self._usages and isinstance(given, EVENT_TYPES):
+            kind = kind_of(event)
+        if kind is not None and kind not in self._usages:
+            faults.append(
+                Fault(
+                    "signer.certificate",
+                    "certificate.usage",
+                    f"The certificate may not sign a {kind} pass.",
+                    "Sign with a DSC whose key usage covers it.",
+                )
+            )
+        if first is not None and iat < first:
+            faults.append(
+                Fault(
+                    "issued_at",
+                    "certificate.not-begun",
+                    "The pass is issued before the certificate is valid.",
+                    "Sign with a DSC that is valid already.",
+                )
+            )
+        if last is not None and exp > last:
+            faults.append(
+                Fault(
+                    "expires",
+                    "certificate.outlived",
+                    "The pass outlives the certificate.",
+                    "Let the pass end before the DSC does, or sign with a longer one.",
+                )
+            )
+
+
+def check_types(signer: object, value_sets: object, policy: object) -> None:
+    """Raise TypeError where one of an issuer's parts is none; only the signer has to be there."""
+    for kind, value in ((Signer, signer), (ValueSets, value_sets), (ContentPolicy, policy)):
+        if not isinstance(value, kind) and (value is not None or kind is Signer):
+            raise TypeError(f"a {kind.__name__} is needed, not a {type(value).__name__}")
+
+
+def settings_faults(
+    country: object,
+    name: object,
+    version: object,
+    language: object,
+    value_sets: ValueSets | None,
+) -> list[Fault]:
+    """What would be at fault with every pass, by the settings of its issuer.
+
+    For the fields ``country``, ``name`` (None is good), ``version`` and ``language``.
+    """
+    sets = ValueSets.default() if value_sets is None else value_sets
+    scrutiny = Scrutiny(sets, ContentPolicy(), date.max)
+    faults = scrutiny.faults
+    if not isinstance(country, str) or sets.code(COUNTRY, country) is None:
+        faults.append(
+            Fault(
+                "country",
+                "country.unknown",
+                "It is no ISO 3166-1 alpha-2 code of the value set.",
+                "Give the issuing country's two capitals.",
+            )
+        )
+    if name is not None:
+        scrutiny.text("name", name)
+    if not isinstance(version, str) or version not in claims.FAMILY_NAME_NEEDED:
+        known = " or ".join(claims.FAMILY_NAME_NEEDED)
+        faults.append(
+            Fault("version", "version.unsupported", "It cannot be issued.", f"Use {known}.")
+        )
+    wrong = language_fault(language)
+    return faults if wrong is None else [*faults, wrong]
+
+
+def certificate_faults(certificate: Certificate | None, country: str) -> list[Fault]:
+    """Why nothing may be signed with a certificate in a country's name; nothing for None.
+
+    hcert-spec, certificates: a DSC is its country's, is no CA's, and its key usage has
+    digitalSignature. RFC 5280, section 4.2.1.3: without that extension the key is restricted to
+    nothing; bare keys have none. Raises KeyMaterialError for extensions that cannot be read.
+    """
+    if certificate is None:
+        return []
+    faults = []
+    if certificate.country not in (None, country):
+        faults.append(_OTHER_COUNTRY)
+    if is_authority(certificate):
+        faults.append(_AUTHORITY)
+    uses = key_usage(certificate)
+    if uses is not None and "digitalSignature" not in uses:
+        faults.append(_KEY_USAGE)
+    return faults
+
+
+def _lifetime(
+    start: datetime, expires: datetime | timedelta, faults: list[Fault]
+) -> tuple[int, int]:
+    """``iat`` and ``exp`` in whole seconds; zeros where one of them is at fault."""
+    if not (type(start) is datetime and start.tzinfo and type(expires) is timedelta):
+        _check_moment("issued_at", start, datetime, faults)
+        _check_moment("expires", expires, (datetime, timedelta), faults)
+        if faults:
+            return 0, 0
+    try:
+        end = start + expires if isinstance(expires, timedelta) else expires
+        iat, exp = math.floor(start.timestamp()), math.floor(end.timestamp())
+    except OverflowError:
+        iat = exp = 0
+    if exp <= iat:
+        faults.append(
+            Fault(
+                "expires",
+                "time.order",
+                "The pass would end before it begins, or beyond the calendar.",
+                "Let it end after `issued_at`, and before the year 10000.",
+            )
+        )
+    return iat, exp
+
+
+def _check_moment(
+    name: str, given: object, kinds: type | tuple[type, ...], faults: list[Fault]
+) -> None:
+    if not isinstance(given, kinds):
+        raise TypeError(f"{name} is a moment (a datetime), not a {type(given).__name__}")
+    if isinstance(given, datetime) and given.utcoffset() is None:
+        faults.append(
+            Fault(
+                name,
+                "time.no-zone",
+                "The moment has no time zone.",
+                "Give a datetime with a tzinfo, say UTC.",
+            )
+        )

@@ -1,0 +1,233 @@
+"""Arithmetic of time for dated rules: hours, days and calendar months, in UTC or in local time.
+
+A rule says "42 days", "8 calendar months" or "72 hours" and means three different things. Two ways
+of counting are in use, and a programme names its own (`Reckoning`):
+
+- in UTC: the local midnight of an event's day is turned into UTC, and the period is added there.
+  The Danish domestic tokens do so (their ``xdu``, as observed), so that a period that spans a
+  change to or from daylight saving ends an hour before or after local midnight;
+- in local time: the period is added on the wall clock, and the result is turned into UTC.
+
+Months are calendar months; where the target month is too short its last day is taken (31 August
+plus 6 months is the last of February). Days in UTC are 24 hours each. Every function is pure.
+
+Time zones come from `zoneinfo`: on systems without a time-zone database of their own (Windows) the
+package ``tzdata`` has to be installed.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from calendar import monthrange
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import (
+    UTC,
+    date,
+    datetime,
+    time,
+    timedelta,
+)
+from enum import StrEnum
+from functools import lru_cache
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+FOREVER: Final = datetime.max.replace(tzinfo=UTC)
+"""Stands for "no end" wherever an instant is wanted; answers give None in its place."""
+
+
+class Reckoning(StrEnum):
+    """Where a period is added: in UTC, or on the local wall clock."""
+
+    UTC = "utc"
+    LOCAL = "local"
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A length of time in its own units; they are added in the order months, days, hours."""
+
+    months: int = 0
+    days: int = 0
+    hours: int = 0
+
+    def __str__(self) -> str:
+        parts = [
+            f"{number} {unit if number != 1 else unit[:-1]}"
+            for number, unit in (
+                (self.months, "calendar months"),
+                (self.days, "days"),
+                (self.hours, "hours"),
+            )
+            if number
+        ]
+        return " and ".join(parts) or "0 days"
+
+    def to_json(self) -> dict[str, int]:
+        """Give the units that are not zero; ``{"days": 0}`` where all are."""
+        units = {"months": self.months, "days": self.days, "hours": self.hours}
+        return {unit: number for unit, number in units.items() if number} or {"days": 0}
+
+
+@lru_cache(maxsize=8192)
+def midnight(day: date, zone: ZoneInfo) -> datetime:
+    """Give the first instant of a local day, in UTC.
+
+    Where midnight occurs twice the first is meant, and where it is skipped the instant of the skip.
+    """
+    return datetime.combine(day, time.min, zone).astimezone(UTC)
+
+
+def local_day(moment: datetime, zone: ZoneInfo) -> date:
+    """Give the day that a local calendar shows at an instant."""
+    return moment.astimezone(zone).date()
+
+
+def add_months(day: date, months: int) -> date:
+    """Add calendar months to a day, keeping to the last day of a shorter month."""
+    years, month = divmod(day.month - 1 + months, 12)
+    year = day.year + years
+    return day.replace(year=year, month=month + 1, day=min(day.day, monthrange(year, month + 1)[1]))
+
+
+@lru_cache(maxsize=65536)
+def add_to_day(day: date, period: Period) -> date:
+    """Add a period to a day of the calendar: months, then days; whole days of its hours.
+
+    A day beyond the calendar's end becomes its last day.
+    """
+    try:
+        moved = add_months(day, period.months) if period.months else day
+        return moved + timedelta(days=period.days, hours=period.hours)
+    except (OverflowError, ValueError):
+        return date.max
+
+
+def add_in_utc(moment: datetime, period: Period) -> datetime:
+    """Add a period to an instant in UTC: months of the UTC calendar, days of 24 hours.
+
+    An instant beyond the calendar's end becomes `FOREVER`.
+    """
+    try:
+        if period.months:
+            day = add_months(moment.date(), period.months)
+            moment = moment.replace(year=day.year, month=day.month, day=day.day)
+        return moment + timedelta(days=period.days, hours=period.hours)
+    except (OverflowError, ValueError):
+        return FOREVER
+
+
+def add_in_local(moment: datetime, period: Period, zone: ZoneInfo) -> datetime:
+    """Add a period to an instant on the local wall clock; its hours are 60 minutes each.
+
+    A wall-clock time that is skipped or doubled is read with the offset before the change. An
+    instant beyond the calendar's end becomes `FOREVER`.
+    """
+    try:
+        wall = moment.astimezone(zone).replace(tzinfo=None, fold=0)
+        day = add_months(wall.date(), period.months) + timedelta(days=period.days)
+        moved = datetime.combine(day, wall.time(), zone).astimezone(UTC)
+        return moved + timedelta(hours=period.hours)
+    except (OverflowError, ValueError):
+        return FOREVER
+
+
+def after(moment: datetime, period: Period, zone: ZoneInfo, reckoning: Reckoning) -> datetime:
+    """Add a period to an instant in UTC, by the given reckoning; the result is in UTC."""
+    if reckoning is Reckoning.UTC or not (period.months or period.days):
+        return add_in_utc(moment, period)
+    return add_in_local(moment, period, zone)
+
+
+@lru_cache(maxsize=16384)
+def after_day(day: date, period: Period, zone: ZoneInfo, reckoning: Reckoning) -> datetime:
+    """Add a period to the first instant of a local day; the result is in UTC.
+
+    With `Reckoning.UTC` this is the Danish ``xdu``: Copenhagen midnight in UTC, then 42 days of 24
+    hours or 8 calendar months there; as an end it is exclusive. (Inferred from observed tokens.)
+    """
+    return after(midnight(day, zone), period, zone, reckoning)
+
+
+@lru_cache(maxsize=65536)
+def birthday(born: date, age: int) -> date:
+    """Give the day on which an age is reached; for 29 February it is 1 March in common years."""
+    try:
+        return born.replace(year=born.year + age)
+    except ValueError:
+        if born.year + age > date.max.year:
+            return date.max
+        return date(born.year + age, 3, 1)
+
+
+def age_on(born: date, day: date) -> int:
+    """Give the age in completed years on a day; negative before birth."""
+    return day.year - born.year - ((day.month, day.day) < (born.month, born.day))
+
+
+# Half-open spans of time ``(start, end)`` in UTC: the start belongs to a span, the end does not.
+#
+# `coronapas.programmes._clock.FOREVER` as an end means that there is none.
+
+
+Span = tuple[datetime, datetime]
+
+
+def union(spans: Iterable[Span]) -> list[Span]:
+    """Give the same instants as ordered spans that neither overlap nor touch."""
+    joined: list[Span] = []
+    for start, end in sorted(spans):
+        if start >= end:
+            continue
+        if joined and start <= joined[-1][1]:
+            if end > joined[-1][1]:
+                joined[-1] = (joined[-1][0], end)
+        else:
+            joined.append((start, end))
+    return joined
+
+
+def within(spans: Iterable[Span], start: datetime, end: datetime) -> list[Span]:
+    """Clip spans to another one; what lies outside vanishes."""
+    clipped = ((max(one, start), min(other, end)) for one, other in spans)
+    return [(one, other) for one, other in clipped if one < other]
+
+
+def covers(spans: Iterable[Span], moment: datetime) -> bool:
+    """Tell whether an instant lies in one of the spans."""
+    return any(start <= moment < end for start, end in spans)
+
+
+def lies_in(spans: Sequence[Span], moment: datetime) -> bool:
+    """Tell whether an instant lies in one of the spans, which are as `union` gives them."""
+    place = bisect_right(spans, (moment, FOREVER))
+    return place > 0 and moment < spans[place - 1][1]
+
+
+def overlapping(spans: Sequence[Span], start: datetime, end: datetime) -> Sequence[Span]:
+    """Give those of the spans, which are as `union` gives them, that meet the time between."""
+    low = max(bisect_right(spans, (start, FOREVER)) - 1, 0)
+    return spans[low : bisect_right(spans, (end, FOREVER))]
+
+
+def layers(several: Sequence[Sequence[Span]], bounds: Iterable[datetime]) -> list[tuple[Span, int]]:
+    """Cut the time between the least and the largest bound where any of the layers changes.
+
+    Gives each piece with the number of layers that cover it; `bounds` adds cuts of its own.
+    """
+    cuts = set(bounds)
+    if not cuts:
+        return []
+    low, high = min(cuts), max(cuts)
+    for spans in several:
+        for start, end in spans:
+            cuts.update(bound for bound in (start, end) if low < bound < high)
+    marks = sorted(cuts)
+    return [
+        ((one, other), sum(covers(spans, one) for spans in several))
+        for one, other in pairwise(marks)
+    ]

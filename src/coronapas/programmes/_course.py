@@ -1,0 +1,503 @@
+"""What each dose is to its holder: reading dose numbers and the order of doses.
+
+Dose numbers (Implementing Decision (EU) 2021/2301) do not always say what a dose is:
+
+- 2/2 after a single-dose product: the second dose of a course, or a booster from before boosters
+  were numbered alike;
+- 1/1 of a product that takes two doses: a course completed after recovery, or a first dose;
+- dn = sd of at least 3: a booster, or an extra dose of the primary course;
+- a product that is not known.
+
+Each such dose has several readings here, and a history is judged in every combination of them; an
+answer that differs between them is no answer (`Ambiguous` says what would settle it). Other events
+settle what they can: a 2/2 after a 1/1, the interval before a third dose, the holder's groups, a
+number given anew.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import lru_cache
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Final,
+    NamedTuple,
+    TypeVar,
+)
+
+from coronapas.facts._history import Dose, Infection, Tested
+from coronapas.programmes._clock import add_to_day, local_day, midnight
+from coronapas.programmes._model import (
+    COMPLETE,
+    Mark,
+    Policy,
+    Programme,
+    Stage,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Sequence
+    from zoneinfo import ZoneInfo
+
+    from coronapas.facts._history import History
+
+# What is one event: the statements of a history, joined into distinct doses, tests and infections.
+#
+# Statements are joined when their content or their identifier is the same:
+#
+# - doses of one day are one dose (nobody is given two), and so are doses with one UVCI and one
+# number;
+# - tests with the same kind, result and moment, or the same kind, result and UVCI;
+# - infections of one day, or with one UVCI.
+#
+# The joined event has the earliest of the stated times. Joining looks at the whole set of
+# statements, so that their order never matters.
+
+_Statement = TypeVar("_Statement")
+
+
+@dataclass(frozen=True, slots=True)
+class DoseGiven:
+    """One dose; `product` is a code, or None where it is unknown or the sources disagree.
+
+    `disputed` tells that sources disagree about the day, the product or the numbers.
+    """
+
+    date: date = field(repr=False)
+    product: str | None = field(repr=False)
+    dose_number: int | None = field(repr=False)
+    doses: int | None = field(repr=False)
+    disputed: bool = False
+
+
+GivenDose = DoseGiven | Dose
+"""One dose: a statement stands for itself where there is nothing to join."""
+
+
+class Events(NamedTuple):
+    """The distinct events of a history, each kind in the order of its times."""
+
+    doses: tuple[GivenDose, ...]
+    tests: tuple[Tested, ...]
+    infections: tuple[Infection, ...]
+
+    def __repr__(self) -> str:
+        counts = f"{len(self.doses)} doses, {len(self.tests)} tests"
+        return f"<Events: {counts}, {len(self.infections)} infections>"
+
+    def known_at(self, moment: datetime, zone: ZoneInfo) -> Events:
+        """Give the events up to an instant, inclusive: those of a day from its start."""
+        doses, tests, infections = self
+        if doses and midnight(doses[-1].date, zone) > moment:
+            doses = tuple(one for one in doses if midnight(one.date, zone) <= moment)
+        if tests and tests[-1].sampled_at > moment:
+            tests = tests[: bisect_right(tests, moment, key=_sampling)]
+        if infections and midnight(infections[-1].first_positive, zone) > moment:
+            infections = tuple(
+                one for one in infections if midnight(one.first_positive, zone) <= moment
+            )
+        return Events(doses, tests, infections)
+
+    def moments(self, zone: ZoneInfo) -> list[datetime]:
+        """Give the instants from which the events are known."""
+        found = {midnight(one.date, zone) for one in self.doses}
+        found.update(one.sampled_at for one in self.tests)
+        found.update(midnight(one.first_positive, zone) for one in self.infections)
+        return sorted(found)
+
+
+def distinct(programme: Programme, history: History) -> Events:
+    """Join the statements of a history into events."""
+    return Events(
+        doses_given(programme, history.doses),
+        _tests(history.tests),
+        _infections(history.infections),
+    )
+
+
+def doses_given(programme: Programme, doses: tuple[Dose, ...]) -> tuple[GivenDose, ...]:
+    """Join the statements of doses, in the order of their days; they come in that order."""
+    products = programme.products
+    last = None
+    for dose in doses:
+        product = dose.product
+        if dose.date == last or dose.uvci or not (product is None or product in products):
+            return _joined_doses(programme, doses)
+        last = dose.date
+    return doses
+
+
+def _joined_doses(programme: Programme, doses: tuple[Dose, ...]) -> tuple[GivenDose, ...]:
+    clusters = _joined(doses, _dose_keys) if len(doses) > 1 else [list(doses)]
+    given = [_one_dose(programme, cluster) for cluster in clusters]
+    return tuple(sorted(given, key=lambda one: one.date))
+
+
+def _one_dose(programme: Programme, cluster: list[Dose]) -> DoseGiven:
+    days = {dose.date for dose in cluster}
+    products = {programme.product(dose.product) for dose in cluster if dose.product}
+    numbers = {
+        (dose.dose_number, dose.doses)
+        for dose in cluster
+        if dose.dose_number is not None and dose.doses is not None
+    }
+    # A booster that is numbered as one (2/1) was numbered anew: it settles what 2/2 left open.
+    number = max(numbers, key=lambda pair: (pair[0] > pair[1], pair), default=(None, None))
+    several = len(products) > 1
+    return DoseGiven(
+        min(days),
+        None if several else next(iter(products), None),
+        number[0],
+        number[1],
+        disputed=len(days) > 1 or several or len(numbers) > 1,
+    )
+
+
+def _dose_keys(dose: Dose) -> list[Hashable]:
+    keys: list[Hashable] = [dose.date]
+    if dose.uvci:
+        keys.append((_identifier(dose.uvci), dose.dose_number))
+    return keys
+
+
+def _tests(tests: tuple[Tested, ...]) -> tuple[Tested, ...]:
+    if len(tests) < 2:
+        return tests
+    clusters = _joined(tests, _test_keys)
+    if len(clusters) == len(tests):
+        return tests
+    return tuple(sorted((min(one, key=lambda test: test.key()) for one in clusters), key=_sampled))
+
+
+def _sampling(test: Tested) -> datetime:
+    return test.sampled_at
+
+
+def _sampled(test: Tested) -> Any:
+    return test.key()
+
+
+def _test_keys(test: Tested) -> list[Hashable]:
+    keys: list[Hashable] = [(test.kind, test.positive, test.sampled_at)]
+    if test.uvci:
+        keys.append((test.kind, test.positive, _identifier(test.uvci)))
+    return keys
+
+
+def _infections(infections: tuple[Infection, ...]) -> tuple[Infection, ...]:
+    if len(infections) < 2:
+        return infections
+    clusters = _joined(infections, _infection_keys)
+    return tuple(sorted((min(one, key=_when) for one in clusters), key=_when))
+
+
+def _when(infection: Infection) -> Any:
+    return infection.key()
+
+
+def _infection_keys(infection: Infection) -> list[Hashable]:
+    keys: list[Hashable] = [infection.first_positive]
+    if infection.uvci:
+        keys.append(_identifier(infection.uvci))
+    return keys
+
+
+def _identifier(uvci: str) -> str:
+    from coronapas.dcc._uvci import normalise
+
+    return "uvci " + normalise(uvci)
+
+
+def _joined(
+    statements: Sequence[_Statement], keys: Callable[[_Statement], list[Hashable]]
+) -> list[list[_Statement]]:
+    """Join what shares a key, directly or through others."""
+    leader = list(range(len(statements)))
+
+    def find(place: int) -> int:
+        while leader[place] != place:
+            leader[place] = leader[leader[place]]
+            place = leader[place]
+        return place
+
+    seen: dict[Hashable, int] = {}
+    for place, statement in enumerate(statements):
+        for key in keys(statement):
+            leader[find(place)] = find(seen.setdefault(key, place))
+    clusters: dict[int, list[_Statement]] = {}
+    for place, statement in enumerate(statements):
+        clusters.setdefault(find(place), []).append(statement)
+    return list(clusters.values())
+
+
+MOST_WORLDS: Final = 64
+"""Combinations of readings that are tried; beyond them every answer is None."""
+
+_MEANINGS: Final = {
+    Stage.FIRST: "a dose that does not complete a course",
+    Stage.PRIMARY: "the last dose of a course of several doses",
+    Stage.SINGLE: "the course of a single-dose product",
+    Stage.RECOVERED: "a course completed by one dose after recovery",
+    Stage.EXTRA: "an extra dose of the primary course",
+    Stage.BOOSTER: "a booster",
+    Stage.UNCOUNTED: "a dose of a product that the programme does not recognise",
+}
+_SETTLED_BY: Final = (
+    ({Stage.PRIMARY, Stage.BOOSTER}, "a pass that numbers the dose anew (2/1 for a booster)"),
+    ({Stage.PRIMARY, Stage.BOOSTER}, "a rule of the programme on a second product"),
+    ({Stage.FIRST, Stage.RECOVERED}, "a second dose, numbered 2/2"),
+    ({Stage.FIRST, Stage.RECOVERED}, "a rule of the programme on one dose after recovery"),
+    ({Stage.EXTRA, Stage.BOOSTER}, "the doses before it"),
+    ({Stage.EXTRA, Stage.BOOSTER}, "whether the holder belongs to the group with extra doses"),
+    ({Stage.FIRST, Stage.SINGLE}, "the product, or the numbers of the dose"),
+    ({Stage.SINGLE, Stage.BOOSTER}, "a pass that numbers the dose as a booster"),
+    ({Stage.UNCOUNTED}, "the product"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ambiguous:
+    """A dose with several readings; `dose` is its place among the doses, from 1."""
+
+    dose: int
+    readings: tuple[Stage, ...]
+    settled_by: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the readings and their meanings for JSON."""
+        meanings = {str(stage): _MEANINGS[stage] for stage in self.readings}
+        return {"dose": self.dose, "readings": meanings, "settled_by": list(self.settled_by)}
+
+
+World = tuple[Stage, ...]
+"""One combination of readings: a stage for each dose."""
+
+
+class Course(NamedTuple):
+    """The readings of all doses: every world, and whether there were too many to try them all."""
+
+    worlds: tuple[World, ...]
+    too_many: bool = False
+
+    def ambiguous(self) -> tuple[Ambiguous, ...]:
+        """Give the doses that have several readings."""
+        if len(self.worlds) == 1:
+            return ()
+        found = []
+        for place, stages in enumerate(zip(*self.worlds, strict=True)):
+            readings = frozenset(stages)
+            if len(readings) > 1:
+                settled = tuple(text for asked, text in _SETTLED_BY if asked <= readings)
+                found.append(
+                    Ambiguous(
+                        place + 1, tuple(sorted(readings)), settled or ("the dose's numbers",)
+                    )
+                )
+        return tuple(found)
+
+    def marks(self, programme: Programme) -> tuple[Mark, ...]:
+        """Give the marks of the programme's readings that these worlds rest on."""
+        stages = {stage for world in self.worlds for stage in world}
+        found: tuple[Mark, ...] = ()
+        if len(self.worlds) > 1 and {Stage.PRIMARY, Stage.BOOSTER} <= stages:
+            found += programme.single_then_other.marks()
+        if len(self.worlds) > 1 and {Stage.FIRST, Stage.RECOVERED} <= stages:
+            found += programme.one_dose_recovered.marks()
+        if Stage.EXTRA in stages and programme.extra_dose:
+            found += programme.extra_dose.marks()
+        return found
+
+
+_EMPTY: Final = Course(((),))
+
+
+class _Clue(NamedTuple):
+    """What the history says about one dose: its numbers, its product, its interval."""
+
+    dose_number: int | None
+    doses: int | None
+    lengths: frozenset[int] | None
+    recognised: bool | None
+    infected_before: bool
+    extra: bool | None
+    """Whether it would be an extra dose after a completed course; None where that is open."""
+    booster_gap: bool
+
+
+def read_course(programme: Programme, events: Events, groups: frozenset[str] | None) -> Course:
+    """Read every dose of a history in each way that the rest of it allows."""
+    doses = events.doses
+    if not doses:
+        return _EMPTY
+    clues = []
+    before = None
+    infected = date.max
+    if any(dose.dose_number is None for dose in doses):
+        infected = _first_infection(events, programme.zone)
+    for dose in doses:
+        product, day = dose.product, dose.date
+        number = dose.dose_number
+        # Of numbered doses only those at the end of a course of three or more leave this open.
+        later = number is None or number > 2
+        clues.append(
+            _Clue(
+                number,
+                dose.doses,
+                None if product is None else programme.lengths(product, day),
+                None if product is None else product in programme.products,
+                number is None and infected < day,
+                *(_extra(programme, before, day, groups) if later else (False, False)),
+            )
+        )
+        before = day
+    policies = programme.single_then_other.policy, programme.one_dose_recovered.policy
+    return _read(tuple(clues), *policies)
+
+
+@lru_cache(maxsize=8192)
+def _read(clues: tuple[_Clue, ...], then_other: Policy, recovered: Policy) -> Course:
+    worlds: list[World] = [()]
+    too_many = False
+    for place, clue in enumerate(clues):
+        following = clues[place + 1] if place + 1 < len(clues) else None
+        two_of_two_next = following is not None and following[:2] == (2, 2)
+        longer = []
+        for world in worlds:
+            counted = tuple(stage for stage in world if stage is not Stage.UNCOUNTED)
+            stages: tuple[Stage, ...] = (Stage.UNCOUNTED,)
+            if clue.recognised is not False:
+                stages = _stages(clue, two_of_two_next, counted, then_other, recovered)
+            if clue.recognised is None:
+                stages = (*stages, Stage.UNCOUNTED)
+            longer += [(*world, stage) for stage in stages]
+        too_many = too_many or len(longer) > MOST_WORLDS
+        worlds = longer[:MOST_WORLDS]
+    return Course(tuple(worlds), too_many)
+
+
+def _first_infection(events: Events, zone: ZoneInfo) -> date:
+    """Give the day of the first infection that a PCR test or a statement proves."""
+    days = [one.first_positive for one in events.infections]
+    days += [
+        local_day(test.sampled_at, zone)
+        for test in events.tests
+        if test.positive and test.kind == "naat"
+    ]
+    return min(days, default=date.max)
+
+
+def _extra(
+    programme: Programme, before: date | None, day: date, groups: frozenset[str] | None
+) -> tuple[bool | None, bool]:
+    """Tell what group and interval say of a dose after a course.
+
+    First whether it is an extra one, then whether it keeps a booster's gap.
+    """
+    extra = programme.extra_dose
+    if extra is None:
+        return False, True
+    gap = before is not None and add_to_day(before, extra.booster_from) <= day
+    if groups is None:
+        return None, gap
+    late = before is not None and add_to_day(before, extra.within) <= day
+    return extra.group in groups and not late, gap
+
+
+def _stages(
+    clue: _Clue, two_of_two_next: bool, counted: World, then_other: Policy, recovered: Policy
+) -> tuple[Stage, ...]:
+    """Read one dose after those that count."""
+    dose_number, doses = clue.dose_number, clue.doses
+    if dose_number is None or doses is None:
+        return _unnumbered(clue, counted, then_other, recovered)
+    if dose_number < doses:
+        return (Stage.FIRST,)
+    if dose_number > doses:
+        return (Stage.BOOSTER,)
+    if doses == 1:
+        return _one_of_one(clue, two_of_two_next, counted, recovered)
+    if doses == 2:
+        return _two_of_two(clue, counted, then_other)
+    if clue.lengths and max(clue.lengths) >= doses and not _completed(counted):
+        return (Stage.PRIMARY,)
+    return _later(clue, counted)
+
+
+def _one_of_one(
+    clue: _Clue, two_of_two_next: bool, counted: World, recovered: Policy
+) -> tuple[Stage, ...]:
+    single = clue.lengths is None or 1 in clue.lengths
+    if _completed(counted):
+        return (Stage.SINGLE if single else Stage.PRIMARY, Stage.BOOSTER)
+    if clue.lengths == frozenset({1}):
+        return (Stage.SINGLE,)
+    if two_of_two_next:
+        return (Stage.FIRST,)
+    if counted:
+        return (Stage.PRIMARY,)
+    found = _recovered(recovered)
+    return (Stage.SINGLE, *found) if single else found
+
+
+def _recovered(policy: Policy) -> tuple[Stage, ...]:
+    if policy is Policy.AMBIGUOUS:
+        return (Stage.FIRST, Stage.RECOVERED)
+    return (Stage.RECOVERED if policy is Policy.RECOVERED else Stage.FIRST,)
+
+
+def _two_of_two(clue: _Clue, counted: World, then_other: Policy) -> tuple[Stage, ...]:
+    if clue.lengths == frozenset({1}):
+        return (Stage.BOOSTER,)
+    if not _completed(counted):
+        return (Stage.PRIMARY,)
+    return _after_one(counted, then_other)
+
+
+def _after_one(counted: World, then_other: Policy) -> tuple[Stage, ...]:
+    """Read a second product after a completed course, where its number leaves two readings."""
+    if _short_course(counted) and then_other is not Policy.AMBIGUOUS:
+        return (Stage(then_other.value),)
+    return (Stage.PRIMARY, Stage.BOOSTER)
+
+
+def _unnumbered(
+    clue: _Clue, counted: World, then_other: Policy, recovered: Policy
+) -> tuple[Stage, ...]:
+    if _completed(counted):
+        if _short_course(counted) and clue.lengths != frozenset({1}):
+            return _after_one(counted, then_other)
+        return _later(clue, counted)
+    place = len(counted) + 1
+    if clue.lengths == frozenset({1}):
+        return (Stage.SINGLE,)
+    if place >= (max(clue.lengths) if clue.lengths else 2):
+        return (Stage.PRIMARY,)
+    if place == 1 and clue.infected_before and recovered is Policy.RECOVERED:
+        return (Stage.RECOVERED,)
+    if clue.lengths is None or place in clue.lengths:
+        return (Stage.FIRST, Stage.SINGLE if place == 1 else Stage.PRIMARY)
+    return (Stage.FIRST,)
+
+
+def _later(clue: _Clue, counted: World) -> tuple[Stage, ...]:
+    """Read a dose after a completed course, or one whose number says that there was one."""
+    if Stage.EXTRA in counted or Stage.BOOSTER in counted or clue.extra is False:
+        return (Stage.BOOSTER,)
+    if clue.extra:
+        return (Stage.EXTRA,)
+    if counted and clue.booster_gap:
+        return (Stage.BOOSTER,)
+    return (Stage.BOOSTER, Stage.EXTRA)
+
+
+def _completed(counted: Sequence[Stage]) -> bool:
+    return not COMPLETE.isdisjoint(counted)
+
+
+def _short_course(counted: World) -> bool:
+    """Tell whether the course was completed by one dose, with no dose after it."""
+    done = [stage for stage in counted if stage in COMPLETE]
+    return done in ([Stage.SINGLE], [Stage.RECOVERED])

@@ -1,0 +1,365 @@
+"""Which evidence holds under one revision, in one reading of the doses: intervals and suspensions.
+
+All intervals are half-open spans in UTC: the start belongs to them, the end does not. They are
+those of the revision's rules alone; `coronapas.programmes._validity` and
+`coronapas.programmes._timeline` limit them to the time for which the revision is in force.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from coronapas.programmes._clock import (
+    FOREVER,
+    Period,
+    Span,
+    after,
+    after_day,
+    birthday,
+    lies_in,
+    local_day,
+    midnight,
+    overlapping,
+    union,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from zoneinfo import ZoneInfo
+
+    from coronapas.programmes._course import Events, World
+    from coronapas.programmes._model import (
+        Programme,
+        Revision,
+        Rule,
+        Stage,
+    )
+
+_DAY: Final = Period(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One piece of evidence: an event of the history.
+
+    `kind` is ``test``, ``recovery`` or ``vaccination``; `number` its place among the events of that
+    kind, from 1. `moment` is the local day of a dose or infection, the instant of a sample. `stage`
+    is the reading of a dose; `detail` the product's code or the kind of test.
+    """
+
+    kind: str
+    number: int
+    moment: date | datetime = field(repr=False)
+    stage: Stage | None = None
+    detail: str | None = field(default=None, repr=False)
+
+
+class Holding(NamedTuple):
+    """A piece of evidence under a rule: from `start`, inclusive, until `end`, exclusive, in UTC.
+
+    `end` is `coronapas.programmes._clock.FOREVER` where the rule has no end.
+    """
+
+    evidence: Evidence
+    rule: Rule
+    start: datetime
+    end: datetime
+
+    def __repr__(self) -> str:
+        return f"<Holding: {self.evidence.kind} {self.evidence.number} by {self.rule.id}>"
+
+
+class Suspended(NamedTuple):
+    """A time for which a positive test, or an infection, of that number suspends the pass."""
+
+    kind: str
+    number: int
+    start: datetime
+    end: datetime
+    lifted: bool
+
+    def __repr__(self) -> str:
+        return f"<Suspended by {self.kind} {self.number}>"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What about the holder decides under the rules; `born` None is judged as an adult."""
+
+    born: date | None = field(repr=False)
+    sector: str | None = field(default=None, repr=False)
+
+
+class Shared(NamedTuple):
+    """What all readings of the doses have in common: tests, infections, suspensions, exemption.
+
+    The spans are in order and do not overlap. `exempt` is the time before the age of exemption
+    ends.
+    """
+
+    holdings: tuple[Holding, ...]
+    good: tuple[Span, ...]
+    suspensions: tuple[Suspended, ...]
+    suspended: tuple[Span, ...]
+    exempt: Span | None
+
+    def __repr__(self) -> str:
+        return f"<Shared: {len(self.holdings)} holdings>"
+
+
+class View(NamedTuple):
+    """One revision's account of a history in one reading; `doses` are the holdings of its doses."""
+
+    doses: tuple[Holding, ...]
+    good: tuple[Span, ...]
+    shared: Shared
+
+    def __repr__(self) -> str:
+        return f"<View: {len(self.doses)} holdings of doses>"
+
+    @property
+    def holdings(self) -> tuple[Holding, ...]:
+        """Every piece of evidence that counts at some time."""
+        return self.doses + self.shared.holdings
+
+    @property
+    def exempt_until(self) -> datetime | None:
+        """The end of the exemption by age, exclusive, or None."""
+        return self.shared.exempt and self.shared.exempt[1]
+
+    def exempt_at(self, moment: datetime) -> bool:
+        """Tell whether no pass is asked for at an instant, by age."""
+        exempt = self.shared.exempt
+        return exempt is not None and exempt[0] <= moment < exempt[1]
+
+    def suspended_at(self, moment: datetime) -> bool:
+        """Tell whether a positive test suspends the pass at an instant."""
+        return bool(self.shared.suspended) and lies_in(self.shared.suspended, moment)
+
+    def valid_at(self, moment: datetime) -> bool:
+        """Tell whether the pass is valid at an instant under these rules."""
+        if self.exempt_at(moment):
+            return True
+        if self.suspended_at(moment):
+            return False
+        return lies_in(self.good, moment) or lies_in(self.shared.good, moment)
+
+
+def shared_by_all(
+    programme: Programme, revision: Revision, events: Events, people: Sequence[Person]
+) -> tuple[Shared, ...]:
+    """Judge tests and infections under one revision, for each reading of the birth date."""
+    found = []
+    suspensions = _suspensions(programme, revision, events)
+    suspended = tuple(union((one.start, one.end) for one in suspensions))
+    for person in people:
+        holdings = (
+            *_infections(programme, revision, events, person),
+            *_tests(programme, revision, events, person),
+        )
+        exempt = _exempt(programme.zone, revision, person)
+        found.append(Shared(holdings, _spans(holdings), suspensions, suspended, exempt))
+    return tuple(found)
+
+
+def views(
+    programme: Programme,
+    revision: Revision,
+    events: Events,
+    worlds: Sequence[World],
+    people: Sequence[Person],
+    shared: Sequence[Shared],
+) -> tuple[View, ...]:
+    """Judge the doses too, in each reading; `shared` has an item for each of the people."""
+    found = []
+    for person, common in zip(people, shared, strict=True):
+        for world in worlds:
+            doses = tuple(_doses(programme, revision, events, world, person))
+            found.append(View(doses, _spans(doses), common))
+    return tuple(found)
+
+
+def all_holdings(several: Sequence[View]) -> tuple[Holding, ...]:
+    """Give every piece of evidence that counts at some time in some reading, once."""
+    if len(several) == 1:
+        return several[0].holdings
+    shared = {id(each.shared): each.shared for each in several}.values()
+    found = [one for each in several for one in each.doses]
+    return tuple(dict.fromkeys([*found, *(one for each in shared for one in each.holdings)]))
+
+
+def bounds(several: Sequence[View], start: datetime, end: datetime) -> set[datetime]:
+    """Give the instants between two others, both excluded, at which an answer may change."""
+    found: set[datetime] = set()
+    for one in {id(each.shared): each.shared for each in several}.values():
+        exempt = () if one.exempt is None else (one.exempt,)
+        for spans in (one.good, one.suspended, exempt):
+            found.update(*overlapping(spans, start, end))
+    for each in several:
+        found.update(*overlapping(each.good, start, end))
+    return {bound for bound in found if start < bound < end}
+
+
+def _spans(holdings: Sequence[Holding]) -> tuple[Span, ...]:
+    if len(holdings) == 1:
+        return ((holdings[0].start, holdings[0].end),)
+    return tuple(union((one.start, one.end) for one in holdings))
+
+
+def _exempt(zone: ZoneInfo, revision: Revision, person: Person) -> Span | None:
+    if revision.exempt_below is None or person.born is None:
+        return None
+    end = midnight(birthday(person.born, revision.exempt_below), zone)
+    return midnight(person.born, zone), end
+
+
+def _fits(rule: Rule, person: Person) -> bool:
+    if rule.sectors is not None and person.sector not in rule.sectors:
+        return False
+    return person.born is not None or rule.age_below is None
+
+
+def _clip_age(rule: Rule, person: Person, zone: ZoneInfo, span: Span) -> Span:
+    start, end = span
+    if person.born is not None:
+        if rule.age_from is not None:
+            start = max(start, midnight(birthday(person.born, rule.age_from), zone))
+        if rule.age_below is not None:
+            end = min(end, midnight(birthday(person.born, rule.age_below), zone))
+    return start, end
+
+
+def _day_span(programme: Programme, rule: Rule, day: date) -> Span:
+    start = after_day(day, rule.starts, programme.zone, programme.reckoning)
+    if rule.ends is None:
+        return start, FOREVER
+    end = after_day(day, rule.ends, programme.zone, programme.reckoning)
+    if rule.last_day_counts and end is not FOREVER:
+        end = after(end, _DAY, programme.zone, programme.reckoning)
+    return start, end
+
+
+def _doses(
+    programme: Programme, revision: Revision, events: Events, world: World, person: Person
+) -> list[Holding]:
+    found = []
+    for place, (dose, stage) in enumerate(zip(events.doses, world, strict=True)):
+        for rule in revision.vaccinations:
+            if stage not in rule.stages or not _fits(rule, person):
+                continue
+            if rule.products is not None and dose.product not in rule.products:
+                continue
+            span = _day_span(programme, rule, dose.date)
+            start, end = _clip_age(rule, person, programme.zone, span)
+            if start < end:
+                piece = Evidence("vaccination", place + 1, dose.date, stage, dose.product)
+                found.append(Holding(piece, rule, start, end))
+    return found
+
+
+def infections(events: Events, zone: ZoneInfo) -> list[tuple[date, str, datetime]]:
+    """Give the infections that a history proves: day, kind of proof, and since when it is known.
+
+    A positive test on the day of a stated infection with the same proof is that infection.
+    """
+    found = {
+        (one.first_positive, one.proof): midnight(one.first_positive, zone)
+        for one in events.infections
+    }
+    for test in events.tests:
+        if test.positive:
+            found.setdefault((local_day(test.sampled_at, zone), test.kind), test.sampled_at)
+    return sorted((day, proof, known) for (day, proof), known in found.items())
+
+
+def _infections(
+    programme: Programme, revision: Revision, events: Events, person: Person
+) -> list[Holding]:
+    if not revision.recoveries or not (events.infections or events.tests):
+        return []
+    found = []
+    for place, (day, proof, known) in enumerate(infections(events, programme.zone)):
+        for rule in revision.recoveries:
+            if proof not in rule.kinds or not _fits(rule, person):
+                continue
+            if rule.proved_from is not None and day < rule.proved_from:
+                continue
+            span = _day_span(programme, rule, day)
+            start, end = _clip_age(rule, person, programme.zone, span)
+            start = max(start, known)
+            if start < end:
+                piece = Evidence("recovery", place + 1, day, None, proof)
+                found.append(Holding(piece, rule, start, end))
+    return found
+
+
+def _tests(
+    programme: Programme, revision: Revision, events: Events, person: Person
+) -> list[Holding]:
+    found = []
+    for place, test in enumerate(events.tests):
+        if test.positive is not False:
+            continue
+        for rule in revision.tests:
+            if test.kind not in rule.kinds or not _fits(rule, person):
+                continue
+            at = test.sampled_at
+            start = after(at, rule.starts, programme.zone, programme.reckoning)
+            end = FOREVER
+            if rule.ends is not None:
+                end = after(at, rule.ends, programme.zone, programme.reckoning)
+            start, end = _clip_age(rule, person, programme.zone, (start, end))
+            if start < end:
+                piece = Evidence("test", place + 1, at, None, test.kind)
+                found.append(Holding(piece, rule, start, end))
+    return found
+
+
+def _suspensions(programme: Programme, revision: Revision, events: Events) -> tuple[Suspended, ...]:
+    """Find the times of suspension; an infection without a time is taken as known from its day."""
+    rule = revision.suspension
+    if rule is None or not (events.infections or events.tests):
+        return ()
+    zone = programme.zone
+    positive = [
+        ("test", place, test.kind, local_day(test.sampled_at, zone), test.sampled_at)
+        for place, test in enumerate(events.tests, 1)
+        if test.positive
+    ]
+    positive += [
+        ("infection", place, one.proof, one.first_positive, midnight(one.first_positive, zone))
+        for place, one in enumerate(events.infections, 1)
+    ]
+    if not positive:
+        return ()
+    negative = [
+        test.sampled_at
+        for test in events.tests
+        if test.positive is False and test.kind in rule.lifted_by
+    ]
+    found = []
+    for what, number, kind, day, start in positive:
+        if kind not in rule.kinds:
+            continue
+        until = end = after_day(day, rule.lasts, zone, programme.reckoning)
+        if kind in rule.lifted_for:
+            place = bisect_right(negative, start)
+            until = min(end, negative[place]) if place < len(negative) else end
+        if start < until:
+            found.append(Suspended(what, number, start, until, until < end))
+    return tuple(found)
+
+
+def describe(evidence: Evidence, programme: Programme) -> str:
+    """Say in words which piece of evidence is meant."""
+    if evidence.kind == "vaccination":
+        product = programme.product_name(evidence.detail) if evidence.detail else "unknown product"
+        return f"dose {evidence.number} ({product}, {evidence.stage})"
+    named: dict[str | None, Any] = {"naat": "PCR", "rat": "antigen"}
+    word = named.get(evidence.detail, evidence.detail)
+    if evidence.kind == "test":
+        return f"negative {word} test {evidence.number}"
+    return f"infection {evidence.number} (positive {word})"

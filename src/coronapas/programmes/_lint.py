@@ -1,0 +1,207 @@
+"""What a programme that loads may still get wrong: gaps, overlaps, order, missing sources."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from coronapas.programmes._clock import Period, add_to_day, local_day
+from coronapas.programmes._model import (
+    Offer,
+    Revision,
+    Row,
+    Rule,
+    Stage,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from coronapas.programmes._model import Programme
+
+_DAY = date(2021, 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing to look at.
+
+    `code` is stable: ``source``, ``order``, ``gap``, ``overlap``, ``unused`` or ``uncertain``;
+    `row` names the row.
+    """
+
+    code: str
+    row: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.row}: {self.text}"
+
+    def to_json(self) -> dict[str, str]:
+        """Give the finding for JSON."""
+        return {"code": self.code, "row": self.row, "text": self.text}
+
+
+def lint(programme: Programme) -> tuple[Finding, ...]:
+    """Look through a whole programme; nothing found is an empty tuple."""
+    found = [*_sources(programme), *_revisions(programme)]
+    for revision in programme.revisions:
+        found += _overlapping_rules(revision)
+        found += _age_gaps(revision)
+    found += _offers(programme)
+    found += _course_gaps(programme)
+    return tuple(dict.fromkeys(found))
+
+
+def _rows(programme: Programme) -> Iterator[Row]:
+    yield from programme.revisions
+    rules = dict.fromkeys(rule for one in programme.revisions for rule in one.rules)
+    yield from rules
+    yield from dict.fromkeys(one.suspension for one in programme.revisions if one.suspension)
+    schedule = programme.schedule
+    for rows in (schedule.offers, schedule.limits, schedule.waits, schedule.groups):
+        yield from rows
+    yield programme.single_then_other
+    yield programme.one_dose_recovered
+    if programme.extra_dose:
+        yield programme.extra_dose
+
+
+def _sources(programme: Programme) -> Iterator[Finding]:
+    for row in _rows(programme):
+        if not row.source:
+            yield Finding("source", row.id, "The row has no source.")
+
+
+def _length(period: Period) -> tuple[int, int]:
+    return (add_to_day(_DAY, Period(period.months, period.days)) - _DAY).days, period.hours
+
+
+def _revisions(programme: Programme) -> Iterator[Finding]:
+    for one in programme.revisions:
+        begins = local_day(one.starts, programme.zone)
+        if (one.earliest and begins < one.earliest) or (one.latest and one.latest < begins):
+            text = "The revision begins outside the days between which it is said to have begun."
+            yield Finding("order", one.id, text)
+        if (one.earliest or one.latest) and not one.uncertain:
+            yield Finding(
+                "uncertain", one.id, "Its day has bounds, but nothing says that it is uncertain."
+            )
+        for rule in one.rules:
+            if rule.ends is not None and _length(rule.ends) <= _length(rule.starts):
+                yield Finding("order", rule.id, "The rule ends before it begins.")
+
+
+def _same_people(one: Rule, other: Rule) -> bool:
+    """Tell whether two rules can apply to one person in one sector at once."""
+    if (one.sectors is None) is not (other.sectors is None):
+        return False
+    if (
+        one.sectors is not None
+        and other.sectors is not None
+        and one.sectors.isdisjoint(other.sectors)
+    ):
+        return False
+    return _ages_meet(one.age_from, one.age_below, other.age_from, other.age_below)
+
+
+def _ages_meet(
+    from_a: int | None, below_a: int | None, from_b: int | None, below_b: int | None
+) -> bool:
+    low = max(from_a or 0, from_b or 0)
+    return all(below is None or low < below for below in (below_a, below_b))
+
+
+def _overlapping_rules(revision: Revision) -> Iterator[Finding]:
+    for one, other in combinations(revision.rules, 2):
+        if one.evidence != other.evidence or not _same_people(one, other):
+            continue
+        if not (one.stages & other.stages or one.kinds & other.kinds):
+            continue
+        if one.products and other.products and one.products.isdisjoint(other.products):
+            continue
+        text = f"In revision {revision.id} the rule overlaps with {other.id}."
+        yield Finding("overlap", one.id, text)
+
+
+def _age_gaps(revision: Revision) -> Iterator[Finding]:
+    """Find the ages that no rule of a stage covers although others are covered."""
+    for stage in Stage:
+        rules = [rule for rule in revision.vaccinations if stage in rule.stages]
+        reached = 0
+        for rule in sorted(rules, key=lambda one: one.age_from or 0):
+            if (rule.age_from or 0) > reached:
+                text = (
+                    f"In revision {revision.id} no rule covers the stage {stage} from {reached} "
+                    f"to {rule.age_from} years of age."
+                )
+                yield Finding("gap", rule.id, text)
+            reached = 999 if rule.age_below is None else max(reached, rule.age_below)
+        if rules and reached < 999:
+            text = f"In revision {revision.id} no rule covers {stage} from {reached} years on."
+            yield Finding("gap", rules[-1].id, text)
+
+
+def _offers(programme: Programme) -> Iterator[Finding]:
+    offers = programme.schedule.offers
+    for offer in offers:
+        days = [_length(one) for one in (offer.earliest, offer.recommended, offer.latest) if one]
+        if days != sorted(days):
+            text = "The earliest, recommended and latest day are out of order."
+            yield Finding("order", offer.id, text)
+    for one, other in combinations([offer for offer in offers if offer.products], 2):
+        if _compete(one, other):
+            text = f"The offer overlaps with {other.id}, which has other intervals."
+            yield Finding("overlap", one.id, text)
+
+
+def _compete(one: Offer, other: Offer) -> bool:
+    if one.after.isdisjoint(other.after):
+        return False
+    if one.previous and other.previous and one.previous.isdisjoint(other.previous):
+        return False
+    if not (one.until is None or other.starts < one.until):
+        return False
+    if not (other.until is None or one.starts < other.until):
+        return False
+    if (one.earliest, one.recommended, one.latest) == (
+        other.earliest,
+        other.recommended,
+        other.latest,
+    ):
+        return False
+    return any(
+        a.groups == b.groups is None
+        and not (a.reached or b.reached)
+        and _ages_meet(a.age_from, a.age_below, b.age_from, b.age_below)
+        for a in one.audiences
+        for b in other.audiences
+    )
+
+
+def _course_gaps(programme: Programme) -> Iterator[Finding]:
+    """Find the days on which a course that was begun has no row for its next dose."""
+    offers = programme.schedule.offers
+    begun: dict[str, date] = {}
+    for offer in offers:
+        if None in offer.after:
+            for product in offer.products:
+                begun[product] = min(begun.get(product, date.max), offer.starts)
+    for product, starts in begun.items():
+        if programme.lengths(product, starts) == frozenset({1}):
+            continue
+        reached: date | None = starts
+        following = [
+            offer
+            for offer in offers
+            if Stage.FIRST in offer.after and (offer.previous is None or product in offer.previous)
+        ]
+        for offer in sorted(following, key=lambda one: one.starts):
+            if reached is None or offer.starts > reached:
+                break
+            reached = None if offer.until is None else max(reached, offer.until)
+        if reached is not None:
+            text = f"From {reached} no row says what follows a first dose of {product}."
+            yield Finding("gap", programme.id, text)

@@ -1,0 +1,410 @@
+"""A programme as data: dated rows of what counts as evidence, and of who is offered a dose.
+
+Every row has a source and a confidence, and answers that rest on an uncertain row carry a `Mark`.
+The confidences: ``S`` read in the source, ``P`` from the press or another secondary source, ``K``
+recalled and unsourced, ``U`` uncertain or assumed.
+
+The objects are made by `coronapas.programmes._loader.load` from files that follow
+``schemas/programme.schema.json``; they are frozen.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from functools import cache, lru_cache
+from importlib.resources import files
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from coronapas.programmes._clock import (
+    FOREVER,
+    Period,
+    Reckoning,
+    midnight,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from zoneinfo import ZoneInfo
+
+# Vaccine products as histories and programmes name them: by code, by name, by what people say.
+#
+# The names and the lengths of courses are those of `coronapas.dcc` (value sets of the EU DCC).
+# People also write the maker's name for the product; those names are data
+# (``data/product-names.json``).
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A product that a programme recognises.
+
+    `lengths` are the numbers of doses that complete a course of it; None leaves them to the EU's
+    products. `also` are other names.
+    """
+
+    code: str
+    name: str
+    also: tuple[str, ...] = ()
+    lengths: frozenset[int] | None = None
+
+
+@cache
+def _spoken_names() -> Mapping[str, str]:
+    document = json.loads(
+        files("coronapas.programmes").joinpath("data/product-names.json").read_bytes()
+    )
+    return MappingProxyType({name.casefold(): code for name, code in document["names"].items()})
+
+
+@lru_cache(maxsize=1024)
+def canonical(text: str) -> str:
+    """Give the code of a product named by code, name or maker; else the text, trimmed."""
+    from coronapas.dcc._valuesets import ValueSets
+
+    name = text.strip()
+    product = ValueSets.default().product(name)
+    if product is not None:
+        return product.code
+    return _spoken_names().get(name.casefold(), name)
+
+
+@lru_cache(maxsize=8192)
+def course_lengths(code: str, day: date) -> frozenset[int] | None:
+    """Give how many doses complete a course for a dose of that day; None if unknown."""
+    from coronapas.dcc._doses import lengths
+
+    return lengths(code, day)
+
+
+UNCERTAIN: Final = frozenset({"K", "U"})
+"""Confidences that mark the answers they lead to."""
+
+
+class Stage(StrEnum):
+    """What a dose is to its holder's vaccination."""
+
+    FIRST = "first"
+    """Begins or continues a course without completing it."""
+    PRIMARY = "primary"
+    """Completes a course of several doses."""
+    SINGLE = "single"
+    """Completes the course of a single-dose product."""
+    RECOVERED = "recovered"
+    """Completes the course of a person who recovered, where one dose does."""
+    EXTRA = "extra"
+    """An extra dose of the primary course, for the immunosuppressed."""
+    BOOSTER = "booster"
+    """A dose after a completed course."""
+    UNCOUNTED = "uncounted"
+    """A dose of a product that the programme does not recognise."""
+
+
+COMPLETE: Final = frozenset(
+    {Stage.PRIMARY, Stage.SINGLE, Stage.RECOVERED, Stage.EXTRA, Stage.BOOSTER}
+)
+"""Stages at which a course is complete."""
+
+
+class Requirement(StrEnum):
+    """Whether a pass is asked for at all; the rules of evidence may stay while it is not."""
+
+    IN_FORCE = "in-force"
+    LIFTED = "lifted"
+    ENDED = "ended"
+
+
+class Policy(StrEnum):
+    """How a programme reads a dose that its number does not settle."""
+
+    AMBIGUOUS = "ambiguous"
+    PRIMARY = "primary"
+    BOOSTER = "booster"
+    FIRST = "first"
+    RECOVERED = "recovered"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A warning that an answer rests on an uncertain row of the programme, named by `row`."""
+
+    row: str
+    text: str
+
+    def to_json(self) -> dict[str, str]:
+        """Give the mark for JSON."""
+        return {"row": self.row, "text": self.text}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """What every row of a programme has.
+
+    `confidence` is ``S``, ``P``, ``K`` or ``U``. `uncertain` says in words what about the row is
+    uncertain (its day, an inferred bound), or is None.
+    """
+
+    id: str
+    source: str
+    confidence: str
+    note: str | None = None
+    uncertain: str | None = None
+
+    def marks(self) -> tuple[Mark, ...]:
+        """Give the marks of the answers that rest on this row."""
+        texts = []
+        if self.uncertain:
+            texts.append(self.uncertain)
+        if self.confidence in UNCERTAIN:
+            kind = "recalled, without a source" if self.confidence == "K" else "uncertain"
+            texts.append(f"This row is {kind}." + (f" {self.note}" if self.note else ""))
+        return tuple(Mark(self.id, text) for text in texts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule(Row):
+    """When one kind of evidence counts.
+
+    `evidence` is ``test``, ``recovery`` or ``vaccination``. It counts from `starts` after the
+    event, inclusive, until `ends` after it, exclusive (None: without end); with `last_day_counts`
+    the whole of the last day counts too. Periods of tests are added to the moment of sampling,
+    those of doses and infections to the first instant of their local day.
+
+    `kinds` are the kinds of test (``naat``, ``rat``): negative ones for a test, the proof of the
+    infection for a recovery; `proved_from` is the first day of such proofs. `stages` are those of a
+    dose. `age_from` and `age_below` are ages at the check, in years; `sectors` and `products` limit
+    the rule where they are given.
+    """
+
+    evidence: str
+    starts: Period
+    ends: Period | None
+    last_day_counts: bool = False
+    kinds: frozenset[str] = frozenset()
+    stages: frozenset[Stage] = frozenset()
+    products: frozenset[str] | None = None
+    age_from: int | None = None
+    age_below: int | None = None
+    sectors: frozenset[str] | None = None
+    proved_from: date | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspension(Row):
+    """A positive test suspends the pass.
+
+    From the sampling of a positive test of one of `kinds` until `lasts` after the first instant of
+    its local day, exclusive. With `lifted_for`, a positive test of one of those kinds is answered
+    by a later negative one of `lifted_by`, and the suspension ends with that sample.
+    """
+
+    kinds: frozenset[str]
+    lasts: Period
+    lifted_for: frozenset[str] = frozenset()
+    lifted_by: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision(Row):
+    """The rules in force from an instant on until the next revision's.
+
+    `starts` is in UTC. Where the day is uncertain `earliest` and `latest` bound it (both
+    inclusive, local days) if they are known. `changed` names what the revision's own row states;
+    the rest is as in the revision before it.
+    """
+
+    starts: datetime
+    title: str
+    requirement: Requirement
+    exempt_below: int | None
+    tests: tuple[Rule, ...]
+    recoveries: tuple[Rule, ...]
+    vaccinations: tuple[Rule, ...]
+    suspension: Suspension | None
+    earliest: date | None = None
+    latest: date | None = None
+    changed: frozenset[str] = frozenset()
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """All rules of evidence: tests, recoveries, vaccinations."""
+        return self.tests + self.recoveries + self.vaccinations
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtraDose(Row):
+    """Who gets an extra dose of the primary course, and how to tell it from a booster.
+
+    Members of `group` get one within `within` of the dose before it. For a holder whose groups are
+    unknown a dose at least `booster_from` after the one before it is a booster.
+    """
+
+    group: str
+    within: Period
+    booster_from: Period
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading(Row):
+    """How a programme reads one kind of dose that its number does not settle."""
+
+    policy: Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Whom an offer is made to: everyone for whom each given limit holds.
+
+    `groups`: member of one of them. Ages in years on the day. `reached` (age, first day, last day
+    or None): those who reach the age in that time, both days inclusive.
+    """
+
+    groups: frozenset[str] | None = None
+    age_from: int | None = None
+    age_below: int | None = None
+    reached: tuple[int, date, date | None] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer(Row):
+    """A dose that is offered from `starts` (local day, inclusive) until `until` (exclusive).
+
+    `after` are the stages after which it is given, None among them for the first dose of all;
+    `previous` limits it to those whose last dose was of one of these products. The periods are
+    counted from the last dose: `earliest`, `recommended` and `latest` day, each None where there is
+    none or none is known. Without `products` the row says that nothing is offered, and `why`.
+    `free_of_limits` lets it stand against the limits on products.
+    """
+
+    starts: date
+    until: date | None
+    after: frozenset[Stage | None]
+    audiences: tuple[Audience, ...]
+    products: tuple[str, ...]
+    previous: frozenset[str] | None = None
+    earliest: Period | None = None
+    recommended: Period | None = None
+    latest: Period | None = None
+    why: str | None = None
+    free_of_limits: bool = False
+
+    def stands_on(self, day: date) -> bool:
+        """Tell whether the row is in force on a local day."""
+        return self.starts <= day and (self.until is None or day < self.until)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductLimit(Row):
+    """A product that is not given from `starts` (local day, inclusive) until `until` (exclusive).
+
+    `status` is a word such as ``paused`` or ``withdrawn``; `age_below` limits it to the younger.
+    """
+
+    product: str
+    starts: date
+    until: date | None
+    status: str
+    why: str
+    age_below: int | None = None
+
+    def stands_on(self, day: date) -> bool:
+        """Tell whether the row is in force on a local day."""
+        return self.starts <= day and (self.until is None or day < self.until)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait(Row):
+    """How long after an infection no dose is given, from `starts` (local day, inclusive) on."""
+
+    starts: date
+    until: date | None
+    lasts: Period
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetGroups(Row):
+    """The numbered target groups as listed from a day on: numbers change their meaning."""
+
+    starts: date
+    groups: tuple[tuple[int, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """Who is offered which dose when."""
+
+    offers: tuple[Offer, ...] = ()
+    limits: tuple[ProductLimit, ...] = ()
+    waits: tuple[Wait, ...] = ()
+    groups: tuple[TargetGroups, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Programme:
+    """A programme: revisions of the rules of evidence, a schedule of doses, products it recognises.
+
+    `zone` is the time zone of its days, `reckoning` the way its periods are counted. `products`
+    maps codes to the products that are recognised; doses of others do not count. `revisions` are
+    in the order of their instants.
+    """
+
+    id: str
+    title: str
+    zone: ZoneInfo = field(repr=False)
+    reckoning: Reckoning = field(repr=False)
+    products: Mapping[str, Product] = field(repr=False)
+    single_then_other: Reading = field(repr=False)
+    one_dose_recovered: Reading = field(repr=False)
+    extra_dose: ExtraDose | None = field(repr=False)
+    revisions: tuple[Revision, ...] = field(repr=False)
+    schedule: Schedule = field(repr=False)
+    names: Mapping[str, str] = field(repr=False)
+
+    def revision_at(self, moment: datetime) -> Revision | None:
+        """Give the revision in force at an instant; None before the first."""
+        found = None
+        for revision in self.revisions:
+            if revision.starts > moment:
+                break
+            found = revision
+        return found
+
+    def period_of(self, revision: Revision) -> tuple[datetime, datetime]:
+        """Give a revision's time in force, in UTC: from, inclusive, until, exclusive."""
+        place = self.revisions.index(revision)
+        last = place + 1 == len(self.revisions)
+        return revision.starts, FOREVER if last else self.revisions[place + 1].starts
+
+    def marks_at(self, moment: datetime) -> tuple[Mark, ...]:
+        """Give the marks of the revision in force, and of one that may have begun already."""
+        current = self.revision_at(moment)
+        marks = list(current.marks()) if current else []
+        for revision in self.revisions:
+            if (
+                revision.starts > moment
+                and revision.earliest
+                and midnight(revision.earliest, self.zone) <= moment
+            ):
+                text = "This revision may have been in force already: its first day is uncertain."
+                marks.append(Mark(revision.id, text))
+        return tuple(marks)
+
+    def product(self, text: str | None) -> str | None:
+        """Give the code of a product named by code or name; an unknown name stands as it is."""
+        if text is None:
+            return None
+        return self.names.get(text.strip().casefold()) or canonical(text)
+
+    def product_name(self, code: str) -> str:
+        """Give a product's name; for a product that is not recognised its code."""
+        product = self.products.get(code)
+        return product.name if product else code
+
+    def lengths(self, code: str, day: date) -> frozenset[int] | None:
+        """Give how many doses complete a course for a dose of a day; None if unknown."""
+        product = self.products.get(code)
+        if product and product.lengths:
+            return product.lengths
+        return course_lengths(code, day)

@@ -1,0 +1,604 @@
+"""When is the next dose? A history against the schedule in force on one day.
+
+The schedule is that of the day asked about: offers by stage, previous product, age, group and
+date. Periods are counted in the local calendar from the last dose. A dose that is long overdue
+never begins a course anew: the next one is still the one that was missing. Whether a dose is due
+says nothing about whether the pass is valid; `coronapas.programmes._validity` does.
+
+`Planner` keeps what depends on the programme and the day alone, so that a register of millions can
+be gone through (`coronapas.programmes._plan`); `next_dose` answers for one history, with
+reasons.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Final,
+    Generic,
+    NamedTuple,
+    TypeVar,
+)
+
+from coronapas._time import as_utc
+from coronapas.facts._history import History, births
+from coronapas.programmes._clock import (
+    add_to_day,
+    birthday,
+    local_day,
+)
+from coronapas.programmes._course import (
+    Course,
+    Events,
+    GivenDose,
+    doses_given,
+    read_course,
+)
+from coronapas.programmes._evidence import infections
+from coronapas.programmes._model import (
+    COMPLETE,
+    Audience,
+    Offer,
+    ProductLimit,
+    Programme,
+    Row,
+    Stage,
+)
+from coronapas.programmes._reasons import Reason, audience_words
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable, Iterator
+
+    from coronapas.programmes._course import Ambiguous, World
+    from coronapas.programmes._model import Mark
+
+ADULT: Final = 18
+"""An unknown birth date is read as this age and as a very high one; both have to agree."""
+
+
+class Status(StrEnum):
+    """Where a holder stands with the next dose."""
+
+    ELIGIBLE = "eligible"
+    """The dose may be given; no day is recommended for it, or the day has not come."""
+    DUE = "due"
+    """The recommended day has come."""
+    TOO_EARLY = "too-early"
+    """The dose will be offered, from the earliest day on."""
+    NOT_OFFERED = "not-offered"
+    """No dose is offered by the schedule of this day."""
+    AMBIGUOUS = "ambiguous"
+    """The history can be read in several ways with different answers."""
+
+
+class Plan(NamedTuple):
+    """The answer in one reading; days are local and inclusive, None where there is none.
+
+    `offers` are those that the answer rests on, the deciding one first; `refusals` the rows that
+    stand against a dose.
+    """
+
+    status: Status
+    dose: int
+    earliest: date | None
+    recommended: date | None
+    latest: date | None
+    products: tuple[str, ...]
+    offers: tuple[Offer, ...]
+    refusals: tuple[Row, ...]
+    waiting: Row | None
+
+    def __repr__(self) -> str:
+        return f"<Plan: {self.status}, dose {self.dose}>"
+
+
+class _Match(NamedTuple):
+    earliest: date
+    recommended: date | None
+    latest: date | None
+    products: tuple[str, ...]
+    offer: Offer
+    waiting: Row | None
+
+
+class Planner:
+    """The schedule of one local day, made ready for many histories."""
+
+    def __init__(self, programme: Programme, on: date) -> None:
+        self.programme = programme
+        self.on = on
+        self._offers: dict[Stage | None, list[Offer]] = {}
+        schedule = programme.schedule
+        for offer in schedule.offers:
+            if offer.stands_on(on):
+                for stage in offer.after:
+                    self._offers.setdefault(stage, []).append(offer)
+        self._limits: dict[str, list[ProductLimit]] = {}
+        for limit in schedule.limits:
+            if limit.stands_on(on):
+                self._limits.setdefault(limit.product, []).append(limit)
+        self._waits = [
+            wait
+            for wait in schedule.waits
+            if wait.starts <= on and (wait.until is None or on < wait.until)
+        ]
+        # The youngest adult was not born on the day itself: nobody is taken to turn 18 on it.
+        youngest = birthday(on, -ADULT - 1) + timedelta(days=1)
+        self._unknown_births = (youngest, date(1850, 1, 1))
+
+    def events(self, history: History) -> Events:
+        """Give the events up to the end of the day; tests only where a rule looks at infections."""
+        doses = doses_given(self.programme, history.doses)
+        if doses and doses[-1].date > self.on:
+            doses = tuple(one for one in doses if one.date <= self.on)
+        past = history.infections
+        if past and past[-1].first_positive > self.on:
+            past = tuple(one for one in past if one.first_positive <= self.on)
+        tests = history.tests
+        if tests:
+            zone = self.programme.zone
+            tests = tuple(
+                one for one in tests if one.positive and local_day(one.sampled_at, zone) <= self.on
+            )
+        return Events(doses, tests, past)
+
+    def plans(self, history: History) -> tuple[list[Plan], Course, Events]:
+        """Give the answer in every reading of the doses and the birth date."""
+        events = self.events(history)
+        course = read_course(self.programme, events, history.groups)
+        days = births(history.birth_date) or self._unknown_births
+        wait = self._waiting(events)
+        found = [
+            self._plan(events, world, days[0], history.groups, wait) for world in course.worlds
+        ]
+        if days[0] != days[1]:
+            found += [
+                self._plan(events, world, days[1], history.groups, wait) for world in course.worlds
+            ]
+        return found, course, events
+
+    def _waiting(self, events: Events) -> tuple[date, Row] | None:
+        if not self._waits or not (events.infections or events.tests):
+            return None
+        days = infections(events, self.programme.zone)
+        if not days:
+            return None
+        last = days[-1][0]
+        return max(
+            ((add_to_day(last, wait.lasts), wait) for wait in self._waits),
+            key=lambda one: one[0],
+        )
+
+    def _plan(
+        self,
+        events: Events,
+        world: World,
+        born: date,
+        groups: frozenset[str] | None,
+        wait: tuple[date, Row] | None,
+    ) -> Plan:
+        stage, counted, last = _standing(events.doses, world)
+        matches: list[_Match] = []
+        refusals: list[Row] = []
+        for offer in self._offers.get(stage, ()):
+            if offer.previous is not None and (last is None or last.product not in offer.previous):
+                continue
+            since = _member_since(offer.audiences, born, self.on, groups)
+            if since is None:
+                continue
+            if not offer.products:
+                refusals.append(offer)
+                continue
+            products = offer.products
+            if self._limits and not offer.free_of_limits:
+                products = self._allowed(offer, born, refusals)
+            if products:
+                before = events.doses[-1].date if events.doses else None
+                matches.append(_match(offer, products, since, before, last, wait))
+        return self._chosen(matches, refusals, counted + 1)
+
+    def _allowed(self, offer: Offer, born: date, refusals: list[Row]) -> tuple[str, ...]:
+        allowed = []
+        for product in offer.products:
+            against = None
+            for limit in self._limits.get(product, ()):
+                if limit.age_below is None or self.on < birthday(born, limit.age_below):
+                    against = limit
+            if against is None:
+                allowed.append(product)
+            elif against not in refusals:
+                refusals.append(against)
+        return tuple(allowed)
+
+    def _chosen(self, matches: list[_Match], refusals: list[Row], dose: int) -> Plan:
+        if not matches:
+            return Plan(Status.NOT_OFFERED, dose, None, None, None, (), (), tuple(refusals), None)
+        best = matches[0] if len(matches) == 1 else min(matches, key=_soonest)
+        products = best.products
+        offers: tuple[Offer, ...] = (best.offer,)
+        for other in matches:
+            if other is not best and other.earliest <= max(self.on, best.earliest):
+                products += tuple(one for one in other.products if one not in products)
+                offers += (other.offer,)
+        if self.on < best.earliest:
+            status = Status.TOO_EARLY
+        elif best.recommended is not None and best.recommended <= self.on:
+            status = Status.DUE
+        else:
+            status = Status.ELIGIBLE
+        return Plan(
+            status,
+            dose,
+            best.earliest,
+            best.recommended,
+            best.latest,
+            products,
+            offers,
+            tuple(refusals),
+            best.waiting,
+        )
+
+
+def _soonest(match: _Match) -> tuple[date, date, int]:
+    return match.earliest, match.recommended or date.max, -len(match.products)
+
+
+def _standing(
+    doses: tuple[GivenDose, ...], world: World
+) -> tuple[Stage | None, int, GivenDose | None]:
+    """Tell the stage reached, the number of doses that count, and the last of them."""
+    reached: Stage | None = None
+    counted = 0
+    last = None
+    for dose, stage in zip(doses, world, strict=True):
+        if stage is Stage.UNCOUNTED:
+            continue
+        counted += 1
+        last = dose
+        # A first dose after a completed course takes nothing back.
+        if stage in COMPLETE or reached is None:
+            reached = stage
+    return reached, counted, last
+
+
+def _member_since(
+    audiences: tuple[Audience, ...], born: date, on: date, groups: frozenset[str] | None
+) -> date | None:
+    """Give since when a person belongs to an audience, if that is so on the day."""
+    found = None
+    for one in audiences:
+        if one.groups is not None and (groups is None or one.groups.isdisjoint(groups)):
+            continue
+        if one.age_below is not None and birthday(born, one.age_below) <= on:
+            continue
+        since = date.min
+        if one.age_from is not None:
+            since = birthday(born, one.age_from)
+        if one.reached is not None:
+            age, first, last = one.reached
+            day = birthday(born, age)
+            if day < first or (last is not None and day > last):
+                continue
+            since = max(since, day)
+        if since <= on and (found is None or since < found):
+            found = since
+    return found
+
+
+def _match(
+    offer: Offer,
+    products: tuple[str, ...],
+    since: date,
+    before: date | None,
+    last: GivenDose | None,
+    wait: tuple[date, Row] | None,
+) -> _Match:
+    recommended = latest = None
+    waiting = None
+    if last is None or offer.earliest is None:
+        earliest = max(offer.starts, since)
+    else:
+        # By the schedule of the day asked about, an interval counts whenever its row began.
+        earliest = max(add_to_day(last.date, offer.earliest), since)
+    if before is not None and before > earliest:
+        earliest = before
+    if last is not None:
+        if offer.recommended is not None:
+            recommended = max(earliest, add_to_day(last.date, offer.recommended))
+        if offer.latest is not None:
+            latest = add_to_day(last.date, offer.latest)
+    if wait is not None and wait[0] > earliest:
+        earliest, waiting = wait
+        recommended = recommended and max(recommended, earliest)
+    return _Match(earliest, recommended, latest, products, offer, waiting)
+
+
+@dataclass(frozen=True, slots=True)
+class NextDose:
+    """The answer for one history on one day.
+
+    Days are local and inclusive; None where there is none or none is known. `dose` is the number
+    of the next dose among those that count. `products` are codes. With readings that differ,
+    `status` is `Status.AMBIGUOUS` and the days are None; where only the days differ the cautious
+    ones are given.
+    """
+
+    programme: str
+    on: date
+    status: Status
+    dose: int
+    earliest: date | None = field(repr=False)
+    recommended: date | None = field(repr=False)
+    latest: date | None = field(repr=False)
+    products: tuple[str, ...]
+    product_names: tuple[str, ...]
+    offers: tuple[str, ...]
+    overdue: bool
+    reasons: tuple[Reason, ...] = field(repr=False)
+    ambiguous: tuple[Ambiguous, ...] = field(repr=False)
+    marks: tuple[Mark, ...] = field(repr=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the answer for JSON; days as YYYY-MM-DD, inclusive, local."""
+        return {
+            "programme": self.programme,
+            "on": self.on.isoformat(),
+            "status": str(self.status),
+            "dose": self.dose,
+            "earliest": self.earliest and self.earliest.isoformat(),
+            "recommended": self.recommended and self.recommended.isoformat(),
+            "latest": self.latest and self.latest.isoformat(),
+            "products": list(self.products),
+            "product_names": list(self.product_names),
+            "offers": list(self.offers),
+            "overdue": self.overdue,
+            "reasons": [reason.to_json() for reason in self.reasons],
+            "ambiguous": [one.to_json() for one in self.ambiguous],
+            "marks": [mark.to_json() for mark in self.marks],
+        }
+
+
+def next_dose(programme: Programme, history: History, on: date | datetime) -> NextDose:
+    """Say which dose is next for a holder by the schedule of a local day.
+
+    An instant is turned into the programme's local day; raises ValueError for one without a time
+    zone. Doses and infections after the day are not known then.
+    """
+    if isinstance(on, datetime):
+        on = local_day(as_utc(on), programme.zone)
+    plans, course, events = Planner(programme, on).plans(history)
+    plan = together(plans, course)
+    marks = [*course.marks(programme)]
+    for row in (*plan.offers, *plan.refusals, *((plan.waiting,) if plan.waiting else ())):
+        marks += row.marks()
+    return NextDose(
+        programme=programme.id,
+        on=on,
+        status=plan.status,
+        dose=plan.dose,
+        earliest=plan.earliest,
+        recommended=plan.recommended,
+        latest=plan.latest,
+        products=plan.products,
+        product_names=tuple(programme.product_name(code) for code in plan.products),
+        offers=tuple(offer.id for offer in plan.offers),
+        overdue=plan.latest is not None and plan.latest < on,
+        reasons=plan_reasons(programme, on, plan, plans, course, events, history),
+        ambiguous=course.ambiguous(),
+        marks=tuple(dict.fromkeys(marks)),
+    )
+
+
+def together(plans: list[Plan], course: Course) -> Plan:
+    """Put the answers of all readings into one: the cautious days where the status is the same."""
+    first = plans[0]
+    if course.too_many or any(one.status is not first.status for one in plans):
+        offers = tuple(dict.fromkeys(offer for one in plans for offer in one.offers))
+        return Plan(Status.AMBIGUOUS, first.dose, None, None, None, (), offers, (), None)
+    if len(plans) == 1 or all(one == first for one in plans):
+        return first
+    return first._replace(
+        earliest=max((one.earliest for one in plans if one.earliest), default=None),
+        recommended=max((one.recommended for one in plans if one.recommended), default=None),
+        latest=min((one.latest for one in plans if one.latest), default=None),
+        products=tuple(
+            code for code in first.products if all(code in one.products for one in plans)
+        ),
+        offers=tuple(dict.fromkeys(offer for one in plans for offer in one.offers)),
+        refusals=tuple(dict.fromkeys(row for one in plans for row in one.refusals)),
+    )
+
+
+# Why the next dose is as `coronapas.programmes._plan` says: reasons in words.
+
+
+def plan_reasons(
+    programme: Programme,
+    on: date,
+    plan: Plan,
+    plans: list[Plan],
+    course: Course,
+    events: Events,
+    history: History,
+) -> tuple[Reason, ...]:
+    """Give the reasons, the deciding ones first."""
+    found: list[Reason] = []
+    if plan.status is Status.AMBIGUOUS:
+        found += _ambiguous(plans, course)
+    elif plan.status is Status.NOT_OFFERED:
+        found += _not_offered(programme, on, plan, events)
+    else:
+        found += _offered(on, plan)
+    if history.birth_date is None:
+        text = "The birth date is unknown: an answer stands only where every adult age leads to it."
+        found.append(Reason("birth-date", text))
+    return tuple(dict.fromkeys(found))
+
+
+def _said(code: str, text: str, row: Row) -> Reason:
+    return Reason(code, text, row.id, None, row.source or None, row.confidence)
+
+
+def _offered(on: date, plan: Plan) -> Iterator[Reason]:
+    offer = plan.offers[0]
+    if plan.status is Status.TOO_EARLY:
+        text = f"Dose {plan.dose} is too early until {plan.earliest}"
+        text += f": {offer.earliest} after the last dose." if offer.earliest else "."
+        yield _said("too-early", text, offer)
+    elif plan.status is Status.DUE:
+        yield _said("due", f"Dose {plan.dose} is due since {plan.recommended}.", offer)
+    else:
+        text = f"Dose {plan.dose} is offered since {plan.earliest}"
+        text += f" and recommended from {plan.recommended}." if plan.recommended else "."
+        yield _said("eligible", text, offer)
+    if plan.waiting is not None:
+        yield _said("waiting", f"After an infection no dose before {plan.earliest}.", plan.waiting)
+    if plan.latest is not None and plan.latest < on:
+        text = f"The latest day was {plan.latest}: the course goes on and is not begun anew."
+        yield _said("overdue", text, offer)
+    yield from _refused(plan)
+
+
+def _refused(plan: Plan) -> Iterator[Reason]:
+    for row in plan.refusals:
+        if isinstance(row, ProductLimit):
+            yield _said(row.status, row.why, row)
+        elif isinstance(row, Offer) and plan.status is Status.NOT_OFFERED:
+            yield _said("not-offered", row.why or "", row)
+
+
+def _not_offered(programme: Programme, on: date, plan: Plan, events: Events) -> Iterator[Reason]:
+    yield from _refused(plan)
+    if plan.refusals:
+        return
+    schedule = programme.schedule
+    if not schedule.offers:
+        yield Reason("not-offered", "The programme has no schedule of doses.")
+        return
+    begins = min(offer.starts for offer in schedule.offers)
+    if on < begins:
+        yield Reason("not-offered", f"The programme of doses begins on {begins}.")
+        return
+    stage = "first" if not events.doses else "next"
+    standing = [offer for offer in schedule.offers if offer.stands_on(on) and offer.products]
+    text = f"No offer of this day fits for the {stage} dose."
+    yield Reason("not-offered", text)
+    first = {None} if not events.doses else None
+    for offer in standing:
+        if first is not None and not offer.after & first:
+            continue
+        if first is None and (None in offer.after or offer.previous is not None):
+            continue
+        whom = "; or ".join(audience_words(one) for one in offer.audiences)
+        yield _said("audience", f"A dose is offered to: {whom}.", offer)
+
+
+def _ambiguous(plans: list[Plan], course: Course) -> Iterator[Reason]:
+    if course.too_many:
+        text = "Too many doses can be read in several ways to try every combination."
+        yield Reason("ambiguous", text)
+    for one in course.ambiguous():
+        words, settled = " or ".join(one.readings), "; ".join(one.settled_by)
+        text = f"Dose {one.dose} can be read as {words}. It would be settled by: {settled}."
+        yield Reason("ambiguous", text)
+    if len(course.worlds) < len(plans):
+        yield Reason("birth-date", "The answer depends on the exact birth date.")
+    for plan in plans:
+        since = f" from {plan.earliest}" if plan.earliest else ""
+        row = plan.offers[0].id if plan.offers else None
+        yield Reason("reading", f"In one reading: {plan.status}{since}.", row)
+
+
+# Whom of a register to invite on a day: a stream of histories in, a stream of invitations out.
+#
+# Rows are taken one by one and nothing is kept of them, so that the memory needed does not grow
+# with the register. A row that is not to be invited gives nothing.
+
+
+_Id = TypeVar("_Id", bound="Hashable")
+
+_INVITED = frozenset({Status.ELIGIBLE, Status.DUE})
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation(Generic[_Id]):
+    """One invitation.
+
+    `id` is the register's own; `offer` names the row of the schedule that says so.
+    `dose` is the number of the dose among those that count; days are local and inclusive;
+    `products` are codes.
+    """
+
+    id: _Id = field(repr=False)
+    status: Status
+    dose: int
+    earliest: date = field(repr=False)
+    latest: date | None = field(repr=False)
+    products: tuple[str, ...]
+    offer: str
+    reason: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the invitation for JSON."""
+        return {
+            "id": self.id,
+            "status": str(self.status),
+            "dose": self.dose,
+            "earliest": self.earliest.isoformat(),
+            "latest": self.latest and self.latest.isoformat(),
+            "products": list(self.products),
+            "offer": self.offer,
+            "reason": self.reason,
+        }
+
+
+def invitations(
+    programme: Programme,
+    rows: Iterable[tuple[_Id, History]],
+    on: date,
+    *,
+    since: date | None = None,
+) -> Iterator[Invitation[_Id]]:
+    """Go through rows of (id, history) and give those who are to be invited on a local day.
+
+    Invited are those whose next dose is due or may be given on that day, in every reading of their
+    history. With `since`, those who were to be invited on that earlier day already are left out.
+    """
+    planner = Planner(programme, on)
+    earlier = None if since is None else Planner(programme, since)
+    reasons: dict[tuple[str, Status, int], str] = {}
+    for key, history in rows:
+        plan = _invited(planner, history)
+        if (
+            plan is None
+            or plan.earliest is None
+            or (earlier is not None and _invited(earlier, history) is not None)
+        ):
+            continue
+        offer = plan.offers[0]
+        kind = (offer.id, plan.status, plan.dose)
+        reason = reasons.get(kind)
+        if reason is None:
+            word = "due" if plan.status is Status.DUE else "offered"
+            reason = f"Dose {plan.dose} is {word}: {offer.source}."
+            reasons[kind] = reason
+        yield Invitation(
+            key,
+            plan.status,
+            plan.dose,
+            plan.earliest,
+            plan.latest,
+            plan.products,
+            offer.id,
+            reason,
+        )
+
+
+def _invited(planner: Planner, history: History) -> Plan | None:
+    plans, course, _ = planner.plans(history)
+    plan = plans[0] if len(plans) == 1 and not course.too_many else together(plans, course)
+    return plan if plan.status in _INVITED and plan.products else None

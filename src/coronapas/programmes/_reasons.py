@@ -1,0 +1,284 @@
+"""Why an answer is as it is: reasons in words, with the rule and revision of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from coronapas.programmes._clock import FOREVER, Period
+from coronapas.programmes._evidence import (
+    Holding,
+    Suspended,
+    View,
+    all_holdings,
+    describe,
+)
+from coronapas.programmes._model import (
+    Programme,
+    Requirement,
+    Revision,
+    Row,
+    Stage,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from coronapas.facts._history import History
+    from coronapas.programmes._course import Course, Events
+    from coronapas.programmes._model import Audience, Offer, Rule, Suspension
+
+MOST_OTHERS: Final = 20
+"""Pieces of evidence that do not count at the moment and are named, the latest ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One reason.
+
+    `code` is stable: ``holds``, ``lapsed``, ``not-yet``, ``suspended``, ``exempt``, ``no-rule``,
+    ``no-evidence``, ``ambiguous``, ``no-revision``, ``requirement``, ``birth-date``, ``disputed``.
+    `text` may hold the holder's dates. `row` is the rule or revision that the reason comes from.
+    """
+
+    code: str
+    text: str = field(repr=False)
+    row: str | None = None
+    revision: str | None = None
+    source: str | None = None
+    confidence: str | None = None
+
+    def to_json(self) -> dict[str, str]:
+        """Give the members that are there for JSON."""
+        members = {
+            "code": self.code,
+            "text": self.text,
+            "row": self.row,
+            "revision": self.revision,
+            "source": self.source,
+            "confidence": self.confidence,
+        }
+        return {name: value for name, value in members.items() if value is not None}
+
+
+def reasons_of(
+    programme: Programme,
+    revision: Revision,
+    history: History,
+    events: Events,
+    course: Course,
+    views: tuple[View, ...],
+    valid: bool | None,
+    moment: datetime,
+) -> tuple[Reason, ...]:
+    """Give the reasons of one check, the deciding ones first."""
+    writer = _Writer(programme, revision, moment)
+    found: list[Reason] = []
+    found += writer.exempt(views)
+    found += writer.suspended(views)
+    found += writer.evidence(views, with_past=valid is not True)
+    if valid is not True:
+        found += writer.without_rule(events, course, views)
+    if valid is None:
+        found += writer.ambiguous(history, course)
+    if not (events.doses or events.tests or events.infections or found):
+        found.append(Reason("no-evidence", "The history holds no event up to this moment."))
+    found += writer.about_the_data(history, events)
+    found += writer.requirement()
+    return tuple(dict.fromkeys(found))
+
+
+class _Writer:
+    def __init__(self, programme: Programme, revision: Revision, moment: datetime) -> None:
+        self.programme = programme
+        self.revision = revision
+        self.moment = moment
+
+    def _said(self, code: str, text: str, row: Row | None = None) -> Reason:
+        row = row or self.revision
+        return Reason(code, text, row.id, self.revision.id, row.source, row.confidence)
+
+    def _local(self, moment: datetime) -> str:
+        return f"{moment.astimezone(self.programme.zone):%Y-%m-%d %H:%M}"
+
+    def _interval(self, one: Holding | Suspended) -> str:
+        if one.end is FOREVER:
+            return f"from {self._local(one.start)}, without end"
+        return f"from {self._local(one.start)} until {self._local(one.end)}, the end excluded"
+
+    def exempt(self, views: tuple[View, ...]) -> Iterator[Reason]:
+        untils = {one.exempt_until for one in views}
+        for until in untils:
+            if until is not None and any(one.exempt_at(self.moment) for one in views):
+                text = (
+                    f"Below {self.revision.exempt_below} years of age no pass is asked for, "
+                    f"until {self._local(until)}."
+                )
+                yield self._said("exempt", text)
+
+    def suspended(self, views: tuple[View, ...]) -> Iterator[Reason]:
+        for one in views[0].shared.suspensions:
+            if one.start <= self.moment < one.end:
+                what = "positive test" if one.kind == "test" else "infection"
+                text = f"The {what} {one.number} suspends the pass {self._interval(one)}."
+                yield self._said("suspended", text, self.revision.suspension)
+            elif one.lifted and self.moment >= one.end:
+                text = f"A later negative test lifted the suspension by positive test {one.number}."
+                yield self._said("lifted", text, self.revision.suspension)
+
+    def evidence(self, views: tuple[View, ...], *, with_past: bool) -> Iterator[Reason]:
+        others = []
+        for one in all_holdings(views):
+            if not one.start <= self.moment < one.end:
+                others.append(one)
+                continue
+            what = describe(one.evidence, self.programme)
+            yield self._said("holds", f"The {what} counts {self._interval(one)}.", one.rule)
+        if not with_past:
+            return
+        others.sort(key=lambda one: one.end, reverse=True)
+        for one in others[:MOST_OTHERS]:
+            what = describe(one.evidence, self.programme)
+            if one.end <= self.moment:
+                text = f"The {what} counted {self._interval(one)}."
+                yield self._said("lapsed", text, one.rule)
+            else:
+                text = f"The {what} does not count yet: {self._interval(one)}."
+                yield self._said("not-yet", text, one.rule)
+        if len(others) > MOST_OTHERS:
+            text = f"{len(others) - MOST_OTHERS} earlier pieces of evidence have lapsed too."
+            yield self._said("lapsed", text)
+
+    def without_rule(
+        self, events: Events, course: Course, views: tuple[View, ...]
+    ) -> Iterator[Reason]:
+        """Name the doses that no rule of the revision accepts, in any reading."""
+        used = {one.evidence.number for each in views for one in each.doses}
+        for place in range(len(events.doses)):
+            if place + 1 in used:
+                continue
+            stages = {world[place] for world in course.worlds}
+            why = "no rule of this revision accepts it"
+            if stages == {Stage.UNCOUNTED}:
+                why = "its product is not recognised"
+            words = " or ".join(sorted(stages))
+            yield self._said("no-rule", f"Dose {place + 1} ({words}) does not count: {why}.")
+
+    def ambiguous(self, history: History, course: Course) -> Iterator[Reason]:
+        if course.too_many:
+            text = "Too many doses can be read in several ways to try every combination."
+            yield self._said("ambiguous", text)
+        for one in course.ambiguous():
+            words = " or ".join(one.readings)
+            settled = "; ".join(one.settled_by)
+            text = f"Dose {one.dose} can be read as {words}. It would be settled by: {settled}."
+            yield self._said("ambiguous", text)
+        if not course.ambiguous() and not course.too_many:
+            text = "The birth date is known in part only, and the answer depends on the age."
+            yield self._said("birth-date", text)
+
+    def about_the_data(self, history: History, events: Events) -> Iterator[Reason]:
+        by_age = self.revision.exempt_below is not None or any(
+            rule.age_from is not None or rule.age_below is not None for rule in self.revision.rules
+        )
+        if history.birth_date is None and by_age:
+            text = "The birth date is unknown: the holder is judged as an adult."
+            yield self._said("birth-date", text)
+        for place, dose in enumerate(events.doses):
+            if dose.disputed:
+                text = (
+                    f"Sources disagree about dose {place + 1}: the earliest day counts, and a "
+                    "product on which they disagree is taken as unknown."
+                )
+                yield Reason("disputed", text)
+
+    def requirement(self) -> Iterator[Reason]:
+        if self.revision.requirement is Requirement.LIFTED:
+            text = "No pass is asked for at this time; the rules of evidence stay."
+            yield self._said("requirement", text)
+        elif self.revision.requirement is Requirement.ENDED:
+            yield self._said("requirement", "The requirement of a pass has ended.")
+
+
+# Rules and offers in words, for comparisons and pictures.
+
+KINDS = {"naat": "PCR", "rat": "antigen"}
+
+
+def rule_words(rule: Rule) -> str:
+    """Say when a rule lets its evidence count, and for whom."""
+    event = {"test": "sampling", "recovery": "the positive test", "vaccination": "the dose"}
+    after = event[rule.evidence]
+    start = (
+        f"at once from {after}" if rule.starts == Period() else f"from {rule.starts} after {after}"
+    )
+    if rule.evidence == "test" and rule.starts == Period():
+        start = "from sampling"
+    end = "without end" if rule.ends is None else f"until {rule.ends} after {after}"
+    words = f"{start}, {end}"
+    if rule.last_day_counts:
+        words += ", the last day included"
+    if rule.age_from is not None:
+        words += f", {rule.age_from} years of age and over"
+    if rule.age_below is not None:
+        words += f", below {rule.age_below} years of age"
+    if rule.sectors:
+        words += f", in the sector {' or '.join(sorted(rule.sectors))}"
+    if rule.products is not None:
+        words += f", products {', '.join(sorted(rule.products))}"
+    if rule.proved_from is not None:
+        words += f", for tests from {rule.proved_from} on"
+    return words
+
+
+def suspension_words(suspension: Suspension | None) -> str:
+    """Say what a positive test does."""
+    if suspension is None:
+        return "a positive test suspends nothing"
+    kinds = " or ".join(KINDS[kind] for kind in sorted(suspension.kinds))
+    words = f"a positive {kinds} test suspends the pass for {suspension.lasts}"
+    if suspension.lifted_for:
+        positive = " or ".join(KINDS[kind] for kind in sorted(suspension.lifted_for))
+        negative = " or ".join(KINDS[kind] for kind in sorted(suspension.lifted_by))
+        words += f", unless a negative {negative} test follows a positive {positive} one"
+    return words
+
+
+def offer_words(offer: Offer, programme: Programme) -> str:
+    """Say what an offer offers, to whom and when."""
+    after = " or ".join(sorted("no dose" if one is None else str(one) for one in offer.after))
+    whom = "; or ".join(audience_words(one) for one in offer.audiences)
+    words = f"after {after}, to {whom}"
+    if offer.previous is not None:
+        names = " or ".join(programme.product_name(code) for code in sorted(offer.previous))
+        words += f", last dose {names}"
+    if offer.why is not None:
+        return f"{words}: {offer.why}"
+    names = " or ".join(programme.product_name(code) for code in offer.products)
+    words = f"{names} {words}"
+    for label, period in (
+        ("earliest", offer.earliest),
+        ("recommended", offer.recommended),
+        ("latest", offer.latest),
+    ):
+        if period is not None:
+            words += f", {label} {period}"
+    return words + (" after the last dose" if offer.earliest else "")
+
+
+def audience_words(audience: Audience) -> str:
+    """Say in words whom an offer is made to."""
+    parts = []
+    if audience.groups is not None:
+        parts.append("members of " + " or ".join(sorted(audience.groups)))
+    if audience.age_from is not None and audience.age_below is not None:
+        parts.append(f"{audience.age_from} to {audience.age_below - 1} years of age")
+    elif audience.age_from is not None:
+        parts.append(f"{audience.age_from} years of age and over")
+    elif audience.age_below is not None:
+        parts.append(f"below {audience.age_below} years of age")
+    if audience.reached is not None:
+        age, first, last = audience.reached
+        parts.append(f"those turning {age} from {first}" + (f" until {last}" if last else ""))
+    return ", ".join(parts) or "everyone"

@@ -1,0 +1,336 @@
+"""The whole history under all revisions: when which evidence held, and when the pass was valid.
+
+At each instant a timeline says what `coronapas.programmes._validity.check` says there: by the
+revision in force, and with the events known by then.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from coronapas._time import as_utc
+from coronapas.programmes._clock import (
+    FOREVER,
+    Span,
+    layers,
+    midnight,
+    union,
+    within,
+)
+from coronapas.programmes._course import Events, distinct, read_course
+from coronapas.programmes._evidence import (
+    Evidence,
+    bounds,
+    describe,
+    shared_by_all,
+    views,
+)
+from coronapas.programmes._validity import agreed, people_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
+    from coronapas.facts._history import History
+    from coronapas.programmes._course import Ambiguous, Course
+    from coronapas.programmes._evidence import Holding, Shared, View
+    from coronapas.programmes._model import Programme, Requirement, Revision
+
+
+class ValiditySpan(NamedTuple):
+    """A time with one answer under one revision: from `start`, inclusive, until `end`, exclusive.
+
+    `end` is `coronapas.programmes._clock.FOREVER` for the last one.
+    """
+
+    start: datetime
+    end: datetime
+    valid: bool | None
+    revision: str | None
+    requirement: Requirement | None
+    suspended: bool
+    exempt: bool
+
+    def __repr__(self) -> str:
+        return f"<ValiditySpan: {self.valid} by {self.revision}>"
+
+
+class EvidenceSpan(NamedTuple):
+    """A time for which a piece of evidence counts: from `start`, inclusive, until `end`, exclusive.
+
+    `rules` and `revision` say by what; `certain` is false where only some readings of the history
+    let it count.
+    """
+
+    start: datetime
+    end: datetime
+    revision: str
+    rules: tuple[str, ...]
+    certain: bool
+
+    def __repr__(self) -> str:
+        return f"<EvidenceSpan: {', '.join(self.rules)} of {self.revision}>"
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceLine:
+    """One piece of evidence over time; its spans are in order and never overlap.
+
+    Every dose has a line, also one that never counts; other events only where they count. With
+    several readings of a dose `evidence` has one of them, and `words` names all.
+    """
+
+    kind: str
+    number: int
+    words: str = field(repr=False)
+    evidence: Evidence
+    spans: tuple[EvidenceSpan, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """All intervals of a history under all revisions of a programme.
+
+    `validity` covers all time from the first revision on without gap or overlap; before it nothing
+    is valid. `suspensions` are the times for which a positive test suspended the pass.
+    """
+
+    programme: Programme
+    validity: tuple[ValiditySpan, ...] = field(repr=False)
+    evidence: tuple[EvidenceLine, ...] = field(repr=False)
+    suspensions: tuple[Span, ...] = field(repr=False)
+    ambiguous: tuple[Ambiguous, ...] = field(repr=False)
+    events: Events = field(repr=False)
+
+    def at(self, moment: datetime) -> bool | None:
+        """Give the answer at an instant, which needs a time zone."""
+        moment = as_utc(moment)
+        place = bisect_right(self.validity, moment, key=lambda span: span.start)
+        return self.validity[place - 1].valid if place else False
+
+    def answers(self) -> list[tuple[datetime, datetime, bool | None]]:
+        """Give the answers alone: times in order, joined over revisions where they agree."""
+        joined: list[tuple[datetime, datetime, bool | None]] = []
+        for span in self.validity:
+            if joined and joined[-1][2] is span.valid:
+                joined[-1] = (joined[-1][0], span.end, span.valid)
+            else:
+                joined.append((span.start, span.end, span.valid))
+        return joined
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the timeline for JSON: each instant in UTC and in local time, ends exclusive."""
+        zone = self.programme.zone
+        return {
+            "programme": self.programme.id,
+            "time_zone": str(zone),
+            "bounds": "from is inclusive, until is exclusive",
+            "revisions": [
+                {
+                    "id": revision.id,
+                    "title": revision.title,
+                    **_bounds(self.programme.period_of(revision), zone),
+                    "requirement": str(revision.requirement),
+                    "source": revision.source,
+                    "confidence": revision.confidence,
+                    "marks": [mark.to_json() for mark in revision.marks()],
+                }
+                for revision in self.programme.revisions
+            ],
+            "validity": [
+                {
+                    **_bounds((span.start, span.end), zone),
+                    "valid": span.valid,
+                    "revision": span.revision,
+                    "requirement": span.requirement and str(span.requirement),
+                    "suspended": span.suspended,
+                    "exempt": span.exempt,
+                }
+                for span in self.validity
+            ],
+            "evidence": [
+                {
+                    "kind": line.kind,
+                    "number": line.number,
+                    "words": line.words,
+                    "date": line.evidence.moment.isoformat(),
+                    "spans": [
+                        {
+                            **_bounds((span.start, span.end), zone),
+                            "revision": span.revision,
+                            "rules": list(span.rules),
+                            "certain": span.certain,
+                        }
+                        for span in line.spans
+                    ],
+                }
+                for line in self.evidence
+            ],
+            "suspensions": [_bounds(span, zone) for span in self.suspensions],
+            "ambiguous": [one.to_json() for one in self.ambiguous],
+        }
+
+
+def _bounds(span: Span, zone: ZoneInfo) -> dict[str, str | None]:
+    start, end = span
+    endless = end is FOREVER
+    return {
+        "from": start.isoformat().replace("+00:00", "Z"),
+        "from_local": start.astimezone(zone).isoformat(),
+        "until": None if endless else end.isoformat().replace("+00:00", "Z"),
+        "until_local": None if endless else end.astimezone(zone).isoformat(),
+    }
+
+
+def timeline(programme: Programme, history: History) -> Timeline:
+    """Follow a history through all revisions of a programme."""
+    events = distinct(programme, history)
+    builder = _Builder(programme, history)
+    for start, end in _slabs(programme, events):
+        builder.add(_with_doses(events, start, programme.zone), start, end)
+    return Timeline(
+        programme,
+        tuple(builder.validity),
+        tuple(builder.lines(events)),
+        tuple(union(builder.suspensions)),
+        read_course(programme, events, history.groups).ambiguous(),
+        events,
+    )
+
+
+def _slabs(programme: Programme, events: Events) -> Iterator[Span]:
+    """Cut all time from the first revision on where a revision begins or a dose becomes known.
+
+    Tests and infections need no cut: what they say begins no earlier than they are known, while a
+    dose can change what an earlier one is read as.
+    """
+    if not programme.revisions:
+        return
+    first = programme.revisions[0].starts
+    cuts = {revision.starts for revision in programme.revisions}
+    known = (midnight(dose.date, programme.zone) for dose in events.doses)
+    cuts.update(moment for moment in known if moment > first)
+    marks = [*sorted(cuts), FOREVER]
+    yield from pairwise(marks)
+
+
+def _with_doses(events: Events, moment: datetime, zone: ZoneInfo) -> Events:
+    known = tuple(dose for dose in events.doses if midnight(dose.date, zone) <= moment)
+    return events._replace(doses=known)
+
+
+_Key = tuple[str, object, str | None]
+
+
+def _key(evidence: Evidence) -> _Key:
+    """Name a piece of evidence whatever its reading."""
+    detail = None if evidence.kind == "vaccination" else evidence.detail
+    return evidence.kind, evidence.moment, detail
+
+
+class _Builder:
+    def __init__(self, programme: Programme, history: History) -> None:
+        self.programme = programme
+        self.history = history
+        self.validity: list[ValiditySpan] = []
+        self.suspensions: list[Span] = []
+        self.spans: dict[_Key, list[EvidenceSpan]] = {}
+        self.evidence: dict[_Key, list[Evidence]] = {}
+        self.people = people_of(history)
+        self.shared: dict[str, tuple[Shared, ...]] = {}
+
+    def add(self, known: Events, start: datetime, end: datetime) -> None:
+        revision = self.programme.revision_at(start)
+        if revision is None:  # pragma: no cover - slabs begin with the first revision
+            return
+        course = read_course(self.programme, known, self.history.groups)
+        shared = self.shared.get(revision.id)
+        if shared is None:
+            shared = shared_by_all(self.programme, revision, known, self.people)
+            self.shared = {revision.id: shared}
+        several = views(self.programme, revision, known, course.worlds, self.people, shared)
+        self._add_validity(revision, course, several, start, end)
+        self.suspensions.extend(within(several[0].shared.suspended, start, end))
+        self._add_evidence(revision, [one.doses for one in several], start, end)
+        self._add_evidence(revision, [one.holdings for one in shared], start, end)
+
+    def _add_validity(
+        self,
+        revision: Revision,
+        course: Course,
+        several: tuple[View, ...],
+        start: datetime,
+        end: datetime,
+    ) -> None:
+        marks = [start, *sorted(bounds(several, start, end)), end]
+        for low, high in pairwise(marks):
+            span = ValiditySpan(
+                low,
+                high,
+                agreed(several, course, low),
+                revision.id,
+                revision.requirement,
+                several[0].suspended_at(low),
+                all(one.exempt_at(low) for one in several),
+            )
+            last = self.validity[-1] if self.validity else None
+            if last and last[2:] == span[2:]:
+                self.validity[-1] = last._replace(end=high)
+            else:
+                self.validity.append(span)
+
+    def _add_evidence(
+        self,
+        revision: Revision,
+        readings: Sequence[Sequence[Holding]],
+        start: datetime,
+        end: datetime,
+    ) -> None:
+        """Add what counts in this time; it is certain where it does in every reading."""
+        pieces: dict[_Key, list[list[Span]]] = {}
+        rules: dict[_Key, set[str]] = {}
+        for place, holdings in enumerate(readings):
+            for holding in holdings:
+                if holding.start >= end or holding.end <= start:
+                    continue
+                key = _key(holding.evidence)
+                spans = pieces.setdefault(key, [[] for _ in readings])
+                spans[place].append((holding.start, holding.end))
+                rules.setdefault(key, set()).add(holding.rule.id)
+                known = self.evidence.setdefault(key, [])
+                if holding.evidence not in known:
+                    known.append(holding.evidence)
+        for key, several in pieces.items():
+            clipped = [within(union(spans), start, end) for spans in several]
+            ends = [bound for spans in clipped for span in spans for bound in span]
+            for (low, high), count in layers(clipped, ends):
+                if count:
+                    names = tuple(sorted(rules[key]))
+                    certain = count == len(readings)
+                    self._keep(key, EvidenceSpan(low, high, revision.id, names, certain))
+
+    def _keep(self, key: _Key, span: EvidenceSpan) -> None:
+        spans = self.spans.setdefault(key, [])
+        if spans and spans[-1].end == span.start and spans[-1][2:] == span[2:]:
+            spans[-1] = spans[-1]._replace(end=span.end)
+        else:
+            spans.append(span)
+
+    def lines(self, events: Events) -> Iterator[EvidenceLine]:
+        last = read_course(self.programme, events, self.history.groups).worlds[0]
+        for place, (dose, stage) in enumerate(zip(events.doses, last, strict=True)):
+            piece = Evidence("vaccination", place + 1, dose.date, stage, dose.product)
+            self.evidence.setdefault(_key(piece), [piece])
+        order = {"vaccination": 0, "recovery": 1, "test": 2}
+        rows = sorted(self.evidence.items(), key=lambda row: (order[row[0][0]], row[1][0].number))
+        for key, pieces in rows:
+            stages = " or ".join(sorted({str(one.stage) for one in pieces if one.stage}))
+            words = describe(pieces[0], self.programme)
+            if len(pieces) > 1:
+                words = words.replace(f", {pieces[0].stage})", f", {stages})")
+            spans = tuple(self.spans.get(key, ()))
+            yield EvidenceLine(pieces[0].kind, pieces[0].number, words, pieces[0], spans)

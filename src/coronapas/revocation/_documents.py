@@ -1,0 +1,169 @@
+"""Reads the JSON of revocation lists strictly: bounded, no name twice, no half-right base64."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from coronapas.errors import RevocationListError
+from coronapas.hcert._cose import KID_LENGTH
+
+if TYPE_CHECKING:
+    from coronapas.revocation._hashes import HashType
+
+MAX_BYTES: Final = 128 * 1024 * 1024
+"""Larger documents are refused unread: enough for 2 million base64 digests in one."""
+
+MAX_PARTS: Final = 4_000_000
+"""A document with more commas, colons and brackets than this is refused unread: its values would
+fill the memory."""
+
+_URL_SAFE: Final = bytes.maketrans(b"-_", b"+/")
+
+
+class Document:
+    """One JSON object of a list, asked for its members by name; every fault names the member."""
+
+    __slots__ = ("_members", "_what", "form")
+
+    def __init__(self, members: dict[str, Any], *, form: str, what: str) -> None:
+        self._members = members
+        self.form = form
+        self._what = what
+
+    @classmethod
+    def parse(cls, data: bytes, *, form: str, what: str) -> Document:
+        """The object that `data` is; `what` names it in errors."""
+        return cls.of(parse(data, form=form, what=what), form=form, what=what)
+
+    @classmethod
+    def of(cls, value: object, *, form: str, what: str) -> Document:
+        """The object that `value` is, as it came out of a parser."""
+        if not isinstance(value, dict):
+            raise RevocationListError(form, "malformed", f"{what} is no object")
+        return cls(value, form=form, what=what)
+
+    def __contains__(self, name: str) -> bool:
+        return self._members.get(name) is not None
+
+    def text(self, name: str) -> str:
+        """A text; an empty one is a fault."""
+        value = self._members.get(name)
+        if not isinstance(value, str) or not value:
+            self.fail(f"`{name}` is no text")
+        return value
+
+    def number(self, name: str) -> int:
+        """A whole number, 0 or more."""
+        value = self._members.get(name)
+        if type(value) is not int or value < 0:
+            self.fail(f"`{name}` is no whole number")
+        return value
+
+    def flag(self, name: str) -> bool:
+        """A truth value; False where there is none."""
+        value = self._members.get(name, False)
+        if type(value) is not bool:
+            self.fail(f"`{name}` is neither true nor false")
+        return value
+
+    def items(self, name: str) -> list[Any]:
+        """An array."""
+        value = self._members.get(name)
+        if not isinstance(value, list):
+            self.fail(f"`{name}` is no array")
+        return value
+
+    def objects(self, name: str) -> list[Document]:
+        """An array of objects."""
+        what = f"an item of `{name}`"
+        return [Document.of(item, form=self.form, what=what) for item in self.items(name)]
+
+    def members(self, name: str) -> dict[str, Any]:
+        """An object, by the names of its members."""
+        value = self._members.get(name)
+        if not isinstance(value, dict):
+            self.fail(f"`{name}` is no object")
+        return value
+
+    def moment(self, name: str) -> datetime:
+        """A moment in ISO 8601, with its zone; one without counts as UTC."""
+        return moment(self.text(name), form=self.form, what=f"`{name}`")
+
+    def kid(self, name: str) -> bytes:
+        """A key identifier of 8 bytes in base64."""
+        return kid(self.text(name), form=self.form)
+
+    def fail(self, problem: str) -> NoReturn:
+        """Raise RevocationListError (``list.malformed``) for this object."""
+        raise RevocationListError(self.form, "malformed", f"{self._what}: {problem}")
+
+
+def parse(data: bytes, *, form: str, what: str) -> Any:
+    """The value of a JSON text of at most `MAX_BYTES`, in which no object states a name twice."""
+
+    def fault(problem: str) -> RevocationListError:
+        return RevocationListError(form, "malformed", f"{what} {problem}")
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        members = dict(pairs)
+        if len(members) != len(pairs):
+            raise fault("states a name twice")
+        return members
+
+    if len(data) > MAX_BYTES:
+        raise RevocationListError(form, "too-large", f"{what} has more than {MAX_BYTES} bytes")
+    if sum(map(data.count, (b",", b":", b"[", b"{"))) > MAX_PARTS:
+        raise RevocationListError(form, "too-large", f"{what} has more than {MAX_PARTS} parts")
+    try:
+        return json.loads(data, object_pairs_hook=once)
+    except RevocationListError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise fault("is no JSON") from error
+
+
+def moment(text: str, *, form: str, what: str) -> datetime:
+    """A moment in ISO 8601 as a UTC datetime; one without a zone counts as UTC."""
+    try:
+        found = datetime.fromisoformat(text)
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise RevocationListError(form, "malformed", f"{what} is no moment") from error
+
+
+def stamp(at: datetime) -> str:
+    """A moment as the lists write it: ISO 8601 in UTC, whole seconds, ``Z``."""
+    if at.tzinfo is None:
+        raise ValueError("a moment on a list needs a time zone")
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def from_base64(text: str, *, form: str, what: str) -> bytes:
+    """The bytes of base64, of the standard alphabet or the URL-safe one, padded or not."""
+    try:
+        raw = text.encode("ascii").translate(_URL_SAFE).rstrip(b"=")
+        return base64.b64decode(raw + b"=" * (-len(raw) % 4), validate=True)
+    except (UnicodeEncodeError, binascii.Error) as error:
+        raise RevocationListError(form, "malformed", f"{what} is no base64") from error
+
+
+def kid(text: str, *, form: str) -> bytes:
+    """A key identifier of 8 bytes in base64."""
+    found = from_base64(text, form=form, what="a kid")
+    if len(found) != KID_LENGTH:
+        raise RevocationListError(form, "malformed", f"a kid has {KID_LENGTH} bytes")
+    return found
+
+
+def hash_type(text: str, *, form: str) -> HashType:
+    """A type of hash by its name."""
+    from coronapas.revocation._hashes import HashType
+
+    try:
+        return HashType(text)
+    except ValueError as error:
+        raise RevocationListError(form, "unsupported", "a type of hash is unknown") from error

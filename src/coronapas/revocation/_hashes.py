@@ -1,0 +1,151 @@
+"""The hashes by which revocation lists name a pass, so that a list does not name the pass itself.
+
+eHealth Network and EU gateway, revocation of DCCs. Each is the first 16 bytes of SHA-256:
+
+- ``UCI``: over the entry's `ci` as it is written, in UTF-8, a checksum behind ``#`` included;
+- ``COUNTRYCODEUCI``: over the country's code and the `ci`. Implementations take the country from
+  the claim `iss` or from the entry's `co`; where the two differ, both hashes are candidates;
+- ``SIGNATURE``: over the first half (r) of an ECDSA signature, over the whole of an RSA one. An
+  ECDSA signature can be altered into another one that holds, but its r stays.
+
+The Italian list holds whole SHA-256 digests of the `ci`, whose first 16 bytes are ``UCI``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from coronapas.hcert._cose import ES256, PS256
+from coronapas.hcert._cwt import DCC
+from coronapas.hcert._envelope import decode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from coronapas.hcert._envelope import Envelope
+
+HASH_LENGTH: Final = 16
+"""Bytes of each of the three hashes."""
+
+_GROUPS: Final = ("v", "t", "r")
+_MAX_EVENTS: Final = 16  # a pass has one; what has more than these is no pass
+
+
+class HashType(StrEnum):
+    """What a hash on a revocation list is made of, by the gateway's names."""
+
+    SIGNATURE = "SIGNATURE"
+    UCI = "UCI"
+    COUNTRYCODEUCI = "COUNTRYCODEUCI"
+
+
+class PassHashes(NamedTuple):
+    """The hashes of one pass; what cannot be computed of it is None or empty.
+
+    `country_code_uci` holds the candidates, that of the claim `iss` first. `uvci_sha256` is the
+    whole digest. A pass with several events (which verifiers refuse) is named by its first; the
+    others' hashes are among `candidates`, too.
+    """
+
+    uci: bytes | None
+    country_code_uci: tuple[bytes, ...]
+    signature: bytes | None
+    uvci_sha256: bytes | None
+    candidates: tuple[tuple[HashType, tuple[bytes, ...]], ...]
+    """Every hash under which a list may hold the pass, by its type; types without any left out."""
+    countries: frozenset[str]
+    """The countries that the pass names as its issuer's: `iss` and the entry's `co`."""
+
+    def __repr__(self) -> str:
+        return f"<PassHashes of {len(self.candidates)} types>"
+
+
+def uci_hash(uvci: str) -> bytes:
+    """The ``UCI`` hash of an identifier as it is written."""
+    return _digest(uvci)[:HASH_LENGTH]
+
+
+def country_code_uci_hash(country: str, uvci: str) -> bytes:
+    """The ``COUNTRYCODEUCI`` hash of a country's code and an identifier, both as written."""
+    return _digest(country + uvci)[:HASH_LENGTH]
+
+
+def signature_hash(signature: bytes, algorithm: int | None) -> bytes | None:
+    """The ``SIGNATURE`` hash of a signature in COSE's form; None for an unknown algorithm."""
+    if algorithm == ES256:
+        signature = signature[: len(signature) >> 1]
+    elif algorithm != PS256:
+        return None
+    return hashlib.sha256(signature).digest()[:HASH_LENGTH]
+
+
+def hashes_of(envelope: Envelope) -> PassHashes:
+    """The hashes of a pass that was opened; no trust in it is implied."""
+    issuer = envelope.issuer
+    uci: list[bytes] = []
+    country_code_uci: list[bytes] = []
+    whole: bytes | None = None
+    countries = set() if issuer is None else {issuer}
+    for uvci, country in _identifiers(envelope):
+        digest = _digest(uvci)
+        whole = whole or digest
+        uci.append(digest[:HASH_LENGTH])
+        if issuer is not None:
+            country_code_uci.append(country_code_uci_hash(issuer, uvci))
+        if country is not None and country != issuer:
+            country_code_uci.append(country_code_uci_hash(country, uvci))
+            countries.add(country)
+    signature = signature_hash(envelope.signature, envelope.algorithm)
+    by_type = (
+        (HashType.SIGNATURE, () if signature is None else (signature,)),
+        (HashType.UCI, tuple(uci)),
+        (HashType.COUNTRYCODEUCI, tuple(country_code_uci)),
+    )
+    return PassHashes(
+        uci[0] if uci else None,
+        tuple(country_code_uci),
+        signature,
+        whole,
+        tuple(pair for pair in by_type if pair[1]),
+        frozenset(countries),
+    )
+
+
+def hashes_json(text: str | bytes) -> dict[str, str | None]:
+    """The three hashes of a pass's text in hexadecimal: ``uci``, ``countrycodeuci``, ``signature``.
+
+    ``countrycodeuci`` is the first candidate. A hash that the pass has not is None. Raises
+    DecodeError for a text that cannot be opened.
+    """
+    found = hashes_of(decode(text))
+    first = found.country_code_uci[0] if found.country_code_uci else None
+    return {
+        "uci": _hex(found.uci),
+        "countrycodeuci": _hex(first),
+        "signature": _hex(found.signature),
+    }
+
+
+def _hex(value: bytes | None) -> str | None:
+    return None if value is None else value.hex()
+
+
+def _digest(text: str) -> bytes:
+    # A lone surrogate cannot come out of CBOR, but a caller's text may hold one.
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+
+
+def _identifiers(envelope: Envelope) -> Iterator[tuple[str, str | None]]:
+    """The `ci` and `co` of each event, read from a tree that a stranger made."""
+    hcert = envelope.claims.hcert
+    dcc: Any = None if hcert is None else hcert.get(DCC)
+    if not isinstance(dcc, dict):
+        return
+    for group in _GROUPS:
+        events = dcc.get(group)
+        for event in events[:_MAX_EVENTS] if isinstance(events, list | tuple) else ():
+            if isinstance(event, dict) and isinstance(event.get("ci"), str):
+                country = event.get("co")
+                yield event["ci"], country if isinstance(country, str) else None

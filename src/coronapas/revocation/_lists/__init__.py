@@ -1,0 +1,1 @@
+"""The formats of revocation lists, one module each."""

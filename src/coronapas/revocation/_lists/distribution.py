@@ -1,0 +1,345 @@
+"""The EU distribution service for revocations: lists, partitions, and slices that hold filters.
+
+- The lists: ``[{kid, mode, hashTypes, expires, lastUpdated}]``, every kid with revocations.
+- A kid's partitions: ``[{kid, id, x, y, lastUpdated, expired, chunks: {cid: {expiry: {type,
+  version, hash}}}}]``, `hash` being the hexadecimal SHA-256 of the slice.
+- The slices: Bloom filters or partial variable hash lists, in archives.
+
+Where a hash belongs follows from its hexadecimal digits h: in POINT mode the chunk is h[0]; in
+VECTOR mode x is h[0] and the chunk h[1]; in COORDINATE mode x is h[0], y is h[1], the chunk h[2].
+
+None of these documents is signed: the digests tie the slices to the partitions, and nothing ties
+those to their publisher but the connection. Slices that are absent or do not fit leave gaps.
+The types' names ``BLOOMFILTER`` and ``VARHASHLIST`` are recalled and were not checked [K].
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+from coronapas.errors import RevocationListError
+from coronapas.revocation import _archive as archive
+from coronapas.revocation import _documents as documents
+from coronapas.revocation._bloom import BloomFilter
+from coronapas.revocation._documents import Document
+from coronapas.revocation._hashes import HASH_LENGTH
+from coronapas.revocation._list import Gap, RevocationList, Slice
+from coronapas.revocation._prefixes import PrefixList
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+    from datetime import datetime
+
+    from coronapas.revocation._hashes import HashType
+    from coronapas.revocation._list import Membership
+
+FORM: Final = "distribution"
+MAX_KIDS: Final = 100_000
+"""Kids that the lists may name, inclusive."""
+
+
+class Mode(StrEnum):
+    """Into how many parts the hashes of a kid are divided."""
+
+    POINT = "POINT"
+    VECTOR = "VECTOR"
+    COORDINATE = "COORDINATE"
+
+    @property
+    def depth(self) -> int:
+        """How many hexadecimal digits of a hash say where it belongs, 1 to 3."""
+        return tuple(Mode).index(self) + 1
+
+    @classmethod
+    def of(cls, count: int) -> Mode:
+        """The mode for this number of hashes of one kid."""
+        if count <= 100_000:
+            return cls.POINT
+        return cls.VECTOR if count <= 1_600_000 else cls.COORDINATE
+
+
+class SliceType(StrEnum):
+    """What a slice is."""
+
+    BLOOMFILTER = "BLOOMFILTER"
+    VARHASHLIST = "VARHASHLIST"
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """One kid of the lists."""
+
+    kid: bytes
+    mode: Mode
+    hash_types: frozenset[HashType]
+    expires: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """One slice that a partition names."""
+
+    id: str
+    prefix: str
+    digest: str
+    kind: SliceType
+    expires: datetime
+
+
+def read(
+    lists: bytes,
+    partitions: Mapping[bytes, bytes],
+    archives: Iterable[bytes],
+    *,
+    as_of: datetime,
+    valid_until: datetime | None = None,
+    source: str = "EU distribution service",
+) -> RevocationList:
+    """The list that these documents make: `partitions` by kid, `archives` in any order.
+
+    `as_of` is when `lists` was fetched. What `lists` says of a kid counts until its `expires`.
+    Raises RevocationListError where `lists` or an archive cannot be read; a kid whose partitions
+    are absent or faulty, and every slice that is absent or not the one named, leaves a gap.
+    """
+    slices_by_digest = _unpacked(archives)
+    read_already: dict[tuple[str, SliceType], Membership] = {}
+    slices: list[Slice] = []
+    gaps: list[Gap] = []
+    listed = _listed(lists)
+    for item in listed.values():
+        data = partitions.get(item.kid)
+        if data is None:
+            gaps.append(Gap(f"the partitions of {item.kid.hex()} were not fetched", item.kid))
+            continue
+        try:
+            wanted = _wanted(data, item)
+        except RevocationListError as error:
+            gaps.append(Gap(error.message, item.kid))
+            continue
+        for one in wanted:
+            try:
+                # Partitions may name the same slice again and again, and each is large.
+                content = read_already.get((one.digest, one.kind))
+                if content is None:
+                    content = _content(slices_by_digest.get(one.digest), one.kind)
+                    read_already[one.digest, one.kind] = content
+            except RevocationListError as error:
+                gaps.append(Gap(f"slice {one.id}: {error.message}", item.kid, None, one.prefix))
+                continue
+            slices.append(
+                Slice(one.id, item.kid, one.prefix, item.hash_types, content, one.expires)
+            )
+    return RevocationList(
+        source=source,
+        as_of=as_of,
+        valid_until=valid_until,
+        slices=tuple(slices),
+        gaps=tuple(gaps),
+        kid_valid_until={item.kid: item.expires for item in listed.values()},
+        form=FORM,
+    )
+
+
+def _listed(data: bytes) -> dict[bytes, _Listed]:
+    found: dict[bytes, _Listed] = {}
+    for item in _array(data, "the lists"):
+        kid = item.kid("kid")
+        if kid in found:
+            item.fail("the kid stands twice")
+        types = item.items("hashTypes")
+        if not types or not all(isinstance(name, str) for name in types):
+            item.fail("`hashTypes` names no types")
+        found[kid] = _Listed(
+            kid,
+            _mode(item),
+            frozenset(documents.hash_type(name, form=FORM) for name in types),
+            item.moment("expires"),
+        )
+        if len(found) > MAX_KIDS:
+            raise RevocationListError(FORM, "too-large", f"more than {MAX_KIDS} kids")
+    return found
+
+
+def _mode(item: Document) -> Mode:
+    try:
+        return Mode(item.text("mode"))
+    except ValueError as error:
+        raise RevocationListError(FORM, "unsupported", "a mode is unknown") from error
+
+
+def _array(data: bytes, what: str) -> list[Document]:
+    value = documents.parse(data, form=FORM, what=what)
+    if not isinstance(value, list):
+        raise RevocationListError(FORM, "malformed", f"{what} are no array")
+    return [Document.of(item, form=FORM, what=f"an item of {what}") for item in value]
+
+
+def _wanted(data: bytes, listed: _Listed) -> list[_Wanted]:
+    """Every slice of a kid's partitions."""
+    found: dict[str, _Wanted] = {}
+    for partition in _array(data, "the partitions"):
+        if partition.kid("kid") != listed.kid:
+            partition.fail("it is of another kid")
+        id_ = partition.text("id") if "id" in partition else "null"
+        start = _coordinates(partition, listed.mode)
+        for chunk, by_expiry in partition.members("chunks").items():
+            prefix = start + _digit(chunk)
+            slices = Document.of(by_expiry, form=FORM, what="a chunk")
+            for expiry in by_expiry:
+                one = _wanted_slice(slices, expiry, f"{listed.kid.hex()}/{id_}/{chunk}", prefix)
+                if one.id in found:
+                    partition.fail("a slice stands twice")
+                found[one.id] = one
+    return list(found.values())
+
+
+def _wanted_slice(slices: Document, expiry: str, where: str, prefix: str) -> _Wanted:
+    stated = Document.of(slices.members(expiry), form=FORM, what="a slice")
+    try:
+        kind = SliceType(stated.text("type"))
+    except ValueError as error:
+        raise RevocationListError(FORM, "unsupported", "a type of slice is unknown") from error
+    digest = stated.text("hash").lower()
+    expires = documents.moment(expiry, form=FORM, what="a slice's expiry")
+    return _Wanted(f"{where}/{expiry}/{digest}", prefix, digest, kind, expires)
+
+
+def _coordinates(partition: Document, mode: Mode) -> str:
+    """The first digits of the hashes of a partition."""
+    names = ("x", "y")[: mode.depth - 1]
+    if any(name in partition for name in ("x", "y")[mode.depth - 1 :]):
+        partition.fail(f"it has coordinates that mode {mode} does not")
+    return "".join(_digit(partition.text(name)) for name in names)
+
+
+def _digit(text: str) -> str:
+    digit = text.lower()
+    if len(digit) != 1 or digit not in "0123456789abcdef":
+        raise RevocationListError(FORM, "malformed", "a coordinate is no hexadecimal digit")
+    return digit
+
+
+def _unpacked(archives: Iterable[bytes]) -> dict[str, bytes]:
+    """The slices of the archives by their digests; a member that its name belies is refused."""
+    found: dict[str, bytes] = {}
+    total = 0
+    for data in archives:
+        for member in archive.read(data):
+            documents.kid(member.kid, form=FORM)
+            digest = hashlib.sha256(member.content).hexdigest()
+            if digest != member.digest.lower():
+                raise RevocationListError(FORM, "inconsistent", "a slice is not what its name says")
+            if digest not in found:
+                total += len(member.content)
+            if total > archive.MAX_UNPACKED:
+                raise RevocationListError(FORM, "too-large", "the archives hold too much")
+            found[digest] = member.content
+    return found
+
+
+def _content(data: bytes | None, kind: SliceType) -> Membership:
+    if data is None:
+        raise RevocationListError(FORM, "inconsistent", "it was not fetched")
+    return BloomFilter.read(data) if kind is SliceType.BLOOMFILTER else PrefixList.read(data)
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What a distribution service publishes: what `read` takes."""
+
+    lists: bytes
+    partitions: dict[bytes, bytes]
+    archives: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Revoked:
+    """The revoked passes of one kid, to be published: hashes of the types named, 16 bytes each.
+
+    `mode` is the one that goes with their number unless it is given.
+    """
+
+    hashes: frozenset[bytes]
+    hash_types: frozenset[HashType]
+    expires: datetime
+    mode: Mode | None = None
+
+
+def make(
+    kids: Mapping[bytes, Revoked],
+    *,
+    at: datetime,
+    kind: SliceType = SliceType.BLOOMFILTER,
+    rate: float = 1e-10,
+) -> Published:
+    """The documents and archives that publish these revocations, each kid in an archive of its own.
+
+    `rate` is the rate of false matches of every slice. Raises ValueError for hashes that are not
+    16 bytes long and for numbers of them that no slice can hold.
+    """
+    lists: list[dict[str, Any]] = []
+    partitions: dict[bytes, bytes] = {}
+    archives: list[bytes] = []
+    for kid, revoked in kids.items():
+        mode = revoked.mode or Mode.of(len(revoked.hashes))
+        stated = base64.b64encode(kid).decode()
+        lists.append(
+            {
+                "kid": stated,
+                "mode": mode.value,
+                "hashTypes": sorted(revoked.hash_types),
+                "expires": documents.stamp(revoked.expires),
+                "lastUpdated": documents.stamp(at),
+            }
+        )
+        parts: dict[str, dict[str, Any]] = {}
+        members: list[archive.Member] = []
+        for prefix, hashes in _divided(revoked.hashes, mode).items():
+            content = _made(hashes, mode, kind, rate)
+            digest = hashlib.sha256(content).hexdigest()
+            part = parts.setdefault(prefix[:-1], _partition(stated, prefix[:-1], revoked, at))
+            part["chunks"][prefix[-1]] = {
+                documents.stamp(revoked.expires): {
+                    "type": kind.value,
+                    "version": "1.0",
+                    "hash": digest,
+                }
+            }
+            members.append(archive.Member(stated, part["id"], prefix[-1], digest, content))
+        partitions[kid] = json.dumps(list(parts.values())).encode()
+        archives.append(archive.make(members))
+    return Published(json.dumps(lists).encode(), partitions, tuple(archives))
+
+
+def _partition(kid: str, start: str, revoked: Revoked, at: datetime) -> dict[str, Any]:
+    return {
+        "kid": kid,
+        "id": start or "point",
+        "x": start[:1] or None,
+        "y": start[1:2] or None,
+        "lastUpdated": documents.stamp(at),
+        "expired": documents.stamp(revoked.expires),
+        "chunks": {},
+    }
+
+
+def _divided(hashes: Collection[bytes], mode: Mode) -> dict[str, list[bytes]]:
+    """The hashes by the digits that say where they belong."""
+    parts: dict[str, list[bytes]] = {}
+    for value in sorted(hashes):
+        if len(value) != HASH_LENGTH:
+            raise ValueError(f"a hash has {HASH_LENGTH} bytes")
+        parts.setdefault(value.hex()[: mode.depth], []).append(value)
+    return parts
+
+
+def _made(hashes: list[bytes], mode: Mode, kind: SliceType, rate: float) -> bytes:
+    if kind is SliceType.BLOOMFILTER:
+        return BloomFilter.make(hashes, rate=rate).write()
+    # At least 8 bytes: the reference's shortest prefixes would match strangers.
+    return PrefixList.make(hashes, rate=rate, offset=mode.depth - 1, least=8).write()

@@ -1,0 +1,206 @@
+"""The EU gateway's revocation batches (EU DCC gateway, revocation interface).
+
+A batch is an attached CMS message around JSON: ``{country, expires, kid, hashType, entries:
+[{hash}]}`` with 1 to 1,000 entries; the kid is base64 or ``UNKNOWN_KID``. It is signed with the
+upload certificate of its country. The batch list is JSON in pages: ``{more, batches: [{batchId,
+country, date, deleted}]}``, oldest first, and is not signed.
+
+`read` takes the pages and the batches that were fetched. A batch that the list names and that is
+absent, or that cannot be believed, leaves a gap: the list then never says of any pass that it is
+not revoked, but what it does hold counts.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from coronapas.errors import CmsError, RevocationListError
+from coronapas.revocation import _documents as documents
+from coronapas.revocation._documents import Document
+from coronapas.revocation._hashes import HASH_LENGTH, HashType
+from coronapas.revocation._list import (
+    Batch,
+    Gap,
+    RevocationList,
+    pack,
+)
+from coronapas.trust import _cms as cms
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+    from datetime import datetime
+
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+    from coronapas.trust._certificate import Certificate
+
+FORM: Final = "gateway"
+MAX_ENTRIES: Final = 1000
+"""Entries that a batch may have, inclusive; it has one at least."""
+
+MAX_BATCHES: Final = 1_000_000
+"""Batches that a list may name, inclusive, over all pages."""
+
+UNKNOWN_KID: Final = "UNKNOWN_KID"
+
+
+class Entry(NamedTuple):
+    """One line of the batch list. A deleted batch is named once more, without its content."""
+
+    id: str
+    country: str
+    date: datetime
+    deleted: bool
+
+
+def read(
+    pages: Iterable[bytes],
+    batches: Mapping[str, bytes],
+    uploaders: Collection[Certificate],
+    *,
+    as_of: datetime,
+    valid_until: datetime | None = None,
+    complete: bool = True,
+    source: str = "EU gateway",
+) -> RevocationList:
+    """The list of all `pages`, with the `batches` that were fetched, by their ids.
+
+    `uploaders` are the upload certificates that are trusted, with their countries. `as_of` is when
+    the pages were fetched: the gateway states no validity, so `valid_until` is the caller's, too.
+    `complete` is False for pages from a later date on, which change an earlier list. Raises
+    RevocationListError where a page cannot be read; what is wrong with single batches becomes gaps.
+    """
+    entries, more = _entries(pages)
+    gaps = [Gap("the list's next page was not fetched")] if more else []
+    found: list[Batch] = []
+    for entry in entries:
+        if entry.deleted:
+            continue
+        message = batches.get(entry.id)
+        if message is None:
+            gaps.append(Gap(f"batch {entry.id} was not fetched", id=entry.id))
+            continue
+        try:
+            found.append(read_batch(message, uploaders, batch_id=entry.id, country=entry.country))
+        except RevocationListError as error:
+            gaps.append(Gap(f"batch {entry.id}: {error.message}", id=entry.id))
+    return RevocationList(
+        source=source,
+        as_of=as_of,
+        valid_until=valid_until,
+        batches=tuple(found),
+        gaps=tuple(gaps),
+        complete=complete,
+        removed=frozenset(entry.id for entry in entries if entry.deleted),
+        form=FORM,
+        signature="verified",
+    )
+
+
+def read_batch(
+    message: bytes, uploaders: Collection[Certificate], *, batch_id: str, country: str | None = None
+) -> Batch:
+    """One batch, signed with one of the `uploaders`' keys.
+
+    `batch_id` is the one under which the gateway lists it, `country` the one that it lists. Raises
+    RevocationListError: ``list.signature`` where the message does not hold, ``list.signer`` where
+    its certificate is none of the uploaders' or another country's, else ``list.malformed``,
+    ``list.unsupported`` or ``list.inconsistent``.
+    """
+    try:
+        content, certificate = cms.verify_attached(message)
+    except CmsError as error:
+        raise RevocationListError(FORM, "signature", error.message) from error
+    signer = next((known for known in uploaders if known.der == certificate.der), None)
+    if signer is None:
+        raise RevocationListError(FORM, "signer", "the signer is no trusted uploader")
+    batch = Document.parse(content, form=FORM, what="the batch")
+    stated = batch.text("country")
+    if signer.country != stated.upper():
+        raise RevocationListError(FORM, "signer", "the signer is of another country")
+    if country is not None and country.upper() != stated.upper():
+        raise RevocationListError(FORM, "inconsistent", "the list states another country")
+    entries = batch.objects("entries")
+    if not 1 <= len(entries) <= MAX_ENTRIES:
+        batch.fail(f"it has {len(entries)} entries instead of 1 to {MAX_ENTRIES}")
+    kid = batch.text("kid")
+    return Batch(
+        id=batch_id,
+        hash_type=documents.hash_type(batch.text("hashType"), form=FORM),
+        hashes=b"".join(_hash(entry) for entry in entries),
+        kid=None if kid == UNKNOWN_KID else documents.kid(kid, form=FORM),
+        expires=batch.moment("expires"),
+        country=stated.upper(),
+    )
+
+
+def _hash(entry: Document) -> bytes:
+    value = documents.from_base64(entry.text("hash"), form=FORM, what="a hash")
+    if len(value) != HASH_LENGTH:
+        entry.fail(f"the hash has {len(value)} bytes instead of {HASH_LENGTH}")
+    return value
+
+
+def _entries(pages: Iterable[bytes]) -> tuple[list[Entry], bool]:
+    """What is listed, each batch by its latest line, and whether there is more."""
+    latest: dict[str, Entry] = {}
+    more = True
+    for data in pages:
+        page = Document.parse(data, form=FORM, what="the batch list")
+        more = page.flag("more")
+        for item in page.objects("batches"):
+            where = item.text("batchId"), item.text("country")
+            entry = Entry(*where, item.moment("date"), item.flag("deleted"))
+            before = latest.get(entry.id)
+            # A deleted batch never comes back: its id is not used again.
+            if before is None or not before.deleted:
+                latest[entry.id] = entry
+        if len(latest) > MAX_BATCHES:
+            raise RevocationListError(FORM, "too-large", f"more than {MAX_BATCHES} batches")
+    return list(latest.values()), more
+
+
+def make_batch(
+    hashes: Collection[bytes],
+    hash_type: HashType,
+    *,
+    country: str,
+    expires: datetime,
+    kid: bytes | None,
+    key: EllipticCurvePrivateKey | RSAPrivateKey,
+    certificate: Certificate,
+) -> bytes:
+    """A batch of 1 to 1,000 hashes, signed for the upload to the gateway.
+
+    `kid` None stands for ``UNKNOWN_KID``. Raises ValueError for other numbers of hashes, hashes
+    that are not 16 bytes long and an `expires` without its time zone, and KeyMaterialError for a
+    certificate that is not the key's.
+    """
+    if not 1 <= len(hashes) <= MAX_ENTRIES:
+        raise ValueError(f"a batch has 1 to {MAX_ENTRIES} entries")
+    pack(hashes)
+    content = {
+        "country": country,
+        "expires": documents.stamp(expires),
+        "kid": UNKNOWN_KID if kid is None else base64.b64encode(kid).decode(),
+        "hashType": hash_type.value,
+        "entries": [{"hash": base64.b64encode(value).decode()} for value in hashes],
+    }
+    return cms.sign(json.dumps(content).encode(), key, certificate, detached=False)
+
+
+def make_batch_list(entries: Iterable[Entry], *, more: bool = False) -> bytes:
+    """One page of a batch list."""
+    lines = [
+        {
+            "batchId": entry.id,
+            "country": entry.country,
+            "date": documents.stamp(entry.date),
+            "deleted": entry.deleted,
+        }
+        for entry in entries
+    ]
+    return json.dumps({"more": more, "batches": lines}).encode()

@@ -1,0 +1,93 @@
+"""The Swiss revocation list: a signed token (JWS) that lists UVCIs as they are.
+
+The payload is JSON: ``{revokedCerts: [UVCI], validDuration}``, the latter in milliseconds since the
+list was fetched. The chain in the token's header leads to the Swiss root, which the caller pins.
+
+The UVCIs become ``UCI`` hashes at once and are kept nowhere else. By default the list has its say
+on Swiss passes only, and on those of the Principality of Liechtenstein, which the Swiss system
+issued (from memory, not checked [K]); a pass that is on it is revoked wherever it was issued.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from coronapas.errors import RevocationListError, TrustListError
+from coronapas.revocation._documents import Document
+from coronapas.revocation._hashes import HashType, uci_hash
+from coronapas.revocation._list import Batch, RevocationList
+from coronapas.trust import _jws as jws
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+    from datetime import datetime
+
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+    from coronapas.trust._certificate import Certificate
+
+FORM: Final = "switzerland"
+COUNTRIES: Final = frozenset({"CH", "LI"})
+
+
+def read(
+    token: bytes,
+    trusted: Collection[Certificate],
+    *,
+    as_of: datetime,
+    complete: bool = True,
+    countries: Collection[str] | None = COUNTRIES,
+    source: str = "CH",
+) -> RevocationList:
+    """The list in a token that one of `trusted` signed, or a certificate below one of them.
+
+    `as_of` is when the token was fetched: its validity counts from there. `complete` is False for a
+    token that holds only what was revoked since an earlier one. Raises RevocationListError.
+    """
+    document = Document.parse(_payload(token, trusted, as_of), form=FORM, what="the list")
+    packed = bytearray()
+    for item in document.items("revokedCerts"):
+        if not isinstance(item, str):
+            raise RevocationListError(FORM, "malformed", "an entry is no text")
+        packed += uci_hash(item)
+    try:
+        valid_until = as_of + timedelta(milliseconds=document.number("validDuration"))
+    except OverflowError:
+        document.fail("`validDuration` is beyond the calendar")
+    return RevocationList(
+        source=source,
+        as_of=as_of,
+        valid_until=valid_until,
+        batches=(Batch(f"{as_of:%Y-%m-%dT%H:%M:%S%z}", HashType.UCI, bytes(packed)),),
+        complete=complete,
+        countries=None if countries is None else frozenset(countries),
+        form=FORM,
+        signature="verified",
+    )
+
+
+def _payload(token: bytes, trusted: Collection[Certificate], at: datetime) -> bytes:
+    if not trusted:
+        raise RevocationListError(FORM, "signer", "no key is trusted to sign the list")
+    try:
+        return jws.verify(token, tuple(trusted), at, FORM).payload
+    except TrustListError as error:
+        raise RevocationListError(FORM, error.code.partition(".")[2], error.message) from error
+
+
+def make(
+    uvcis: Iterable[str],
+    *,
+    valid_for: timedelta,
+    key: EllipticCurvePrivateKey | RSAPrivateKey,
+    chain: Collection[Certificate],
+) -> bytes:
+    """A token that lists `uvcis`; `chain` has the key's own certificate first."""
+    content = {
+        "revokedCerts": list(uvcis),
+        "validDuration": valid_for // timedelta(milliseconds=1),
+    }
+    return jws.sign(json.dumps(content).encode(), key, tuple(chain), rsa_algorithm="RS256")

@@ -1,0 +1,237 @@
+"""Several passes of one holder, judged together.
+
+Domestic and booster rules of some countries read ``payload.v.0`` and ``payload.r.0`` in one rule,
+or ``payload.h``: they expect a whole wallet as one payload. It is put together so:
+
+- ``v``, ``t`` and ``r`` hold the entries of all passes, the newest first (by ``dt``, ``sc`` and
+  ``fr``; what has no date that can be read comes last, in the order given), so that ``v.0`` is the
+  latest dose; of entries with one UVCI only the first stays.
+- ``nam`` and ``dob`` are those of the first pass that has them; ``ver`` is the lowest version among
+  the passes, so that a rule for a later schema is OPEN.
+- ``h`` is the list of all payloads, in the order given. What ``h`` held in the countries that used
+  it is not publicly documented: this is the project's own reading, and uncertain.
+
+Travel rules ask for one pass, and some of them refuse a payload with more than one entry; for them
+`WalletVerdict.each` has the verdict on every pass alone. Which of the two a rule set is written for
+is the caller's to know: nothing in a rule says it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from coronapas.certlogic import CertLogicError, Dates, DateTimeError
+from coronapas.errors import WalletError
+from coronapas.rules._model import Rule, RuleType, Version
+from coronapas.rules._selection import Candidates, Policy, Scope
+from coronapas.rules._subject import instant
+from coronapas.rules._verdict import Outcome, RuleResult, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from coronapas.rules._loading import Unread
+    from coronapas.rules._subject import Subject
+
+# From the rules and a pass to a verdict, at any moment.
+#
+# A `Case` is all of a decision but its moment: the payload made even, the external parameter
+# without its clock, and the rules that some moment may select. `Case.at` is a function of the
+# moment alone.
+#
+# A rule is OPEN, as in the reference's Kotlin engine, where its engine is not CERTLOGIC or its
+# engine version is beyond what is supported, where its schema version has another major number than
+# the payload's ``ver`` or is beyond it (or ``ver`` is no version), and where evaluating it fails or
+# gives neither true nor false.
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One pass before the rules of one country, at no moment yet."""
+
+    payload: Mapping[str, Any] = field(repr=False)
+    external: Mapping[str, Any] = field(repr=False)
+    scope: Scope
+    candidates: Candidates
+    unread: tuple[Unread, ...] = ()
+    language: str = "en"
+
+    @property
+    def policy(self) -> Policy:
+        """The choices made."""
+        return self.candidates.policy
+
+    def data(self, moment: datetime) -> dict[str, Any]:
+        """What rules are given at a moment (which needs a time zone: ValueError without)."""
+        clock = {"validationClock": instant(moment)}
+        return {"payload": self.payload, "external": {**self.external, **clock}}
+
+    def at(self, moment: datetime) -> Verdict:
+        """The verdict at a moment (which needs a time zone: ValueError without)."""
+        data = self.data(moment)
+        # One for the whole decision: no date of the pass is read twice.
+        dates = Dates()
+        payload_version = _version(self.payload.get("ver"))
+        results = []
+        for rule in self.candidates.at(moment):
+            outcome, code = self.judge(rule, data, dates, payload_version)
+            results.append(RuleResult(rule, outcome, code, data, self.language))
+        return Verdict(tuple(results), self.scope, moment, self.unread)
+
+    def judge(
+        self, rule: Rule, data: Mapping[str, Any], dates: Dates, payload_version: Version | None
+    ) -> tuple[Outcome, str]:
+        """What one rule comes to on the data, and the code that says why."""
+        compiled = rule.compiled
+        if compiled is None:
+            return Outcome.OPEN, "open.engine"
+        if self.policy.schema_versions and not _fits(rule.schema_version, payload_version):
+            return Outcome.OPEN, "open.schema"
+        if rule.type is RuleType.INVALIDATION and self.scope.issuer_country is None:
+            return Outcome.OPEN, "open.issuer"
+        try:
+            value = compiled(data, dates)
+        except CertLogicError:
+            return Outcome.OPEN, "open.refused"
+        if value is not True and value is not False:
+            if not self.policy.truthiness or isinstance(value, (float, datetime)):
+                return Outcome.OPEN, "open.no-answer"
+            value = bool(value)
+        return self.meaning(rule, value)
+
+    def meaning(self, rule: Rule, value: bool) -> tuple[Outcome, str]:
+        """What it means that a rule gave true, or false."""
+        if rule.type is RuleType.ACCEPTANCE:
+            return (Outcome.PASS, "rule.holds") if value else (Outcome.FAIL, "rule.broken")
+        if value is self.policy.true_invalidates:
+            return Outcome.FAIL, "rule.invalidates"
+        return Outcome.PASS, "rule.not-invalidated"
+
+
+def _fits(schema: Version, payload: Version | None) -> bool:
+    # The keys, as comparing them is what comparing versions does, but for two calls.
+    return payload is not None and payload.major == schema.major and payload.key >= schema.key
+
+
+def _version(value: object) -> Version | None:
+    try:
+        return Version.parse(value)
+    except ValueError:
+        return None
+
+
+MAX_PASSES: Final = 100
+"""The most passes of one wallet, inclusive."""
+
+_DATES: Final = {"v": "dt", "t": "sc", "r": "fr"}
+_ORDER: Final = (Outcome.PASS, Outcome.OPEN, Outcome.NO_RULES, Outcome.FAIL)
+
+
+@dataclass(frozen=True, slots=True)
+class WalletVerdict:
+    """The verdict on all passes put together, and the one on each alone, in the order given."""
+
+    together: Verdict
+    each: tuple[Verdict, ...]
+
+    @property
+    def best(self) -> int:
+        """The position of the pass to show: the first with the best outcome, alone."""
+        outcomes = [verdict.outcome for verdict in self.each]
+        return min(range(len(outcomes)), key=lambda place: _ORDER.index(outcomes[place]))
+
+    def to_json(self, *, reasons: bool = False) -> dict[str, Any]:
+        """For machines; with `reasons` also the sentences that show the holder's data."""
+        return {
+            "together": self.together.to_json(reasons=reasons),
+            "each": [verdict.to_json(reasons=reasons) for verdict in self.each],
+            "best": self.best,
+        }
+
+
+def together(subjects: Sequence[Subject], *, same_holder: bool = True) -> dict[str, Any]:
+    """One payload of all passes.
+
+    Raises WalletError: no passes, more than `MAX_PASSES`, or (with `same_holder`) names or dates of
+    birth that cannot be of one person.
+    """
+    if not 0 < len(subjects) <= MAX_PASSES:
+        raise WalletError(f"A wallet holds 1 to {MAX_PASSES} passes.")
+    payloads = [one.payload for one in subjects]
+    if same_holder:
+        _require_one_holder(payloads)
+    found: dict[str, Any] = {"h": payloads}
+    version = _lowest_version(payloads)
+    if version is not None:
+        found["ver"] = version
+    for name in ("nam", "dob"):
+        values = [payload[name] for payload in payloads if payload.get(name)]
+        if values:
+            found[name] = values[0]
+    for group, date in _DATES.items():
+        entries = _entries(payloads, group)
+        if entries:
+            found[group] = _newest_first(entries, date)
+    return found
+
+
+def common_issuer(subjects: Sequence[Subject]) -> str | None:
+    """The country of issue where all passes have the same, else None."""
+    issuers = {one.issuer.strip().upper() if one.issuer else None for one in subjects}
+    return issuers.pop() if len(issuers) == 1 else None
+
+
+def _entries(payloads: Sequence[Mapping[str, Any]], group: str) -> list[Any]:
+    found: list[Any] = []
+    seen: set[str] = set()
+    for payload in payloads:
+        entries = payload.get(group)
+        for entry in entries if isinstance(entries, list) else ():
+            uvci = entry.get("ci") if isinstance(entry, dict) else None
+            if isinstance(uvci, str):
+                if uvci.upper() in seen:
+                    continue
+                seen.add(uvci.upper())
+            found.append(entry)
+    return found
+
+
+def _newest_first(entries: list[Any], date: str) -> list[Any]:
+    dates = Dates()
+
+    def age(entry: Any) -> tuple[bool, int]:
+        try:
+            return (False, -dates[entry[date]])
+        except (DateTimeError, KeyError, TypeError):
+            return (True, 0)
+
+    return sorted(entries, key=age)
+
+
+def _lowest_version(payloads: Sequence[Mapping[str, Any]]) -> str | None:
+    """The lowest; None where one of them has none, which fits no rule either."""
+    try:
+        return str(min(Version.parse(payload.get("ver")) for payload in payloads))
+    except ValueError:
+        return None
+
+
+def _require_one_holder(payloads: Sequence[Mapping[str, Any]]) -> None:
+    names = {_name(payload) for payload in payloads}
+    births = sorted({str(payload.get("dob") or "") for payload in payloads}, key=len)
+    # A date known to the year goes with one of that year.
+    agree = all(births[-1].startswith(birth) for birth in births)
+    if len(names) > 1 or not agree:
+        raise WalletError("The passes do not state one holder: names or dates of birth differ.")
+
+
+def _name(payload: Mapping[str, Any]) -> tuple[str, str]:
+    name = payload.get("nam")
+    known = name if isinstance(name, dict) else {}
+    return _standard(known.get("fnt")), _standard(known.get("gnt"))
+
+
+def _standard(name: object) -> str:
+    return name.strip("<").upper() if isinstance(name, str) else ""

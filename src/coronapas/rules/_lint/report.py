@@ -1,0 +1,322 @@
+"""What is wrong, or likely wrong, with a rule, before it is uploaded.
+
+    report = lint(json_text, uploaded_at=now, previous=rules)
+    report.refusal       # what the gateway would answer: its first violation
+    report.findings      # all of them, and what the gateway does not look for
+
+The gateway's constraints come first, in its order (`coronapas.rules._lint.upload`). Then: an engine
+that is not supported; operations that cannot succeed; affected fields that are not what the logic
+reads; branches that are never taken, and bounds that contradict (`coronapas.rules._lint.dead_ends`,
+each proved); boosters that are rejected (`coronapas.rules._lint.boosters`); tests that fail or are
+missing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from coronapas import certlogic
+from coronapas.errors import Fault, RuleError
+from coronapas.rules import _loading as loading
+from coronapas.rules._lint import boosters, rule_tests
+from coronapas.rules._lint.dead_ends import dead_ends
+from coronapas.rules._lint.rule_tests import RuleTest
+from coronapas.rules._lint.upload import Upload, violations
+from coronapas.rules._model import Rule, canonical, looks_like_rule, read_rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
+    from os import PathLike
+
+    from coronapas.dcc._valuesets import ValueSets
+
+MAX_FINDINGS: Final = 200
+"""The most findings on one rule."""
+
+_DEAD_ENDS: Final = {
+    "unreachable": (
+        "This branch is never taken, whatever the pass states: {}",
+        "Take the branch out, or look at its condition.",
+    ),
+    "contradiction": (
+        "This can never hold where it stands: {}",
+        "Look at the bounds: they exclude each other, or a condition around them.",
+    ),
+    "always": (
+        "This always holds where it stands: {}",
+        "Take it out, or look at the conditions around it.",
+    ),
+}
+
+
+class Severity(StrEnum):
+    """How bad a finding is."""
+
+    ERROR = "error"
+    """The gateway refuses the rule, or it does not do what it says."""
+    WARNING = "warning"
+    """Something to look at: it may be meant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing to change or to look at. `gateway` tells whether the gateway refuses it."""
+
+    severity: Severity
+    fault: Fault
+    gateway: bool = False
+
+    @property
+    def code(self) -> str:
+        """The stable code: ``upload.prefix``, ``fields.missing``, ``boosters.rejected``."""
+        return self.fault.code
+
+    def __str__(self) -> str:
+        return f"{self.severity}: {self.code}: {self.fault}"
+
+    def to_json(self) -> dict[str, Any]:
+        """For machines."""
+        return {
+            "severity": str(self.severity),
+            "code": self.code,
+            "field": self.fault.field,
+            "problem": self.fault.problem,
+            "hint": self.fault.hint,
+            "gateway": self.gateway,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class LintReport:
+    """All findings on one rule, the gateway's first; `place` is its file."""
+
+    place: str
+    identifier: str | None
+    findings: tuple[Finding, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is no error."""
+        return not any(one.severity is Severity.ERROR for one in self.findings)
+
+    @property
+    def refusal(self) -> Finding | None:
+        """The first violation of the gateway's constraints: what the gateway answers with."""
+        return next((one for one in self.findings if one.gateway), None)
+
+    def to_json(self) -> dict[str, Any]:
+        """For machines."""
+        return {
+            "place": self.place,
+            "identifier": self.identifier,
+            "ok": self.ok,
+            "refusal": None if self.refusal is None else self.refusal.to_json(),
+            "findings": [one.to_json() for one in self.findings],
+        }
+
+
+def lint(
+    rule: bytes | str | Mapping[str, Any] | Rule,
+    *,
+    previous: Iterable[Rule] = (),
+    uploaded_at: datetime | None = None,
+    tests: Sequence[RuleTest] | None = None,
+    value_sets: ValueSets | Mapping[str, Any] | None = None,
+    place: str = "rule",
+) -> LintReport:
+    """Look through one rule: its text, its JSON, or the rule itself.
+
+    `previous` are rules that the gateway has, of which those of the same identifier count.
+    `uploaded_at` is the moment of the upload, with a time zone (ValueError without); None leaves
+    out how far ahead the rule begins. `tests` None leaves the tests out; an empty sequence is a
+    finding.
+    """
+    if uploaded_at is not None and uploaded_at.utcoffset() is None:
+        raise ValueError("The moment of the upload needs a time zone.")
+    document: Any = rule
+    if isinstance(rule, Rule):
+        document = rule.to_json()
+    elif isinstance(rule, (bytes, str)):
+        try:
+            document = loading.parse(rule)
+        except ValueError as error:
+            fault = Fault("", "upload.json", str(error), "Give one rule as JSON in UTF-8.")
+            return LintReport(place, None, (Finding(Severity.ERROR, fault, True),))
+    found: list[Finding] = []
+    for fault in violations(Upload(document, tuple(previous), uploaded_at)):
+        found.append(Finding(Severity.ERROR, fault, True))
+    for finding in _beyond(document, tests, value_sets):
+        if len(found) < MAX_FINDINGS:
+            found.append(finding)
+    identifier = document.get("Identifier") if isinstance(document, dict) else None
+    return LintReport(place, identifier if isinstance(identifier, str) else None, tuple(found))
+
+
+def lint_folder(
+    folder: str | PathLike[str],
+    *,
+    previous: Iterable[Rule] = (),
+    uploaded_at: datetime | None = None,
+    value_sets: ValueSets | Mapping[str, Any] | None = None,
+) -> tuple[LintReport, ...]:
+    """Look through every rule of a folder with its tests, in the order of the paths.
+
+    Files that are no rules are passed over. Raises OSError where the folder cannot be read.
+    """
+    root = Path(folder)
+    known = tuple(previous)
+    reports = []
+    for path in loading.rule_files(root):
+        place, data = path.relative_to(root).as_posix(), loading.content(path)
+        # A file of several rules has no place for tests.
+        tests: tuple[RuleTest, ...] | None = None
+        try:
+            document: Any = loading.parse(data)
+        except ValueError:
+            document = data
+        if path.name == loading.RULE_FILE:
+            tests = tuple(_tests(path, root))
+        elif isinstance(document, list):
+            documents = [one for one in document if looks_like_rule(one)]
+            for number, one in enumerate(documents):
+                reports.append(
+                    lint(
+                        one,
+                        previous=known,
+                        uploaded_at=uploaded_at,
+                        value_sets=value_sets,
+                        place=f"{place}[{number}]",
+                    )
+                )
+            continue
+        elif not looks_like_rule(document):
+            continue
+        reports.append(
+            lint(
+                document,
+                previous=known,
+                uploaded_at=uploaded_at,
+                tests=tests,
+                value_sets=value_sets,
+                place=place,
+            )
+        )
+    return tuple(reports)
+
+
+def _tests(path: Path, root: Path) -> Iterator[RuleTest]:
+    """The tests next to a rule; one that cannot be read is a test that fails."""
+    for file in rule_tests.files_of_tests(path):
+        place = file.relative_to(root).as_posix()
+        try:
+            yield rule_tests.read_test(loading.parse(loading.content(file)), place)
+        except ValueError:
+            yield RuleTest(place, "", {}, _UNREADABLE)
+
+
+_UNREADABLE: Final = {"this": "is no test"}
+
+
+def _beyond(
+    document: Any,
+    tests: Sequence[RuleTest] | None,
+    value_sets: ValueSets | Mapping[str, Any] | None,
+) -> Iterator[Finding]:
+    """What the gateway does not look for."""
+    try:
+        rule = read_rule(document)
+    except RuleError as error:
+        # What the schema has said already is not said again.
+        logic = [fault for fault in error.faults if fault.code == "rule.logic"]
+        for fault in logic or error.faults:
+            yield Finding(Severity.ERROR, fault)
+        return
+    expression = rule.expression
+    if expression is None:
+        yield _error(
+            "EngineVersion",
+            "engine.unsupported",
+            "The engine, or its version, is not one that is supported: the rule will be OPEN.",
+            "Give CERTLOGIC, and a version up to 1.3.3.",
+        )
+        return
+    for issue in certlogic.type_issues(expression):
+        problem = f"{issue.message[:1].upper()}{issue.message[1:]}."
+        yield _error("Logic", "logic.type", problem, "Mend the operation.")
+    yield from _affected_fields(canonical(document)[0], expression)
+    for end in dead_ends(expression):
+        problem, hint = _DEAD_ENDS[end.code]
+        yield _warning("Logic", f"logic.{end.code}", problem.format(end.text), hint)
+    for rejection in boosters.rejected(rule, value_sets):
+        yield _warning(
+            "Logic",
+            "boosters.rejected",
+            rejection.text,
+            "Let dn > sd, and dn = sd from 3 on, be boosters; or see that this is meant.",
+        )
+    if tests is not None:
+        yield from _tested(rule, tests)
+
+
+def _affected_fields(document: Mapping[str, Any], expression: certlogic.Expr) -> Iterator[Finding]:
+    stated = document.get("AffectedFields")
+    if not isinstance(stated, list):
+        return
+    read = certlogic.affected_fields(expression)
+    for name in read:
+        if name not in stated:
+            yield _error(
+                "AffectedFields",
+                "fields.missing",
+                f"The logic reads {name}, which is not listed.",
+                f"Add {name}.",
+            )
+    for name in dict.fromkeys(str(one) for one in stated):
+        if name not in read:
+            yield _error(
+                "AffectedFields",
+                "fields.unread",
+                f"The logic does not read {name}, which is listed.",
+                f"Take {name} out.",
+            )
+
+
+def _tested(rule: Rule, tests: Sequence[RuleTest]) -> Iterator[Finding]:
+    if not tests:
+        yield _warning(
+            "", "tests.missing", "The rule has no tests.", "Add some, on both sides of each bound."
+        )
+        return
+    for test in tests:
+        if test.expected is _UNREADABLE:
+            problem = f"{test.place} is no test."
+            yield _error("", "tests.unreadable", problem, "Give payload, external and expected.")
+            continue
+        disagreement = rule_tests.disagreement(rule, test)
+        if disagreement is not None:
+            yield _error(
+                "",
+                "tests.fails",
+                f"{test.place}: {disagreement}.",
+                "Mend the rule, or the test.",
+            )
+    for outcome, word in ((True, "accepts"), (False, "refuses")):
+        if not any(test.expected is outcome for test in tests):
+            yield _warning(
+                "",
+                "tests.one-sided",
+                f"No test shows what the rule {word}.",
+                f"Add a test whose expected is {str(outcome).lower()}.",
+            )
+
+
+def _error(field: str, code: str, problem: str, hint: str) -> Finding:
+    return Finding(Severity.ERROR, Fault(field, code, problem, hint))
+
+
+def _warning(field: str, code: str, problem: str, hint: str) -> Finding:
+    return Finding(Severity.WARNING, Fault(field, code, problem, hint))

@@ -1,0 +1,301 @@
+"""Rules from folders, lists, the gateway and the verifier services; and back to a folder.
+
+- A folder: every ``rule.json`` below it (``<country>/<rule>/rule.json``, as the public rules lie),
+  and every other JSON file that holds a rule or a list of rules. Folders named ``tests`` are not
+  looked into.
+- The gateway gives, by identifier, the versions of a rule, each with its dates and a CMS message
+  that carries the JSON. Verifying the message is the caller's: `from_gateway` takes a function.
+- The verifier services give a list of {identifier, version, country, hash}, and each rule by its
+  hash, the SHA-256 of its bytes. (Recalled, not sourced.)
+
+Nothing is lost silently: what was meant as a rule and cannot be read is among `unread`, with its
+faults, and keeps the verdicts on its country from being PASS; a file that is no rule is among
+`passed_over`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from coronapas.errors import CoronapasError, Fault, RuleError
+from coronapas.rules import _model as model
+from coronapas.rules._model import RuleType, read_rule
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from coronapas.rules._model import Rule
+
+MAX_BYTES: Final = 16 * 1024 * 1024
+"""The largest file, in bytes, inclusive: a national service's whole list is below 1 MiB."""
+
+MAX_RULES: Final = 100_000
+"""The most rules of one source."""
+
+RULE_FILE: Final = "rule.json"
+TESTS_FOLDER: Final = "tests"
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """Something meant as a rule that could not be read.
+
+    `place` is the file, with the position in it where it holds several, or the identifier.
+    `country` and `type` are None where they cannot be told: they may be any.
+    """
+
+    place: str
+    country: str | None
+    faults: tuple[Fault, ...]
+    type: RuleType | None = None
+
+    def __str__(self) -> str:
+        return f"{self.place}: {' '.join(str(fault) for fault in self.faults)}"
+
+    def concerns(self, country: str, issuer_country: str | None) -> bool:
+        """Whether it may judge a pass of `issuer_country` (None: not known) in `country`."""
+        accepts = self.country in (None, country)
+        invalidates = self.country is None or issuer_country in (None, self.country)
+        if self.type is None:
+            return accepts or invalidates
+        return accepts if self.type is RuleType.ACCEPTANCE else invalidates
+
+    def to_json(self) -> dict[str, Any]:
+        """For machines."""
+        faults = [
+            {"field": one.field, "code": one.code, "problem": one.problem, "hint": one.hint}
+            for one in self.faults
+        ]
+        return {"place": self.place, "country": self.country, "faults": faults}
+
+
+@dataclass(slots=True)
+class Loaded:
+    """What was found so far, in order."""
+
+    rules: list[Rule] = field(default_factory=list)
+    unread: list[Unread] = field(default_factory=list)
+    passed_over: list[str] = field(default_factory=list)
+
+    def add(self, document: object, place: str) -> None:
+        """Read one rule, or a list of rules."""
+        if isinstance(document, list):
+            for number, one in enumerate(document):
+                self.add_one(one, f"{place}[{number}]")
+        else:
+            self.add_one(document, place)
+
+    def add_one(self, document: object, place: str) -> None:
+        """Read one rule."""
+        if len(self.rules) >= MAX_RULES:
+            raise RuleError([_fault("rule.too-many", f"There are more than {MAX_RULES} rules.")])
+        try:
+            self.rules.append(read_rule(document))
+        except RuleError as error:
+            self.unread.append(_unread(document, place, error))
+
+    def refuse(self, place: str, code: str, problem: str, country: str | None = None) -> None:
+        """Keep account of what cannot even be parsed."""
+        self.unread.append(Unread(place, country, (_fault(code, problem),)))
+
+
+def from_folder(folder: Path) -> Loaded:
+    """Every rule below a folder, in the order of the paths; OSError where it cannot be read."""
+    found = Loaded()
+    for path in rule_files(folder):
+        place = path.relative_to(folder).as_posix()
+        try:
+            document = parse(content(path))
+        except ValueError as error:
+            found.refuse(place, "rule.json", str(error))
+            continue
+        meant = path.name == RULE_FILE or model.looks_like_rule(document)
+        if meant or _is_list_of_rules(document):
+            found.add(document, place)
+        else:
+            found.passed_over.append(place)
+    return found
+
+
+def rule_files(folder: Path) -> Iterator[Path]:
+    """The JSON files below a folder but for those of tests, in the order of their paths."""
+    # Path.rglob says nothing of a folder that is absent or may not be read.
+    os.listdir(folder)
+    for path in sorted(folder.rglob("*.json")):
+        below = path.relative_to(folder).parts[:-1]
+        if TESTS_FOLDER not in below and path.is_file():
+            yield path
+
+
+def from_file(path: Path) -> Loaded:
+    """The rule, or the rules, of one file; OSError where it cannot be read."""
+    return from_json(content(path), path.name)
+
+
+def from_json(data: bytes | str, place: str = "rules") -> Loaded:
+    """The rule, or the list of rules, of a JSON text."""
+    found = Loaded()
+    try:
+        document = parse(data)
+    except ValueError as error:
+        found.refuse(place, "rule.json", str(error))
+        return found
+    found.add(document, place)
+    return found
+
+
+def from_gateway(document: Mapping[str, Any], content_of: Callable[[str], bytes | str]) -> Loaded:
+    """The rules of the gateway's answer ``{identifier: [{version, validFrom, validTo, cms}]}``.
+
+    `content_of` gives the JSON that a CMS message (base64) carries once its signature has been
+    verified against the country's upload certificate; where it raises a `CoronapasError` the rule
+    is unread.
+    """
+    found = Loaded()
+    for identifier, versions in document.items():
+        country = _country_of_identifier(identifier)
+        for number, entry in enumerate(versions if isinstance(versions, list) else [versions]):
+            place = f"{identifier}[{number}]"
+            cms = entry.get("cms") if isinstance(entry, dict) else None
+            if not isinstance(cms, str):
+                found.refuse(place, "rule.cms", "There is no CMS message.", country)
+                continue
+            try:
+                data = content_of(cms)
+            except CoronapasError as error:
+                found.refuse(place, "rule.signature", str(error), country)
+                continue
+            _add_text(found, data, place, country)
+    return found
+
+
+def from_service(index: Iterable[Mapping[str, Any]], bodies: Mapping[str, bytes | str]) -> Loaded:
+    """The rules of a verifier service: its list, and the body of each rule by its hash.
+
+    A body whose SHA-256 is not the hash, or that is missing, is unread.
+    """
+    found = Loaded()
+    for number, entry in enumerate(index):
+        known = entry if isinstance(entry, dict) else {}
+        digest, country = str(known.get("hash", "")), known.get("country")
+        place = str(known.get("identifier", f"[{number}]"))
+        country = country.upper() if isinstance(country, str) else None
+        body = bodies.get(digest)
+        if body is None:
+            found.refuse(place, "rule.missing", "The rule itself is missing.", country)
+            continue
+        data = body.encode() if isinstance(body, str) else body
+        if hashlib.sha256(data).hexdigest() != digest.lower():
+            found.refuse(place, "rule.hash", "The rule is not the one that is listed.", country)
+            continue
+        _add_text(found, data, place, country)
+    return found
+
+
+def write(rules: Iterable[Rule], folder: Path) -> None:
+    """Write rules as ``<country>/<identifier>/rule.json``.
+
+    Where an identifier has several versions (or regions), each has a folder below it named after
+    them. ValueError where two rules would have one file, or a name would lead out of the folder.
+    """
+    grouped: dict[tuple[str, str], list[Rule]] = {}
+    for rule in rules:
+        grouped.setdefault((rule.country, rule.identifier), []).append(rule)
+    files: dict[Path, Rule] = {}
+    for names, versions in grouped.items():
+        for rule in versions:
+            parts = [*names]
+            if len(versions) > 1:
+                parts.append("-".join(filter(None, (str(rule.version), rule.region))))
+            if not all(_is_plain(part) for part in parts):
+                raise ValueError("An identifier, a country or a region that names no folder.")
+            path = folder.joinpath(*parts, RULE_FILE)
+            if path in files:
+                raise ValueError(f"There are two rules {rule} of one country and region.")
+            files[path] = rule
+    for path, rule in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(rule.to_json(), ensure_ascii=False, indent=2)
+        path.write_text(f"{text}\n", "utf-8")
+
+
+def content(path: Path) -> bytes:
+    """The bytes of a file, of which more than `MAX_BYTES` are not read."""
+    with path.open("rb") as file:
+        return file.read(MAX_BYTES + 1)
+
+
+def parse(data: bytes | str) -> object:
+    """JSON, with or without a byte-order mark; raises ValueError that says what is wrong.
+
+    Two members of one name, and numbers that are none (NaN), are refused: two readers could read
+    different rules.
+    """
+    if len(data) > MAX_BYTES:
+        raise ValueError(f"The file is larger than {MAX_BYTES} bytes.")
+    try:
+        text = data.decode("utf-8-sig") if isinstance(data, bytes) else data
+        return json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
+    except RecursionError:
+        raise ValueError("The JSON is nested too deep.") from None
+    except UnicodeDecodeError:
+        raise ValueError("The file is not UTF-8.") from None
+    except json.JSONDecodeError as error:
+        raise ValueError(f"The file is no JSON: line {error.lineno}.") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("The JSON has an object with two members of one name.")
+    return found
+
+
+def _no_constant(name: str) -> object:
+    raise ValueError(f"The JSON has {name}, which is no number.")
+
+
+def _add_text(found: Loaded, data: bytes | str, place: str, country: str | None) -> None:
+    try:
+        document = parse(data)
+    except ValueError as error:
+        found.refuse(place, "rule.json", str(error), country)
+    else:
+        found.add_one(document, place)
+
+
+def _is_list_of_rules(document: object) -> bool:
+    return (
+        isinstance(document, list)
+        and bool(document)
+        and any(model.looks_like_rule(one) for one in document)
+    )
+
+
+def _is_plain(name: str) -> bool:
+    return name not in ("", ".", "..") and not any(sign in name for sign in "/\\:\0")
+
+
+def _unread(document: object, place: str, error: RuleError) -> Unread:
+    """An unreadable rule, with what can be told of it."""
+    named = model.canonical(document)[0] if isinstance(document, dict) else {}
+    country, kind = named.get("Country"), named.get("Type")
+    known = country.strip().upper() or None if isinstance(country, str) else None
+    try:
+        return Unread(place, known, error.faults, model.one_of(kind, RuleType))
+    except ValueError:
+        return Unread(place, known, error.faults)
+
+
+def _country_of_identifier(identifier: str) -> str | None:
+    parts = str(identifier).split("-")
+    return parts[1].upper() if len(parts) == 3 and len(parts[1]) == 2 else None
+
+
+def _fault(code: str, problem: str) -> Fault:
+    return Fault("", code, problem, "Load a sound copy of it.")

@@ -1,0 +1,172 @@
+"""What a rule is given: the payload of a pass, and the external parameter (EU DCC business rules).
+
+``external`` holds validationClock, valueSets, countryCode, exp, iat, issuerCountryCode, kid and
+region. Date-times are texts in UTC to the second (to the millisecond where the moment has a
+fraction); `kid` is in base64, as trust lists show it; what is not known is left out, and reads as
+null. That exp and iat are texts, and kid is in base64, is recalled, not sourced.
+
+The validation clock is the moment asked for. Some implementations take the start of its day, which
+the specification does not say.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from coronapas.dcc._text import normal
+
+if TYPE_CHECKING:
+    from coronapas.dcc._valuesets import ValueSets
+    from coronapas.hcert._envelope import Envelope
+    from coronapas.verify._result import Verification
+
+
+Judged: TypeAlias = "Verification | Envelope | Mapping[str, Any]"
+"""What rules can be asked about: a result, an opened pass, or a payload."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A payload, made even, and what its container says: times in seconds since 1970 (UTC)."""
+
+    payload: Mapping[str, Any] = field(repr=False)
+    issuer: str | None = field(default=None, repr=False)
+    kid: bytes | None = None
+    issued_at: int | None = None
+    expires: int | None = None
+    verified_at: datetime | None = None
+
+    @classmethod
+    def of(cls, judged: Judged) -> Subject:
+        """From a verification, an envelope (no trust implied), or a bare payload.
+
+        Raises:
+            VerificationError: a verification that is not ok. Whoever wants to judge such a pass
+                nevertheless says so by giving its `envelope`.
+            TypeError: something else, or a pass without a payload.
+
+        """
+        if isinstance(judged, Mapping):
+            return cls(even(judged))
+        from coronapas.hcert._envelope import Envelope
+        from coronapas.verify._result import Verification
+
+        if isinstance(judged, Verification):
+            envelope = judged.require().envelope
+            at, certificate = judged.at, judged.certificate
+        elif isinstance(judged, Envelope):
+            envelope, at, certificate = judged, None, None
+        else:
+            raise TypeError("Rules judge a Verification, an Envelope or a payload.")
+        payload = None if envelope is None else envelope.dcc
+        if envelope is None or not isinstance(payload, Mapping):
+            raise TypeError("The pass holds no payload that rules could judge.")
+        return cls(
+            even(payload),
+            envelope.issuer or (certificate.country if certificate else None),
+            envelope.kid,
+            envelope.issued_at,
+            envelope.expires,
+            at,
+        )
+
+
+def even(payload: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The payload without what real passes carry around their values.
+
+    White space around texts, texts not in NFC, whole numbers written as floats: a rule that asks
+    for a product by its code would refuse them for nothing. What the verifier saw of it is among
+    its deviations. The one given is not changed.
+    """
+    changed: dict[str, Any] = {}
+    for name, value in payload.items():
+        if isinstance(value, Mapping):
+            better: Any = _even_record(value)
+        elif isinstance(value, (list, tuple)):
+            better = [_even_record(i) if isinstance(i, Mapping) else _plain(i) for i in value]
+        else:
+            better = _plain(value)
+        changed[name] = better
+    return changed
+
+
+def _even_record(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _plain(value) for name, value in record.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, str):
+        # Also from a subclass (a date-time that stood under CBOR tag 0) to a plain text.
+        text = str(value).strip()
+        return text if text.isascii() else normal(text)
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+def instant(moment: datetime) -> str:
+    """A moment as rules read it: UTC, with ``Z``; cut to the millisecond before it.
+
+    Raises ValueError for a moment without a time zone.
+    """
+    if moment.utcoffset() is None:
+        raise ValueError("The moment needs a time zone.")
+    utc = moment.astimezone(UTC)
+    shown = utc.isoformat(timespec="milliseconds" if utc.microsecond >= 1000 else "seconds")
+    return f"{shown[:-6]}Z"
+
+
+def external(
+    *,
+    country: str,
+    value_sets: Mapping[str, Any],
+    region: str | None = None,
+    issuer_country: str | None = None,
+    kid: bytes | None = None,
+    issued_at: int | None = None,
+    expires: int | None = None,
+) -> dict[str, Any]:
+    """The external parameter, all but its clock."""
+    found: dict[str, Any] = {"valueSets": value_sets, "countryCode": country}
+    if region is not None:
+        found["region"] = region
+    if issuer_country is not None:
+        found["issuerCountryCode"] = issuer_country
+    if kid is not None:
+        found["kid"] = base64.b64encode(kid).decode("ascii")
+    for name, seconds in (("exp", expires), ("iat", issued_at)):
+        text = _date_time(seconds)
+        if text is not None:
+            found[name] = text
+    return found
+
+
+def _date_time(seconds: int | None) -> str | None:
+    """Seconds since 1970 as a text; None where no calendar has them (a pass may state anything)."""
+    if seconds is None:
+        return None
+    try:
+        return instant(datetime.fromtimestamp(seconds, UTC))
+    except (OverflowError, ValueError, OSError):
+        return None
+
+
+def codes(value_sets: ValueSets | Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """Value sets as rules read them: lists of codes by id; the bundled release where None given."""
+    if value_sets is None:
+        return _bundled()
+    if isinstance(value_sets, Mapping):
+        return value_sets
+    return value_sets.for_rules()
+
+
+@cache
+def _bundled() -> Mapping[str, Any]:
+    from coronapas.dcc._valuesets import ValueSets
+
+    return ValueSets.default().for_rules()

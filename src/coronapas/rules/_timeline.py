@@ -1,0 +1,441 @@
+"""Until when a verdict holds: the intervals of time over which rules say the same of a pass.
+
+    found = timeline(rules.case(pass_, country="FI"), around=moment)
+    window = found.window_at(moment)
+    window.outcome, window.start, window.end, window.ends_because
+    window.sentence                  # Accepted in FI from … until …, when …
+
+`timeline` is in `coronapas.rules._search`, which tells how the intervals are found. Here is
+what it finds. Nothing of it changes; only `sentence`, `text` and `to_json` of it are made when
+asked for, and they tell the holder's dates, moved by what the rules add to them: so does no `repr`.
+
+Moments are those of `datetime`, to the microsecond. Rules read the clock cut to the millisecond
+before it: what is "not after noon" is so until 12:00:00.000999. `first` and `last` say exactly
+that; `start` and `end` say "noon, included".
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from itertools import groupby
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Final,
+    NamedTuple,
+)
+
+from coronapas.rules import _verdict as verdict
+from coronapas.rules._model import RuleType
+from coronapas.rules._verdict import Outcome
+
+if TYPE_CHECKING:
+    from coronapas.rules._model import Rule
+    from coronapas.rules._selection import Scope
+    from coronapas.rules._verdict import RuleResult, Verdict
+
+
+_TICK: Final = timedelta(microseconds=1)
+
+
+class Bound(NamedTuple):
+    """An end of an interval: a moment in UTC, and whether it belongs to the interval."""
+
+    moment: datetime
+    included: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """For machines."""
+        return {"at": self.moment.isoformat(), "included": self.included}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one rule came to before a moment and after it; None where it was not in force."""
+
+    before: RuleResult | None
+    after: RuleResult | None
+
+    @property
+    def rule(self) -> Rule:
+        """The rule, in the later of its versions here."""
+        return self.shown.rule
+
+    @property
+    def description(self) -> str:
+        """The rule's own words, in the language wanted where it has it, else in English."""
+        return self.shown.description
+
+    @property
+    def sentence(self) -> str:
+        """What happens to the rule, in words: ``VR-FI-0004 1.0.6 ceases to hold (…)``."""
+        return change(self)
+
+    @property
+    def shown(self) -> RuleResult:
+        """The result after it, or where there is none the one before."""
+        shown = self.after or self.before
+        assert shown is not None, "a change of nothing"  # noqa: S101 - nobody makes one
+        return shown
+
+    def to_json(self) -> dict[str, Any]:
+        """For machines."""
+        return {
+            "rule": self.rule.identifier,
+            "description": self.description,
+            "before": _state(self.before),
+            "after": _state(self.after),
+        }
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Phase:
+    """From `first` to `last` (both included) every rule comes to the same: that of `verdict`."""
+
+    first: datetime
+    last: datetime
+    verdict: Verdict
+
+    @property
+    def outcome(self) -> Outcome:
+        """What all rules came to together."""
+        return self.verdict.outcome
+
+    def __repr__(self) -> str:
+        return f"<Phase {self.verdict.country} {self.outcome}>"
+
+
+@dataclass(frozen=True, repr=False)
+class Window:
+    """An interval with one outcome: one phase, or several in which different rules decide.
+
+    `before` and `after` are the phases next to it; None where the timeline ends.
+    """
+
+    phases: tuple[Phase, ...]
+    before: Phase | None = None
+    after: Phase | None = None
+
+    @property
+    def outcome(self) -> Outcome:
+        """PASS, FAIL, OPEN or NO RULES."""
+        return self.phases[0].outcome
+
+    @property
+    def scope(self) -> Scope:
+        """Whom the rules were asked for."""
+        return self.phases[0].verdict.scope
+
+    @property
+    def first(self) -> datetime:
+        """The first moment (UTC, microseconds), included."""
+        return self.phases[0].first
+
+    @property
+    def last(self) -> datetime:
+        """The last moment (UTC, microseconds), included."""
+        return self.phases[-1].last
+
+    @cached_property
+    def start(self) -> Bound | None:
+        """Where it starts, to the second wherever the rules and the pass know no less.
+
+        None where the timeline starts: that something changes there is not known.
+        """
+        if self.before is None:
+            return None
+        earlier = _to_millisecond(self.before.last)
+        if self.first.microsecond and not earlier.microsecond:
+            return Bound(earlier, included=False)
+        return Bound(self.first, included=True)
+
+    @cached_property
+    def end(self) -> Bound | None:
+        """Where it ends, as `start`; None where the timeline ends."""
+        if self.after is None:
+            return None
+        latest = _to_millisecond(self.last)
+        if self.after.first.microsecond and not latest.microsecond:
+            return Bound(latest, included=True)
+        return Bound(self.after.first, included=False)
+
+    @cached_property
+    def begins_because(self) -> tuple[Change, ...]:
+        """The rules whose change makes the outcome; empty where `start` is None."""
+        return () if self.before is None else changes(self.before, self.phases[0])
+
+    @cached_property
+    def ends_because(self) -> tuple[Change, ...]:
+        """The rules whose change ends the outcome; empty where `end` is None."""
+        return () if self.after is None else changes(self.phases[-1], self.after)
+
+    @property
+    def deciding(self) -> tuple[RuleResult, ...]:
+        """The rules that fail, or that are open, in any phase of it; each once."""
+        found: dict[Rule, RuleResult] = {}
+        for phase in self.phases:
+            verdict = phase.verdict
+            decisive = {Outcome.FAIL: verdict.failures, Outcome.OPEN: verdict.open}
+            for one in decisive.get(self.outcome, ()):
+                found.setdefault(one.rule, one)
+        return tuple(found.values())
+
+    def __contains__(self, moment: datetime) -> bool:
+        return self.first <= moment <= self.last
+
+    def __repr__(self) -> str:
+        return f"<Window {self.scope.country} {self.outcome}>"
+
+    @property
+    def sentence(self) -> str:
+        """The interval for a person; it tells the holder's dates."""
+        return window(self)
+
+    def to_json(self) -> dict[str, Any]:
+        """For machines; it tells the holder's dates."""
+        return {
+            "outcome": str(self.outcome),
+            "start": None if self.start is None else self.start.to_json(),
+            "end": None if self.end is None else self.end.to_json(),
+            "begins_because": [one.to_json() for one in self.begins_because],
+            "ends_because": [one.to_json() for one in self.ends_because],
+            "deciding": [one.to_json() for one in self.deciding],
+            "sentence": self.sentence,
+        }
+
+
+@dataclass(frozen=True, repr=False)
+class Timeline:
+    """What the rules say of one pass at every moment from `first` to `last` (both included).
+
+    `complete` is false where less was found out than was asked for: the verdict changes too often
+    for the effort allowed, and is not known outside of `first` and `last`. `issued_at` and
+    `expires` are what the container of the pass says of its own validity, where that is known: a
+    verifier asks for both, the rules need not.
+    """
+
+    scope: Scope
+    phases: tuple[Phase, ...]
+    complete: bool = True
+    issued_at: datetime | None = None
+    expires: datetime | None = None
+
+    @property
+    def first(self) -> datetime:
+        """The first moment that it covers, included."""
+        return self.phases[0].first
+
+    @property
+    def last(self) -> datetime:
+        """The last moment that it covers, included."""
+        return self.phases[-1].last
+
+    @cached_property
+    def windows(self) -> tuple[Window, ...]:
+        """The phases put together by their outcome, ascending; they leave no gap."""
+        groups = [tuple(found) for _, found in groupby(self.phases, lambda one: one.outcome)]
+        before = [None, *(group[-1] for group in groups[:-1])]
+        after = [*(group[0] for group in groups[1:]), None]
+        return tuple(map(Window, groups, before, after))
+
+    @property
+    def accepted(self) -> tuple[Window, ...]:
+        """The windows whose outcome is PASS."""
+        return tuple(one for one in self.windows if one.outcome is Outcome.PASS)
+
+    def window_at(self, moment: datetime) -> Window | None:
+        """The window that a moment lies in; None outside of what is covered.
+
+        Raises ValueError for a moment without a time zone.
+        """
+        if moment.utcoffset() is None:
+            raise ValueError("The moment needs a time zone.")
+        place = bisect_right(self.windows, moment, key=lambda one: one.first) - 1
+        return self.windows[place] if place >= 0 and moment in self.windows[place] else None
+
+    def __repr__(self) -> str:
+        found = " ".join(f"{one.outcome}" for one in self.windows)
+        return f"<Timeline {self.scope.country}: {found}>"
+
+    def text(self) -> str:
+        """All windows for a person, a line each; it tells the holder's dates."""
+        return timeline(self)
+
+    def to_json(self) -> dict[str, Any]:
+        """For machines; it tells the holder's dates."""
+        return {
+            "country": self.scope.country,
+            "region": self.scope.region,
+            "first": self.first.isoformat(),
+            "last": self.last.isoformat(),
+            "complete": self.complete,
+            "issued_at": None if self.issued_at is None else self.issued_at.isoformat(),
+            "expires": None if self.expires is None else self.expires.isoformat(),
+            "windows": [one.to_json() for one in self.windows],
+        }
+
+
+def changes(before: Phase, after: Phase) -> tuple[Change, ...]:
+    """The rules that come to something else, as far as they make the outcome another one.
+
+    Where no rule is left, those that left; where the pass begins to fail, those that begin to;
+    where it ceases to, those that cease to; else all.
+    """
+    was = {(one.rule.type, one.rule.identifier): one for one in before.verdict.results}
+    now = {(one.rule.type, one.rule.identifier): one for one in after.verdict.results}
+    found = [Change(was.get(key), now.get(key)) for key in {**was, **now}]
+    found = [one for one in found if _differs(one.before, one.after)]
+    fails = Outcome.FAIL
+    if after.outcome is Outcome.NO_RULES:
+        decisive = [one for one in found if one.after is None]
+    elif after.outcome is fails:
+        decisive = [one for one in found if one.after and one.after.outcome is fails]
+    elif before.outcome is fails:
+        decisive = [one for one in found if one.before and one.before.outcome is fails]
+    else:
+        decisive = [one for one in found if _outcome(one.before) is not _outcome(one.after)]
+    return tuple(decisive)
+
+
+def _outcome(result: RuleResult | None) -> Outcome | None:
+    return None if result is None else result.outcome
+
+
+def _differs(before: RuleResult | None, after: RuleResult | None) -> bool:
+    return (
+        before is None
+        or after is None
+        or before.rule is not after.rule
+        or before.outcome is not after.outcome
+    )
+
+
+def _state(result: RuleResult | None) -> dict[str, Any] | None:
+    if result is None:
+        return None
+    return {
+        "version": str(result.rule.version),
+        "outcome": str(result.outcome),
+        "code": result.code,
+    }
+
+
+def _to_millisecond(moment: datetime) -> datetime:
+    """Cut as the rules' clock is."""
+    return moment - _TICK * (moment.microsecond % 1000)
+
+
+# Windows of time as sentences for a person.
+#
+# Every bound names its moment in UTC and says whether it is included. What is said here tells the
+# holder's dates, moved by what the rules add to them. The rules' own words come in the language
+# that was asked for; the rest is English.
+
+MAX_NAMED: Final = 3
+"""As many rules as are named for one bound."""
+
+_OUTCOMES: Final = {
+    Outcome.PASS: "Accepted in",
+    Outcome.FAIL: "Not accepted in",
+    Outcome.OPEN: "Not decided for",
+    Outcome.NO_RULES: "No acceptance rule for such a pass in",
+}
+
+
+def window(found: Window) -> str:
+    """Outcome, start and end with the rules whose change makes them, and the rules that decide."""
+    parts = [f"{_OUTCOMES[found.outcome]} {verdict.place(found.scope)}"]
+    if found.start is None and found.end is None:
+        parts.append("at every moment asked about")
+    if found.start is not None:
+        parts.append(f"from {_bound(found.start, found.begins_because)}")
+    if found.end is not None:
+        parts.append(f"until {_bound(found.end, found.ends_because)}")
+    # A bound tells why already, where it is the same rules.
+    told = {change.rule for change in (*found.begins_because, *found.ends_because)}
+    deciding = [one for one in found.deciding if one.rule not in told]
+    if deciding:
+        parts.append(f"because of {_and([_named(one) for one in deciding])}")
+    first, *rest = parts
+    return f"{first} {', '.join(rest)}." if rest else f"{first}."
+
+
+def timeline(found: Timeline) -> str:
+    """A line for each window, and what else is known of the time."""
+    lines = [one.sentence for one in found.windows]
+    if not found.complete:
+        lines.append(
+            f"Not found out before {moment(found.first)} and after {moment(found.last)}: the rules"
+            " change too often."
+        )
+    if found.expires is not None:
+        lines.append(f"The pass itself is valid until {moment(found.expires)} (included).")
+    return "\n".join(lines)
+
+
+def change(found: Change) -> str:
+    """What happens to a rule."""
+    return f"{found.rule} {_happens(found)} ({found.description})"
+
+
+def moment(at: datetime) -> str:
+    """A moment as a person reads it, in UTC, with a fraction of a second where it has one."""
+    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(sep=' ')} UTC"
+
+
+def _happens(found: Change) -> str:
+    before, after = found.before, found.after
+    if after is None:
+        return "is no longer in force"
+    if before is None:
+        return f"comes into force and {_does(after)}"
+    if before.rule is not after.rule:
+        return f"follows version {before.rule.version} and {_does(after)}"
+    if after.rule.type is RuleType.INVALIDATION and after.outcome is Outcome.PASS:
+        return "no longer declares the pass invalid"
+    return {
+        Outcome.PASS: "begins to hold",
+        Outcome.FAIL: _does(after)
+        if after.rule.type is RuleType.INVALIDATION
+        else "ceases to hold",
+    }.get(after.outcome, _does(after))
+
+
+def _does(result: RuleResult) -> str:
+    invalidates = result.rule.type is RuleType.INVALIDATION
+    match result.outcome:
+        case Outcome.PASS:
+            return "does not declare the pass invalid" if invalidates else "holds"
+        case Outcome.FAIL:
+            return "declares the pass invalid" if invalidates else "does not hold"
+        case _:
+            return "gives no answer"
+
+
+def _bound(bound: Bound, because: tuple[Change, ...]) -> str:
+    text = f"{moment(bound.moment)} ({'included' if bound.included else 'not included'})"
+    return f"{text}, when {_together(because)}" if because else text
+
+
+def _together(because: tuple[Change, ...]) -> str:
+    """All rules that make a change, or as many of them as a person reads."""
+    if len(because) > MAX_NAMED:
+        if all(one.before is None for one in because):
+            return f"{len(because)} rules come into force"
+        if all(one.after is None for one in because):
+            return f"{len(because)} rules are no longer in force"
+    named = [one.sentence for one in because[:MAX_NAMED]]
+    more = len(because) - len(named)
+    return _and([*named, f"{more} more change"] if more else named)
+
+
+def _named(result: RuleResult) -> str:
+    return f"{result.rule} ({result.description})"
+
+
+def _and(texts: list[str]) -> str:
+    *most, last = texts
+    return f"{', '.join(most)} and {last}" if most else last

@@ -1,0 +1,253 @@
+"""From a DSC to the CSCA that issued it (RFC 5280, chapter 6; hcert-spec, certificates).
+
+The rules: the issuer is found by the authority key identifier or by its name; it has to be an
+authority by its extensions, of the same country, named as the certificate's issuer, and its key has
+to hold the signature. That the identifiers disagree although the signature holds, that SHA-1 was
+used, or that the validity is not within the issuer's is odd, and reported: real lists carry all
+three. Whether a certificate is valid *at* some time is the store's and the verifier's question.
+
+No fault of a certificate makes this raise.
+"""
+
+from __future__ import annotations
+
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from coronapas.errors import KeyMaterialError
+from coronapas.trust import _certificate as extensions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from cryptography.hazmat.primitives.asymmetric import rsa
+    from cryptography.hazmat.primitives.hashes import HashAlgorithm
+
+    from coronapas.trust._certificate import Certificate
+
+_ECDSA: Final = {
+    "1.2.840.10045.4.1": "SHA1",
+    "1.2.840.10045.4.3.2": "SHA256",
+    "1.2.840.10045.4.3.3": "SHA384",
+    "1.2.840.10045.4.3.4": "SHA512",
+}
+_PKCS1: Final = {
+    "1.2.840.113549.1.1.5": "SHA1",
+    "1.2.840.113549.1.1.11": "SHA256",
+    "1.2.840.113549.1.1.12": "SHA384",
+    "1.2.840.113549.1.1.13": "SHA512",
+}
+_PSS: Final = "1.2.840.113549.1.1.10"
+_SHA1: Final = frozenset(oid for table in (_ECDSA, _PKCS1) for oid in table if table[oid] == "SHA1")
+
+MAX_NAMESAKES: Final = 32
+"""Of the authorities with one name, and of those with one key identifier, so many are tried
+(inclusive, the first ones). Real ones share a name with a handful; a list of thousands that all do
+would have every signature tried under every key."""
+
+REMARKS: Final = {
+    "chain.sha-1": "the certificate's signature uses SHA-1",
+    "chain.key-identifier": "the authority key identifier is not that of the issuer's key",
+    "chain.validity": "the certificate's validity is not within its issuer's",
+}
+"""What is reported of a chain that holds, by its stable code."""
+
+FAULTS: Final = {
+    "chain.no-issuer": "no authority on the list has the name or key of the issuer",
+    "chain.not-an-authority": "the issuer is no authority by its extensions",
+    "chain.name": "the certificate names another issuer",
+    "chain.country": "the issuer is of another country",
+    "chain.algorithm": "the signature is of a kind that cannot be judged",
+    "chain.signature": "the signature does not hold under the issuer's key",
+    "chain.unreadable": "the certificate or its issuer cannot be read",
+}
+"""Why a chain does not hold, by the stable code."""
+
+
+class Link(NamedTuple):
+    """What is known of a certificate's issuer.
+
+    `issuer` is None where the chain does not hold, and `fault` then says why, as a stable code
+    (``chain.no-issuer``, ``chain.signature`` and so on); `remarks` are codes of `REMARKS`.
+    """
+
+    issuer: Certificate | None
+    fault: str | None
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """The fault for a person; empty where there is none."""
+        return "" if self.fault is None else FAULTS[self.fault]
+
+
+class Authorities:
+    """CSCAs, found by name or by key identifier. Immutable by convention."""
+
+    def __init__(self, certificates: Iterable[Certificate]) -> None:
+        """From certificates; those that cannot be read at all find no DSC."""
+        self.certificates = tuple(dict.fromkeys(certificates))
+        self._by_name: dict[object, list[Certificate]] = {}
+        self._by_key: dict[bytes, list[Certificate]] = {}
+        for certificate in self.certificates:
+            try:
+                self._by_name.setdefault(_name(certificate.subject), []).append(certificate)
+                own = extensions.subject_key_identifier(certificate)
+            except KeyMaterialError:
+                continue
+            if own is not None:
+                self._by_key.setdefault(own, []).append(certificate)
+
+    def link(self, certificate: Certificate) -> Link:
+        """The issuer of `certificate` among these, or why there is none."""
+        try:
+            candidates = self._candidates(certificate)
+        except KeyMaterialError:
+            return Link(None, "chain.unreadable")
+        fault = "chain.no-issuer"
+        for candidate in candidates:
+            found = fault_between(certificate, candidate)
+            if found is None:
+                return Link(candidate, None, _remarks(certificate, candidate))
+            fault = found
+        return Link(None, fault)
+
+    def _candidates(self, certificate: Certificate) -> tuple[Certificate, ...]:
+        """Those that may be the issuer, each once; matching key identifiers come first."""
+        stated = extensions.authority_key_identifier(certificate)
+        by_key = [] if stated is None else self._by_key.get(stated, [])
+        by_name = self._by_name.get(_name(certificate.issuer), [])
+        first = (islice(found, MAX_NAMESAKES) for found in (by_key, by_name))
+        return tuple(dict.fromkeys(chain.from_iterable(first)))
+
+
+def fault_between(certificate: Certificate, issuer: Certificate) -> str | None:
+    """Why `issuer` did not issue `certificate`, as a code; None where it did."""
+    try:
+        if not extensions.is_authority(issuer) or not _may_certify(issuer):
+            return "chain.not-an-authority"
+        if not _same_name(certificate, issuer):
+            return "chain.name"
+        if None not in (theirs := {certificate.country, issuer.country}) and len(theirs) > 1:
+            return "chain.country"
+        return signature_fault(certificate, issuer)
+    except KeyMaterialError:
+        return "chain.unreadable"
+
+
+def _may_certify(issuer: Certificate) -> bool:
+    usage = extensions.key_usage(issuer)
+    return usage is None or "keyCertSign" in usage
+
+
+def _same_name(certificate: Certificate, issuer: Certificate) -> bool:
+    """By the bytes, or by the text: the same name is written in several encodings."""
+    if certificate.raw_issuer is None:
+        return False
+    return certificate.raw_issuer == issuer.raw_subject or (
+        _name(certificate.issuer) == _name(issuer.subject)
+    )
+
+
+def _name(text: str | None) -> str | None:
+    """A name for comparison: case and runs of white space do not count (RFC 5280, 7.1)."""
+    return None if text is None else " ".join(text.casefold().split())
+
+
+def signature_fault(certificate: Certificate, issuer: Certificate) -> str | None:
+    """Why the issuer's key did not sign the certificate, as a code; None where it did.
+
+    ``chain.signature``, ``chain.algorithm`` or ``chain.unreadable``. KeyMaterialError for an issuer
+    whose key cannot be loaded.
+    """
+    from cryptography.exceptions import InvalidSignature
+
+    body, signature = certificate.signed_body, certificate.signature
+    if body is None or signature is None:
+        return "chain.unreadable"
+    verify = _verifier(certificate, issuer)
+    if verify is None:
+        return "chain.algorithm"
+    try:
+        verify(signature, body)
+    except InvalidSignature:
+        return "chain.signature"
+    except Exception:  # OpenSSL may be set up to refuse SHA-1 or a size of keys, in its own words
+        return "chain.algorithm"
+    return None
+
+
+def _verifier(
+    certificate: Certificate, issuer: Certificate
+) -> Callable[[bytes, bytes], None] | None:
+    """A function that judges the certificate's signature under the issuer's key; None for none."""
+    from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+
+    key, oid = issuer.public_key, certificate.signature_algorithm
+    if isinstance(key, ec.EllipticCurvePublicKey) and oid in _ECDSA:
+        curve_key, scheme = key, ec.ECDSA(_hash(_ECDSA[oid]))
+        return lambda signature, body: curve_key.verify(signature, body, scheme)
+    if isinstance(key, rsa.RSAPublicKey):
+        rsa_key = key
+        if oid in _PKCS1:
+            digest = _hash(_PKCS1[oid])
+            pkcs1 = padding.PKCS1v15()
+            return lambda signature, body: rsa_key.verify(signature, body, pkcs1, digest)
+        if oid == _PSS:
+            return _pss_verifier(certificate, rsa_key)
+    return None
+
+
+def _pss_verifier(
+    certificate: Certificate, key: rsa.RSAPublicKey
+) -> Callable[[bytes, bytes], None] | None:
+    """PSS has many parameters: `cryptography` reads them, of certificates that it takes."""
+    from cryptography.hazmat.primitives.asymmetric import padding
+
+    try:
+        strict = certificate.to_cryptography()
+        scheme, digest = strict.signature_algorithm_parameters, strict.signature_hash_algorithm
+    except Exception:  # parameters that mean nothing are refused in several ways
+        return None
+    if not isinstance(scheme, padding.PSS) or digest is None:
+        return None
+    return lambda signature, body: key.verify(signature, body, scheme, digest)
+
+
+def _hash(name: str) -> HashAlgorithm:
+    from cryptography.hazmat.primitives import hashes
+
+    found: HashAlgorithm = getattr(hashes, name)()
+    return found
+
+
+def _remarks(certificate: Certificate, issuer: Certificate) -> tuple[str, ...]:
+    """What is odd about a chain that holds."""
+    remarks = []
+    if _uses_sha1(certificate):
+        remarks.append("chain.sha-1")
+    try:
+        stated = extensions.authority_key_identifier(certificate)
+        own = extensions.subject_key_identifier(issuer)
+    except KeyMaterialError:
+        stated, own = b"", None
+    if stated is not None and stated != own:
+        remarks.append("chain.key-identifier")
+    if not _within(certificate, issuer):
+        remarks.append("chain.validity")
+    return tuple(remarks)
+
+
+def _uses_sha1(certificate: Certificate) -> bool:
+    if certificate.signature_algorithm != _PSS:
+        return certificate.signature_algorithm in _SHA1
+    digest = certificate.to_cryptography().signature_hash_algorithm
+    return digest is not None and digest.name == "sha1"
+
+
+def _within(certificate: Certificate, issuer: Certificate) -> bool:
+    try:
+        ends = (certificate.not_before, certificate.not_after)
+        return all(moment is not None and issuer.valid_at(moment) for moment in ends)
+    except KeyMaterialError:
+        return False

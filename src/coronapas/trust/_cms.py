@@ -1,0 +1,444 @@
+"""Signed CMS messages, as the gateway's lists use them (RFC 5652, chapter 5; RFC 4056, RFC 5754).
+
+A message holds one certificate and one signer, the certificate's own; anything else is refused.
+The content is inside (attached) or travels beside the message (detached). What this module shows
+is that *this certificate's key* signed *this content*: whether the certificate is to be trusted
+for it is the caller's decision, and so is the certificate's validity.
+
+Known signatures: ECDSA, RSASSA-PKCS1-v1_5 and RSASSA-PSS with SHA-256, SHA-384 or SHA-512; RSA keys
+from 2048 bits on. `cryptography` writes such messages and judges signatures, but has no reader for
+them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+
+from coronapas import _asn1 as asn1
+from coronapas import _signatures as signatures
+from coronapas.errors import CmsError, KeyMaterialError
+from coronapas.trust import _ber as ber
+from coronapas.trust._certificate import Certificate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cryptography.hazmat.primitives.asymmetric import padding
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512
+
+    HashAlgorithm = SHA256 | SHA384 | SHA512
+
+MAX_MESSAGE_BYTES: Final = 16 * 1024 * 1024
+"""Larger messages are refused unread; a full revocation batch has less than 100 KiB."""
+
+HashName = Literal["sha256", "sha384", "sha512"]
+RsaPadding = Literal["pkcs1v15", "pss"]
+
+_SIGNED_DATA: Final = "1.2.840.113549.1.7.2"
+_DATA: Final = "1.2.840.113549.1.7.1"
+_CONTENT_TYPE: Final = "1.2.840.113549.1.9.3"
+_MESSAGE_DIGEST: Final = "1.2.840.113549.1.9.4"
+_SUBJECT_KEY_IDENTIFIER: Final = "2.5.29.14"
+_RSA: Final = "1.2.840.113549.1.1.1"
+_RSA_PSS: Final = "1.2.840.113549.1.1.10"
+_MGF1: Final = "1.2.840.113549.1.1.8"
+
+_HASHES: Final[dict[str, HashName]] = {
+    "2.16.840.1.101.3.4.2.1": "sha256",
+    "2.16.840.1.101.3.4.2.2": "sha384",
+    "2.16.840.1.101.3.4.2.3": "sha512",
+}
+_ECDSA: Final[dict[str, HashName]] = {
+    "1.2.840.10045.4.3.2": "sha256",
+    "1.2.840.10045.4.3.3": "sha384",
+    "1.2.840.10045.4.3.4": "sha512",
+}
+_PKCS1: Final[dict[str, HashName]] = {
+    "1.2.840.113549.1.1.11": "sha256",
+    "1.2.840.113549.1.1.12": "sha384",
+    "1.2.840.113549.1.1.13": "sha512",
+}
+
+_CONTEXT_0: Final = 0xA0
+_CONTEXT_1: Final = 0xA1
+_CONTEXT_2: Final = 0xA2
+_CONTEXT_3: Final = 0xA3
+_KEY_IDENTIFIER: Final = 0x80
+_SET_TAG: Final = bytes((asn1.SET,))
+_MAX_SALT: Final = 512
+
+
+class Attached(NamedTuple):
+    """What a message with its content inside says: the content, and the certificate that signed it.
+
+    No trust in the certificate is implied.
+    """
+
+    content: bytes
+    certificate: Certificate
+
+
+class _Algorithm(NamedTuple):
+    """An AlgorithmIdentifier; `parameters` are None where there are none."""
+
+    oid: str
+    parameters: ber.Element | None
+
+
+class _Signer(NamedTuple):
+    """A SignerInfo: who (serial number or key identifier), how, over what, and the signature."""
+
+    serial: int | None
+    key_identifier: bytes | None
+    digest: HashName
+    attributes: ber.Element | None
+    algorithm: _Algorithm
+    signature: bytes
+
+
+class _Message(NamedTuple):
+    """A SignedData."""
+
+    content_type: str
+    content: bytes | None
+    certificate: Certificate
+    signer: _Signer
+
+
+def verify_attached(message: bytes) -> Attached:
+    """The content of `message` and the certificate whose key signed it.
+
+    Raises CmsError for every fault, ``cms.content`` where the content is not inside.
+    """
+    parsed = _parse(message)
+    if parsed.content is None:
+        raise CmsError("content", "the message does not hold its content")
+    _verify(message, parsed, parsed.content)
+    return Attached(parsed.content, parsed.certificate)
+
+
+def verify_detached(message: bytes, content: bytes) -> Certificate:
+    """The certificate whose key signed `content`, which travelled beside `message`.
+
+    A message that holds the very same content is taken too; other content raises CmsError
+    (``cms.content``), as does every other fault with its own code.
+    """
+    parsed = _parse(message)
+    if parsed.content is not None and parsed.content != content:
+        raise CmsError("content", "the message holds other content than the one at hand")
+    _verify(message, parsed, content)
+    return parsed.certificate
+
+
+def sign(
+    content: bytes,
+    key: EllipticCurvePrivateKey | RSAPrivateKey,
+    certificate: Certificate,
+    *,
+    detached: bool = True,
+    digest: HashName = "sha256",
+    rsa_padding: RsaPadding = "pkcs1v15",
+) -> bytes:
+    """A message in DER that signs `content` with the key of `certificate`.
+
+    Raises KeyMaterialError where the key is not the certificate's.
+    """
+    from cryptography.hazmat.primitives.asymmetric import padding, rsa
+    from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
+
+    if key.public_key() != certificate.public_key:
+        raise KeyMaterialError("the certificate is for another key")
+    scheme: padding.PSS | padding.PKCS1v15 | None = None
+    if isinstance(key, rsa.RSAPrivateKey):
+        scheme = _pss_padding(digest) if rsa_padding == "pss" else padding.PKCS1v15()
+    options = [pkcs7.PKCS7Options.Binary, pkcs7.PKCS7Options.NoCapabilities]
+    if detached:
+        options.append(pkcs7.PKCS7Options.DetachedSignature)
+    return (
+        pkcs7.PKCS7SignatureBuilder()
+        .set_data(content)
+        .add_signer(certificate.to_cryptography(), key, _hash(digest), rsa_padding=scheme)
+        .sign(Encoding.DER, options)
+    )
+
+
+def _parse(message: bytes) -> _Message:
+    if len(message) > MAX_MESSAGE_BYTES:
+        raise CmsError("too-large", f"the message has more than {MAX_MESSAGE_BYTES} bytes")
+    try:
+        return _signed_data(message)
+    except KeyMaterialError as error:
+        raise CmsError("malformed", str(error)) from error
+
+
+def _signed_data(data: bytes) -> _Message:
+    outer = ber.element(data, 0, len(data))
+    if outer.after != len(data):
+        raise CmsError("malformed", "bytes follow the message")
+    kind, wrapped = _parts(data, outer, asn1.SEQUENCE, "the message", 2)
+    if _oid(data, kind) != _SIGNED_DATA:
+        raise CmsError("unsupported", "the message is no SignedData")
+    (signed,) = _parts(data, wrapped, _CONTEXT_0, "the signed data", 1)
+    fields = _parts(data, signed, asn1.SEQUENCE, "the signed data")
+    if len(fields) < 4:
+        raise CmsError("malformed", "the signed data lacks fields")
+    content_type, content = _content(data, fields[2])
+    certificates = [field for field in fields[3:-1] if field.tag == _CONTEXT_0]
+    found = [item for field in certificates for item in ber.children(data, field.begin, field.end)]
+    if len(found) != 1 or found[0].tag != asn1.SEQUENCE:
+        raise CmsError("unsupported", "the message does not hold exactly one certificate")
+    signers = _parts(data, fields[-1], asn1.SET, "the signers")
+    if len(signers) != 1:
+        raise CmsError("unsupported", "the message does not have exactly one signer")
+    certificate = Certificate(data[found[0].start : found[0].after])
+    return _Message(content_type, content, certificate, _signer(data, signers[0]))
+
+
+def _content(data: bytes, field: ber.Element) -> tuple[str, bytes | None]:
+    kind, *wrapped = _parts(data, field, asn1.SEQUENCE, "the content's frame")
+    if not wrapped:
+        return _oid(data, kind), None
+    (content,) = _parts(data, wrapped[0], _CONTEXT_0, "the content", 1)
+    return _oid(data, kind), ber.octets(data, content)
+
+
+def _signer(data: bytes, field: ber.Element) -> _Signer:
+    parts = _parts(data, field, asn1.SEQUENCE, "the signer")
+    if len(parts) < 5:
+        raise CmsError("malformed", "the signer lacks fields")
+    _, who, digest, *rest = parts
+    attributes = rest.pop(0) if rest[0].tag == _CONTEXT_0 else None
+    if len(rest) < 2:
+        raise CmsError("malformed", "the signer lacks a signature")
+    serial, key_identifier = None, None
+    if who.tag == _KEY_IDENTIFIER:
+        key_identifier = data[who.begin : who.end]
+    else:
+        _, number = _parts(data, who, asn1.SEQUENCE, "the signer's name", 2)
+        serial = asn1.integer(data, _plain(number, asn1.INTEGER, "the serial number"))
+    return _Signer(
+        serial,
+        key_identifier,
+        _hash_name(_algorithm(data, digest).oid),
+        attributes,
+        _algorithm(data, rest[0]),
+        ber.octets(data, rest[1]),
+    )
+
+
+def _parts(
+    data: bytes, field: ber.Element, tag: int, what: str, count: int | None = None
+) -> list[ber.Element]:
+    """The elements inside `field`, which has to have `tag`, and `count` of them where given."""
+    _plain(field, tag, what)
+    found = ber.children(data, field.begin, field.end)
+    if not found if count is None else len(found) != count:
+        raise CmsError("malformed", f"{what} has {len(found)} parts")
+    return found
+
+
+def _plain(field: ber.Element, tag: int, what: str) -> asn1.Element:
+    if field.tag != tag:
+        raise CmsError("malformed", f"tag 0x{field.tag:02x} instead of 0x{tag:02x} for {what}")
+    return field.tag, field.begin, field.end
+
+
+def _oid(data: bytes, field: ber.Element) -> str:
+    return asn1.object_identifier(data, _plain(field, asn1.OBJECT_IDENTIFIER, "an identifier"))
+
+
+def _algorithm(data: bytes, field: ber.Element) -> _Algorithm:
+    kind, *parameters = _parts(data, field, asn1.SEQUENCE, "an algorithm")
+    return _Algorithm(_oid(data, kind), parameters[0] if parameters else None)
+
+
+def _hash_name(oid: str) -> HashName:
+    try:
+        return _HASHES[oid]
+    except KeyError:
+        raise CmsError("unsupported", f"the digest {oid} is not one of SHA-2's") from None
+
+
+def _verify(data: bytes, message: _Message, content: bytes) -> None:
+    try:
+        _match_signer(message)
+        digest = hashlib.new(message.signer.digest, content).digest()
+        verify = _verifier(data, message)
+        for signed in _signed_bytes(data, message, content, digest):
+            if verify(signed):
+                return
+    except KeyMaterialError as error:
+        raise CmsError("malformed", str(error)) from error
+    raise CmsError("signature", "the signature does not hold under the message's certificate")
+
+
+def _match_signer(message: _Message) -> None:
+    """That the signer is the certificate's subject, by serial number or key identifier."""
+    signer, certificate = message.signer, message.certificate
+    if signer.key_identifier is None:
+        if signer.serial != certificate.serial:
+            raise CmsError("signature", "the signer is not the certificate's subject")
+        return
+    stated = [
+        extension.value[2:]  # an OCTET STRING inside the extension's own
+        for extension in certificate.extensions
+        if extension.oid == _SUBJECT_KEY_IDENTIFIER
+    ]
+    if signer.key_identifier not in stated:
+        raise CmsError("signature", "the signer is not the certificate's subject")
+
+
+def _signed_bytes(data: bytes, message: _Message, content: bytes, digest: bytes) -> list[bytes]:
+    """What the signature may cover: the content, or the attributes that hold its digest.
+
+    The attributes are signed as a SET OF in DER, which sorts them (RFC 5652, section 5.4). Some
+    writers forget the sorting: the order at hand is tried after the right one.
+    """
+    field = message.signer.attributes
+    if field is None:
+        if message.content_type != _DATA:
+            raise CmsError("unsupported", "content of this type has to be signed by attributes")
+        # Else a signature over attributes could be passed off as one over content that is they.
+        if content[:1] == _SET_TAG:
+            raise CmsError("unsupported", "content that may be attributes has to be signed by some")
+        return [content]
+    values: dict[str, list[ber.Element]] = {}
+    encoded: list[bytes] = []
+    for item in _parts(data, field, _CONTEXT_0, "the signed attributes"):
+        kind, inside = _parts(data, item, asn1.SEQUENCE, "an attribute", 2)
+        values.setdefault(_oid(data, kind), []).extend(
+            _parts(data, inside, asn1.SET, "an attribute's values")
+        )
+        encoded.append(data[item.start : item.after])
+    stated = _one(values, _CONTENT_TYPE)
+    if _oid(data, stated) != message.content_type:
+        raise CmsError("digest", "the signature is over content of another type")
+    if not hmac.compare_digest(ber.octets(data, _one(values, _MESSAGE_DIGEST)), digest):
+        raise CmsError("digest", "the content is not the one that was signed")
+    return [_set_of(order) for order in _orders(encoded)]
+
+
+def _one(values: dict[str, list[ber.Element]], oid: str) -> ber.Element:
+    found = values.get(oid, ())
+    if len(found) != 1:
+        raise CmsError("malformed", f"the signed attribute {oid} does not stand exactly once")
+    return found[0]
+
+
+def _orders(encoded: list[bytes]) -> list[list[bytes]]:
+    ordered = sorted(encoded)
+    return [ordered] if ordered == encoded else [ordered, encoded]
+
+
+def _set_of(items: list[bytes]) -> bytes:
+    content = b"".join(items)
+    size = len(content)
+    if size < 0x80:
+        return bytes((asn1.SET, size)) + content
+    length = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return bytes((asn1.SET, 0x80 | len(length))) + length + content
+
+
+def _verifier(data: bytes, message: _Message) -> Callable[[bytes], bool]:
+    """A function that tells whether the signature holds over some bytes."""
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+
+    signer = message.signer
+    key, oid, signature = message.certificate.public_key, signer.algorithm.oid, signer.signature
+    check: Callable[[bytes], None]
+    if oid in _ECDSA and isinstance(key, ec.EllipticCurvePublicKey):
+        curve_key, scheme = key, ec.ECDSA(_hash(_ECDSA[oid]))
+
+        def check(signed: bytes) -> None:
+            curve_key.verify(signature, signed, scheme)
+
+    elif isinstance(key, rsa.RSAPublicKey) and key.key_size >= signatures.MIN_RSA_BITS:
+        rsa_key = key
+        name = _rsa_digest(data, signer)
+        pad = _pss_padding(name, _salt(data, signer)) if oid == _RSA_PSS else padding.PKCS1v15()
+
+        def check(signed: bytes) -> None:
+            rsa_key.verify(signature, signed, pad, _hash(name))
+
+    else:
+        raise CmsError("unsupported", f"the signature algorithm {oid} does not go with the key")
+
+    def holds(signed: bytes) -> bool:
+        try:
+            check(signed)
+        except InvalidSignature:
+            return False
+        return True
+
+    return holds
+
+
+def _rsa_digest(data: bytes, signer: _Signer) -> HashName:
+    algorithm = signer.algorithm
+    if algorithm.oid == _RSA:
+        return signer.digest
+    if algorithm.oid == _RSA_PSS:
+        return _pss_digest(data, algorithm)
+    try:
+        return _PKCS1[algorithm.oid]
+    except KeyError:
+        raise CmsError(
+            "unsupported", f"the signature algorithm {algorithm.oid} does not go with the key"
+        ) from None
+
+
+def _pss_parameters(data: bytes, algorithm: _Algorithm) -> dict[int, ber.Element]:
+    """The parameters by their tag (RFC 4055, section 3.1)."""
+    if algorithm.parameters is None:
+        raise CmsError("unsupported", "a PSS signature without parameters means SHA-1")
+    fields = _parts(data, algorithm.parameters, asn1.SEQUENCE, "the parameters of PSS")
+    return {field.tag: field for field in fields}
+
+
+def _pss_digest(data: bytes, algorithm: _Algorithm) -> HashName:
+    """The digest, which has to be stated (SHA-1 is the default) and the mask's, too."""
+    fields = _pss_parameters(data, algorithm)
+    if not {_CONTEXT_0, _CONTEXT_1} <= fields.keys() or _CONTEXT_3 in fields:
+        raise CmsError("unsupported", "the parameters of PSS are not those that lists use")
+    (stated,) = _parts(data, fields[_CONTEXT_0], _CONTEXT_0, "the digest of PSS", 1)
+    (mask,) = _parts(data, fields[_CONTEXT_1], _CONTEXT_1, "the mask of PSS", 1)
+    name, generator = _hash_name(_algorithm(data, stated).oid), _algorithm(data, mask)
+    if (
+        generator.oid != _MGF1
+        or generator.parameters is None
+        or _hash_name(_algorithm(data, generator.parameters).oid) != name
+    ):
+        raise CmsError("unsupported", "the mask of PSS is not made with the digest's algorithm")
+    return name
+
+
+def _salt(data: bytes, signer: _Signer) -> int:
+    """The salt's length in bytes: 20 where it is not stated."""
+    field = _pss_parameters(data, signer.algorithm).get(_CONTEXT_2)
+    if field is None:
+        return 20
+    (number,) = _parts(data, field, _CONTEXT_2, "the salt of PSS", 1)
+    length = asn1.integer(data, _plain(number, asn1.INTEGER, "the salt of PSS"))
+    if not 0 <= length <= _MAX_SALT:
+        raise CmsError("unsupported", "the salt of PSS has an impossible length")
+    return length
+
+
+def _pss_padding(name: HashName, salt: int | None = None) -> padding.PSS:
+    from cryptography.hazmat.primitives.asymmetric import padding
+
+    digest = _hash(name)
+    return padding.PSS(padding.MGF1(digest), digest.digest_size if salt is None else salt)
+
+
+def _hash(name: HashName) -> HashAlgorithm:
+    from cryptography.hazmat.primitives import hashes
+
+    if name == "sha256":
+        return hashes.SHA256()
+    return hashes.SHA384() if name == "sha384" else hashes.SHA512()

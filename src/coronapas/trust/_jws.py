@@ -1,0 +1,144 @@
+"""Signed JSON in the compact form of JWS (RFC 7515), as national lists travel in it.
+
+Signed with ES256, PS256, or RS256; `none` and everything else is refused, and so is a critical
+header (``crit``), which nothing here could honour. The algorithm has to be the key's own. The
+certificates in the header (x5c) only say who signed: trusted is a signer that a pin leads to.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from coronapas import _signatures as signatures
+from coronapas.errors import KeyMaterialError, TrustListError
+from coronapas.trust import _documents as documents
+from coronapas.trust import _jwk as jwk
+from coronapas.trust._pins import pinned, trusted_signer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+    from coronapas.trust._certificate import Certificate
+    from coronapas.trust._list import SignatureState
+    from coronapas.trust._pins import Pins
+
+_COORDINATE: Final = 32
+
+
+class Opened(NamedTuple):
+    """A JWS taken apart: its payload's bytes, its header, and how far its signature was judged."""
+
+    payload: bytes
+    header: dict[str, Any]
+    signature: SignatureState
+
+
+class _Parts(NamedTuple):
+    header: dict[str, Any]
+    payload: bytes
+    signed: bytes
+    signature: bytes
+
+
+def verify(data: bytes, pins: Pins, at: datetime | None, form: str) -> Opened:
+    """The payload of a compact JWS; with pins, only after its signature held.
+
+    Raises TrustListError: ``trust.malformed``, ``trust.signature``, ``trust.signer``. Without pins
+    the state is ``not verified``, and nothing of the signature was looked at.
+    """
+    parts = _take_apart(documents.bounded(data, form), form)
+    trusted = pinned(pins)
+    if not trusted:
+        return Opened(parts.payload, parts.header, "not verified")
+    try:
+        chain = jwk.certificates(parts.header)
+    except KeyMaterialError as error:
+        raise TrustListError(form, "malformed", f"the header's x5c: {error}") from error
+    if chain:
+        if not _holds(parts, chain[0]):
+            raise TrustListError(form, "signature", "the signature does not hold")
+        objection = trusted_signer(chain, trusted, at)
+        if objection is not None:
+            raise TrustListError(form, "signer", objection)
+    else:
+        _judge_without_chain(parts, [pin.certificate for pin in trusted], at, form)
+    return Opened(parts.payload, parts.header, "verified")
+
+
+def _judge_without_chain(
+    parts: _Parts, keys: Sequence[Certificate], at: datetime | None, form: str
+) -> None:
+    """Without an x5c the pinned keys themselves are tried."""
+    signer = next((key for key in keys if _holds(parts, key)), None)
+    if signer is None:
+        raise TrustListError(form, "signature", "the signature holds under no pinned key")
+    if at is not None and not signer.valid_at(at):
+        raise TrustListError(form, "signer", "the signer's certificate is not valid at that time")
+
+
+def payload(data: bytes, form: str) -> bytes:
+    """The payload of a compact JWS, unverified; for finding out what a file is."""
+    return _take_apart(documents.bounded(data, form), form).payload
+
+
+def sign(
+    content: bytes,
+    key: EllipticCurvePrivateKey | RSAPrivateKey,
+    chain: Sequence[Certificate] = (),
+    *,
+    rsa_algorithm: str = "PS256",
+) -> bytes:
+    """A compact JWS with the certificates of `chain` (the signer's first) in its header.
+
+    P-256 keys sign with ES256, RSA keys with PS256 or RS256.
+    """
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    curve = isinstance(key, ec.EllipticCurvePrivateKey)
+    header: dict[str, Any] = {"typ": "JWT", "alg": "ES256" if curve else rsa_algorithm}
+    if chain:
+        header |= {
+            "kid": jwk.write(chain[0])["kid"],
+            "x5c": jwk.write(chain[0], chain=tuple(chain[1:]))["x5c"],
+        }
+    signed = f"{jwk.encode(documents.dump(header))}.{jwk.encode(content)}".encode("ascii")
+    return signed + b"." + jwk.encode(_sign(key, signed, rsa_algorithm)).encode("ascii")
+
+
+def _take_apart(data: bytes, form: str) -> _Parts:
+    pieces = data.strip().split(b".")
+    if len(pieces) != 3:
+        raise TrustListError(form, "malformed", "the list is no JWS of three parts")
+    try:
+        header, content, signature = (jwk.decode(piece.decode("ascii")) for piece in pieces)
+    except (KeyMaterialError, UnicodeDecodeError) as error:
+        raise TrustListError(form, "malformed", "a part of the JWS is no base64url") from error
+    found = documents.whole(documents.load(header, form), dict, form, "the JWS header")
+    if "crit" in found:
+        raise TrustListError(form, "malformed", "the JWS asks for extensions that are not known")
+    return _Parts(found, content, b".".join(pieces[:2]), signature)
+
+
+def _holds(parts: _Parts, signer: Certificate) -> bool:
+    try:
+        key = signer.public_key
+    except KeyMaterialError:
+        return False
+    return signatures.holds(key, parts.header.get("alg"), parts.signature, parts.signed)
+
+
+def _sign(key: EllipticCurvePrivateKey | RSAPrivateKey, signed: bytes, rsa_algorithm: str) -> bytes:
+    from cryptography.hazmat.primitives.asymmetric import ec, padding
+    from cryptography.hazmat.primitives.hashes import SHA256
+
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        if key.curve.name != "secp256r1":
+            raise KeyMaterialError("lists are signed on P-256")
+        return signatures.from_der(key.sign(signed, ec.ECDSA(SHA256())), _COORDINATE)
+    if rsa_algorithm == "PS256":
+        return key.sign(signed, padding.PSS(padding.MGF1(SHA256()), 32), SHA256())
+    return key.sign(signed, padding.PKCS1v15(), SHA256())

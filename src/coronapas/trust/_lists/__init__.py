@@ -1,0 +1,1 @@
+"""The formats of trust lists, one module each."""

@@ -1,0 +1,152 @@
+"""The Austrian envelope: CBOR content and a separate signature file; certificates, rules, values.
+
+The signature file is a COSE_Sign1 with the protected header ``{alg, kid (4), 42: 2}`` and the
+payload ``{5: not before, 4: expires, 2: SHA-256 of the content}``; it lives for 48 hours. Content
+is ``{"c": [{"i": kid, "c": DER}]}`` for certificates, ``{"r": [{"i", "r"}]}`` for rules and
+``{"v": [{"n", "v"}]}`` for value sets.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from coronapas.errors import DecodeError
+from coronapas.hcert import _cbor as cbor
+from coronapas.hcert import _cose as cose
+from coronapas.trust import _documents as documents
+from coronapas.trust._certificate import Certificate
+from coronapas.trust._list import ListBuilder
+from coronapas.trust._lists.signed_documents import Document, DocumentList
+from coronapas.trust._pins import pinned
+from coronapas.trust._verifying_key import VerifyingKey
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from typing import Unpack
+
+    from coronapas.trust._list import Circumstances, SignatureState, TrustList
+    from coronapas.trust._pins import Pins
+
+FORMAT: Final = "austria"
+
+_NOT_BEFORE: Final = 5
+_EXPIRES: Final = 4
+_DIGEST: Final = 2
+_VERSION_HEADER: Final = 42
+_VERSION: Final = 2
+
+
+class _Life(NamedTuple):
+    state: SignatureState
+    begins: datetime | None
+    ends: datetime | None
+
+
+def read(
+    data: bytes, signature: bytes | None, *, pins: Pins, **about: Unpack[Circumstances]
+) -> TrustList:
+    """The list of certificates and its signature file.
+
+    Raises TrustListError where the whole cannot be believed; ``trust.incomplete`` where there are
+    pins but no signature file.
+    """
+    builder = ListBuilder(FORMAT, about)
+    life = _judge(data, signature, pins, builder)
+    entries = documents.whole(_content(data, builder).get("c"), list, FORMAT, "'c'")
+
+    def one(entry: Any) -> None:
+        kid = documents.part(entry, "i", bytes)
+        certificate = Certificate(documents.part(entry, "c", bytes), kid=kid)
+        builder.match_kid(certificate, kid)
+        builder.keep(certificate)
+
+    builder.each(entries, one)
+    return builder.list(*life)
+
+
+def read_rules(
+    data: bytes, signature: bytes | None, *, pins: Pins, **about: Unpack[Circumstances]
+) -> DocumentList:
+    """The business rules: each one's JSON by its identifier, signed as the list is."""
+    return _documents(data, signature, pins, about, ("r", "i", "r"))
+
+
+def read_value_sets(
+    data: bytes, signature: bytes | None, *, pins: Pins, **about: Unpack[Circumstances]
+) -> DocumentList:
+    """The value sets: each one's JSON by its name, signed as the list is."""
+    return _documents(data, signature, pins, about, ("v", "n", "v"))
+
+
+def _documents(
+    data: bytes,
+    signature: bytes | None,
+    pins: Pins,
+    about: Circumstances,
+    names: tuple[str, str, str],
+) -> DocumentList:
+    builder = ListBuilder(FORMAT, about)
+    life = _judge(data, signature, pins, builder)
+    whole, identifier, value = names
+    entries = documents.whole(_content(data, builder).get(whole), list, FORMAT, f"{whole!r}")
+    found: list[Document] = []
+
+    def one(entry: Any) -> None:
+        text = documents.part(entry, value, str)
+        found.append(Document.read(documents.part(entry, identifier, str), text.encode("utf-8")))
+
+    for number, entry in enumerate(entries, start=1):
+        builder.one(f"entry {number}", entry, one)
+    listed = builder.list(*life)
+    return DocumentList(listed.source, tuple(found), listed.dropped)
+
+
+def _content(data: bytes, builder: ListBuilder) -> dict[Any, Any]:
+    return documents.whole(_cbor(data, builder), dict, FORMAT, "the map")
+
+
+def _cbor(data: bytes, builder: ListBuilder) -> Any:
+    documents.bounded(data, FORMAT, documents.MAX_CBOR_BYTES)
+    try:
+        return cbor.load(data)[0]
+    except DecodeError as error:
+        raise builder.error("malformed", f"the list cannot be read: {error.message}") from None
+
+
+def _judge(data: bytes, signature: bytes | None, pins: Pins, builder: ListBuilder) -> _Life:
+    """The life that the signature file gives the content; TrustListError where it does not hold."""
+    documents.bounded(data, FORMAT, documents.MAX_CBOR_BYTES)
+    trusted = pinned(pins)
+    if signature is None:
+        if trusted:
+            raise builder.error("incomplete", "the signature file is missing")
+        return _Life("not verified", None, None)
+    try:
+        message = cose.read(documents.bounded(signature, FORMAT, documents.MAX_CBOR_BYTES))
+    except DecodeError as error:
+        raise builder.error("malformed", f"the signature file: {error.message}") from None
+    if trusted:
+        signers = (VerifyingKey(pin.certificate) for pin in trusted)
+        signer = next((key for key in signers if key.fault(message) is None), None)
+        if signer is None:
+            raise builder.error("signature", "the signature holds under no pinned key")
+        if builder.at is not None and not signer.certificate.valid_at(builder.at):
+            raise builder.error("signer", "the pinned certificate is not valid at that time")
+    payload = documents.whole(_cbor(message.payload, builder), dict, FORMAT, "the payload's map")
+    digest = documents.whole(payload.get(_DIGEST), bytes, FORMAT, "the content's digest")
+    if not hmac.compare_digest(digest, hashlib.sha256(data).digest()):
+        raise builder.error("signature", "the content is not the one that was signed")
+    begins = documents.moment(payload.get(_NOT_BEFORE), FORMAT, "the begin")
+    ends = documents.moment(payload.get(_EXPIRES), FORMAT, "the end")
+    if ends is None:
+        raise builder.error("malformed", "the signature file states no end")
+    _version(message.headers, builder)
+    return _Life("verified" if trusted else "not verified", begins, ends)
+
+
+def _version(headers: Mapping[Any, Any], builder: ListBuilder) -> None:
+    if headers.get(_VERSION_HEADER) != _VERSION:
+        raise builder.error("malformed", "the signature file is of another version than 2")

@@ -1,0 +1,217 @@
+"""The European Commission's archive: certificates as PEM files, each with a signature file.
+
+``CSCA/DCC/<CC>/<sha256>.pem`` and ``DSC/DCC/<CC>/<sha256>.pem``, beside each a ``.sig.txt`` with a
+detached CMS over the certificate (its DER; some tools sign the PEM file, which is read, too). The
+same layout in an unpacked folder is read alike. The rules, all enforced with a pinned trust anchor:
+
+1. A CSCA is signed by the trust anchor.
+2. A DSC is issued by a CSCA of the archive, and signed for the list by the trust anchor or by one
+   of the `uploaders`. The archive itself does not hold UPLOAD certificates: with none given, the
+   signer of a DSC only has to be of its country, and the CSCA is what vouches for it.
+
+The archive has no date; `fetched` gives it one. That somebody left certificates out, or put older
+ones back in, nothing in the format shows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+import zipfile
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from coronapas.errors import CmsError, KeyMaterialError, TrustListError
+from coronapas.trust import _cms as cms
+from coronapas.trust import _documents as documents
+from coronapas.trust import _material as material
+from coronapas.trust._certificate import Certificate
+from coronapas.trust._chain import REMARKS, Authorities
+from coronapas.trust._list import ListBuilder
+from coronapas.trust._pins import pinned
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Unpack
+
+    from coronapas.trust._list import Circumstances, TrustList
+    from coronapas.trust._pins import Pins
+
+FORMAT: Final = "ec-zip"
+
+MAX_FILES: Final = 20_000
+MAX_FILE_BYTES: Final = 128 * 1024
+MAX_UNPACKED_BYTES: Final = 64 * 1024 * 1024
+"""An archive that holds or unpacks to more is refused; all three are inclusive."""
+
+# Of the others `zipfile` unpacks as much as a piece of input makes, before it asks for any bound.
+_METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+
+_PATH: Final = re.compile(r"(?:.*/)?(CSCA|DSC)/[^/]+/([A-Za-z]{2})/([^/]+)\.(?:pem|crt|cer|der)")
+_SIGNATURES: Final = (".sig.txt", ".sig")
+
+
+class _File(NamedTuple):
+    name: str
+    kind: str
+    country: str
+    thumbprint: str
+    data: bytes
+    signature: bytes | None
+
+
+def read(
+    data: bytes,
+    *,
+    pins: Pins,
+    uploaders: Iterable[Certificate] = (),
+    **about: Unpack[Circumstances],
+) -> TrustList:
+    """The archive, by its trust anchor `pins`; TrustListError for what is no such archive."""
+    return read_files(unpack(data), pins=pins, uploaders=uploaders, **about)
+
+
+def unpack(data: bytes) -> dict[str, bytes]:
+    """The files of a ZIP archive within the bounds; TrustListError beyond them."""
+    documents.bounded(data, FORMAT)
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            infos = [info for info in archive.infolist() if not info.is_dir()]
+            if len(infos) > MAX_FILES:
+                raise TrustListError(FORMAT, "too-large", f"there are more than {MAX_FILES} files")
+            found: dict[str, bytes] = {}
+            total = 0
+            for info in infos:
+                content = _content(archive, info)
+                total += len(content)
+                if total > MAX_UNPACKED_BYTES:
+                    raise TrustListError(FORMAT, "too-large", "the archive unpacks to too much")
+                if info.filename in found:
+                    raise TrustListError(FORMAT, "malformed", "a file name stands twice")
+                found[info.filename] = content
+            return found
+    except TrustListError:
+        raise
+    except Exception as error:  # what a broken archive makes zipfile and zlib raise is not bounded
+        raise TrustListError(FORMAT, "malformed", f"the archive cannot be read: {error}") from None
+
+
+def _content(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    """What a file unpacks to, whatever its header says of its length."""
+    if info.compress_type not in _METHODS:
+        raise TrustListError(FORMAT, "malformed", "a file is packed in another way than by DEFLATE")
+    with archive.open(info) as file:
+        content = file.read(MAX_FILE_BYTES + 1)
+    if len(content) > MAX_FILE_BYTES:
+        raise TrustListError(FORMAT, "too-large", "a file of the archive is too large")
+    return content
+
+
+def is_layout(names: Iterable[str]) -> bool:
+    """Whether files of these names are the archive's layout."""
+    return any(_PATH.fullmatch(name) for name in names)
+
+
+def read_files(
+    files: Mapping[str, bytes],
+    *,
+    pins: Pins,
+    uploaders: Iterable[Certificate] = (),
+    **about: Unpack[Circumstances],
+) -> TrustList:
+    """The list from its files by their names, for archives that are already unpacked."""
+    builder = ListBuilder(FORMAT, about)
+    found = _files(files, builder)
+    if files and not found:
+        raise builder.error("malformed", "no file has the name of a certificate of the archive")
+    anchors = frozenset(
+        pin.certificate.spki
+        for pin in pinned(pins)
+        if builder.at is None or pin.certificate.valid_at(builder.at)
+    )
+    pinned_at_all = bool(pinned(pins))
+    allowed = frozenset(each.spki for each in uploaders)
+
+    def csca(file: _File) -> None:
+        certificate, signer = _open(file, builder)
+        certificate.check()
+        if pinned_at_all and signer.spki not in anchors:
+            raise KeyMaterialError("the CSCA is not signed by the pinned trust anchor")
+        builder.authorities.append(certificate)
+
+    for file in found:
+        if file.kind == "CSCA":
+            builder.one(file.name, file, csca)
+    authorities = Authorities(builder.authorities)
+
+    def dsc(file: _File) -> None:
+        certificate, signer = _open(file, builder)
+        if signer.spki not in anchors | allowed:
+            _foreign(certificate, signer, told=bool(allowed))
+        if pinned_at_all or authorities.certificates:
+            link = authorities.link(certificate)
+            if link.fault is not None:
+                raise KeyMaterialError(link.sentence)
+            for code in link.remarks:
+                builder.remark(certificate.kid, code, REMARKS[code])
+        builder.keep(certificate)
+
+    for file in found:
+        if file.kind == "DSC":
+            builder.one(file.name, file, dsc)
+    return builder.list("verified" if pinned_at_all else "not verified")
+
+
+def _foreign(certificate: Certificate, signer: Certificate, *, told: bool) -> None:
+    """What is asked of a signer of a DSC who is neither the anchor nor a known uploader."""
+    if told:
+        raise KeyMaterialError("the DSC is signed by none of the UPLOAD certificates given")
+    if signer.country != certificate.country:
+        raise KeyMaterialError("the DSC is signed by another country's certificate")
+
+
+def _open(file: _File, builder: ListBuilder) -> tuple[Certificate, Certificate]:
+    """The certificate of a file whose CMS holds, and the CMS's signer."""
+    der = material.to_der(file.data)
+    certificate = Certificate(der)
+    if certificate.country is None:
+        certificate = Certificate(der, country=file.country)
+    elif certificate.country != file.country:
+        raise KeyMaterialError("the folder's country is not the certificate's")
+    if file.signature is None:
+        raise KeyMaterialError("the signature file is missing")
+    message = _message(file.signature)
+    try:
+        signer = cms.verify_detached(message, der)
+    except CmsError as error:
+        if error.code not in ("cms.digest", "cms.content"):
+            raise
+        signer = cms.verify_detached(message, file.data)
+    if file.thumbprint != hashlib.sha256(der).hexdigest():
+        note = "the file's name is not the SHA-256 of the certificate"
+        builder.remark(certificate.kid, "list.thumbprint", note)
+    return certificate, signer
+
+
+def _message(data: bytes) -> bytes:
+    """The CMS of a signature file: DER, base64, or base64 between PEM's lines."""
+    if data[:1] == b"0":
+        return data
+    lines = [line for line in data.split(b"\n") if not line.startswith(b"-----")]
+    return material.from_base64(b"".join(lines))
+
+
+def _files(files: Mapping[str, bytes], builder: ListBuilder) -> list[_File]:
+    found = []
+    for name, data in files.items():
+        match = _PATH.fullmatch(name)
+        if match is None:
+            if not name.endswith(_SIGNATURES):
+                builder.drop(None, "the file is no certificate of the archive", name)
+            continue
+        kind, country, stem = match.groups()
+        stems = (PurePosixPath(name).with_suffix("").as_posix(), name)
+        signature = next((files[s + e] for s in stems for e in _SIGNATURES if s + e in files), None)
+        found.append(_File(name, kind, country.upper(), stem.lower(), data, signature))
+    return found

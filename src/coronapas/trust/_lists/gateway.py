@@ -1,0 +1,222 @@
+"""The list of the EU gateway (DGCG): reader and writer.
+
+A JSON array of ``{kid, timestamp, country, certificateType, thumbprint, signature, rawData}``; the
+signature is a detached CMS over the DER. The rules, all enforced with a pinned trust anchor:
+
+1. CSCA and UPLOAD certificates are signed by the trust anchor.
+2. A DSC is signed by an UPLOAD certificate of its country, *and* issued by a CSCA of the list.
+3. The thumbprint is the SHA-256 of the DER, and the stated country the certificate's.
+
+Entries that break a rule are dropped; so is a DSC whose CMS does not hold, whatever others do. The
+stated kid is not signed: the certificate's own counts. AUTHENTICATION certificates sign nothing
+here and are passed over with a remark. The list has no date; `fetched` gives it one.
+
+Without a pin the CMS messages still have to hold and the types still have to fit together, but
+nothing says who made them: the list is ``not verified``.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+
+from coronapas.errors import KeyMaterialError
+from coronapas.trust import (
+    _cms as cms,
+)
+from coronapas.trust import (
+    _documents as documents,
+)
+from coronapas.trust import (
+    _kids as kids,
+)
+from coronapas.trust import (
+    _material as material,
+)
+from coronapas.trust._certificate import Certificate
+from coronapas.trust._chain import REMARKS, Authorities
+from coronapas.trust._list import ListBuilder, stated_kid
+from coronapas.trust._pins import pinned
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+    from typing import Unpack
+
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+    from coronapas.trust._list import Circumstances, TrustList
+    from coronapas.trust._pins import Pin, Pins
+
+FORMAT: Final = "gateway"
+
+CertificateType = Literal["AUTHENTICATION", "UPLOAD", "CSCA", "DSC"]
+
+# In the order in which they are needed: DSCs are judged by the others.
+_TYPES: Final = ("CSCA", "UPLOAD", "AUTHENTICATION", "DSC")
+
+
+class Signed(NamedTuple):
+    """A certificate and who signed it for the list."""
+
+    certificate: Certificate
+    signer: Certificate
+
+
+def read(
+    data: bytes, *, pins: Pins, beside: Sequence[bytes] = (), **about: Unpack[Circumstances]
+) -> TrustList:
+    """The list, by its trust anchor `pins`; `beside` are further parts, for lists split by type.
+
+    Raises TrustListError where the whole cannot be read; entries that break the rules are dropped.
+    """
+    builder = ListBuilder(FORMAT, about)
+    entries = [
+        entry
+        for part in (data, *beside)
+        for entry in documents.whole(builder.json(part), list, FORMAT, "the array of entries")
+    ]
+    return read_entries(entries, pinned(pins), builder)
+
+
+def read_entries(
+    entries: Iterable[Any], anchors: tuple[Pin, ...], builder: ListBuilder
+) -> TrustList:
+    """The list of parsed entries; other lists that hold gateway entries come here, too."""
+    reading = _Reading(anchors, builder)
+    by_type: dict[str, list[tuple[int, Any]]] = {name: [] for name in _TYPES}
+    for number, entry in enumerate(entries, start=1):
+        kind = entry.get("certificateType") if isinstance(entry, dict) else None
+        if isinstance(kind, str) and kind in by_type:
+            by_type[kind].append((number, entry))
+        else:
+            reason = "the entry is of no known certificateType"
+            builder.drop(stated_kid(entry), reason, f"entry {number}")
+    readers = (reading.csca, reading.upload, reading.authentication, reading.dsc)
+    for kind, read_one in zip(_TYPES, readers, strict=True):
+        for number, entry in by_type[kind]:
+            builder.one(f"entry {number}", entry, read_one, stated_kid(entry))
+    return builder.list("verified" if anchors else "not verified")
+
+
+class _Reading:
+    """The rules, with what has been read so far."""
+
+    def __init__(self, anchors: tuple[Pin, ...], builder: ListBuilder) -> None:
+        self.anchors = anchors
+        self.builder = builder
+        self.authorities: Authorities | None = None
+        self.uploaders: dict[bytes, set[str | None]] = {}
+
+    def csca(self, entry: Any) -> None:
+        self.builder.authorities.append(self._anchored(entry))
+
+    def upload(self, entry: Any) -> None:
+        certificate = self._anchored(entry)
+        self.builder.uploaders.append(certificate)
+        self.uploaders.setdefault(certificate.spki, set()).add(certificate.country)
+
+    def authentication(self, entry: Any) -> None:
+        certificate = self._anchored(entry)
+        self.builder.remark(
+            certificate.kid, "list.authentication", "an AUTHENTICATION certificate signs no passes"
+        )
+
+    def dsc(self, entry: Any) -> None:
+        certificate, signer = open_entry(entry)
+        self._uploaded(certificate, signer)
+        self._chained(certificate)
+        stated = entry.get("kid")
+        if isinstance(stated, str):
+            self.builder.match_kid(certificate, kids.decode(stated))
+        self.builder.keep(certificate)
+
+    def _anchored(self, entry: Any) -> Certificate:
+        certificate, signer = open_entry(entry)
+        certificate.check()
+        if self.anchors:
+            self._is_anchor(signer)
+        return certificate
+
+    def _is_anchor(self, signer: Certificate) -> None:
+        at = self.builder.at
+        for pin in self.anchors:
+            if pin.certificate.spki == signer.spki and (at is None or pin.certificate.valid_at(at)):
+                return
+        raise KeyMaterialError("the entry is not signed by the pinned trust anchor")
+
+    def _uploaded(self, certificate: Certificate, signer: Certificate) -> None:
+        countries = self.uploaders.get(signer.spki)
+        if countries is None:
+            if not self.anchors and not self.uploaders:
+                return
+            raise KeyMaterialError("no UPLOAD certificate of the list signed the DSC")
+        if certificate.country not in countries:
+            raise KeyMaterialError("an UPLOAD certificate of another country signed the DSC")
+
+    def _chained(self, certificate: Certificate) -> None:
+        if self.authorities is None:
+            self.authorities = Authorities(self.builder.authorities)
+        if not self.anchors and not self.authorities.certificates:
+            return
+        link = self.authorities.link(certificate)
+        if link.fault is not None:
+            raise KeyMaterialError(link.sentence)
+        for code in link.remarks:
+            self.builder.remark(certificate.kid, code, REMARKS[code])
+
+
+def open_entry(entry: Any) -> Signed:
+    """The certificate of an entry whose CMS holds, and the CMS's signer (no trust implied).
+
+    Raises CmsError or KeyMaterialError, also for a wrong thumbprint or country.
+    """
+    der = material.from_base64(documents.part(entry, "rawData", str))
+    certificate = Certificate(der)
+    thumbprint = entry.get("thumbprint")
+    if thumbprint is not None and str(thumbprint).lower() != hashlib.sha256(der).hexdigest():
+        raise KeyMaterialError("the thumbprint is not the certificate's")
+    stated = documents.part(entry, "country", str).strip().upper()
+    if certificate.country is not None and certificate.country != stated:
+        raise KeyMaterialError("the stated country is not the certificate's")
+    signature = material.from_base64(documents.part(entry, "signature", str))
+    return Signed(
+        Certificate.load(certificate, country=stated)
+        if certificate.country is None
+        else certificate,
+        cms.verify_detached(signature, der),
+    )
+
+
+def entry(
+    certificate: Certificate,
+    kind: CertificateType,
+    signer_key: EllipticCurvePrivateKey | RSAPrivateKey,
+    signer: Certificate,
+    *,
+    timestamp: datetime,
+) -> dict[str, str]:
+    """One entry of the list, signed: by the trust anchor, or for a DSC by an UPLOAD certificate.
+
+    `timestamp` is when the gateway took it in (with its zone). Raises KeyMaterialError for a bare
+    key, or a signer's certificate that is for another key.
+    """
+    if certificate.der is None:
+        raise KeyMaterialError("a bare key has no place on the gateway's list")
+    signature = cms.sign(certificate.der, signer_key, signer)
+    return {
+        "kid": kids.encode(certificate.kid),
+        "timestamp": timestamp.isoformat(timespec="seconds"),
+        "country": certificate.country or "",
+        "certificateType": kind,
+        "thumbprint": hashlib.sha256(certificate.der).hexdigest(),
+        "signature": base64.b64encode(signature).decode("ascii"),
+        "rawData": base64.b64encode(certificate.der).decode("ascii"),
+    }
+
+
+def write(entries: Iterable[dict[str, str]]) -> bytes:
+    """The list of `entry` values, as the gateway serves it."""
+    return documents.dump(list(entries))

@@ -1,0 +1,249 @@
+"""WHO's Global Digital Health Certification Network: trust lists v1 and v2, reader and writer.
+
+A list is a DID document whose verification methods carry certificates. What counts is the x5c: over
+half of the coordinates on the production list have a wrong length, some name no curve, and they are
+not looked at. The document's proof (`coronapas.trust._lists.did_proof`) is verified under the
+pinned key; the signing key is itself published as a DID document, which `pins` takes as it is.
+
+v2 states domain, participant (ISO 3166-1 alpha-3, as a rule) and usage of each key (``DSC`` signs
+passes, ``SCA`` signs DSCs) and its kid; in v1 the kid is in the method's identifier alone. A DSC
+has to be signed by the certificate after it in its x5c. Revocation is leaving the list. The date is
+the proof's `created`; an end is not stated, so that an age limit is the caller's to set.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote
+
+from coronapas.errors import KeyMaterialError
+from coronapas.trust import (
+    _certificate as extensions,
+)
+from coronapas.trust import (
+    _chain as chain,
+)
+from coronapas.trust import (
+    _documents as documents,
+)
+from coronapas.trust import (
+    _jwk as jwk,
+)
+from coronapas.trust import (
+    _kids as kids,
+)
+from coronapas.trust._certificate import Certificate
+from coronapas.trust._list import ListBuilder
+from coronapas.trust._lists import did_proof
+from coronapas.trust._pins import pinned
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Unpack
+
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+
+    from coronapas.trust._list import Circumstances, SignatureState, TrustList
+    from coronapas.trust._pins import Pins
+
+FORMAT: Final = did_proof.FORMAT
+
+# A certificate with this purpose only carries a key: its kid is made from the key alone.
+_RAW_KEY: Final = ("1.3.6.1.4.1.1847.2022.1.22", "1.3.6.1.4.1.0.1847.2022.1.22")
+
+_UNUSED: Final = "the key's usage is not the signing of passes"
+
+
+def read(data: bytes, *, pins: Pins, **about: Unpack[Circumstances]) -> TrustList:
+    """The list, its proof made with a pinned key; raises TrustListError.
+
+    A document with members, types or contexts outside the network's vocabulary is refused whole,
+    pinned or not: what they say would not be under the signature.
+    """
+    builder = ListBuilder(FORMAT, about)
+    document = documents.whole(builder.json(data), dict, FORMAT, "the DID document")
+    did_proof.check_vocabulary(document)
+    state = _judge(document, pins, builder)
+    methods = document.get("verificationMethod", [])
+    mixed = _mixed(methods)
+    for number, method in enumerate(methods, start=1):
+        place = f"method {number}"
+        if isinstance(method, str):
+            builder.drop(_fragment_kid(method), "the entry is a reference without a key", place)
+        elif method["id"] in mixed:
+            reason = "the identifier stands for keys of different usage"
+            builder.drop(_fragment_kid(method["id"]), reason, place)
+        else:
+            builder.one(place, method, lambda each: _one(each, builder), _stated(method))
+    return builder.list(state, _created(document, builder))
+
+
+def _judge(document: dict[str, Any], pins: Pins, builder: ListBuilder) -> SignatureState:
+    trusted = [pin.certificate for pin in pinned(pins)]
+    if not trusted:
+        return "not verified"
+    if document.get("proof") is None:
+        raise builder.error("unsigned", "the document has no proof")
+    signer = did_proof.verify(document, trusted)
+    if signer is None:
+        raise builder.error("signature", "the proof holds under no pinned key")
+    if builder.at is not None and not signer.valid_at(builder.at):
+        raise builder.error("signer", "the pinned certificate is not valid at that time")
+    return "verified"
+
+
+def _one(method: dict[str, Any], builder: ListBuilder) -> None:
+    key = method.get("publicKeyJwk")
+    found = jwk.certificates(key)
+    if not found:
+        raise KeyMaterialError("the key has no certificate (x5c), which alone counts")
+    leaf = found[0]
+    kid = _stated(method)
+    if kid is None:
+        raise KeyMaterialError("the method states no kid")
+    usage = did_proof.code_of(method, "keyusage") if "keyusage" in method else _usage_of(leaf)
+    if usage != "DSC":
+        if not extensions.is_authority(leaf):
+            raise KeyMaterialError(_UNUSED)
+        leaf.check()
+        builder.authorities.append(leaf)
+        return
+    _chained(found, builder)
+    if not leaf.key_purposes & set(_RAW_KEY):
+        builder.match_kid(leaf, kid)
+    builder.keep(Certificate.load(leaf, kid=kid))
+
+
+def _usage_of(leaf: Certificate) -> str:
+    """The usage where the document states none (v1): by the certificate's extensions."""
+    return "SCA" if extensions.signs_only_certificates(leaf) else "DSC"
+
+
+def _chained(found: tuple[Certificate, ...], builder: ListBuilder) -> None:
+    """A DSC is signed by the next certificate of its x5c; what else is odd is reported."""
+    leaf, *rest = found
+    if not rest:
+        builder.remark(leaf.kid, "chain.no-issuer", "the list holds no issuer of the certificate")
+        return
+    if chain.signature_fault(leaf, rest[0]) == "chain.signature":
+        raise KeyMaterialError(chain.FAULTS["chain.signature"])
+    link = chain.Authorities(rest[:1]).link(leaf)
+    if link.fault is not None:
+        builder.remark(leaf.kid, link.fault, link.sentence)
+    for code in link.remarks:
+        builder.remark(leaf.kid, code, chain.REMARKS[code])
+
+
+def _mixed(methods: list[Any]) -> frozenset[str]:
+    """Identifiers under which methods differ in what is stated beside the key.
+
+    Statements about one identifier are signed one by one: with several methods of one identifier,
+    which code belongs to which key is not under the signature.
+    """
+    seen: dict[str, Any] = {}
+    mixed = set()
+    for method in methods:
+        if isinstance(method, dict):
+            beside = {name: method.get(name) for name in did_proof.CODE_LISTS}
+            if seen.setdefault(method["id"], beside) != beside:
+                mixed.add(method["id"])
+    return frozenset(mixed)
+
+
+def _stated(method: dict[str, Any]) -> bytes | None:
+    """The kid: the JWK's own, else the one in the method's identifier."""
+    key = method.get("publicKeyJwk")
+    own = key.get("kid") if isinstance(key, dict) else None
+    if isinstance(own, str):
+        try:
+            return kids.decode(own)
+        except KeyMaterialError:
+            return None
+    return _fragment_kid(method["id"])
+
+
+def _fragment_kid(identifier: str) -> bytes | None:
+    try:
+        return kids.decode(unquote(identifier.partition("#")[2]))
+    except KeyMaterialError:
+        return None
+
+
+def _created(document: dict[str, Any], builder: ListBuilder) -> datetime | None:
+    proof = document.get("proof")
+    if proof is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(proof["created"])
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise builder.error("malformed", "the proof's 'created' is no date") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One key for a list: its certificate, those that lead to its authority, and its codes.
+
+    `participant` is the code of the network's participant (``DNK``), `usage` ``DSC`` or ``SCA``.
+    """
+
+    certificate: Certificate
+    participant: str
+    chain: tuple[Certificate, ...] = ()
+    usage: str = "DSC"
+    domain: str = "DCC"
+
+
+def write(
+    entries: Iterable[Entry],
+    key: EllipticCurvePrivateKey,
+    *,
+    did: str,
+    signing_key: str,
+    created: datetime,
+    environment: str = "",
+) -> bytes:
+    """A v2 list, with its proof made by a P-256 key.
+
+    `did` is the document's own identifier and controller (``did:web:example.org:v2:trustlist``),
+    `signing_key` the identifier of the signing key's method, `created` the date (in UTC, whole
+    seconds), `environment` one of `did_proof.ENVIRONMENTS`.
+    """
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.hashes import SHA256
+
+    document = {
+        "@context": list(did_proof.CONTEXTS),
+        "id": did,
+        "controller": did,
+        "verificationMethod": [_method(entry, did) for entry in entries],
+    }
+    proof = {
+        "type": "JsonWebSignature2020",
+        "created": created.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "nonce": secrets.token_urlsafe(16),
+        "proofPurpose": "assertionMethod",
+        "verificationMethod": signing_key,
+    }
+    signed = did_proof.sign(
+        document, proof, lambda data: key.sign(data, ec.ECDSA(SHA256())), environment=environment
+    )
+    return documents.dump(signed)
+
+
+def _method(entry: Entry, did: str) -> dict[str, Any]:
+    item = jwk.write(entry.certificate, chain=entry.chain)
+    if "x5c" not in item:
+        raise KeyMaterialError("a bare key has no place on a list of certificates")
+    return {
+        "id": f"{did}:{entry.domain}:{entry.participant}:{entry.usage}#{item['kid']}",
+        "type": "JsonWebKey2020",
+        "controller": f"{did}:{entry.domain}:{entry.participant}:{entry.usage}",
+        "publicKeyJwk": item,
+        "domain": {"code": entry.domain},
+        "participant": {"code": entry.participant},
+        "keyusage": {"code": entry.usage},
+    }

@@ -1,0 +1,46 @@
+"""JSON Web Key Sets, with certificates (x5c) or without (RFC 7517, chapter 5): reader and writer.
+
+``{keys: [JWK]}``, unsigned. A key's certificate counts where there is one; else its numbers do, and
+the kid is the JWK's.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from coronapas.errors import KeyMaterialError
+from coronapas.trust import _documents as documents
+from coronapas.trust import _jwk as jwk
+from coronapas.trust._list import ListBuilder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Unpack
+
+    from coronapas.trust._certificate import Certificate
+    from coronapas.trust._list import Circumstances, TrustList
+
+FORMAT: Final = "jwks"
+
+
+def read(data: bytes, **about: Unpack[Circumstances]) -> TrustList:
+    """The keys of a set; raises TrustListError where the whole cannot be read."""
+    builder = ListBuilder(FORMAT, about)
+    content = documents.whole(builder.json(data), dict, FORMAT, "the object")
+    entries = documents.whole(content.get("keys"), list, FORMAT, "'keys'")
+
+    def one(entry: Any) -> None:
+        found = jwk.read(entry)
+        if found.der is not None:
+            builder.match_kid(found, found.kid)
+        elif entry.get("kid") is None:
+            raise KeyMaterialError("the key has neither kid nor certificate, and no pass names it")
+        builder.keep(found)
+
+    builder.each(entries, one)
+    return builder.list("none")
+
+
+def write(certificates: Iterable[Certificate]) -> bytes:
+    """The set of these keys; KeyMaterialError for a key of a type that signs no passes."""
+    return documents.dump({"keys": [jwk.write(certificate) for certificate in certificates]})

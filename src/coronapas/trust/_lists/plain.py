@@ -1,0 +1,71 @@
+"""Certificates without any list around them: PEM and DER files, bundles, folders of them.
+
+Unsigned and undated: the caller vouches for what is handed in. A certificate that by its extensions
+is a CSCA's (a CA whose key may sign no passes) is an authority and no key for passes; where there
+are such, a DSC that none of them issued is reported and kept.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from coronapas.errors import KeyMaterialError
+from coronapas.trust import _certificate as extensions
+from coronapas.trust import _documents as documents
+from coronapas.trust import _material as material
+from coronapas.trust._certificate import Certificate
+from coronapas.trust._chain import REMARKS, Authorities
+from coronapas.trust._list import ListBuilder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Unpack
+
+    from coronapas.trust._list import Circumstances, TrustList
+
+FORMAT: Final = "plain"
+
+
+def read(files: Mapping[str, bytes] | bytes, **about: Unpack[Circumstances]) -> TrustList:
+    """The certificates of files by their names, or of one file: DER, PEM (bundles too), base64.
+
+    Files that hold no certificate are dropped with their names. Raises TrustListError
+    (``trust.too-large``) where there is too much of them.
+    """
+    builder = ListBuilder(FORMAT, about)
+    whole = {"the file": files} if isinstance(files, bytes) else files
+    if sum(map(len, whole.values())) > documents.MAX_BYTES:
+        raise builder.error("too-large", f"there are more than {documents.MAX_BYTES} bytes")
+    found: list[Certificate] = []
+
+    def one(piece: Any) -> None:
+        certificate = Certificate.load(piece)
+        certificate.check()
+        if extensions.signs_only_certificates(certificate):
+            builder.authorities.append(certificate)
+        else:
+            found.append(certificate)
+
+    for name, data in whole.items():
+        try:
+            pieces = list(material.pieces(data))
+        except KeyMaterialError as error:
+            builder.drop(None, str(error), name)
+            continue
+        for number, piece in enumerate(pieces, start=1):
+            builder.one(name if len(pieces) == 1 else f"{name}, part {number}", piece, one)
+    authorities = Authorities(builder.authorities)
+    for certificate in found:
+        _keep(certificate, authorities, builder)
+    return builder.list("none")
+
+
+def _keep(certificate: Certificate, authorities: Authorities, builder: ListBuilder) -> None:
+    builder.keep(certificate)
+    if not authorities.certificates:
+        return
+    link = authorities.link(certificate)
+    if link.fault is not None:
+        builder.remark(certificate.kid, link.fault, link.sentence)
+    for code in link.remarks:
+        builder.remark(certificate.kid, code, REMARKS[code])

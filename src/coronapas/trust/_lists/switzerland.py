@@ -1,0 +1,123 @@
+"""The Swiss lists: keys in one JWS, the identifiers of the active ones in another.
+
+``{certs: [{keyId, alg, use, crv, x, y, n, e}]}`` with numbers in standard base64; `use` is ``sig``
+for all kinds of event, or letters of ``tvr``. ``{activeKeyIds, validDuration}``: only these keys
+count, for so many milliseconds. "RS256" merely says that a key is RSA.
+
+Keys that are not active are dropped with that reason. Without the list of active keys a key that
+was withdrawn could not be told, so that such a reading is never ``verified``.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from coronapas.errors import KeyMaterialError
+from coronapas.trust import (
+    _documents as documents,
+)
+from coronapas.trust import (
+    _jwk as jwk,
+)
+from coronapas.trust import (
+    _jws as jws,
+)
+from coronapas.trust import (
+    _kids as kids,
+)
+from coronapas.trust._certificate import bare_key, usages_of
+from coronapas.trust._list import ListBuilder, later
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from typing import Unpack
+
+    from coronapas.trust._list import Circumstances, SignatureState, TrustList
+    from coronapas.trust._pins import Pins
+
+FORMAT: Final = "switzerland"
+
+_KINDS: Final = {"ES256": "EC", "RS256": "RSA", "PS256": "RSA"}
+_EVERYTHING: Final = "sig"
+_MAX_DURATION: Final = timedelta(days=3660)
+
+
+class _Active(NamedTuple):
+    kids: frozenset[bytes]
+    claims: dict[str, Any]
+    duration: timedelta | None
+    state: SignatureState
+
+
+def read(
+    data: bytes,
+    active: bytes | None,
+    *,
+    pins: Pins,
+    beside: Sequence[bytes] = (),
+    **about: Unpack[Circumstances],
+) -> TrustList:
+    """The keys of `data` (and of further pages, `beside`) that the list `active` names.
+
+    Signers have to be a pin or certified by one. The list lasts for its `validDuration`, counted
+    from its ``iat``, else from `fetched`; a stated ``exp`` ends it, too. Raises TrustListError.
+    """
+    builder = ListBuilder(FORMAT, about)
+    chosen = None if active is None else _active(active, pins, builder)
+    states: list[SignatureState] = []
+    for page in (data, *beside):
+        opened = jws.verify(page, pins, builder.at, FORMAT)
+        states.append(opened.signature)
+        claims = documents.whole(builder.json(opened.payload), dict, FORMAT, "the object")
+        entries = documents.whole(claims.get("certs"), list, FORMAT, "'certs'")
+        builder.each(entries, lambda entry: _one(entry, chosen, builder))
+    if chosen is None:
+        note = "the list of active keys is missing: withdrawn keys are not told apart"
+        builder.remark(None, "list.no-active-keys", note)
+        return builder.list("not verified")
+    verified = all(state == "verified" for state in (chosen.state, *states))
+    issued, expires = _life(chosen, builder)
+    return builder.list("verified" if verified else "not verified", issued, expires)
+
+
+def _one(entry: Any, chosen: _Active | None, builder: ListBuilder) -> None:
+    kid = kids.decode(documents.part(entry, "keyId", str))
+    if chosen is not None and kid not in chosen.kids:
+        raise KeyMaterialError("the key is not among the active ones")
+    algorithm = documents.part(entry, "alg", str)
+    if algorithm not in _KINDS:
+        raise KeyMaterialError("the key's algorithm is none of the list's")
+    use = documents.part(entry, "use", str)
+    usages = None if use == _EVERYTHING else usages_of(use)
+    spki = jwk.spki({**entry, "kty": _KINDS[algorithm]})
+    builder.keep(bare_key(spki, kid=kid, usages=usages))
+
+
+def _active(data: bytes, pins: Pins, builder: ListBuilder) -> _Active:
+    opened = jws.verify(data, pins, builder.at, FORMAT)
+    claims = documents.whole(builder.json(opened.payload), dict, FORMAT, "the object")
+    stated = documents.whole(claims.get("activeKeyIds"), list, FORMAT, "'activeKeyIds'")
+    try:
+        found = frozenset(kids.decode(documents.whole(k, str, FORMAT, "a key id")) for k in stated)
+    except KeyMaterialError as error:
+        raise builder.error("malformed", f"an active key's identifier: {error}") from error
+    return _Active(found, claims, _duration(claims.get("validDuration"), builder), opened.signature)
+
+
+def _duration(value: object, builder: ListBuilder) -> timedelta | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        raise builder.error("malformed", "'validDuration' is no number of milliseconds")
+    return min(timedelta(milliseconds=min(value, 1e15)), _MAX_DURATION)
+
+
+def _life(chosen: _Active, builder: ListBuilder) -> tuple[datetime | None, datetime | None]:
+    issued = documents.moment(chosen.claims.get("iat"), FORMAT, "'iat'")
+    ends = [documents.moment(chosen.claims.get("exp"), FORMAT, "'exp'")]
+    base = issued or builder.fetched
+    if chosen.duration is not None and base is not None:
+        ends.append(later(base, chosen.duration))
+    return issued, min((end for end in ends if end is not None), default=None)

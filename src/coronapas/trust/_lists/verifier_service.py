@@ -1,0 +1,117 @@
+"""The verifier-service interface, as Italy and others run it: one certificate a response, unsigned.
+
+A response's body is the base64 of a DER; its headers give ``X-KID`` and ``X-RESUME-TOKEN``. The
+status is the list of the kids that are valid: a certificate that is not on it is dropped. The same
+certificate comes in several responses.
+
+Nothing is signed, so that the caller has to know who was asked. A fetch is kept in one file as JSON
+of this project's own: ``{"status": [kid], "responses": [{"X-KID", "X-RESUME-TOKEN"?, "body"}]}``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from coronapas.errors import KeyMaterialError
+from coronapas.trust import _documents as documents
+from coronapas.trust import _kids as kids
+from coronapas.trust import _material as material
+from coronapas.trust._certificate import Certificate
+from coronapas.trust._list import ListBuilder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Unpack
+
+    from coronapas.trust._list import Circumstances, TrustList
+
+FORMAT: Final = "verifier-service"
+
+
+class Response(NamedTuple):
+    """One response: the X-KID header, the body, and the X-RESUME-TOKEN header."""
+
+    kid: str
+    body: bytes
+    resume_token: str | None = None
+
+
+def read(
+    responses: Iterable[Response], status: Iterable[str] | None, **about: Unpack[Circumstances]
+) -> TrustList:
+    """The certificates of the responses that the status names; None for a status not asked for.
+
+    Raises TrustListError for a status that holds something other than kids.
+    """
+    builder = ListBuilder(FORMAT, about)
+    valid = None if status is None else _status(status, builder)
+    if valid is None:
+        note = "the status is missing: withdrawn keys are not told apart"
+        builder.remark(None, "list.no-status", note)
+
+    def one(response: Response) -> None:
+        if len(response.body) > documents.MAX_BYTES:
+            raise KeyMaterialError("the body is far too long")
+        kid = kids.decode(response.kid)
+        if valid is not None and kid not in valid:
+            raise KeyMaterialError("the status does not name the key")
+        certificate = Certificate(material.from_base64(response.body), kid=kid)
+        builder.match_kid(certificate, kid)
+        builder.keep(certificate)
+
+    seen: set[bytes] = set()
+    for number, response in enumerate(responses, start=1):
+        kid = _kid(response)
+        if kid is not None:
+            seen.add(kid)
+        builder.one(f"response {number}", response, one, kid)
+    for missing in sorted((valid or frozenset()) - seen):
+        builder.drop(missing, "the status names the key, but no response held it", "status")
+    return builder.list("none")
+
+
+def read_file(data: bytes, **about: Unpack[Circumstances]) -> TrustList:
+    """The list from a file as `write` makes it; raises TrustListError."""
+    whole = documents.whole(documents.load(data, FORMAT), dict, FORMAT, "the object")
+    status = whole.get("status")
+    if status is not None:
+        documents.whole(status, list, FORMAT, "'status'")
+    entries = documents.whole(whole.get("responses"), list, FORMAT, "'responses'")
+    return read([_response(entry) for entry in entries], status, **about)
+
+
+def write(responses: Iterable[Response], status: Iterable[str] | None) -> bytes:
+    """A fetch as one file."""
+    items = [
+        {
+            "X-KID": response.kid,
+            **({} if response.resume_token is None else {"X-RESUME-TOKEN": response.resume_token}),
+            "body": response.body.decode("ascii"),
+        }
+        for response in responses
+    ]
+    return documents.dump({"status": None if status is None else list(status), "responses": items})
+
+
+def _response(entry: Any) -> Response:
+    item = documents.whole(entry, dict, FORMAT, "a response")
+    token = item.get("X-RESUME-TOKEN")
+    return Response(
+        documents.whole(item.get("X-KID"), str, FORMAT, "'X-KID'"),
+        documents.whole(item.get("body"), str, FORMAT, "'body'").encode("utf-8"),
+        None if token is None else str(token),
+    )
+
+
+def _status(status: Iterable[str], builder: ListBuilder) -> frozenset[bytes]:
+    try:
+        return frozenset(kids.decode(documents.whole(k, str, FORMAT, "a kid")) for k in status)
+    except KeyMaterialError as error:
+        raise builder.error("malformed", f"the status: {error}") from error
+
+
+def _kid(response: Response) -> bytes | None:
+    try:
+        return kids.decode(response.kid)
+    except KeyMaterialError:
+        return None

@@ -1,0 +1,586 @@
+"""The certificates a verifier trusts, found by their kid (hcert-spec, trust lists).
+
+Presence in the store is the whole of the trust: a list's reader checks signatures and chains before
+it puts a certificate here, and what leaves the list is revoked. A kid is only eight bytes of a
+digest and may lead to several certificates: each of them has to be tried.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import math
+import os
+import tempfile
+from functools import cached_property
+from pathlib import Path
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Final,
+    Literal,
+    NoReturn,
+    TypeVar,
+)
+
+from coronapas import _files as files
+from coronapas.errors import KeyMaterialError, TrustListError, TrustStoreError
+from coronapas.facts import EventKind
+from coronapas.trust import _documents as documents
+from coronapas.trust._certificate import Certificate
+from coronapas.trust._list import GIVEN, Dropped, Source
+from coronapas.trust._material import pieces
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from datetime import datetime, timedelta
+
+    from coronapas.trust._list import TrustList
+    from coronapas.trust._material import Material
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class TrustStore:
+    """Certificates by kid, in the order in which they came, equal ones once. Immutable.
+
+    The same certificate under two kids, or with different overrides by two lists, stays twice.
+    Where certificates came from lists, the store knows which lists, and until when they vouch for
+    each certificate: `trusted_until` is what a verifier asks beside `by_kid`.
+    """
+
+    certificates: tuple[Certificate, ...]
+    dropped: tuple[Dropped, ...]
+    """What the lists held and the store does not, with the reasons."""
+
+    _by_kid: dict[bytes, tuple[Certificate, ...]]
+    _lists: tuple[Source, ...]
+    _sources: Mapping[Certificate, tuple[Source, ...]]
+
+    def __init__(
+        self,
+        certificates: Iterable[Certificate] = (),
+        dropped: Iterable[Dropped] = (),
+        *,
+        sources: Mapping[Certificate, tuple[Source, ...]] | None = None,
+        lists: Iterable[Source] = (),
+    ) -> None:
+        """A store; `sources` says which lists vouch for a certificate, where lists do.
+
+        `lists` are those that were read for the store, also where they vouch for nothing: their
+        dates are what an older edition is held against.
+        """
+        unique = tuple(dict.fromkeys(certificates))
+        known = sources or {}
+        self.__dict__.update(
+            certificates=unique,
+            dropped=tuple(dict.fromkeys(dropped)),
+            _by_kid=_grouped((certificate.kid, certificate) for certificate in unique),
+            _sources={each: known[each] for each in unique if known.get(each)} if known else {},
+            _lists=tuple(lists),
+        )
+
+    @classmethod
+    def from_lists(
+        cls,
+        *lists: TrustList,
+        max_age: timedelta | None = None,
+        allow_unverified: bool = False,
+    ) -> TrustStore:
+        """A store of what the lists hold, their sources, dates and dropped certificates kept.
+
+        With `max_age` a list may become so old (inclusive, counted from its date, or from when it
+        was fetched if that is earlier); after that, and after the end that a list states itself, it
+        vouches for nothing. Raises TrustListError for a list that could carry a signature and was
+        not verified (``trust.unverified``) unless `allow_unverified`, and for one without any date
+        where there is a `max_age` (``trust.undated``).
+        """
+        sources: dict[Certificate, tuple[Source, ...]] = {}
+        dropped: list[Dropped] = []
+        read: list[Source] = []
+        for each in lists:
+            source = each.source if max_age is None else each.source.limited(max_age)
+            _admit(source, allow_unverified=allow_unverified)
+            read.append(source)
+            dropped.extend(each.dropped)
+            for certificate in each.certificates:
+                sources[certificate] = (*sources.get(certificate, ()), source)
+        return cls(sources, dropped, sources=sources, lists=read)
+
+    @classmethod
+    def from_certificates(
+        cls,
+        sources: Iterable[Certificate | Material] | str | bytes,
+        *,
+        on_error: Literal["raise", "drop"] = "raise",
+    ) -> TrustStore:
+        """A store of certificates in any form: PEM texts may be bundles of several.
+
+        What is no certificate raises KeyMaterialError, or with ``on_error="drop"`` is recorded in
+        `dropped`; both name its place, counted from 1. One PEM text alone will do, too. Faults that
+        a certificate hides deeper show when it is used (`Certificate.check` looks for them).
+        """
+        certificates: list[Certificate] = []
+        dropped: list[Dropped] = []
+        for place, found in _loaded(sources):
+            if isinstance(found, Certificate):
+                certificates.append(found)
+            elif on_error == "raise":
+                raise KeyMaterialError(f"{place}: {found}") from found
+            else:
+                dropped.append(Dropped(None, str(found), place))
+        return cls(certificates, dropped)
+
+    def by_kid(self, kid: bytes) -> tuple[Certificate, ...]:
+        """Every certificate with this kid; none if it is unknown."""
+        return self._by_kid.get(kid, ())
+
+    def by_country(self, country: str) -> tuple[Certificate, ...]:
+        """Every certificate of this country (ISO 3166-1 alpha-2, any case)."""
+        return self._by_country.get(country.upper(), ())
+
+    @cached_property
+    def _by_country(self) -> dict[str | None, tuple[Certificate, ...]]:
+        return _grouped((_country(certificate), certificate) for certificate in self.certificates)
+
+    def sources_of(self, certificate: Certificate) -> tuple[Source, ...]:
+        """The lists that vouch for a certificate; none for one that the store does not hold.
+
+        One that the caller put in by hand has the source `GIVEN`, whose format is ``given``.
+        """
+        found = self._sources.get(certificate)
+        if found is None:
+            return (GIVEN,) if certificate in self else ()
+        return found
+
+    def listed_sources(self, certificate: Certificate) -> tuple[Source, ...] | None:
+        """The sources as they were given with the store; None for a certificate put in by hand."""
+        return self._sources.get(certificate)
+
+    @cached_property
+    def sources(self) -> tuple[Source, ...]:
+        """Every list that was read for the store, and every other source of its certificates."""
+        vouching = (source for each in self for source in self.sources_of(each))
+        return tuple(dict.fromkeys((*self._lists, *vouching)))
+
+    @property
+    def lists(self) -> tuple[Source, ...]:
+        """The lists that were read for the store, also those that vouch for none of its keys."""
+        return self._lists
+
+    @cached_property
+    def _until(self) -> dict[Certificate, datetime]:
+        """The end of each certificate's trust, for those that have one."""
+        ends = {}
+        for certificate, sources in self._sources.items():
+            known = [source.until for source in sources]
+            limits = [end for end in known if end is not None]
+            if len(limits) == len(known):
+                ends[certificate] = max(limits)
+        return ends
+
+    @property
+    def limited(self) -> bool:
+        """Whether the trust in any certificate of the store ends with the age of its lists."""
+        return bool(self._until)
+
+    def trusted_until(self, certificate: Certificate) -> datetime | None:
+        """The last moment (inclusive) at which any list vouches for the certificate.
+
+        None where the lists set no end. This is the lists' age, not the certificate's validity.
+        """
+        return self._until.get(certificate)
+
+    def trusted_until_ts(self, certificate: Certificate) -> float:
+        """`trusted_until` in seconds since 1970-01-01 UTC; infinity where the lists set no end."""
+        until = self._until.get(certificate)
+        return math.inf if until is None else until.timestamp()
+
+    def dropped_with(self, kid: bytes) -> tuple[Dropped, ...]:
+        """What the lists held under this kid and the store does not: why a key is unknown."""
+        return self._dropped_by_kid.get(kid, ())
+
+    @cached_property
+    def _dropped_by_kid(self) -> dict[bytes | None, tuple[Dropped, ...]]:
+        # A list can drop a million entries, and every pass with a stranger's kid asks.
+        return _grouped((drop.kid, drop) for drop in self.dropped)
+
+    def valid_at(self, at: datetime) -> TrustStore:
+        """A store of what may be used at `at`: certificate valid, and its list not too old.
+
+        The others are in `dropped`, with the reasons. A verifier needs no such store, because it
+        judges the dates of each key itself; this is for exports and for looking. Raises ValueError
+        for a time without a zone.
+        """
+        if at.tzinfo is None:
+            raise ValueError("a time without a zone cannot be compared with a validity")
+        kept: list[Certificate] = []
+        dropped = list(self.dropped)
+        for certificate in self.certificates:
+            reason = self._unusable(certificate, at)
+            if reason is None:
+                kept.append(certificate)
+            else:
+                dropped.append(Dropped(certificate.kid, reason, _names(self, certificate)))
+        return TrustStore(kept, dropped, sources=self._sources, lists=self._lists)
+
+    def _unusable(self, certificate: Certificate, at: datetime) -> str | None:
+        until = self.trusted_until(certificate)
+        if until is not None and until < at:
+            return "the list is too old"
+        try:
+            return None if certificate.valid_at(at) else "the certificate is not valid at that time"
+        except KeyMaterialError as error:
+            return str(error)
+
+    def merge(self, *others: TrustStore) -> TrustStore:
+        """A store of what any of them holds, and of what any of them dropped.
+
+        A certificate that several of them hold has the sources of all. To put a list in the place
+        of an older one, so that what left it is gone, use `update`.
+        """
+        stores = (self, *others)
+        certificates = dict.fromkeys(each for store in stores for each in store.certificates)
+        return TrustStore(
+            certificates,
+            (drop for store in stores for drop in store.dropped),
+            sources=_joined(stores, certificates),
+            lists=dict.fromkeys(source for store in stores for source in store.lists),
+        )
+
+    def update(
+        self,
+        fresh: TrustList,
+        *,
+        max_age: timedelta | None = None,
+        allow_unverified: bool = False,
+    ) -> TrustStore:
+        """A store in which `fresh` stands in the place of the list with its format and name.
+
+        What only the former list vouched for is gone: leaving the list is how keys are revoked.
+        Raises TrustListError as `from_lists` does, and ``trust.rolled-back`` where the list states
+        an earlier date than the one at hand, or none where that states one; where neither states
+        one, where it was fetched earlier.
+        """
+        mine = fresh.source.format, fresh.source.name
+        former = [each for each in self.sources if (each.format, each.name) == mine]
+        if any(_is_older(fresh.source, source) for source in former):
+            raise TrustListError(
+                fresh.format, "rolled-back", "the list is older than the one at hand"
+            )
+        gone = frozenset(former)
+        kept = {
+            each: rest
+            for each in self.certificates
+            if (rest := tuple(s for s in self.sources_of(each) if s not in gone))
+        }
+        place = _place(fresh.source)
+        dropped = (drop for drop in self.dropped if not drop.source.startswith(place))
+        others = (source for source in self._lists if source not in gone)
+        remaining = TrustStore(kept, dropped, sources=kept, lists=others)
+        return remaining.merge(
+            TrustStore.from_lists(fresh, max_age=max_age, allow_unverified=allow_unverified)
+        )
+
+    def difference(self, other: TrustStore) -> TrustStore:
+        """A store of what this one holds and `other` does not; nothing counts as dropped."""
+        theirs = frozenset(other.certificates)
+        return TrustStore(
+            (mine for mine in self.certificates if mine not in theirs), sources=self._sources
+        )
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the store to one file, whole or not at all (`coronapas.trust._store`)."""
+        save(self, path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> TrustStore:
+        """The store that `save` wrote; raises TrustStoreError for any other file, and OSError."""
+        return load(path)
+
+    def __contains__(self, certificate: object) -> bool:
+        return isinstance(certificate, Certificate) and certificate in self.by_kid(certificate.kid)
+
+    def __len__(self) -> int:
+        return len(self.certificates)
+
+    def __iter__(self) -> Iterator[Certificate]:
+        return iter(self.certificates)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, TrustStore):
+            return NotImplemented
+        mine, theirs = frozenset(self.certificates), frozenset(other.certificates)
+        return (
+            mine == theirs
+            and frozenset(self.lists) == frozenset(other.lists)
+            and frozenset(self.dropped) == frozenset(other.dropped)
+            and all(
+                frozenset(self.sources_of(each)) == frozenset(other.sources_of(each))
+                for each in self.certificates
+            )
+        )
+
+    def __hash__(self) -> int:
+        return hash((frozenset(self.certificates), frozenset(self.dropped)))
+
+    def __repr__(self) -> str:
+        return f"<TrustStore of {len(self)} certificates, {len(self.dropped)} dropped>"
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError("a TrustStore does not change; merge and difference make new ones")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError("a TrustStore does not change; merge and difference make new ones")
+
+
+def _is_older(fresh: Source, former: Source) -> bool:
+    if former.issued is not None:
+        return fresh.issued is None or fresh.issued < former.issued
+    if fresh.issued is not None or former.fetched is None or fresh.fetched is None:
+        return False
+    return fresh.fetched < former.fetched
+
+
+def _admit(source: Source, *, allow_unverified: bool) -> None:
+    if source.signature == "not verified" and not allow_unverified:
+        raise TrustListError(
+            source.format, "unverified", "the list is signed, and was not verified against a pin"
+        )
+    if source.max_age is not None and source.dated is None:
+        raise TrustListError(source.format, "undated", "the list has no date to count its age from")
+
+
+def _joined(
+    stores: Iterable[TrustStore], certificates: Iterable[Certificate]
+) -> dict[Certificate, tuple[Source, ...]] | None:
+    """The sources of each certificate over all stores; None where no store knows any."""
+    stores = tuple(stores)
+    if not any(store._sources for store in stores):
+        return None
+    return {
+        each: tuple(dict.fromkeys(s for store in stores for s in store.sources_of(each)))
+        for each in certificates
+    }
+
+
+def _names(store: TrustStore, certificate: Certificate) -> str:
+    return ", ".join(source.name or source.format for source in store.sources_of(certificate))
+
+
+def _place(source: Source) -> str:
+    """How the place of something dropped begins (`coronapas.trust._list`)."""
+    return f"{source.name or source.format}, "
+
+
+def _loaded(
+    sources: Iterable[Certificate | Material] | str | bytes,
+) -> Iterator[tuple[str, Certificate | KeyMaterialError]]:
+    """Each certificate of each source, or why there is none, with its place among them."""
+    whole = [sources] if isinstance(sources, str | bytes) else sources
+    for number, source in enumerate(whole, start=1):
+        try:
+            parts = [source] if isinstance(source, Certificate) else list(pieces(source))
+        except KeyMaterialError as error:
+            yield f"source {number}", error
+            continue
+        for part_number, part in enumerate(parts, start=1):
+            place = f"source {number}" + (f", part {part_number}" if len(parts) > 1 else "")
+            try:
+                yield place, Certificate.load(part)
+            except KeyMaterialError as error:
+                yield place, error
+
+
+def _grouped(pairs: Iterable[tuple[K, V]]) -> dict[K, tuple[V, ...]]:
+    groups: dict[K, list[V]] = {}
+    for key, value in pairs:
+        groups.setdefault(key, []).append(value)
+    return {key: tuple(group) for key, group in groups.items()}
+
+
+def _country(certificate: Certificate) -> str | None:
+    try:
+        return certificate.country
+    except KeyMaterialError:  # it is told when the certificate is used
+        return None
+
+
+# Saves a trust store to one file and loads it again, safely.
+#
+# The file: one line with the format's name and version, one with the SHA-256 of the rest, then
+# JSON. It is written beside its place and moved there, so that a reader finds the old file or the
+# new one, never half of one. It is checked when it is read: the version, the sum, the size, and the
+# form of every part. The sum finds damage; it is no signature, and who can write the file can write
+# its sum.
+
+
+VERSION: Final = 1
+MAX_BYTES: Final = documents.MAX_BYTES
+"""Larger files are neither written nor read (bytes, inclusive)."""
+
+_NAME: Final = b"coronapas trust store "
+_SUM: Final = 64
+
+
+def save(store: TrustStore, path: str | os.PathLike[str]) -> None:
+    """Write the store to `path`, in whose folder a temporary file is made; raises OSError.
+
+    A file that is there already is replaced at once, or stays as it is where anything fails; its
+    permissions are kept. A new one is readable by everybody: certificates are public.
+    """
+    target = Path(path)
+    if target.is_symlink():
+        target = target.resolve()
+    data = dump(store)
+    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(_mode(target))
+        Path(temporary).replace(target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            Path(temporary).unlink()
+        raise
+    _sync_folder(target.parent)
+
+
+def load(path: str | os.PathLike[str]) -> TrustStore:
+    """The store in a file that `save` wrote; raises TrustStoreError for any other, and OSError."""
+    return parse(files.read(path, MAX_BYTES))
+
+
+def dump(store: TrustStore) -> bytes:
+    """The store as the bytes of a file; TrustStoreError if they are more than `MAX_BYTES`."""
+    # Lists that vouch for nothing are kept too: their dates stand against older editions.
+    places = {source: place for place, source in enumerate(store.lists)}
+    certificates = []
+    for certificate in store:
+        known = store.listed_sources(certificate)
+        vouching = None if known is None else [places.setdefault(s, len(places)) for s in known]
+        certificates.append(_pack(certificate, vouching))
+    content = documents.dump(
+        {
+            "sources": [source.to_json() for source in places],
+            "lists": len(store.lists),
+            "certificates": certificates,
+            "dropped": [[_text(drop.kid), drop.reason, drop.source] for drop in store.dropped],
+        }
+    )
+    digest = hashlib.sha256(content).hexdigest().encode("ascii")
+    data = b"".join((_NAME, str(VERSION).encode(), b"\n", digest, b"\n", content))
+    if len(data) > MAX_BYTES:
+        raise TrustStoreError("too-large", f"the file would have more than {MAX_BYTES} bytes")
+    return data
+
+
+def parse(data: bytes) -> TrustStore:
+    """The store from the bytes of a file; raises TrustStoreError for anything wrong with them."""
+    if len(data) > MAX_BYTES:
+        raise TrustStoreError("too-large", f"the file has more than {MAX_BYTES} bytes")
+    content = _checked(data)
+    try:
+        whole = documents.load(content, "trust store")
+        sources = [Source.from_json(item) for item in whole["sources"]]
+        lists = sources[: _count(whole["lists"], len(sources))]
+        by_certificate: dict[Certificate, tuple[Source, ...]] = {}
+        certificates = []
+        for item in whole["certificates"]:
+            certificate, vouching = _unpack(item)
+            certificates.append(certificate)
+            if vouching is not None:
+                by_certificate[certificate] = tuple(_picked(sources, vouching))
+        dropped = [_dropped(item) for item in whole["dropped"]]
+    except TrustListError as error:
+        raise TrustStoreError(error.code.partition(".")[2], error.message) from None
+    except (KeyMaterialError, TypeError, ValueError, LookupError, OverflowError) as error:
+        raise TrustStoreError("malformed", f"the content cannot be read: {error}") from error
+    return TrustStore(certificates, dropped, sources=by_certificate, lists=lists)
+
+
+def _checked(data: bytes) -> bytes:
+    first, _, rest = data.partition(b"\n")
+    if not first.startswith(_NAME):
+        raise TrustStoreError("malformed", "the file is no saved trust store")
+    if first != _NAME + str(VERSION).encode():
+        raise TrustStoreError("version", f"the file is not of version {VERSION}")
+    digest, newline, content = rest[:_SUM], rest[_SUM : _SUM + 1], rest[_SUM + 1 :]
+    if newline != b"\n" or digest != hashlib.sha256(content).hexdigest().encode("ascii"):
+        raise TrustStoreError("checksum", "the file was changed, or is not whole")
+    return content
+
+
+def _pack(certificate: Certificate, sources: list[int] | None) -> list[Any]:
+    said = certificate.overrides
+    usages = said["usages"]
+    bare = certificate.der is None
+    return [
+        "key" if bare else "certificate",
+        _text(certificate.spki if bare else certificate.der),
+        _text(said["kid"]),
+        said["country"],
+        None if usages is None else sorted(kind.value for kind in usages),
+        sources,
+    ]
+
+
+def _unpack(item: Any) -> tuple[Certificate, Any]:
+    form, data, kid, country, usages, sources = item
+    if country is not None and not isinstance(country, str):
+        raise TypeError("a country is of the wrong type")
+    kinds = None if usages is None else [EventKind(kind) for kind in usages]
+    own, stated = _bytes(data), None if kid is None else _bytes(kid)
+    if form == "certificate":
+        return Certificate(own, kid=stated, country=country, usages=kinds), sources
+    if form != "key" or stated is None:
+        raise ValueError("a certificate is neither certificate nor key")
+    return Certificate.from_public_key(own, kid=stated, country=country, usages=kinds), sources
+
+
+def _text(data: bytes | None) -> str | None:
+    return None if data is None else base64.b64encode(data).decode("ascii")
+
+
+def _bytes(text: Any) -> bytes:
+    return base64.b64decode(text, validate=True)
+
+
+def _count(value: Any, most: int) -> int:
+    if type(value) is not int or not 0 <= value <= most:
+        raise ValueError("the number of lists is none")
+    return value
+
+
+def _picked(sources: list[Source], places: Any) -> list[Source]:
+    if not places or not all(type(p) is int and 0 <= p < len(sources) for p in places):
+        raise ValueError("a certificate has no source, or one that is not there")
+    return [sources[place] for place in places]
+
+
+def _dropped(item: Any) -> Dropped:
+    kid, reason, source = item
+    if not isinstance(reason, str) or not isinstance(source, str):
+        raise TypeError("what was dropped is of the wrong type")
+    return Dropped(None if kid is None else _bytes(kid), reason, source)
+
+
+def _mode(target: Path) -> int:
+    try:
+        return target.stat().st_mode & 0o777
+    except FileNotFoundError:
+        return 0o644
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the move last through a power cut, where the system lets a folder be synced."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -1,0 +1,112 @@
+"""A certificate's key, ready to judge signatures (hcert-spec, section 3.3; RFC 9053; RFC 8230).
+
+What depends on the certificate alone (the parsed key, the algorithm that goes with it, the length
+of its signatures, the validity in seconds) is computed once and used for every pass. OpenSSL does
+the cryptography, through `cryptography`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final
+
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from coronapas import _signatures as signatures
+from coronapas.hcert import _cose as cose
+from coronapas.tolerances import Deviation
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+
+    from coronapas._signatures import Holds
+    from coronapas.trust._certificate import Certificate
+
+_PROFILE_CURVE: Final = "secp256r1"
+
+
+class VerifyingKey:
+    """The key of one certificate; immutable by convention, made once for each certificate.
+
+    `algorithm` is the one COSE algorithm that goes with the key (None for a key that passes do not
+    use), `usages` the kinds of event it is restricted to (empty for none), `deviations` where the
+    certificate departs from its profile; `not_before` and `not_after` are its validity in seconds
+    since 1970-01-01T00:00:00Z, both inclusive, None for a bare key. `plain` says that there are a
+    validity (then also in `first` and `last`, as numbers in any case) and no deviations.
+
+    `until` is the moment (inclusive) to which a list vouches for the certificate; by default for
+    ever.
+
+    `holds` tells whether a signature, which needs `signature_length`, is this key's over the signed
+    bytes of a message.
+    """
+
+    __slots__ = (
+        "algorithm",
+        "certificate",
+        "deviations",
+        "first",
+        "holds",
+        "last",
+        "not_after",
+        "not_before",
+        "plain",
+        "signature_length",
+        "until",
+        "usages",
+    )
+
+    def __init__(self, certificate: Certificate, *, until: float = math.inf) -> None:
+        """Read the certificate; raises KeyMaterialError where that cannot be done."""
+        certificate.check()
+        self.certificate = certificate
+        self.until = until
+        self.usages = certificate.usages
+        self.deviations = certificate.deviations
+        self.not_before = certificate.not_before_ts
+        self.not_after = certificate.not_after_ts
+        self.algorithm: int | None = None
+        self.signature_length = 0
+        self.holds: Holds = _never
+        key = certificate.public_key
+        as_profiled = False
+        if isinstance(key, ec.EllipticCurvePublicKey):
+            as_profiled = key.curve.name == _PROFILE_CURVE
+            self._use(cose.ES256, key)
+        elif isinstance(key, rsa.RSAPublicKey):
+            as_profiled = key.key_size in cose.RSA_BITS
+            self._use(cose.PS256, key)
+        if not as_profiled:
+            note = f"the key is {certificate.key_kind}, not one of the profile's"
+            self.deviations = (*self.deviations, Deviation("certificate.key-kind", "", note))
+        # For a quick look: a bare key's validity is nowhere, and so it is never plain.
+        self.plain = not self.deviations and self.not_before is not None
+        self.first = self.not_before or 0
+        self.last = self.not_after or 0
+
+    def _use(self, algorithm: int, key: PublicKeyTypes) -> None:
+        # Any curve that OpenSSL can judge is read; the profile asks for P-256.
+        holds = signatures.judge(key, cose.ALGORITHMS[algorithm], any_curve=True)
+        if holds is not None:
+            self.algorithm = algorithm
+            self.signature_length = signatures.length(key)
+            self.holds = holds
+
+    def fault(self, message: cose.Sign1) -> str | None:
+        """Why `message` is not signed by this key, as a code, or None where it is.
+
+        ``signature.algorithm`` where the stated algorithm is not the key's own,
+        ``signature.length`` where no signature of the key has that length, ``signature.invalid``
+        where OpenSSL says no.
+        """
+        if message.algorithm != self.algorithm or self.algorithm is None:
+            return "signature.algorithm"
+        if len(message.signature) != self.signature_length:
+            return "signature.length"
+        if not self.holds(message.signature, message.signed_bytes):
+            return "signature.invalid"
+        return None
+
+
+def _never(_signature: bytes, _message: bytes) -> bool:
+    return False

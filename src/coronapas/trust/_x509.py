@@ -1,0 +1,299 @@
+"""The fields of an X.509 certificate, read from its DER (RFC 5280, chapters 4.1 and 4.2).
+
+Two steps: `layout` finds where each field lies and refuses what is no certificate (microseconds);
+the others read one field each, when it is asked for. Only the extensions' frame is read: a fault
+inside an extension that nobody asks for stops nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+
+from coronapas import _asn1 as asn1
+from coronapas.errors import KeyMaterialError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+MAX_CERTIFICATE_BYTES: Final = 64 * 1024
+"""Larger ones are refused unread; DSCs on real lists have one or two KiB."""
+
+EXTENDED_KEY_USAGE: Final = "2.5.29.37"
+COUNTRY: Final = "2.5.4.6"
+COMMON_NAME: Final = "2.5.4.3"
+
+_VERSION: Final = 0xA0
+_UNIQUE_IDS: Final = frozenset({0x81, 0x82, 0xA1, 0xA2})
+_EXTENSIONS: Final = 0xA3
+
+_BARE_ALGORITHMS: Final = ("1.2.840.10045.4.", "2.16.840.1.101.3.4.3.")  # ECDSA, DSA
+
+_LABELS: Final = {
+    "2.5.4.3": "CN",
+    "2.5.4.6": "C",
+    "2.5.4.7": "L",
+    "2.5.4.8": "ST",
+    "2.5.4.9": "STREET",
+    "2.5.4.10": "O",
+    "2.5.4.11": "OU",
+    "0.9.2342.19200300.100.1.25": "DC",
+    "0.9.2342.19200300.100.1.1": "UID",
+}
+"""Names of attributes, RFC 4514 chapter 3; others are written as dotted object identifiers."""
+
+_SPECIAL: Final = str.maketrans(
+    {character: "\\" + character for character in '\\"+,;<>'} | {"\0": "\\00"}
+)
+
+
+Names: TypeAlias = list[list[tuple[str, str]]]
+"""Relative distinguished names in their order, each a list of dotted type and text."""
+
+
+class Layout(NamedTuple):
+    """Where the fields of a certificate lie in its DER; `extensions` is the SEQUENCE OF, if any.
+
+    `body` is what the issuer signed, from its first byte to the one after it.
+    """
+
+    body: tuple[int, int]
+    signature_algorithm: asn1.Element
+    signature: asn1.Element
+    serial: asn1.Element
+    issuer: asn1.Element
+    not_before: asn1.Element
+    not_after: asn1.Element
+    subject: asn1.Element
+    public_key: tuple[int, int]
+    extensions: asn1.Element | None
+
+
+class Extension(NamedTuple):
+    """One extension: dotted object identifier, whether critical, and the DER of its value."""
+
+    oid: str
+    critical: bool
+    value: bytes
+
+
+def layout(data: bytes) -> Layout:
+    """Where the fields lie; raises KeyMaterialError for anything that is no certificate."""
+    if len(data) > MAX_CERTIFICATE_BYTES:
+        raise KeyMaterialError(
+            f"a certificate of {len(data)} bytes is over the limit of {MAX_CERTIFICATE_BYTES}"
+        )
+    _, begin, end = asn1.only(data, asn1.SEQUENCE, "the certificate")
+    _, at, tbs_end = asn1.expect(data, begin, end, asn1.SEQUENCE, "the certificate's body")
+    body = (begin, tbs_end)
+    algorithm = asn1.expect(data, tbs_end, end, asn1.SEQUENCE, "the signature's algorithm")
+    signature = asn1.expect(data, algorithm[2], end, asn1.BIT_STRING, "the signature")
+    if signature[2] != end:
+        raise KeyMaterialError("DER goes on after the certificate's signature")
+
+    first = asn1.element(data, at, tbs_end)
+    if first[0] == _VERSION:
+        at = first[2]
+    serial = asn1.expect(data, at, tbs_end, asn1.INTEGER, "the serial number")
+    inner = asn1.expect(data, serial[2], tbs_end, asn1.SEQUENCE, "the algorithm")
+    issuer = asn1.expect(data, inner[2], tbs_end, asn1.SEQUENCE, "the issuer")
+    validity = asn1.expect(data, issuer[2], tbs_end, asn1.SEQUENCE, "the validity")
+    not_before = asn1.element(data, validity[1], validity[2])
+    not_after = asn1.element(data, not_before[2], validity[2])
+    subject = asn1.expect(data, validity[2], tbs_end, asn1.SEQUENCE, "the subject")
+    key = asn1.expect(data, subject[2], tbs_end, asn1.SEQUENCE, "the public key")
+    return Layout(
+        body=body,
+        signature_algorithm=algorithm,
+        signature=signature,
+        serial=serial,
+        issuer=issuer,
+        not_before=not_before,
+        not_after=not_after,
+        subject=subject,
+        public_key=(subject[2], key[2]),
+        extensions=_extensions_field(data, key[2], tbs_end),
+    )
+
+
+def _extensions_field(data: bytes, at: int, end: int) -> asn1.Element | None:
+    while at < end:
+        tag, begin, at = asn1.element(data, at, end)
+        if tag == _EXTENSIONS:
+            if at != end:
+                raise KeyMaterialError("DER goes on after the certificate's extensions")
+            return asn1.expect(data, begin, at, asn1.SEQUENCE, "the extensions")
+        if tag not in _UNIQUE_IDS:
+            raise KeyMaterialError(f"DER has an unknown field 0x{tag:02x} in the certificate")
+    return None
+
+
+def extensions(data: bytes, where: Layout) -> tuple[Extension, ...]:
+    """The extensions in their order, repeated ones included; none for a certificate without."""
+    if where.extensions is None:
+        return ()
+    _, begin, end = where.extensions
+    return tuple(_extension(data, item) for item in asn1.children(data, begin, end))
+
+
+def _extension(data: bytes, item: asn1.Element) -> Extension:
+    tag, begin, end = item
+    if tag != asn1.SEQUENCE:
+        raise KeyMaterialError("DER has an extension that is no SEQUENCE")
+    oid = asn1.expect(data, begin, end, asn1.OBJECT_IDENTIFIER, "an extension's identifier")
+    value = asn1.element(data, oid[2], end)
+    critical = False
+    if value[0] == asn1.BOOLEAN:
+        critical = any(data[value[1] : value[2]])
+        value = asn1.element(data, value[2], end)
+    if value[0] != asn1.OCTET_STRING:
+        raise KeyMaterialError("DER has an extension whose value is no OCTET STRING")
+    return Extension(asn1.object_identifier(data, oid), critical, data[value[1] : value[2]])
+
+
+def key_purposes(data: bytes, where: Layout) -> frozenset[str]:
+    """The dotted key purposes of the extendedKeyUsage extension (RFC 5280 4.2.1.12).
+
+    Empty where there is none. Where it stands more than once the purposes of all are taken: strict
+    parsers refuse that, so the certificate shows it as a deviation.
+    """
+    purposes: set[str] = set()
+    for extension in extensions(data, where):
+        if extension.oid == EXTENDED_KEY_USAGE:
+            purposes |= _purposes(extension.value)
+    return frozenset(purposes)
+
+
+def _purposes(value: bytes) -> set[str]:
+    _, begin, end = asn1.only(value, asn1.SEQUENCE, "the extended key usage")
+    purposes = set()
+    for item in asn1.children(value, begin, end):
+        if item[0] != asn1.OBJECT_IDENTIFIER:
+            raise KeyMaterialError("DER has a key purpose that is no object identifier")
+        purposes.add(asn1.object_identifier(value, item))
+    return purposes
+
+
+def serial(data: bytes, where: Layout) -> int:
+    """The serial number."""
+    return asn1.integer(data, where.serial)
+
+
+def signature_algorithm(data: bytes, where: Layout) -> str:
+    """The dotted identifier of the algorithm that the issuer signed with."""
+    _, begin, end = where.signature_algorithm
+    oid = asn1.expect(data, begin, end, asn1.OBJECT_IDENTIFIER, "the signature's algorithm")
+    return asn1.object_identifier(data, oid)
+
+
+def signed_body(data: bytes, where: Layout) -> bytes:
+    """The bytes that the issuer signed."""
+    begin, end = where.body
+    return data[begin:end]
+
+
+def signature(data: bytes, where: Layout) -> bytes:
+    """The issuer's signature, whose BIT STRING has whole bytes."""
+    _, begin, end = where.signature
+    if end - begin < 2 or data[begin]:
+        raise KeyMaterialError("DER has a signature that is empty or not of whole bytes")
+    return data[begin + 1 : end]
+
+
+def raw_subject(data: bytes, where: Layout) -> bytes:
+    """The content of the subject's DER, for comparing names byte by byte."""
+    return data[where.subject[1] : where.subject[2]]
+
+
+def raw_issuer(data: bytes, where: Layout) -> bytes:
+    """The content of the issuer's DER."""
+    return data[where.issuer[1] : where.issuer[2]]
+
+
+def tolerated_fault(data: bytes, where: Layout) -> str | None:
+    """A fault that strict parsing only warns of, as a sentence; None where there is none.
+
+    RFC 5280 4.1.2.2: serial numbers are positive. RFC 5758 3.2: ECDSA's algorithms and DSA's have
+    no parameters.
+    """
+    if serial(data, where) <= 0:
+        return "the serial number is not positive"
+    algorithm = signature_algorithm(data, where)
+    _, begin, end = where.signature_algorithm
+    if algorithm.startswith(_BARE_ALGORITHMS) and asn1.element(data, begin, end)[2] != end:
+        return "the signature algorithm has parameters"
+    return None
+
+
+def validity(data: bytes, where: Layout) -> tuple[datetime, datetime]:
+    """First and last instant of the validity, both inclusive (RFC 5280 4.1.2.5), in UTC."""
+    return asn1.time(data, where.not_before), asn1.time(data, where.not_after)
+
+
+def spki(data: bytes, where: Layout) -> bytes:
+    """The DER of the SubjectPublicKeyInfo."""
+    begin, end = where.public_key
+    return data[begin:end]
+
+
+def subject(data: bytes, where: Layout) -> str:
+    """The subject as RFC 4514 writes it."""
+    return _rfc4514(_names(data, where.subject))
+
+
+def issuer(data: bytes, where: Layout) -> str:
+    """The issuer as RFC 4514 writes it."""
+    return _rfc4514(_names(data, where.issuer))
+
+
+def country(data: bytes, where: Layout) -> str | None:
+    """The subject's first countryName, in upper case; None where there is none or it is blank."""
+    return (_first(data, where.subject, COUNTRY) or "").strip().upper() or None
+
+
+def common_name(data: bytes, where: Layout) -> str | None:
+    """The subject's first commonName; None where there is none."""
+    return _first(data, where.subject, COMMON_NAME)
+
+
+def _first(data: bytes, where: asn1.Element, kind: str) -> str | None:
+    for attributes in _names(data, where):
+        for oid, value in attributes:
+            if oid == kind:
+                return value
+    return None
+
+
+def _names(data: bytes, where: asn1.Element) -> Names:
+    _, begin, end = where
+    names = []
+    for tag, inner, inner_end in asn1.children(data, begin, end):
+        if tag != asn1.SET:
+            raise KeyMaterialError("DER has a relative distinguished name that is no SET")
+        names.append([_attribute(data, item) for item in asn1.children(data, inner, inner_end)])
+    return names
+
+
+def _attribute(data: bytes, item: asn1.Element) -> tuple[str, str]:
+    tag, begin, end = item
+    if tag != asn1.SEQUENCE:
+        raise KeyMaterialError("DER has an attribute of a name that is no SEQUENCE")
+    oid = asn1.expect(data, begin, end, asn1.OBJECT_IDENTIFIER, "an attribute's type")
+    value = asn1.element(data, oid[2], end)
+    return asn1.object_identifier(data, oid), asn1.text(data, value)
+
+
+def _rfc4514(names: Names) -> str:
+    """Last part first, special characters escaped (RFC 4514, chapter 2)."""
+    return ",".join(
+        "+".join(f"{_LABELS.get(oid, oid)}={_escape(value)}" for oid, value in attributes)
+        for attributes in reversed(names)
+    )
+
+
+def _escape(value: str) -> str:
+    escaped = value.translate(_SPECIAL)
+    if escaped[:1] in ("#", " "):
+        escaped = "\\" + escaped
+    if escaped[-1:] == " " and escaped != "\\ ":
+        escaped = escaped[:-1] + "\\ "
+    return escaped

@@ -1,0 +1,30 @@
+"""Verify a pass: a text and a trust store become what is true of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from coronapas import _lazy
+
+if TYPE_CHECKING:
+    from coronapas.verify._domestic import DomesticVerification as DomesticVerification
+    from coronapas.verify._domestic import DomesticVerifier as DomesticVerifier
+    from coronapas.verify._keyring import CertificateTime as CertificateTime
+    from coronapas.verify._result import CHECKS as CHECKS
+    from coronapas.verify._result import Check as Check
+    from coronapas.verify._result import Outcome as Outcome
+    from coronapas.verify._result import Verification as Verification
+    from coronapas.verify._result import VerificationError as VerificationError
+    from coronapas.verify._result import skipped as skipped
+    from coronapas.verify._verifier import DEFAULT_CLOCK_SKEW as DEFAULT_CLOCK_SKEW
+    from coronapas.verify._verifier import Verifier as Verifier
+else:
+    __getattr__, __dir__, __all__ = _lazy.attach(
+        __name__,
+        {
+            "_keyring": "CertificateTime",
+            "_result": "CHECKS Check Outcome Verification VerificationError skipped",
+            "_verifier": "DEFAULT_CLOCK_SKEW Verifier",
+            "_domestic": "DomesticVerification DomesticVerifier",
+        },
+    )
