@@ -15,7 +15,7 @@ import coronapas
 from coronapas.errors import CoronapasError
 from coronapas.revocation._status import SENTENCES
 from coronapas.tolerances import TOLERANCES
-from coronapas.verify._result import CHECKS
+from coronapas.verify._checks import CHECKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -21,7 +21,7 @@ from coronapas import Issuer, Vaccination, VerificationError, Verifier
 from coronapas.certlogic import parse
 from coronapas.certlogic._errors import ValidationError
 from coronapas.errors import DecodeError, Fault, FaultsError, IssueError, MissingExtraError
-from coronapas.verify._result import Check, Outcome
+from coronapas.verify._checks import Check, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -125,7 +125,7 @@ def test_a_pool_of_processes_hands_errors_to_its_caller() -> None:
         with pytest.raises(VerificationError) as verification:
             pool.submit(_require, Verifier(backend.trust())).result(timeout=60)
     assert decoding.value.code == "base45.illegal-character"
-    assert [check.name for check in verification.value.failures] == ["base45"]
+    assert [check.name for check in verification.value.failures] == ["prefix"]
     with pytest.raises(IssueError) as issuing:
         _issue(issuer)
     again = pickle.loads(pickle.dumps(issuing.value))

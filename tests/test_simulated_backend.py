@@ -38,6 +38,7 @@ from coronapas.trust._verifying_key import VerifyingKey
 from coronapas.verify import _keyring as keyring
 from coronapas.verify import _verifier as verifying
 from coronapas.verify._keyring import KeyRing
+from coronapas.verify._quick import QuickLook
 from coronapas.verify._verifier import Verifier
 from simulator import Dsc, Specimen
 
@@ -399,17 +400,22 @@ def first_key(trust: TrustStore, kid: bytes) -> Iterator[VerifyingKey]:
     )
 
 
+def passing(check: str) -> Callable[..., None]:
+    """A judge that looks at nothing and says that its check passed."""
+    return lambda *given: given[-1].passed(check)
+
+
 def never_revoked(*_: object, at: datetime) -> RevocationAnswer:
     return RevocationAnswer(RevocationOutcome.NOT_REVOKED, "revocation.ok", as_of=at)
 
 
-def remembering() -> Callable[[Verifier, Any, float], Verification | None]:
+def remembering() -> Callable[[QuickLook, Any, float], Verification | None]:
     """A quick way that accepts again what was accepted once."""
-    plain = Verifier._verify_plain
+    plain = QuickLook.verify
 
-    def verify(self: Verifier, text: Any, now: float) -> Verification | None:
+    def verify(self: QuickLook, text: Any, now: float) -> Verification | None:
         found = plain(self, text, now)
-        accepted: dict[Any, Any] = self.ring.keys  # whatever the verifier keeps will do
+        accepted: dict[Any, Any] = self._keys  # whatever the verifier keeps will do
         if found is not None:
             accepted[0, text] = found
         return accepted.get((0, text))
@@ -434,14 +440,18 @@ def taking_old_revocations() -> Callable[[RevocationStore, RevocationList], Revo
 
 FAULTS: Final[dict[str, Callable[[], Fault]]] = {
     "ignores the signature": lambda: (VerifyingKey, "fault", without_judgement),
-    "ignores key usages": lambda: (verifying, "_usage", without_judgement),
-    "ignores the certificate's validity": lambda: (KeyRing, "judge_certificate", without_judgement),
-    "ignores the pass's validity": lambda: (Verifier, "_time", without_judgement),
+    "ignores key usages": lambda: (verifying, "_judge_usage", passing("key usage")),
+    "ignores the certificate's validity": lambda: (
+        KeyRing,
+        "judge_certificate",
+        passing("certificate validity"),
+    ),
+    "ignores the pass's validity": lambda: (verifying, "_judge_time", passing("time")),
     "ignores the age of lists": lambda: (TrustStore, "trusted_until_ts", lambda *_: math.inf),
     "ignores revocation": lambda: (RevocationStore, "status", never_revoked),
     "tries every key": lambda: (keyring, "_readable", every_key),
     "tries one key of a kid": lambda: (keyring, "_readable", first_key),
-    "accepts for ever what it accepted once": lambda: (Verifier, "_verify_plain", remembering()),
+    "accepts for ever what it accepted once": lambda: (QuickLook, "verify", remembering()),
     "takes old lists": lambda: (TrustStore, "update", taking_old_lists()),
     "takes old revocations": lambda: (RevocationStore, "apply", taking_old_revocations()),
 }

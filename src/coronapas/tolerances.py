@@ -109,6 +109,9 @@ _TABLE: Final = (
         True,
     ),
     Tolerance("certificate.encoding", "a certificate that strict parsing refuses", "FI ES", True),
+    Tolerance(
+        "certificate.authority", "a pass signed with the certificate of a CA", "ES vectors", False
+    ),
     Tolerance("certificate.key-kind", "a key of another kind than the profile's", "ES P-384", True),
     Tolerance(
         "certificate.outlived", "a pass that outlives the certificate that signed it", "", True

@@ -91,14 +91,14 @@ def _qr_and_text() -> tuple[Recipe, ...]:
         Recipe(
             "H1",
             "The context identifier is HL0:, which is no pass's.",
-            fails("prefix.unknown"),
+            fails("prefix.not-a-pass"),
             expected={"UNPREFIX": False},
             text="HL0:".__add__,
         ),
         Recipe(
             "H2",
             "The context identifier is HC2:, a version that does not exist.",
-            fails("prefix.unknown"),
+            fails("prefix.not-a-pass"),
             expected={"UNPREFIX": False},
             text="HC2:".__add__,
         ),

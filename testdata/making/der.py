@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _ECDSA_SHA256: Final = "1.2.840.10045.4.3.2"
 _COUNTRY: Final = "2.5.4.6"
 _COMMON_NAME: Final = "2.5.4.3"
+_KEY_USAGE: Final = "2.5.29.15"
 _BASIC_CONSTRAINTS: Final = "2.5.29.19"
 _EXTENDED_KEY_USAGE: Final = "2.5.29.37"
 
@@ -55,6 +56,10 @@ def key_purposes(*purposes: str) -> bytes:
 
 
 EXPLICIT_DEFAULT: Final = extension(_BASIC_CONSTRAINTS, tlv(0x30, b"\x01\x01\x00"))
+AUTHORITY: Final = extension(_BASIC_CONSTRAINTS, tlv(0x30, b"\x01\x01\xff"))
+"""Basic constraints that say that the certificate is a CA's."""
+KEY_AGREEMENT: Final = extension(_KEY_USAGE, b"\x03\x02\x03\x08")
+"""A key usage of keyAgreement alone."""
 """BasicConstraints with ``cA FALSE`` written out: DER leaves a default away (X.690, 11.5)."""
 
 

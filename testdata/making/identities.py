@@ -166,6 +166,8 @@ _IDENTITIES: Final[Mapping[str, tuple[str, Callable[[PrivateKey], Certificate]]]
         _odd(7, der.key_purposes(f"{_NEW_ARC}1") + der.key_purposes(f"{_NEW_ARC}3")),
     ),
     "dsc-no-purposes": ("p-256", _odd(8, der.key_purposes())),
+    "dsc-authority": ("p-256", _odd(11, der.AUTHORITY)),
+    "dsc-key-agreement": ("p-256", _odd(12, der.KEY_AGREEMENT)),
     "dsc-null-parameters": (
         "p-256",
         _odd(9, der.key_purposes(f"{_NEW_ARC}2"), b"\x05\x00"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from making.payloads import payload
-from making.recipe import Recipe, fails, forgiven
+from making.recipe import Recipe, fails, forgiven, refused
 
 _NOT_ALLOWED: Final = {"KEYUSAGE": False}
 _NOT_TIMELY: Final = {"EXPIRATIONCHECK": False}
@@ -118,6 +118,18 @@ def _usages() -> tuple[Recipe, ...]:
             fails("usage.not-allowed"),
             expected=_NOT_ALLOWED,
             by="dsc-client-auth-and-test",
+        ),
+        Recipe(
+            "signed-by-an-authority",
+            "The certificate is a CA's by its basic constraints.",
+            refused("certificate.authority"),
+            by="dsc-authority",
+        ),
+        Recipe(
+            "key-for-key-agreement-alone",
+            "The certificate's key usage is key agreement, without digital signatures.",
+            fails("usage.no-signature"),
+            by="dsc-key-agreement",
         ),
     )
 

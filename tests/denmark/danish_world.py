@@ -18,7 +18,6 @@ from coronapas.hcert import _envelope as envelope
 from coronapas.keys import Authority
 from coronapas.trust._certificate import Certificate
 from coronapas.trust._store import TrustStore
-from coronapas.verify import DomesticVerifier
 from coronapas.verify._verifier import Verifier
 
 if TYPE_CHECKING:
@@ -41,8 +40,8 @@ def issuer(key: str = "P-256") -> DanishIssuer:
     return DanishIssuer(backend.dsc(key=key).signer())
 
 
-def verifier(*pairs: KeyPair, **settings: Any) -> DomesticVerifier:
-    return DomesticVerifier(Verifier(backend.trust(*pairs), **settings))
+def verifier(*pairs: KeyPair, **settings: Any) -> Verifier:
+    return Verifier(backend.trust(*pairs), **{"accept": ("eu", "dk"), **settings})
 
 
 @cache

@@ -188,7 +188,7 @@ def test_every_event_goes_through_a_dk3_and_back(case: strategies.Case, until: d
     made = maker.dk3(case.holder, [DatedEvent(event, end)] * 2, issued_at=at)
     result = verifier(pair).verify(made.text, at)
     assert result.ok, result.failures
-    token = result.token
+    token = result.content
     assert isinstance(token, Dk3)
     assert len(token.entries) == 2
     for entry in token.entries:

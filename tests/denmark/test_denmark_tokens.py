@@ -272,7 +272,7 @@ def test_nothing_of_the_holder_shows_in_a_repr() -> None:
         ("DK1", "compression.truncated"),
         ("DK1:ÅÅ", "base45.illegal-character"),
         (b"DK1:\xc5\xc5", "prefix.not-text"),
-        (b"DK1\xc5\xc5", "base45.illegal-character"),
+        (b"DK1\xc5\xc5", "prefix.not-text"),
         ("DK1::::", "base45.overflow"),
     ],
 )

@@ -29,7 +29,7 @@ from coronapas.facts import EventKind
 from coronapas.keys import make_csca
 from coronapas.trust import Certificate
 from coronapas.trust._x509 import MAX_CERTIFICATE_BYTES
-from coronapas.verify._result import Outcome
+from coronapas.verify._checks import Outcome
 from coronapas.verify._verifier import Verifier
 from der_writer import extension, key_usages, tlv
 

@@ -27,6 +27,32 @@ if TYPE_CHECKING:
 #
 # Moments, lifetimes, durations, names, and where passwords come from.
 
+
+def accepted(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str, ...]:
+    """The payloads to accept, by their names with commas between."""
+    from coronapas.verify import PROFILES
+
+    known = {name for row in PROFILES for name in (row.name, row.family)}
+    names = tuple(name.strip().lower() for name in value.split(","))
+    for name in names:
+        if name not in known:
+            raise click.BadParameter(
+                f"there is no such payload: {name}. Known are {', '.join(sorted(known))}.",
+                ctx,
+                param,
+            )
+    return names
+
+
+accept_option = click.option(
+    "--accept",
+    default="eu",
+    show_default=True,
+    callback=accepted,
+    metavar="NAMES",
+    help="The payloads to accept: eu, dk (or dk1, dk2, dk3 alone), with commas between.",
+)
+
 _DAYS: Final = re.compile("([0-9]{1,5})d")
 _DURATION: Final = re.compile("([0-9]{1,7})([smh]?)")
 _SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3600}

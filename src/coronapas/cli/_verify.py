@@ -19,7 +19,13 @@ from coronapas.cli._certificates import (
     trust_from,
     unverified_option,
 )
-from coronapas.cli._options import duration, moment, value_sets_from, value_sets_option
+from coronapas.cli._options import (
+    accept_option,
+    duration,
+    moment,
+    value_sets_from,
+    value_sets_option,
+)
 from coronapas.cli._output import (
     coloured,
     plain,
@@ -66,6 +72,7 @@ def _tolerance(
     help="A trust list of any format, a saved trust store, certificates (PEM, DER, base64), or a "
     "folder of certificates.",
 )
+@accept_option
 @pin_option
 @beside_option
 @unverified_option
@@ -109,6 +116,7 @@ def command(
     files: tuple[str, ...],
     texts: tuple[str, ...],
     trust: tuple[Path, ...],
+    accept: tuple[str, ...],
     pins: tuple[Path, ...],
     beside: tuple[Path, ...],
     unverified_trust: bool,
@@ -149,6 +157,7 @@ def command(
     )
     verifier = Verifier(
         store,
+        accept=accept,
         tolerate=granted,
         clock_skew=DEFAULT_CLOCK_SKEW if clock_skew is None else clock_skew,
         value_sets=value_sets_from(value_sets),
@@ -238,6 +247,7 @@ class _Found:
         document: dict[str, Any] = {
             "place": self.place,
             "ok": self.ok,
+            "profile": None if verification is None else verification.profile,
             "at": None if verification is None else verification.at.isoformat(),
             "signed": verification is not None and verification.signed,
             "kid": None if envelope is None or envelope.kid is None else envelope.kid.hex(),
@@ -257,6 +267,9 @@ class _Found:
 
     def _told(self) -> Iterator[str]:
         facts, country = self._facts(), self._country()
+        profile = None if self.verification is None else self.verification.profile
+        if profile not in (None, "eu"):
+            yield str(profile).upper()
         if facts is not None:
             yield facts.kind.value
         if country is not None:

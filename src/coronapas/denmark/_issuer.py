@@ -263,7 +263,7 @@ class DanishIssuer:
         signer = self._signer
         message = cose.sign1(payload, algorithm=signer.algorithm, kid=signer.kid, sign=signer.sign)
         start, end = (datetime.fromtimestamp(seconds, UTC) for seconds in times)
-        text = envelope.encode(message, prefix=f"{kind}:")
+        text = envelope.encode(message, prefix=f"{kind}:", signature_length=signer.signature_length)
         return DomesticToken(kind, text, identifier, start, end, message)
 
     def _times(

@@ -35,6 +35,7 @@ from coronapas.hcert._cwt import (
 )
 from coronapas.hcert._envelope import (
     DEFAULT_LIMITS,
+    PREFIX,
     Envelope,
     Limits,
     decode,
@@ -154,7 +155,13 @@ def kind_of(text: object) -> TokenKind | None:
 
     White space before it does not count; the domestic prefixes need no colon.
     """
-    return _sniff(text)[0]
+    if isinstance(text, str):
+        start = text.lstrip()[:4]
+    elif isinstance(text, bytes | bytearray | memoryview):
+        start = bytes(text).lstrip()[:4].decode("latin-1")
+    else:
+        return None
+    return TokenKind.HC1 if start == PREFIX else _DOMESTIC.get(start[:3])
 
 
 def read(
@@ -169,18 +176,28 @@ def read(
     (``prefix.unknown``); no other exception leaves this function, whatever the text. Time and
     memory are bounded by `limits` and `MOST_ENTRIES`.
     """
-    kind, colon = _sniff(text)
+    kind = kind_of(text)
     if kind is None or kind is TokenKind.HC1:
         if not isinstance(text, str | bytes | bytearray | memoryview):
             raise DecodeError("prefix", "not-text", "a token is text")
         raise DecodeError("prefix", "unknown", "the text does not begin as a Danish token does")
-    envelope = _open(text, kind, colon, limits)
+    prefix = f"{kind}:"
+    envelope = decode(text, limits=limits, prefixes=(prefix,), colonless=(prefix,))
+    return token_of(envelope, kind, examiner or default_examiner())
+
+
+def token_of(envelope: Envelope, kind: TokenKind, examiner: Examiner) -> Dk1 | Dk2 | Dk3:
+    """Read an opened text as a token of a kind; no trust implied.
+
+    `kind` is one of DK1, DK2 and DK3. The token's envelope has the deviations of the layers as a
+    token knows them: its own claims are no extra claims.
+    """
     tree = envelope.claims.tree
     kept = [one for one in envelope.deviations if one.code != "cwt.extra-claim"]
     envelope = envelope._replace(deviations=(*kept, *_extra_claims(tree, _CLAIMS[kind])))
     found = list(envelope.deviations)
     if kind is TokenKind.DK3:
-        holder, entries = _dated(envelope, examiner or default_examiner(), found)
+        holder, entries = _dated(envelope, examiner, found)
         return Dk3(envelope, tuple(dict.fromkeys(found)), holder, entries)
     identifier = _identifier(tree, found)
     if kind is TokenKind.DK1:
@@ -203,39 +220,6 @@ def shown_entry(token: Dk3, at: datetime) -> DatedEntry | None:
         if entry.valid_until is not None and entry.valid_until > at
     ]
     return max(ahead, key=lambda pair: pair[0])[1] if ahead else None
-
-
-def _sniff(text: object) -> tuple[TokenKind | None, bool]:
-    """What a text begins with, and whether the colon is there."""
-    if isinstance(text, str):
-        start = text.lstrip()[:4]
-    elif isinstance(text, bytes | bytearray | memoryview):
-        start = bytes(text).lstrip()[:4].decode("latin-1")
-    else:
-        return None, False
-    if start == "HC1:":
-        return TokenKind.HC1, True
-    return _DOMESTIC.get(start[:3]), start[3:] == ":"
-
-
-def _open(text: str | bytes, kind: TokenKind, colon: bool, limits: Limits) -> Envelope:
-    prefix = f"{kind}:"
-    if colon:
-        return decode(text, limits=limits, prefixes=(prefix,))
-    # Latin-1 keeps every byte, so that decoding still finds those that no text of a pass has.
-    written = text if isinstance(text, str) else bytes(text).decode("latin-1")
-    place = len(written) - len(written.lstrip()) + 3
-    envelope = decode(
-        f"{written[:place]}:{written[place:]}",
-        limits=replace(limits, text=limits.text + 1),
-        prefixes=(prefix,),
-    )
-    deviation = Deviation("prefix.no-colon", "", "no colon stands behind the prefix")
-    found = envelope.deviations
-    outer = sum(one.layer == "prefix" for one in found)
-    return envelope._replace(
-        text=written, prefix=kind.value, deviations=(*found[:outer], deviation, *found[outer:])
-    )
 
 
 def _extra_claims(tree: Mapping[Any, Any], expected: frozenset[object]) -> Iterator[Deviation]:

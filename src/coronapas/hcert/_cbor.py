@@ -65,24 +65,12 @@ _ARRAY_OF_TWO: Final = b"\x82"
 _END: Final = b"\x50" + _SENTINEL
 _loads: Final = cbor2.loads
 
-NOT_PLAIN: Final = object()
-"""No item: what `load_plain` gives for bytes that need a closer look."""
-
 
 def load(data: bytes, *, layer: str = "cbor") -> tuple[Any, bool]:
-    """The one item that `data` encodes, and whether it used indefinite lengths.
+    """Return the one item that `data` encodes, and whether it used indefinite lengths.
 
     Raises DecodeError for `layer` with the code ``malformed``, ``truncated``, ``trailing-bytes``,
     ``duplicate-key`` or ``too-deep``.
-    """
-    item = load_plain(data)
-    return _load_again(data, layer) if item is NOT_PLAIN else (item, False)
-
-
-def load_plain(data: bytes) -> Any:
-    """The one item that `data` encodes in definite lengths; `NOT_PLAIN` for any other bytes.
-
-    Whether those are at fault is for `load` to say.
     """
     try:
         item, end = _loads(
@@ -92,9 +80,9 @@ def load_plain(data: bytes) -> Any:
             allow_duplicate_keys=False,
             semantic_decoders=_TAGS,
         )
-    except Exception:  # whatever it is, the slow path finds out and gives it a name
-        return NOT_PLAIN
-    return item if end == _SENTINEL else NOT_PLAIN
+    except Exception:  # whatever it is, the second reading gives it a name
+        return _load_again(data, layer)
+    return (item, False) if end == _SENTINEL else _load_again(data, layer)
 
 
 def _load_again(data: bytes, layer: str) -> tuple[Any, bool]:

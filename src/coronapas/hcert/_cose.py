@@ -48,8 +48,6 @@ _TAG_CWT: Final = 61
 _SIGNATURE1: Final = b"\x84\x6aSignature1"
 _EMPTY_BYTES: Final = b"\x40"
 
-_PLAIN_LABELS: Final = {HEADER_ALG, HEADER_KID}
-
 
 class Sign1(NamedTuple):
     """A COSE_Sign1 message as it was read; nothing about it is verified.
@@ -124,7 +122,9 @@ def read(data: bytes) -> Sign1:
     ):
         raise DecodeError("cose", "structure", "a part of the message is of the wrong type")
     headers = _protected_headers(protected, deviations) if protected else {}
-    if HEADER_CRIT in headers:
+    _check_labels(headers)
+    _check_labels(unprotected)
+    if HEADER_CRIT in headers or HEADER_CRIT in unprotected:
         raise DecodeError("cose", "critical-header", "a critical header asks for what is not known")
     kid, algorithm = headers.get(HEADER_KID), headers.get(HEADER_ALG)
     if unprotected or kid is None or algorithm is None:
@@ -147,83 +147,9 @@ def read(data: bytes) -> Sign1:
     )
 
 
-def read_plain(data: bytes) -> tuple[bytes, int, bytes, bytes, bytes] | None:
-    """Take apart a message that is as plain as most are; None for any other.
-
-    Gives kid, algorithm, signed bytes, payload and signature. Plain is a message under tag 18
-    whose protected header (of less than 24 bytes) states just the kid and the algorithm, whose
-    unprotected header is empty, and whose other lengths take one or two bytes and no more than
-    they need. This needs no CBOR decoder for the frame; `read` says the same of the message, more
-    slowly.
-    """
-    try:
-        after = (data[2] & 0x3F) + 4
-        plain = _plain_beginning(data[:after])
-        if plain is None:
-            return None
-        # Two strings, each with a length of one or two bytes and no more than it needs.
-        head, size = data[after], data[after + 1]
-        if head == 0x59 and size:
-            start = after + 3
-            end = start + (size << 8 | data[after + 2])
-        elif head == 0x58 and size >= 0x18:
-            start = after + 2
-            end = start + size
-        else:
-            return None
-        head, size = data[end], data[end + 1]
-        if head == 0x58 and size >= 0x18:
-            begin = end + 2
-            last = begin + size
-        elif head == 0x59 and size:
-            begin = end + 3
-            last = begin + (size << 8 | data[end + 2])
-        else:
-            return None
-    except IndexError:
-        return None
-    if last != len(data):
-        return None
-    kid, algorithm, beginning = plain
-    # The payload stands in the Sig_structure just as it stands in the message.
-    return kid, algorithm, beginning + data[after:end], data[start:end], data[begin:]
-
-
-def signature_span(data: bytes, size: int | None = None) -> int:
-    """How many bytes the signature of a plain message takes, with its length; 0 for any other.
-
-    `size`, in bytes, is the signature's length where the caller knows it.
-    """
-    if size is None:
-        plain = read_plain(data)
-        if plain is None:
-            return 0
-        size = len(plain[4])
+def signature_span(size: int) -> int:
+    """How many bytes a signature of `size` bytes takes at a message's end, its length included."""
     return size + (2 if size < 0x100 else 3)
-
-
-@lru_cache(maxsize=256)
-def _plain_beginning(beginning: bytes) -> tuple[bytes, int, bytes] | None:
-    """What follows from how a message begins, if it does so as most do; else None.
-
-    `beginning` is all before the payload: the tag, the array's head, the protected header with the
-    kid and the algorithm, and an empty map. Gives kid, algorithm, and how the Sig_structure begins.
-    An issuer's passes all begin alike, hence the cache; it holds nothing but what the bytes
-    themselves say, and no more than 67 bytes of them.
-    """
-    string = beginning[2:-1]
-    if beginning != b"\xd2\x84" + string + b"\xa0" or not 0x40 <= string[0] < 0x58:
-        return None
-    try:
-        headers, indefinite = cbor.load(string[1:])
-    except DecodeError:
-        return None
-    if indefinite or type(headers) is not dict or headers.keys() != _PLAIN_LABELS:
-        return None
-    kid, algorithm = headers[HEADER_KID], headers[HEADER_ALG]
-    if type(kid) is not bytes or len(kid) != KID_LENGTH or type(algorithm) is not int:
-        return None
-    return kid, algorithm, _SIGNATURE1 + string + _EMPTY_BYTES
 
 
 def _untag(item: Any, deviations: list[Deviation]) -> Any:
@@ -249,6 +175,12 @@ def _protected_headers(protected: bytes, deviations: list[Deviation]) -> Mapping
     if indefinite:
         deviations.append(_indefinite("the protected header"))
     return headers
+
+
+def _check_labels(headers: Mapping[Any, Any]) -> None:
+    """Refuse labels that are no integer or text: ``true`` and ``1.0`` would pass for 1."""
+    if any(type(label) is not int and type(label) is not str for label in headers):
+        raise DecodeError("cose", "label", "a header label must be an integer or a text")
 
 
 def _from_unprotected(

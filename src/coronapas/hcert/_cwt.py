@@ -65,47 +65,11 @@ def read(data: bytes) -> Claims:
     tree, indefinite = cbor.load(data)
     if type(tree) is not dict:
         raise DecodeError("cwt", "structure", "the claims are no map")
-    if not indefinite and _is_plain(tree, data):
-        return Claims(tree[ISSUER], tree[ISSUED_AT], tree[EXPIRES], tree[HCERT], tree, ())
-    return _read_closely(tree, data, indefinite)
-
-
-def read_plain(data: bytes) -> tuple[int, int, Any] | None:
-    """``iat``, ``exp`` and the DCC of claims that are as plain as most are; None for any others.
-
-    Plain are the four claims in their proper types, nothing else and no tagged date-time; `read`
-    reports no deviation for them. The DCC is None where ``hcert`` holds none.
-    """
-    tree = cbor.load_plain(data)
-    if type(tree) is not dict or not _is_plain(tree, data):
-        return None
-    return tree[ISSUED_AT], tree[EXPIRES], tree[HCERT].get(DCC)
-
-
-def _is_plain(tree: dict[Any, Any], data: bytes) -> bool:
-    try:
-        return (
-            len(tree) == len(_KNOWN)
-            and type(tree[ISSUER]) is str
-            and tree[ISSUER] in COUNTRIES
-            and type(tree[ISSUED_AT]) is int
-            and type(tree[EXPIRES]) is int
-            and type(tree[HCERT]) is dict
-            and len(tree[HCERT]) == 1
-            and (_TAG_0 not in data or not _holds_tagged(tree))
-        )
-    except KeyError:
-        return False
-
-
-def _holds_tagged(tree: Mapping[Any, Any]) -> bool:
-    """Whether a date-time under tag 0 is anywhere inside; the byte alone may be one of a number."""
-    deviations: list[Deviation] = []
-    _tagged(tree, (), deviations)
-    return bool(deviations)
-
-
-def _read_closely(tree: Mapping[Any, Any], data: bytes, indefinite: bool) -> Claims:
+    hcert = tree.get(HCERT)
+    for labels in (tree, hcert if type(hcert) is dict else ()):
+        # `true` and `1.0` would pass for 1.
+        if any(type(label) is bool or type(label) is float for label in labels):
+            raise DecodeError("cwt", "label", "a claim's label must be an integer or a text")
     deviations: list[Deviation] = []
     if indefinite:
         deviations.append(
@@ -113,7 +77,7 @@ def _read_closely(tree: Mapping[Any, Any], data: bytes, indefinite: bool) -> Cla
         )
     if _TAG_0 in data:
         _tagged(tree, (), deviations)
-    issuer, hcert = tree.get(ISSUER), tree.get(HCERT)
+    issuer = tree.get(ISSUER)
     if ISSUER in tree and not (type(issuer) is str and issuer in COUNTRIES):
         deviations.append(Deviation("cwt.issuer", "iss", "the issuer is no two capitals"))
     issued_at, expires = tree.get(ISSUED_AT), tree.get(EXPIRES)
@@ -143,6 +107,13 @@ def _read_closely(tree: Mapping[Any, Any], data: bytes, indefinite: bool) -> Cla
         tree,
         tuple(dict.fromkeys(deviations)),
     )
+
+
+def holds_tagged(tree: Mapping[Any, Any]) -> bool:
+    """Whether a date-time under tag 0 is anywhere inside the claims."""
+    deviations: list[Deviation] = []
+    _tagged(tree, (), deviations)
+    return bool(deviations)
 
 
 def _seconds(value: object, name: str, deviations: list[Deviation]) -> int | None:

@@ -23,21 +23,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from coronapas.errors import DecodeError
-from coronapas.hcert import (
-    _base45 as base45,
-)
-from coronapas.hcert import (
-    _cbor as cbor,
-)
-from coronapas.hcert import (
-    _compression as compression,
-)
-from coronapas.hcert import (
-    _cose as cose,
-)
-from coronapas.hcert import (
-    _cwt as cwt,
-)
+from coronapas.hcert import _base45 as base45
+from coronapas.hcert import _cbor as cbor
+from coronapas.hcert import _compression as compression
+from coronapas.hcert import _cose as cose
+from coronapas.hcert import _cwt as cwt
 from coronapas.tolerances import COUNTRIES, Deviation
 
 if TYPE_CHECKING:
@@ -130,12 +120,58 @@ class Envelope(NamedTuple):
         return f"<Envelope {self.prefix or '(no prefix)'} issuer={issuer!r} kid={kid}>"
 
 
-def encode(message: bytes, *, prefix: str = PREFIX, signature_length: int | None = None) -> str:
-    """The text of a signed message: compressed, in Base45, behind its prefix.
+class Layers(NamedTuple):
+    """What could be opened of one text, and why the next layer could not; no trust implied.
 
-    `signature_length`, in bytes, spares looking for it in the message.
+    A layer that was not reached is None. `fault` is None where every layer could be opened. The
+    other attributes are those of `Envelope`.
     """
-    span = cose.signature_span(message, signature_length)
+
+    text: str | None = None
+    prefix: str | None = None
+    body: str | None = None
+    compressed: bytes | None = None
+    cose: bytes | None = None
+    message: cose.Sign1 | None = None
+    claims: cwt.Claims | None = None
+    deviations: tuple[Deviation, ...] = ()
+    fault: DecodeError | None = None
+
+    @property
+    def envelope(self) -> Envelope | None:
+        """The whole, where every layer could be opened."""
+        if (
+            self.text is None
+            or self.prefix is None
+            or self.body is None
+            or self.compressed is None
+            or self.cose is None
+            or self.message is None
+            or self.claims is None
+        ):
+            return None
+        return Envelope(
+            self.text,
+            self.prefix,
+            self.body,
+            self.compressed,
+            self.cose,
+            self.message,
+            self.claims,
+            self.deviations,
+        )
+
+    def __repr__(self) -> str:
+        return f"<Layers {'fault' if self.fault else 'open'}>"
+
+
+def encode(message: bytes, *, prefix: str = PREFIX, signature_length: int | None = None) -> str:
+    """Return the text of a signed message: compressed, in Base45, behind its prefix.
+
+    `signature_length` is in bytes. Where it is known the signature, which no compressor makes
+    smaller, stands in a stored block of its own: the text is as short, and made sooner.
+    """
+    span = 0 if signature_length is None else cose.signature_span(signature_length)
     return prefix + base45.encode(compression.compress(message, random_tail=span))
 
 
@@ -144,33 +180,74 @@ def decode(
     *,
     limits: Limits = DEFAULT_LIMITS,
     prefixes: Collection[str] = (PREFIX,),
+    colonless: Collection[str] = (),
 ) -> Envelope:
     """Open every layer of a scanned `text`; no trust implied.
 
-    `prefixes` are the context identifiers that are read, colon included. Raises DecodeError, whose
-    `layer` and `code` tell which layer could not be opened and why; no other exception leaves this
-    function, whatever the text. Time and memory are bounded by `limits`.
+    `prefixes` are the context identifiers that are read, colon included; the colon of those in
+    `colonless` may be missing, as a deviation.
+
+    Raises:
+        DecodeError: A layer could not be opened; `layer` and `code` say which and why. No other
+            exception leaves this function, whatever the text. Time and memory are bounded by
+            `limits`.
+
     """
+    layers = open_layers(text, limits=limits, prefixes=prefixes, colonless=colonless)
+    envelope = layers.envelope
+    if layers.fault is not None or envelope is None:
+        raise layers.fault or AssertionError("unreachable: without a fault every layer is open")
+    return envelope
+
+
+def open_layers(
+    text: str | bytes,
+    *,
+    limits: Limits = DEFAULT_LIMITS,
+    prefixes: Collection[str] = (PREFIX,),
+    colonless: Collection[str] = (),
+) -> Layers:
+    """Open the layers of a scanned `text` as far as they can be opened; see `decode`.
+
+    Never raises, whatever the text. The deviations met before a layer failed are kept.
+    """
+    opened: dict[str, Any] = {}
     deviations: list[Deviation] = []
+    try:
+        _open(text, limits, prefixes, colonless, opened, deviations)
+    except DecodeError as error:
+        # What it was raised from may hold the text, which is the holder's.
+        fault = DecodeError(error.layer, error.code.partition(".")[2], error.message)
+        return Layers(**opened, deviations=tuple(deviations), fault=fault)
+    return Layers(**opened, deviations=tuple(deviations))
+
+
+def _open(
+    text: object,
+    limits: Limits,
+    prefixes: Collection[str],
+    colonless: Collection[str],
+    opened: dict[str, Any],
+    deviations: list[Deviation],
+) -> None:
     if isinstance(text, (bytes, bytearray, memoryview)):
         text = _ascii(bytes(text))
     elif not isinstance(text, str):
         raise DecodeError("prefix", "not-text", "a pass is text")
+    opened["text"] = text
     if len(text) > limits.text:
         raise DecodeError("prefix", "too-long", f"the text exceeds {limits.text} characters")
     stripped = text.strip()
     if len(stripped) != len(text):
         deviations.append(Deviation("prefix.whitespace", "", "white space stands around the text"))
-    prefix, body = _split(stripped, prefixes, deviations)
-    compressed = base45.decode(body)
-    inflated = _inflate(compressed, limits.inflated, deviations)
-    message = cose.read(inflated)
-    claims = cwt.read(message.payload)
-    if deviations or message.deviations or claims.deviations:
-        found = (*deviations, *message.deviations, *claims.deviations)
-    else:
-        found = ()
-    return Envelope(text, prefix, body, compressed, inflated, message, claims, found)
+    prefix, body = _split(stripped, prefixes, colonless, deviations)
+    opened["prefix"], opened["body"] = prefix, body
+    opened["compressed"] = compressed = base45.decode(body)
+    opened["cose"] = inflated = _inflate(compressed, limits.inflated, deviations)
+    opened["message"] = message = cose.read(inflated)
+    deviations.extend(message.deviations)
+    opened["claims"] = claims = cwt.read(message.payload)
+    deviations.extend(claims.deviations)
 
 
 def _ascii(data: bytes) -> str:
@@ -182,11 +259,19 @@ def _ascii(data: bytes) -> str:
         ) from None
 
 
-def _split(text: str, prefixes: Collection[str], deviations: list[Deviation]) -> tuple[str, str]:
+def _split(
+    text: str,
+    prefixes: Collection[str],
+    colonless: Collection[str],
+    deviations: list[Deviation],
+) -> tuple[str, str]:
     """The context identifier and the Base45 text behind it."""
     prefix = text[:4]
     if prefix in prefixes:
         return prefix, text[4:]
+    if f"{prefix[:3]}:" in colonless:
+        deviations.append(Deviation("prefix.no-colon", "", "no colon stands behind the prefix"))
+        return prefix[:3], text[3:]
     # "HC2:", "HL0:", "DK3:": a Base45 text of a ZLIB stream has F in the place of the figure.
     if _FOREIGN.match(prefix):
         raise DecodeError("prefix", "unknown", "the text begins with another context identifier")

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from coronapas import _signatures as signatures
 from coronapas.hcert import _cose as cose
 from coronapas.tolerances import Deviation
+from coronapas.trust._certificate import is_authority, key_usage
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
@@ -31,8 +32,8 @@ class VerifyingKey:
     `algorithm` is the one COSE algorithm that goes with the key (None for a key that passes do not
     use), `usages` the kinds of event it is restricted to (empty for none), `deviations` where the
     certificate departs from its profile; `not_before` and `not_after` are its validity in seconds
-    since 1970-01-01T00:00:00Z, both inclusive, None for a bare key. `plain` says that there are a
-    validity (then also in `first` and `last`, as numbers in any case) and no deviations.
+    since 1970-01-01T00:00:00Z, both inclusive, None for a bare key. `signs` says whether the
+    certificate lets the key make signatures at all.
 
     `until` is the moment (inclusive) to which a list vouches for the certificate; by default for
     ever.
@@ -45,13 +46,11 @@ class VerifyingKey:
         "algorithm",
         "certificate",
         "deviations",
-        "first",
         "holds",
-        "last",
         "not_after",
         "not_before",
-        "plain",
         "signature_length",
+        "signs",
         "until",
         "usages",
     )
@@ -63,6 +62,11 @@ class VerifyingKey:
         self.until = until
         self.usages = certificate.usages
         self.deviations = certificate.deviations
+        usage = key_usage(certificate)
+        self.signs = usage is None or "digitalSignature" in usage
+        if is_authority(certificate):
+            note = "the certificate is an authority's, and a DSC signs passes"
+            self.deviations = (*self.deviations, Deviation("certificate.authority", "", note))
         self.not_before = certificate.not_before_ts
         self.not_after = certificate.not_after_ts
         self.algorithm: int | None = None
@@ -79,10 +83,6 @@ class VerifyingKey:
         if not as_profiled:
             note = f"the key is {certificate.key_kind}, not one of the profile's"
             self.deviations = (*self.deviations, Deviation("certificate.key-kind", "", note))
-        # For a quick look: a bare key's validity is nowhere, and so it is never plain.
-        self.plain = not self.deviations and self.not_before is not None
-        self.first = self.not_before or 0
-        self.last = self.not_after or 0
 
     def _use(self, algorithm: int, key: PublicKeyTypes) -> None:
         # Any curve that OpenSSL can judge is read; the profile asks for P-256.

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 from coronapas import _lazy
 
 if TYPE_CHECKING:
-    from coronapas.verify._domestic import DomesticVerification as DomesticVerification
-    from coronapas.verify._domestic import DomesticVerifier as DomesticVerifier
+    from coronapas.verify._checks import CHECKS as CHECKS
+    from coronapas.verify._checks import Check as Check
+    from coronapas.verify._checks import Outcome as Outcome
+    from coronapas.verify._checks import skipped as skipped
     from coronapas.verify._keyring import CertificateTime as CertificateTime
-    from coronapas.verify._result import CHECKS as CHECKS
-    from coronapas.verify._result import Check as Check
-    from coronapas.verify._result import Outcome as Outcome
+    from coronapas.verify._profile import Examined as Examined
+    from coronapas.verify._profile import Occasion as Occasion
+    from coronapas.verify._profile import Profile as Profile
+    from coronapas.verify._profiles import PROFILES as PROFILES
     from coronapas.verify._result import Verification as Verification
     from coronapas.verify._result import VerificationError as VerificationError
-    from coronapas.verify._result import skipped as skipped
     from coronapas.verify._verifier import DEFAULT_CLOCK_SKEW as DEFAULT_CLOCK_SKEW
     from coronapas.verify._verifier import Verifier as Verifier
 else:
@@ -23,8 +25,10 @@ else:
         __name__,
         {
             "_keyring": "CertificateTime",
-            "_result": "CHECKS Check Outcome Verification VerificationError skipped",
+            "_checks": "CHECKS Check Outcome skipped",
+            "_profile": "Examined Occasion Profile",
+            "_profiles": "PROFILES",
+            "_result": "Verification VerificationError",
             "_verifier": "DEFAULT_CLOCK_SKEW Verifier",
-            "_domestic": "DomesticVerification DomesticVerifier",
         },
     )

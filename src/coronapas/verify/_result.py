@@ -7,17 +7,24 @@ signature held.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from coronapas.dcc._reader import facts_of
+from coronapas._time import moment
 from coronapas.errors import CoronapasError
 from coronapas.hcert import _cbor as cbor
 from coronapas.hcert._envelope import Envelope, Limits, decode
+from coronapas.verify._checks import (
+    ALL_PASSED,
+    CHECKS,
+    Check,
+    Outcome,
+    is_ok,
+    skipped,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
     from typing import Self
 
     from coronapas.facts import PassFacts
@@ -26,82 +33,7 @@ if TYPE_CHECKING:
     from coronapas.trust._certificate import Certificate
     from coronapas.trust._list import Source
     from coronapas.trust._store import TrustStore
-
-
-class Outcome(StrEnum):
-    """How a check ended."""
-
-    PASS = "PASS"  # noqa: S105 - an outcome, no password
-    FAIL = "FAIL"
-    SKIPPED = "SKIPPED"
-    """It could not run, because an earlier check failed."""
-    UNKNOWN = "UNKNOWN"
-    """It could not be decided from the data at hand."""
-
-
-class Check(NamedTuple):
-    """One check: its name, how it ended, a stable code, and a sentence for a person.
-
-    A code names what was judged before its dot and what was found behind it (``time.expired``;
-    ``….ok`` and ``….skipped`` are every check's). A deviation that was not granted fails its check
-    under its own code (``prefix.missing``).
-    """
-
-    name: str
-    outcome: Outcome
-    code: str
-    sentence: str
-
-
-CHECKS: Final = (
-    "prefix",
-    "base45",
-    "compression",
-    "cbor",
-    "cose",
-    "key identifier",
-    "signature",
-    "certificate validity",
-    "key usage",
-    "time",
-    "content",
-    "revocation",
-)
-"""The names of the checks, in the order of the layers."""
-
-_PASSED: Final = {
-    name: Check(name, Outcome.PASS, f"{name.split()[-1]}.ok", sentence)
-    for name, sentence in (
-        ("prefix", "The text begins as a pass does."),
-        ("base45", "The text is intact Base45."),
-        ("compression", "The body is intact and of a pass's size."),
-        ("cbor", "The content is well-formed."),
-        ("cose", "The message is one that passes use."),
-        ("key identifier", "The pass names a key of the trust list."),
-        ("signature", "The signature holds."),
-        ("certificate validity", "The signing certificate was valid."),
-        ("key usage", "The certificate may sign passes of this kind."),
-        ("time", "The validity that the pass states covers the time of the check."),
-        ("content", "The content follows the schema."),
-        ("revocation", "No revocation list holds the pass."),
-    )
-}
-"""The check of each name where it passed and there is no more to say."""
-
-_SKIPPED: Final = {
-    name: Check(
-        name,
-        Outcome.SKIPPED,
-        f"{name.split()[-1]}.skipped",
-        "Not checked, because an earlier check failed.",
-    )
-    for name in CHECKS
-}
-
-
-def skipped(name: str) -> Check:
-    """The check `name` where it could not run."""
-    return _SKIPPED[name]
+    from coronapas.verify._profile import Profile
 
 
 def _named(source: Source) -> str:
@@ -114,24 +46,6 @@ def _named(source: Source) -> str:
     return f"the list {source.name or source.format}{dated}"
 
 
-_FIRST: Final = datetime.min.replace(tzinfo=UTC)
-_LAST: Final = datetime.max.replace(tzinfo=UTC)
-
-
-def moment(seconds: float) -> datetime:
-    """Seconds since 1970-01-01T00:00:00Z as a moment in UTC, or the nearest that a datetime can be.
-
-    The first moment of the year 1 at +14:00, and the last of the year 9999, are datetimes, and
-    beyond them in UTC and by the rounding of seconds. Raises ValueError for NaN.
-    """
-    try:
-        return datetime.fromtimestamp(seconds, UTC)
-    except (OverflowError, ValueError, OSError):
-        if seconds != seconds:
-            raise
-        return _FIRST if seconds < 0 else _LAST
-
-
 class VerificationError(CoronapasError):
     """A pass that did not verify; `failures` lists every check that failed."""
 
@@ -141,41 +55,40 @@ class VerificationError(CoronapasError):
 
 
 class Verification:
-    """What is true of one scanned text at one moment. Immutable, and it can be pickled.
+    """What is true of one scanned text at one moment. Immutable; it can be copied and pickled.
 
-    `ok` is True where no check failed (and it is the truth value of the whole); a check whose
-    outcome is UNKNOWN does not fail by itself: the verifier's settings say whether it does.
-    `envelope` shows every layer and implies no trust; it is None where the text could not be
-    opened. `certificate` is the one under which the signature held, else None. `deviations` are
-    all departures from the specification that were found, those that were granted and those that
-    failed a check.
+    Its truth value is `ok`.
     """
 
     __slots__ = (
         "_at",
         "_certificate",
         "_checks",
-        "_dcc",
+        "_content",
         "_deviations",
         "_envelope",
         "_ok",
+        "_payload",
+        "_profile",
         "_revocation",
         "_trust",
     )
 
     def __init__(
         self,
-        ok: bool,
-        checked_at: float,
-        envelope: Envelope | tuple[str, Limits] | None,
-        certificate: Certificate | None,
-        deviations: tuple[Deviation, ...],
         checks: Mapping[str, Check],
-        dcc: Any,
+        checked_at: float,
+        *,
+        envelope: Envelope | tuple[str, Limits] | None = None,
+        certificate: Certificate | None = None,
+        deviations: tuple[Deviation, ...] = (),
+        profile: Profile | None = None,
+        payload: Any = None,
+        content: object = None,
         revocation: RevocationAnswer | None = None,
         trust: TrustStore | None = None,
     ) -> None:
-        """Made by a verifier. `checks` are those that did not simply pass, `dcc` is the payload.
+        """Made by a verifier. A check that is not in `checks` did not run.
 
         `envelope` may be a text that is known to open, and the limits to open it with once somebody
         asks.
@@ -183,21 +96,32 @@ class Verification:
         # A pass that was opened already is open to all who ask: what one of them changes in it is
         # not to change what is trusted.
         if type(envelope) is Envelope:
-            dcc = cbor.copy(dcc)
-        self._ok = ok
+            payload = cbor.copy(payload)
+        self._ok = checks is ALL_PASSED or is_ok(checks)
         self._at = checked_at
         self._envelope = envelope
         self._certificate = certificate
-        self._deviations = deviations
         self._checks = checks
-        self._dcc = dcc
+        self._deviations = deviations
+        self._profile = profile
+        self._payload = payload
+        self._content = content
         self._revocation = revocation
         self._trust = trust
 
     @property
     def ok(self) -> bool:
-        """Whether no check failed."""
+        """Whether every check ran and none failed.
+
+        A check whose outcome is UNKNOWN does not fail by itself: the verifier's settings say
+        whether it does.
+        """
         return self._ok
+
+    @property
+    def profile(self) -> str | None:
+        """Which payload the text is of: ``"eu"``, ``"dk1"``, …; None where it is of none known."""
+        return None if self._profile is None else self._profile.name
 
     @property
     def certificate(self) -> Certificate | None:
@@ -256,16 +180,15 @@ class Verification:
 
     def __repr__(self) -> str:
         failed = " ".join(check.code for check in self.failures)
-        return f"<Verification {'ok' if self.ok else failed}>"
+        return f"<Verification {self.profile or '?'} {'ok' if self.ok else failed}>"
 
     @property
     def checks(self) -> tuple[Check, ...]:
         """Every check, in the order of `CHECKS`."""
         return tuple(self.check(name) for name in CHECKS)
 
-    def _passed(self, name: str) -> Check:
-        check = _PASSED[name]
-        if name != "signature" or self.certificate is None:
+    def _signed_by(self, check: Check) -> Check:
+        if self.certificate is None:
             return check
         country, kid = self.certificate.country or "?", self.certificate.kid.hex()
         lists = ", ".join(filter(None, map(_named, self.sources)))
@@ -274,8 +197,11 @@ class Verification:
         return check._replace(sentence=sentence)
 
     def check(self, name: str) -> Check:
-        """The check of this name; KeyError for a name that is not in `CHECKS`."""
-        return self._checks.get(name) or self._passed(name)
+        """Return the check of this name; KeyError for a name that is not in `CHECKS`."""
+        check = self._checks.get(name) or skipped(name)
+        if name == "signature" and check.outcome is Outcome.PASS:
+            return self._signed_by(check)
+        return check
 
     @property
     def failures(self) -> tuple[Check, ...]:
@@ -291,9 +217,18 @@ class Verification:
     def payload(self) -> Any:
         """The DCC as the pass states it, a fresh copy; None unless the signature held.
 
-        What an unverified pass states is at `envelope.dcc`.
+        None for a payload that holds no DCC, such as a DK1. What an unverified pass states is at
+        ``envelope.dcc``.
         """
-        return cbor.copy(self._dcc) if self.signed else None
+        return cbor.copy(self._payload) if self.signed else None
+
+    @property
+    def content(self) -> object:
+        """The typed content of a payload that is no EU pass; None unless the signature held.
+
+        A `coronapas.denmark.Dk1`, `Dk2` or `Dk3`; None for an EU pass, whose content is in `facts`.
+        """
+        return self._content if self.signed else None
 
     @property
     def facts(self) -> PassFacts | None:
@@ -301,7 +236,9 @@ class Verification:
 
         What could not be read of an odd pass is None in the facts and a deviation of the result.
         """
-        return facts_of(self._dcc)[0] if self.signed else None
+        if self._profile is None or not self.signed:
+            return None
+        return self._profile.facts(self._payload)
 
     def require(self) -> Self:
         """This result, where it is ok; raises VerificationError listing every failure otherwise."""

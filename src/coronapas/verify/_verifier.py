@@ -10,11 +10,11 @@ The rules, in the order in which they are applied:
    with that kid whose list is not too old. No kid, or one that the store does not hold, fails; no
    other key is ever tried.
 3. The algorithm must be the key's own, and the signature must hold under one of those keys.
-4. The certificate must have been valid, and its key usages, where it has any, must cover the pass's
-   kind.
-5. ``iat`` ≤ now ≤ ``exp``, both inclusive.
-6. The content must be one event by the schema of its release, sampled in the past, and no positive
-   test.
+4. The certificate must have been valid, must not be a CA's, and its key usages, where it has any,
+   must admit signatures and cover the kinds of event.
+5. ``iat`` ≤ now ≤ ``exp``, both inclusive; of a Danish token the end is exclusive.
+6. The prefix is not signed. The signed content says which profile it is of; content of another
+   profile than the text begins as fails. The content is then judged by its profile.
 7. Revocation is looked up where the verifier has revocation data and the signature held. What the
    data cannot tell is UNKNOWN.
 
@@ -24,50 +24,43 @@ Content is handed out as trusted only where the signature held. Nothing here rai
 from __future__ import annotations
 
 import time
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
 
-from coronapas.dcc import _reader as reader
+from coronapas._time import moment, seconds
 from coronapas.dcc._examiner import Examiner, default_examiner
-from coronapas.errors import DecodeError
-from coronapas.hcert import _base45 as base45
-from coronapas.hcert import _cose as cose
-from coronapas.hcert import _cwt as cwt
-from coronapas.hcert._compression import inflate
-from coronapas.hcert._cwt import DCC
-from coronapas.hcert._envelope import (
-    DEFAULT_LIMITS,
-    PREFIX,
-    Envelope,
-    Limits,
-    decode,
-)
+from coronapas.hcert._envelope import DEFAULT_LIMITS, Limits, open_layers
 from coronapas.revocation._status import RevocationOutcome
-from coronapas.tolerances import FIELD, TOLERANCES, Deviation
+from coronapas.tolerances import FIELD, TOLERANCES
 from coronapas.trust._store import TrustStore
-from coronapas.trust._verifying_key import VerifyingKey
-from coronapas.verify._keyring import (
-    CertificateTime,
+from coronapas.verify._checks import (
+    CHECKS,
+    NO_REVOCATION_DATA,
+    READING,
     Findings,
-    KeyRing,
-    seconds,
-    unreadable,
-)
-from coronapas.verify._result import (
-    Check,
     Outcome,
-    Verification,
-    VerificationError,
-    moment,
+    check_of,
 )
+from coronapas.verify._keyring import CertificateTime, KeyRing
+from coronapas.verify._profile import Examined, Occasion, Profile, mismatch
+from coronapas.verify._profiles import PROFILES
+from coronapas.verify._profiles.eu import EU
+from coronapas.verify._resemblance import resemblance
+from coronapas.verify._result import Verification
+
+try:
+    from coronapas.verify._quick import QuickLook
+except ModuleNotFoundError:  # pragma: no cover - without that module all works, only slower
+    QuickLook = None  # type: ignore[assignment,misc]
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
+    from datetime import datetime
 
-    from coronapas.dcc._valuesets import ValueSets
-    from coronapas.revocation._status import RevocationAnswer, RevocationSource
-
-__all__ = ["Check", "Outcome", "Verification", "VerificationError", "Verifier"]
+    from coronapas.dcc import ValueSets
+    from coronapas.hcert._envelope import Envelope, Layers
+    from coronapas.revocation import RevocationAnswer, RevocationSource
+    from coronapas.trust._verifying_key import VerifyingKey
 
 DEFAULT_CLOCK_SKEW: Final = timedelta(minutes=5)
 """How far the clocks of issuer and verifier may differ by default.
@@ -76,33 +69,44 @@ It is granted where a pass, a certificate or a sample is *not yet* there. It nev
 validity.
 """
 
-_NO_REVOCATION_DATA: Final = Check(
-    "revocation", Outcome.UNKNOWN, "revocation.no-data", "No revocation data was given."
-)
+_PREFIX_MISSING: Final = "prefix.missing"
 
 
 class Verifier:
-    """Verifies passes against one trust store with one set of settings; immutable and thread-safe.
+    """Verifies passes against one trust store with one set of settings.
 
-    - `trust`: the certificates that are trusted.
-    - `tolerate`: the names of the tolerances granted (`coronapas.tolerances`): `FIELD`, `STRICT`,
-      or either with single names added or taken away.
-    - `clock_skew`: how far a pass, its certificate or its sample may lie in the future (inclusive);
-      `DEFAULT_CLOCK_SKEW` unless given. The end of a validity knows no skew.
-    - `certificate_time`: whether the certificate must be valid ``"now"``, or only when the pass was
-      ``"issued"``.
-    - `value_sets`: those against which codes are judged; the bundled ones unless given.
-    - `revocation`: revocation data (`coronapas.revocation.RevocationStore`, or whatever answers as
-      it does); None for none.
-    - `refuse_unknown_revocation`: whether missing revocation data fails the pass. By default it is
-      told (outcome UNKNOWN) and left to the caller.
-    - `limits`: how much text and how large a body is read at all.
+    Immutable and thread-safe; it can be copied and pickled as far as its `revocation` can.
+
+    Args:
+        trust: The certificates that are trusted.
+        accept: The payloads that are accepted: ``"eu"`` (EU passes), ``"dk"`` (the Danish tokens;
+            ``"dk1"``, ``"dk2"``, ``"dk3"`` for single ones), or a `Profile`. A text of a known
+            payload that is not accepted fails with ``prefix.not-accepted``.
+        tolerate: The names of the tolerances granted (`coronapas.tolerances`): `FIELD`, `STRICT`,
+            or either with single names added or taken away.
+        clock_skew: How far a pass, its certificate or its sample may lie in the future
+            (inclusive). The end of a validity knows no skew.
+        certificate_time: Whether the certificate must be valid ``"now"``, or only when the pass was
+            ``"issued"``.
+        value_sets: The value sets that codes are judged by; the bundled ones by default.
+        revocation: Revocation data (`coronapas.revocation.RevocationStore`, or whatever answers as
+            it does); None for none.
+        refuse_unknown_revocation: Whether missing revocation data fails a pass. By default the
+            outcome is UNKNOWN and the decision the caller's. Of Danish tokens no revocation lists
+            exist, and none are missed.
+        limits: How much text and how large a body is read at all.
+
+    Raises:
+        TypeError: A setting is of the wrong type.
+        ValueError: A setting makes no sense, or names a payload or tolerance that does not exist.
+
     """
 
     def __init__(
         self,
         trust: TrustStore,
         *,
+        accept: Iterable[str | Profile] = ("eu",),
         tolerate: Collection[str] = FIELD,
         clock_skew: timedelta = DEFAULT_CLOCK_SKEW,
         certificate_time: CertificateTime = "now",
@@ -111,220 +115,220 @@ class Verifier:
         refuse_unknown_revocation: bool = False,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
-        """Check the settings: TypeError and ValueError for those that make no sense."""
         if not isinstance(trust, TrustStore):
-            raise TypeError("trust is a TrustStore; TrustStore.from_certificates makes one")
+            raise TypeError("trust must be a TrustStore; TrustStore.from_certificates makes one")
         if isinstance(tolerate, str):
-            raise TypeError("tolerate is a collection of names, such as FIELD | {'prefix.missing'}")
+            raise TypeError(
+                "tolerate must be a collection of names, such as FIELD | {'prefix.missing'}"
+            )
         if clock_skew < timedelta(0):
             raise ValueError("clock_skew is a duration and cannot be negative")
         if certificate_time not in ("now", "issued"):
-            raise ValueError("certificate_time is 'now' or 'issued'")
+            raise ValueError("certificate_time must be 'now' or 'issued'")
         granted = frozenset(tolerate)
         if not granted <= TOLERANCES.keys():
             unknown = ", ".join(sorted(granted - TOLERANCES.keys()))
             raise ValueError(f"there are no such tolerances: {unknown}")
+        self._accepted = _accepted(accept)
+        self._known = {row.prefix: row for row in (*PROFILES, *self._accepted.values())}
+        self._colonless = [row.prefix for row in self._known.values() if row.colonless]
         self._granted = granted
         self._examiner = default_examiner() if value_sets is None else Examiner(value_sets)
         self._revocation = revocation
         self._refuse_unknown = refuse_unknown_revocation
         self._limits = limits
-        self._asks_revocation = revocation is not None or refuse_unknown_revocation
         self._ring = KeyRing(trust, clock_skew.total_seconds(), certificate_time)
+        self._quick = (
+            QuickLook(self._ring, self._examiner, granted, limits)
+            if QuickLook is not None
+            and self._accepted.get(EU.prefix) is EU
+            and revocation is None
+            and not refuse_unknown_revocation
+            else None
+        )
 
     @property
-    def ring(self) -> KeyRing:
-        """The keys of the trust store, with the clock skew and the certificate time."""
-        return self._ring
-
-    @property
-    def tolerances(self) -> frozenset[str]:
-        """The names of the tolerances granted."""
-        return self._granted
-
-    @property
-    def examiner(self) -> Examiner:
-        """What judges the content of EU passes."""
-        return self._examiner
-
-    @property
-    def limits(self) -> Limits:
-        """How much text and how large a body is read at all."""
-        return self._limits
+    def accepted(self) -> tuple[str, ...]:
+        """The names of the profiles that are accepted."""
+        return tuple(row.name for row in self._accepted.values())
 
     def verify(self, text: str | bytes, at: datetime | None = None) -> Verification:
         """Verify one scanned text as of the moment `at`, by default now.
 
-        `at` needs a time zone (ValueError without; TypeError for what is no datetime). No text and
-        no bytes make this raise: what is wrong is in the result. Time and memory are bounded by the
-        verifier's limits.
+        No text and no bytes make this raise: what is wrong is in the result. Time and memory are
+        bounded by the verifier's limits.
+
+        Raises:
+            TypeError: `at` is not a datetime.
+            ValueError: `at` has no time zone.
+
         """
         now = time.time() if at is None else seconds(at)
         if type(text) is bytes and text.isascii():
             text = text.decode("ascii")
-        result = self._verify_plain(text, now)
-        return self._verify_closely(text, now) if result is None else result
+        if self._quick is not None:
+            result = self._quick.verify(text, now)
+            if result is not None:
+                return result
+        return self._verify(text, now)
 
-    def _verify_plain(self, text: object, now: float) -> Verification | None:
-        """The result for a good pass with nothing odd about it, as most are; None for any other.
-
-        What this says of a pass `_verify_closely` says too, with an object for every layer and a
-        record of every fault on the way; here nothing is made that a caller may not ask for.
-        """
-        if (
-            type(text) is not str
-            or text[:4] != PREFIX
-            or text[-1] <= " "  # a line's end; telling it at once spares a reading in vain
-            or len(text) > self._limits.text
-            or self._asks_revocation
-        ):
-            return None
-        try:
-            data = inflate(base45.decode(text[4:]), limit=self._limits.inflated)
-        except DecodeError:
-            return None
-        message = cose.read_plain(data)
-        if message is None:
-            return None
-        kid, algorithm, signed, payload, signature = message
-        ring = self._ring
-        key = ring.plain.get(kid)
-        claims = cwt.read_plain(payload)
-        if claims is None or key is None:
-            return None
-        issued_at, expires, dcc = claims
-        if not (
-            key.first <= issued_at <= now <= expires <= key.last
-            and now <= key.until
-            and algorithm == key.algorithm
-            and len(signature) == key.signature_length
-            and type(dcc) is dict
-        ):
-            return None
-        deviations = self._examiner.examine(dcc)
-        if (
-            (deviations and not all(one.code in self._granted for one in deviations))
-            or (key.usages and reader.kind_of(dcc) not in key.usages)
-            or ("t" in dcc and not reader.negative_by(dcc, now))
-            or not key.holds(signature, signed)
-        ):
-            return None
-        opener = text, self._limits
-        return Verification(
-            True, now, opener, key.certificate, deviations, _UNKNOWN, dcc, None, ring.trust
-        )
-
-    def _verify_closely(self, text: str | bytes, now: float) -> Verification:
-        try:
-            envelope = decode(text, limits=self._limits)
-        except DecodeError as error:
-            return unreadable(error, now)
+    def _verify(self, text: str | bytes, now: float) -> Verification:
         found = Findings(self._granted)
-        if envelope.deviations:
-            found.deviate(envelope.deviations)
-        hcert = envelope.claims.hcert
-        dcc = None if hcert is None else hcert.get(DCC)
-        key = self._ring.signing_key(envelope.message, now, found)
-        if key is None:
-            found.skip("certificate validity", "key usage")
-        else:
-            self._ring.judge_certificate(key, envelope, now, found)
-            _usage(key, dcc, found)
-        self._time(envelope, now, found)
-        self._content(dcc, now, found)
-        answer = self._revoked(None if key is None else envelope, now, found)
-        return Verification(
-            found.ok,
-            now,
-            envelope,
-            None if key is None else key.certificate,
-            tuple(found.deviations),
-            found.checks,
-            dcc,
-            answer,
-            self._ring.trust,
+        layers = open_layers(
+            text, limits=self._limits, prefixes=self._known, colonless=self._colonless
         )
+        profile = self._profile_of(text, layers, found)
+        envelope = layers.envelope
+        if profile is None or envelope is None or profile.prefix not in self._accepted:
+            return self._unopened(layers, profile, found, now)
+        return self._judge(envelope, profile, now, found)
 
-    def _time(self, envelope: Envelope, now: float, found: Findings) -> None:
-        """``iat`` ≤ now ≤ ``exp``; a pass without an end is none (hcert-spec, section 3.2)."""
-        issued_at, expires = envelope.issued_at, envelope.expires
-        if expires is None:
-            found.fail("time", "time.no-end", "The pass states no usable end of its validity.")
-        elif now > expires:
-            found.fail("time", "time.expired", "The pass has expired.")
-        if issued_at is None:
-            return
-        if issued_at > now + self._ring.skew:
-            found.fail("time", "time.not-yet", "The pass was issued in the future.")
-        if expires is not None and issued_at > expires:
-            found.fail("time", "time.order", "The pass ends before it was issued.")
+    def _profile_of(self, text: str | bytes, layers: Layers, found: Findings) -> Profile | None:
+        """The profile that the text begins as, or by its content where a prefix may be missing."""
+        start = f"{layers.prefix[:3]}:" if layers.prefix else ""
+        profile = self._known.get(start)
+        if profile is not None:
+            if profile.prefix not in self._accepted:
+                sentence = f"The text is {profile.title}, which this verifier does not accept."
+                found.fail("prefix", "prefix.not-accepted", sentence)
+            return profile
+        if layers.text is None or (layers.fault and layers.fault.code == "prefix.too-long"):
+            return None
+        if layers.claims is not None:
+            rows = tuple(self._accepted.values())
+            fitting = (row for row in rows if mismatch(row, layers.claims, PROFILES) is None)
+            return next(fitting, rows[0])
+        if layers.prefix is None or _PREFIX_MISSING not in self._granted:
+            found.fail("prefix", "prefix.not-a-pass", resemblance(text))
+        return None
 
-    def _content(self, dcc: Any, now: float, found: Findings) -> None:
-        """The rules of the schema and of the issuers' guidelines, and those for tests."""
-        if dcc is None:
-            found.fail("content", "content.no-dcc", "The pass holds no EU DCC.")
-            return
-        deviations = self._examiner.examine(dcc)
-        if deviations:
-            found.deviate(deviations)
-        if type(dcc) is dict and dcc.get("t"):
-            self._test(dcc, now, found)
+    def _unopened(
+        self, layers: Layers, profile: Profile | None, found: Findings, now: float
+    ) -> Verification:
+        """The result for a text that could not be opened: what needs the lost layer is skipped."""
+        fault = layers.fault
+        if fault is not None and found.checks["prefix"].outcome is Outcome.SKIPPED:
+            failed = check_of(fault.code)
+            found.passed(*CHECKS[: CHECKS.index(failed)])
+            found.deviate(layers.deviations)
+            found.fail(failed, fault.code, f"{fault.message[:1].upper()}{fault.message[1:]}.")
+        else:
+            found.deviations.extend(layers.deviations)
+        return Verification(found.checks, now, deviations=tuple(found.deviations), profile=profile)
 
-    def _test(self, dcc: Any, now: float, found: Findings) -> None:
-        """What a test must be beyond its schema: negative (DGC7) and in the past (DGC8)."""
-        if reader.positive_test(dcc):
-            found.deviate((_POSITIVE_TEST,))
-        elif not reader.negative_test(dcc):
-            found.deviate((_UNKNOWN_RESULT,))
-        sampled = reader.sampled_at(dcc)
-        if sampled is not None and sampled.timestamp() > now + self._ring.skew:
-            found.deviate((_SAMPLED_IN_FUTURE,))
+    def _judge(
+        self, envelope: Envelope, profile: Profile, now: float, found: Findings
+    ) -> Verification:
+        other = mismatch(profile, envelope.claims, (*PROFILES, *self._accepted.values()))
+        if other is None:
+            occasion = Occasion(now, self._ring.skew, self._examiner)
+            examined = profile.examine(envelope, occasion)
+        else:
+            examined = Examined(envelope, fault=("content.other-profile", other))
+        found.passed(*READING)
+        found.deviate(examined.envelope.deviations)
+        key = self._ring.signing_key(envelope.message, now, found)
+        if key is not None:
+            self._ring.judge_certificate(key, envelope, now, found)
+            _judge_usage(key, profile, examined, found)
+        _judge_time(envelope, profile, now, self._ring.skew, found)
+        found.deviate(examined.deviations)
+        if examined.fault is not None:
+            found.fail("content", *examined.fault)
+        found.passed("content")
+        answer = self._revoked(None if key is None else envelope, profile, now, found)
+        return Verification(
+            found.checks,
+            now,
+            envelope=examined.envelope,
+            certificate=None if key is None else key.certificate,
+            deviations=tuple(found.deviations),
+            profile=profile,
+            payload=examined.payload,
+            content=examined.content,
+            revocation=answer,
+            trust=self._ring.trust,
+        )
 
     def _revoked(
-        self, envelope: Envelope | None, now: float, found: Findings
+        self, envelope: Envelope | None, profile: Profile, now: float, found: Findings
     ) -> RevocationAnswer | None:
-        """Look the pass up; without an envelope the signature did not hold."""
+        """Look the pass up; `envelope` is None where the signature did not hold."""
         name = "revocation"
+        if not profile.revocable:
+            found.unknown(name, "revocation.no-data", f"No revocation list of {profile.plural}.")
+            return None
         if self._revocation is None:
-            answer, outcome, code, sentence = None, *_NO_REVOCATION_DATA[1:]
+            code, sentence = NO_REVOCATION_DATA.code, NO_REVOCATION_DATA.sentence
+            answer, outcome = None, RevocationOutcome.UNKNOWN
         elif envelope is None:
-            found.skip(name)
             return None
         else:
             answer = self._revocation.status(envelope, at=moment(now))
-            outcome, code, sentence = _OUTCOMES[answer.outcome], answer.code, answer.sentence
-        if outcome is Outcome.FAIL or (outcome is Outcome.UNKNOWN and self._refuse_unknown):
-            found.fail(name, code, sentence)
+            outcome, code, sentence = answer.outcome, answer.code, answer.sentence
+        if outcome is RevocationOutcome.NOT_REVOKED:
+            found.passed_as(name, code, sentence)
+        elif outcome is RevocationOutcome.UNKNOWN and not self._refuse_unknown:
+            found.unknown(name, code, sentence)
         else:
-            found.checks[name] = Check(name, outcome, code, sentence)
+            found.fail(name, code, sentence)
         return answer
 
 
-_OUTCOMES: Final = {
-    RevocationOutcome.REVOKED: Outcome.FAIL,
-    RevocationOutcome.NOT_REVOKED: Outcome.PASS,
-    RevocationOutcome.UNKNOWN: Outcome.UNKNOWN,
-}
-_UNKNOWN: Final = {"revocation": _NO_REVOCATION_DATA}
-_POSITIVE_TEST: Final = Deviation(
-    "content.positive-test",
-    "t.0.tr",
-    "the test found the infection, and the pass is no proof of its absence",
-)
-_UNKNOWN_RESULT: Final = Deviation(
-    "content.unknown-result", "t.0.tr", "the result is neither positive nor negative"
-)
-_SAMPLED_IN_FUTURE: Final = Deviation(
-    "content.sampled-in-future", "t.0.sc", "the sample is stated to be taken in the future"
-)
+def _accepted(accept: Iterable[str | Profile]) -> dict[str, Profile]:
+    """The profiles to accept, by their prefix."""
+    if isinstance(accept, str):
+        raise TypeError("accept must be a collection of names, such as ('eu', 'dk')")
+    found: dict[str, Profile] = {}
+    for each in accept:
+        if isinstance(each, Profile):
+            found[each.prefix] = each
+            continue
+        rows = [row for row in PROFILES if each in (row.name, row.family)]
+        if not rows:
+            names = sorted({row.family for row in PROFILES} | {row.name for row in PROFILES})
+            raise ValueError(f"there is no such payload: {each!r}; known are {', '.join(names)}")
+        found.update((row.prefix, row) for row in rows)
+    if not found:
+        raise ValueError("accept must name at least one payload")
+    return found
 
 
-def _usage(key: VerifyingKey, dcc: Any, found: Findings) -> None:
-    # A certificate without usages may sign everything, whatever this is.
-    if not key.usages and dcc is not None:
+def _judge_usage(key: VerifyingKey, profile: Profile, examined: Examined, found: Findings) -> None:
+    name = "key usage"
+    country = key.certificate.country
+    if profile.countries is not None and country is not None and country not in profile.countries:
+        found.fail(
+            name,
+            "usage.other-country",
+            f"Certificates of this country do not sign {profile.plural}.",
+        )
+    if not key.signs:
+        found.fail(name, "usage.no-signature", "The certificate's key may not sign anything.")
+    if examined.kinds is None and (key.usages or examined.payload is None):
+        # What the content does not tell cannot be judged.
         return
-    kind = reader.kind_of(dcc)
-    if kind is None:
-        found.skip("key usage")
-    elif key.usages and kind not in key.usages:
-        found.fail("key usage", "usage.not-allowed", f"The certificate may not sign a {kind} pass.")
+    for kind in examined.kinds or ():
+        if key.usages and kind not in key.usages:
+            found.fail(name, "usage.not-allowed", f"The certificate may not sign a {kind} pass.")
+    found.passed(name)
+
+
+def _judge_time(
+    envelope: Envelope, profile: Profile, now: float, skew: float, found: Findings
+) -> None:
+    """``iat`` ≤ now ≤ ``exp``; without an end nothing is valid (hcert-spec, section 3.2)."""
+    name, what = "time", profile.noun
+    issued_at, expires = envelope.issued_at, envelope.expires
+    if expires is None:
+        found.fail(name, "time.no-end", f"The {what} states no usable end of its validity.")
+    elif now > expires or (now == expires and not profile.end_inclusive):
+        found.fail(name, "time.expired", f"The {what} has expired.")
+    if issued_at is not None:
+        if issued_at > now + skew:
+            found.fail(name, "time.not-yet", f"The {what} was issued in the future.")
+        if expires is not None and (
+            issued_at > expires or (issued_at == expires and not profile.end_inclusive)
+        ):
+            found.fail(name, "time.order", f"The {what} ends before it was issued.")
+    found.passed(name)

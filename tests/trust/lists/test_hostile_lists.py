@@ -32,6 +32,7 @@ from coronapas.trust import (
 from coronapas.trust._certificate import Certificate
 from coronapas.trust._list import Source
 from coronapas.trust._lists import ec_zip, plain, switzerland
+from coronapas.verify._checks import ALL_PASSED
 from coronapas.verify._result import Verification
 
 DSC = make.dsc(0).certificate
@@ -129,5 +130,5 @@ def test_a_key_whose_length_is_a_character_is_der() -> None:
 def test_the_date_of_a_list_is_told_in_utc_whatever_its_zone() -> None:
     east = datetime(2021, 9, 1, 1, 30, tzinfo=timezone(timedelta(hours=2)))
     store = TrustStore([DSC], sources={DSC: (Source("germany", "DE", fetched=east),)})
-    result = Verification(True, 0.0, None, DSC, (), {}, None, None, store)
+    result = Verification(ALL_PASSED, 0.0, certificate=DSC, trust=store)
     assert "the list DE of 2021-08-31 23:30 UTC" in result.check("signature").sentence

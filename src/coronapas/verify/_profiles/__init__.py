@@ -1,0 +1,16 @@
+"""The profiles that the verifier knows, one row for each payload.
+
+A new payload is one module that defines a `Profile`, and its line in `PROFILES`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from coronapas.verify._profiles.denmark import DK1, DK2, DK3
+from coronapas.verify._profiles.eu import EU
+
+if TYPE_CHECKING:
+    from coronapas.verify._profile import Profile
+
+PROFILES: Final[tuple[Profile, ...]] = (EU, DK1, DK2, DK3)
