@@ -7,7 +7,6 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from danish_world import HOLDER, public_tokens, verifier
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -35,6 +34,7 @@ from coronapas.facts import (
 )
 from coronapas.issue import Issuer
 from coronapas.programmes import Programme, check, load
+from danish_world import HOLDER, public_tokens, verifier
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,6 @@ from itertools import permutations
 from typing import Any
 
 import pytest
-from danish_world import AT, ENTRY, claims, dk3, forge, person
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,6 +16,7 @@ import backend
 from coronapas.hcert import Envelope
 from coronapas.tolerances import FIELD, TOLERANCES
 from coronapas.verify import PROFILES, Examined, Occasion, Outcome, Profile, Verifier
+from danish_world import AT, ENTRY, claims, dk3, forge, person
 
 CONTENTS: dict[str, dict[Any, Any]] = {
     "eu": {**claims(), -260: {1: {**backend.DCC}}},
