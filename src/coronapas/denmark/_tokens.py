@@ -23,9 +23,10 @@ from typing import TYPE_CHECKING, Any, Final
 from coronapas.dcc._dates import read_birth_date, read_moment
 from coronapas.dcc._examiner import NOTES, Examiner, default_examiner
 from coronapas.dcc._reader import facts_of
-from coronapas.dcc._schema import GROUPS
+from coronapas.dcc._schema import GROUPS, release_for
 from coronapas.errors import DecodeError
-from coronapas.facts import Holder, PartialDate, PassFacts
+from coronapas.facts import EventKind, Holder, PartialDate, PassFacts
+from coronapas.facts._model import COVID_19
 from coronapas.hcert._cwt import (
     DCC,
     EXPIRES,
@@ -55,7 +56,22 @@ MOST_ENTRIES: Final = 64
 """How many entries of a DK3 are read, inclusive; one with more is at fault (`content.schema`)."""
 
 _LONGEST_TEXT: Final = 1000
-_NAMES: Final = ("fn", "gn", "fnt", "gnt")
+_ORDINARY_HEAD: Final = {
+    "nam": {"fn": "A", "gn": "A", "fnt": "A", "gnt": "A"},
+    "dob": "1990-01-01",
+}
+_ORDINARY_ENTRY: Final = {
+    "tg": COVID_19,
+    "vp": "1119349007",
+    "mp": "EU/1/20/1528",
+    "ma": "ORG-100030215",
+    "dn": 1,
+    "sd": 2,
+    "dt": "2021-06-01",
+    "co": "DK",
+    "is": "DK",
+    "ci": "URN:UVCI:01:DK:ABCDEF#Z",
+}
 
 
 class TokenKind(StrEnum):
@@ -292,24 +308,35 @@ def _dated(
     if len(places) > MOST_ENTRIES:
         note = f"The token has more than {MOST_ENTRIES} entries; the others are not read."
         found.append(Deviation("content.schema", "", note))
+    if not places:
+        return None, ()
+    # The head is read once, beside an entry without oddities, and each entry below such a head: a
+    # token cannot have a long head read again for each of its entries.
     head = {name: value for name, value in dcc.items() if name not in GROUPS}
+    beside = {**head, EventKind.VACCINATION.group: [_ORDINARY_ENTRY]}
+    found.extend(one for one in examiner.examine(beside) if not one.field.startswith("v.0"))
+    stated = facts_of(beside)[0]
+    ordinary = {**_ORDINARY_HEAD, "ver": release_for(_trimmed(dcc.get("ver"))).version}
     entries = []
     for group, index, entry in places[:MOST_ENTRIES]:
-        single = {**head, group: [entry]}
         place = f"{group}.{index}"
+        bare = entry
         if isinstance(entry, dict):
-            single[group] = [{name: value for name, value in entry.items() if name != XDU}]
+            bare = {name: value for name, value in entry.items() if name != XDU}
+        single = {**ordinary, group: [bare]}
         for one in examiner.examine(single):
-            own = one.field.startswith(f"{group}.0")
             path = place + one.field.removeprefix(f"{group}.0")
-            found.append(replace(one, field=path) if own else one)
-        until = _xdu(entry, f"{place}.{XDU}", found)
-        entries.append(DatedEntry(place, facts_of(single)[0], until))
-        if len(entries) == 1:
-            # What is odd at the top is told once; a token cannot make it be read again and again.
-            head = _plain_head(dcc)
+            found.append(replace(one, field=path) if one.field.startswith(f"{group}.0") else one)
+        facts = facts_of(single)[0]
+        if facts is not None and stated is not None:
+            facts = replace(facts, holder=stated.holder, schema_version=stated.schema_version)
+        entries.append(DatedEntry(place, facts, _xdu(entry, f"{place}.{XDU}", found)))
     holder = next((one.facts.holder for one in entries if one.facts is not None), None)
     return holder, tuple(entries)
+
+
+def _trimmed(value: object) -> object:
+    return value.strip() if isinstance(value, str) else value
 
 
 def _places(dcc: dict[Any, Any], found: list[Deviation]) -> Iterator[tuple[str, int, object]]:
@@ -321,14 +348,6 @@ def _places(dcc: dict[Any, Any], found: list[Deviation]) -> Iterator[tuple[str, 
             found.append(Deviation("content.schema", group, "The group is no array."))
         elif group in dcc:
             found.append(Deviation("content.null-group", group, "The group is there but empty."))
-
-
-def _plain_head(dcc: dict[Any, Any]) -> dict[str, Any]:
-    head = {name: dcc[name] for name in ("ver", "nam", "dob") if name in dcc}
-    nam = head.get("nam")
-    if isinstance(nam, dict):
-        head["nam"] = {name: nam[name] for name in _NAMES if name in nam}
-    return head
 
 
 def _xdu(entry: object, path: str, found: list[Deviation]) -> datetime | None:

@@ -357,25 +357,71 @@ def read_course(programme: Programme, events: Events, groups: frozenset[str] | N
     return _read(tuple(clues), *policies)
 
 
+class _Standing(NamedTuple):
+    """What the doses that count so far come to in one world; it decides how the next is read."""
+
+    counted: int = 0
+    """How many they are, up to the one that completes a course."""
+    completed: bool = False
+    """Whether a course is complete."""
+    by_one_dose: bool = False
+    """Whether a course was completed by one dose, with no complete stage after it."""
+    beyond: bool = False
+    """Whether a dose after the course, an extra one or a booster, has been given."""
+
+    def then(self, stage: Stage) -> _Standing:
+        """Return the standing after one more dose."""
+        if stage is Stage.UNCOUNTED:
+            return self
+        completes = stage in COMPLETE
+        one_dose = stage is Stage.SINGLE or stage is Stage.RECOVERED
+        return _Standing(
+            self.counted + (not self.completed),
+            self.completed or completes,
+            one_dose and not self.completed if completes else self.by_one_dose,
+            self.beyond or stage is Stage.EXTRA or stage is Stage.BOOSTER,
+        )
+
+
 @lru_cache(maxsize=8192)
 def _read(clues: tuple[_Clue, ...], then_other: Policy, recovered: Policy) -> Course:
-    worlds: list[World] = [()]
+    standings = [_Standing()]
     too_many = False
+    # For each dose its stage in each world, with the place of the world before it: worlds share
+    # their beginnings, so that a hundred doses do not cost a hundred copies of each.
+    steps: list[list[tuple[int, Stage]]] = []
     for place, clue in enumerate(clues):
         following = clues[place + 1] if place + 1 < len(clues) else None
         two_of_two_next = following is not None and following[:2] == (2, 2)
-        longer = []
-        for world in worlds:
-            counted = tuple(stage for stage in world if stage is not Stage.UNCOUNTED)
-            stages: tuple[Stage, ...] = (Stage.UNCOUNTED,)
-            if clue.recognised is not False:
-                stages = _stages(clue, two_of_two_next, counted, then_other, recovered)
-            if clue.recognised is None:
-                stages = (*stages, Stage.UNCOUNTED)
-            longer += [(*world, stage) for stage in stages]
-        too_many = too_many or len(longer) > MOST_WORLDS
-        worlds = longer[:MOST_WORLDS]
-    return Course(tuple(worlds), too_many)
+        # Worlds with one standing read a dose alike, and there are few standings.
+        known: dict[_Standing, list[tuple[Stage, _Standing]]] = {}
+        step: list[tuple[int, Stage]] = []
+        reached: list[_Standing] = []
+        for parent, standing in enumerate(standings):
+            if standing not in known:
+                stages: tuple[Stage, ...] = (Stage.UNCOUNTED,)
+                if clue.recognised is not False:
+                    stages = _stages(clue, two_of_two_next, standing, then_other, recovered)
+                if clue.recognised is None:
+                    stages = (*stages, Stage.UNCOUNTED)
+                known[standing] = [(stage, standing.then(stage)) for stage in stages]
+            for stage, after in known[standing]:
+                step.append((parent, stage))
+                reached.append(after)
+        too_many = too_many or len(step) > MOST_WORLDS
+        steps.append(step[:MOST_WORLDS])
+        standings = reached[:MOST_WORLDS]
+    return Course(_unrolled(steps), too_many)
+
+
+def _unrolled(steps: list[list[tuple[int, Stage]]]) -> tuple[World, ...]:
+    """Follow each world back to the first dose."""
+    places = list(range(len(steps[-1])))
+    columns = []
+    for step in reversed(steps):
+        columns.append([step[place][1] for place in places])
+        places = [step[place][0] for place in places]
+    return tuple(zip(*reversed(columns), strict=True))
 
 
 def _first_infection(events: Events, zone: ZoneInfo) -> date:
@@ -407,36 +453,36 @@ def _extra(
 
 
 def _stages(
-    clue: _Clue, two_of_two_next: bool, counted: World, then_other: Policy, recovered: Policy
+    clue: _Clue, two_of_two_next: bool, standing: _Standing, then_other: Policy, recovered: Policy
 ) -> tuple[Stage, ...]:
     """Read one dose after those that count."""
     dose_number, doses = clue.dose_number, clue.doses
     if dose_number is None or doses is None:
-        return _unnumbered(clue, counted, then_other, recovered)
+        return _unnumbered(clue, standing, then_other, recovered)
     if dose_number < doses:
         return (Stage.FIRST,)
     if dose_number > doses:
         return (Stage.BOOSTER,)
     if doses == 1:
-        return _one_of_one(clue, two_of_two_next, counted, recovered)
+        return _one_of_one(clue, two_of_two_next, standing, recovered)
     if doses == 2:
-        return _two_of_two(clue, counted, then_other)
-    if clue.lengths and max(clue.lengths) >= doses and not _completed(counted):
+        return _two_of_two(clue, standing, then_other)
+    if clue.lengths and max(clue.lengths) >= doses and not standing.completed:
         return (Stage.PRIMARY,)
-    return _later(clue, counted)
+    return _later(clue, standing)
 
 
 def _one_of_one(
-    clue: _Clue, two_of_two_next: bool, counted: World, recovered: Policy
+    clue: _Clue, two_of_two_next: bool, standing: _Standing, recovered: Policy
 ) -> tuple[Stage, ...]:
     single = clue.lengths is None or 1 in clue.lengths
-    if _completed(counted):
+    if standing.completed:
         return (Stage.SINGLE if single else Stage.PRIMARY, Stage.BOOSTER)
     if clue.lengths == frozenset({1}):
         return (Stage.SINGLE,)
     if two_of_two_next:
         return (Stage.FIRST,)
-    if counted:
+    if standing.counted:
         return (Stage.PRIMARY,)
     found = _recovered(recovered)
     return (Stage.SINGLE, *found) if single else found
@@ -448,29 +494,29 @@ def _recovered(policy: Policy) -> tuple[Stage, ...]:
     return (Stage.RECOVERED if policy is Policy.RECOVERED else Stage.FIRST,)
 
 
-def _two_of_two(clue: _Clue, counted: World, then_other: Policy) -> tuple[Stage, ...]:
+def _two_of_two(clue: _Clue, standing: _Standing, then_other: Policy) -> tuple[Stage, ...]:
     if clue.lengths == frozenset({1}):
         return (Stage.BOOSTER,)
-    if not _completed(counted):
+    if not standing.completed:
         return (Stage.PRIMARY,)
-    return _after_one(counted, then_other)
+    return _after_one(standing, then_other)
 
 
-def _after_one(counted: World, then_other: Policy) -> tuple[Stage, ...]:
+def _after_one(standing: _Standing, then_other: Policy) -> tuple[Stage, ...]:
     """Read a second product after a completed course, where its number leaves two readings."""
-    if _short_course(counted) and then_other is not Policy.AMBIGUOUS:
+    if standing.by_one_dose and then_other is not Policy.AMBIGUOUS:
         return (Stage(then_other.value),)
     return (Stage.PRIMARY, Stage.BOOSTER)
 
 
 def _unnumbered(
-    clue: _Clue, counted: World, then_other: Policy, recovered: Policy
+    clue: _Clue, standing: _Standing, then_other: Policy, recovered: Policy
 ) -> tuple[Stage, ...]:
-    if _completed(counted):
-        if _short_course(counted) and clue.lengths != frozenset({1}):
-            return _after_one(counted, then_other)
-        return _later(clue, counted)
-    place = len(counted) + 1
+    if standing.completed:
+        if standing.by_one_dose and clue.lengths != frozenset({1}):
+            return _after_one(standing, then_other)
+        return _later(clue, standing)
+    place = standing.counted + 1
     if clue.lengths == frozenset({1}):
         return (Stage.SINGLE,)
     if place >= (max(clue.lengths) if clue.lengths else 2):
@@ -482,22 +528,12 @@ def _unnumbered(
     return (Stage.FIRST,)
 
 
-def _later(clue: _Clue, counted: World) -> tuple[Stage, ...]:
+def _later(clue: _Clue, standing: _Standing) -> tuple[Stage, ...]:
     """Read a dose after a completed course, or one whose number says that there was one."""
-    if Stage.EXTRA in counted or Stage.BOOSTER in counted or clue.extra is False:
+    if standing.beyond or clue.extra is False:
         return (Stage.BOOSTER,)
     if clue.extra:
         return (Stage.EXTRA,)
-    if counted and clue.booster_gap:
+    if standing.counted and clue.booster_gap:
         return (Stage.BOOSTER,)
     return (Stage.BOOSTER, Stage.EXTRA)
-
-
-def _completed(counted: Sequence[Stage]) -> bool:
-    return not COMPLETE.isdisjoint(counted)
-
-
-def _short_course(counted: World) -> bool:
-    """Tell whether the course was completed by one dose, with no dose after it."""
-    done = [stage for stage in counted if stage in COMPLETE]
-    return done in ([Stage.SINGLE], [Stage.RECOVERED])

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from zoneinfo import ZoneInfo
 
-    from coronapas.programmes._course import Events, World
+    from coronapas.programmes._course import Events, GivenDose, World
     from coronapas.programmes._model import (
         Programme,
         Revision,
@@ -165,6 +165,30 @@ def shared_by_all(
     return tuple(found)
 
 
+class DoseJudge:
+    """Judges doses under one revision, each once for each stage and person.
+
+    A dose under one stage has the same holdings in every world, and a history of many doses has
+    many worlds.
+    """
+
+    def __init__(self, programme: Programme, revision: Revision) -> None:
+        self._programme = programme
+        self._revision = revision
+        self._found: dict[tuple[int, Stage, Person], tuple[Holding, ...]] = {}
+
+    def holdings(
+        self, place: int, dose: GivenDose, stage: Stage, person: Person
+    ) -> tuple[Holding, ...]:
+        """Return what a dose counts for; `place` is its place among the doses, from 0."""
+        key = (place, stage, person)
+        found = self._found.get(key)
+        if found is None:
+            found = _dose(self._programme, self._revision, place, dose, stage, person)
+            self._found[key] = found
+        return found
+
+
 def views(
     programme: Programme,
     revision: Revision,
@@ -174,10 +198,18 @@ def views(
     shared: Sequence[Shared],
 ) -> tuple[View, ...]:
     """Judge the doses too, in each reading; `shared` has an item for each of the people."""
+    if len(worlds) == len(people) == 1:
+        doses = _doses(programme, revision, events, worlds[0], people[0])
+        return (View(doses, _spans(doses), shared[0]),)
+    judge = DoseJudge(programme, revision)
     found = []
     for person, common in zip(people, shared, strict=True):
         for world in worlds:
-            doses = tuple(_doses(programme, revision, events, world, person))
+            doses = tuple(
+                holding
+                for place, (dose, stage) in enumerate(zip(events.doses, world, strict=True))
+                for holding in judge.holdings(place, dose, stage, person)
+            )
             found.append(View(doses, _spans(doses), common))
     return tuple(found)
 
@@ -244,20 +276,34 @@ def _day_span(programme: Programme, rule: Rule, day: date) -> Span:
 
 def _doses(
     programme: Programme, revision: Revision, events: Events, world: World, person: Person
-) -> list[Holding]:
+) -> tuple[Holding, ...]:
+    return tuple(
+        holding
+        for place, (dose, stage) in enumerate(zip(events.doses, world, strict=True))
+        for holding in _dose(programme, revision, place, dose, stage, person)
+    )
+
+
+def _dose(
+    programme: Programme,
+    revision: Revision,
+    place: int,
+    dose: GivenDose,
+    stage: Stage,
+    person: Person,
+) -> tuple[Holding, ...]:
     found = []
-    for place, (dose, stage) in enumerate(zip(events.doses, world, strict=True)):
-        for rule in revision.vaccinations:
-            if stage not in rule.stages or not _fits(rule, person):
-                continue
-            if rule.products is not None and dose.product not in rule.products:
-                continue
-            span = _day_span(programme, rule, dose.date)
-            start, end = _clip_age(rule, person, programme.zone, span)
-            if start < end:
-                piece = Evidence("vaccination", place + 1, dose.date, stage, dose.product)
-                found.append(Holding(piece, rule, start, end))
-    return found
+    for rule in revision.vaccinations:
+        if stage not in rule.stages or not _fits(rule, person):
+            continue
+        if rule.products is not None and dose.product not in rule.products:
+            continue
+        span = _day_span(programme, rule, dose.date)
+        start, end = _clip_age(rule, person, programme.zone, span)
+        if start < end:
+            piece = Evidence("vaccination", place + 1, dose.date, stage, dose.product)
+            found.append(Holding(piece, rule, start, end))
+    return tuple(found)
 
 
 def infections(events: Events, zone: ZoneInfo) -> list[tuple[date, str, datetime]]:
