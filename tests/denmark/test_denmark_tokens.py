@@ -363,8 +363,8 @@ def test_the_head_of_a_dk3_is_examined_once_however_many_entries_it_has() -> Non
             return super().examine(dcc)
 
     examiner = Counting(ValueSets.default())
-    head = {"nam": {**backend.DCC["nam"], "fn": "e\u0301" * 10_000}, "x": 0}
-    token = read(forge("DK3", dk3(*[ENTRY] * 30, {}, 7, **head)), examiner=examiner)
+    head: dict[str, Any] = {"nam": {**backend.DCC["nam"], "fn": "e\u0301" * 10_000}, "x": 0}
+    token = read(forge("DK3", dk3(*[ENTRY] * 30, {}, **head)), examiner=examiner)
     assert 20_000 <= Counting.seen < 20_100
     assert set(codes(token)) >= {"content.unknown-field", "content.not-nfc", "content.length"}
     assert len(codes(token)) == len(set(token.deviations))

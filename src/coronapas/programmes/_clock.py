@@ -33,8 +33,13 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
+from coronapas import _json
+
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
+
+YEARS: Final = _json.YEARS
+"""The years that a day of a programme or a history may have."""
 
 FOREVER: Final = datetime.max.replace(tzinfo=UTC)
 """Stands for "no end" wherever an instant is wanted; answers give None in its place."""
@@ -169,12 +174,13 @@ def age_on(born: date, day: date) -> int:
     return day.year - born.year - ((day.month, day.day) < (born.month, born.day))
 
 
-# Half-open spans of time ``(start, end)`` in UTC: the start belongs to a span, the end does not.
-#
-# `coronapas.programmes._clock.FOREVER` as an end means that there is none.
-
+# Spans of time.
 
 Span = tuple[datetime, datetime]
+"""A half-open span ``(start, end)`` in UTC: the start belongs to it, the end does not.
+
+`FOREVER` as an end means that there is none.
+"""
 
 
 def union(spans: Iterable[Span]) -> list[Span]:

@@ -8,13 +8,7 @@ from typing import TYPE_CHECKING
 
 from coronapas._time import as_utc
 from coronapas.programmes._clock import local_day, midnight
-from coronapas.programmes._model import (
-    Requirement,
-    Revision,
-    Row,
-    Rule,
-    Stage,
-)
+from coronapas.programmes._model import Requirement, Stage
 from coronapas.programmes._reasons import (
     KINDS,
     offer_words,
@@ -25,7 +19,7 @@ from coronapas.programmes._reasons import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from coronapas.programmes._model import Programme
+    from coronapas.programmes._model import DatedRow, EvidenceRule, Programme, Revision
 
 _STAGES = {
     Stage.FIRST: "First dose of several",
@@ -155,7 +149,7 @@ def _by_subject(revision: Revision | None, area: str) -> dict[str, str]:
     return {subject: "; or ".join(sorted(words)) for subject, words in found.items()}
 
 
-def _subjects(rule: Rule) -> Sequence[str]:
+def _subjects(rule: EvidenceRule) -> Sequence[str]:
     if rule.evidence == "vaccination":
         return [words for stage, words in _STAGES.items() if stage in rule.stages]
     words = [KINDS[kind] for kind in sorted(rule.kinds)]
@@ -180,16 +174,10 @@ def _schedule(programme: Programme, start: date, end: date) -> Iterator[Change]:
 
 
 def _began_or_ended(
-    area: str, subject: str, row: Row, words: str, start: date, end: date
+    area: str, subject: str, row: DatedRow, words: str, start: date, end: date
 ) -> Iterator[Change]:
-    before, after = (_stands(row, day) for day in (start, end))
+    before, after = (row.stands_on(day) for day in (start, end))
     if before is not after:
         marks = tuple(mark.text for mark in row.marks())
         was, now = (words, None) if before else (None, words)
         yield Change(area, subject, was, now, (row.id,), marks)
-
-
-def _stands(row: Row, day: date) -> bool:
-    starts: date = getattr(row, "starts")  # noqa: B009 - rows of three kinds share the member
-    until: date | None = getattr(row, "until")  # noqa: B009
-    return starts <= day and (until is None or day < until)

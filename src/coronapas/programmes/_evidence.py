@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 
     from coronapas.programmes._course import Events, GivenDose, World
     from coronapas.programmes._model import (
+        EvidenceRule,
         Programme,
         Revision,
-        Rule,
         Stage,
     )
 
@@ -64,7 +64,7 @@ class Holding(NamedTuple):
     """
 
     evidence: Evidence
-    rule: Rule
+    rule: EvidenceRule
     start: datetime
     end: datetime
 
@@ -248,13 +248,13 @@ def _exempt(zone: ZoneInfo, revision: Revision, person: Person) -> Span | None:
     return midnight(person.born, zone), end
 
 
-def _fits(rule: Rule, person: Person) -> bool:
+def _fits(rule: EvidenceRule, person: Person) -> bool:
     if rule.sectors is not None and person.sector not in rule.sectors:
         return False
     return person.born is not None or rule.age_below is None
 
 
-def _clip_age(rule: Rule, person: Person, zone: ZoneInfo, span: Span) -> Span:
+def _clip_age(rule: EvidenceRule, person: Person, zone: ZoneInfo, span: Span) -> Span:
     start, end = span
     if person.born is not None:
         if rule.age_from is not None:
@@ -264,7 +264,7 @@ def _clip_age(rule: Rule, person: Person, zone: ZoneInfo, span: Span) -> Span:
     return start, end
 
 
-def _day_span(programme: Programme, rule: Rule, day: date) -> Span:
+def _day_span(programme: Programme, rule: EvidenceRule, day: date) -> Span:
     start = after_day(day, rule.starts, programme.zone, programme.reckoning)
     if rule.ends is None:
         return start, FOREVER

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from coronapas.programmes._clock import Period, add_to_day, local_day
 from coronapas.programmes._model import (
+    EvidenceRule,
     Offer,
     Revision,
     Row,
-    Rule,
     Stage,
 )
 
@@ -94,7 +94,7 @@ def _revisions(programme: Programme) -> Iterator[Finding]:
                 yield Finding("order", rule.id, "The rule ends before it begins.")
 
 
-def _same_people(one: Rule, other: Rule) -> bool:
+def _same_people(one: EvidenceRule, other: EvidenceRule) -> bool:
     """Tell whether two rules can apply to one person in one sector at once."""
     if (one.sectors is None) is not (other.sectors is None):
         return False

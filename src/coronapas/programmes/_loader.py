@@ -21,6 +21,7 @@ from coronapas.errors import ProgrammeError
 from coronapas.programmes._clock import FOREVER, Period, Reckoning
 from coronapas.programmes._model import (
     Audience,
+    EvidenceRule,
     ExtraDose,
     Offer,
     Policy,
@@ -30,7 +31,6 @@ from coronapas.programmes._model import (
     Reading,
     Requirement,
     Revision,
-    Rule,
     Schedule,
     Stage,
     Suspension,
@@ -72,7 +72,7 @@ EVIDENCE: Final = ("test", "recovery", "vaccination")
 TEST_KINDS: Final = ("naat", "rat")
 _STAGES: Final = tuple(stage for stage in Stage if stage is not Stage.UNCOUNTED)
 
-_Row = TypeVar("_Row", Rule, Suspension)
+_Row = TypeVar("_Row", EvidenceRule, Suspension)
 
 
 _LARGEST_PERIOD: Final[Mapping[str, int]] = {"months": 2400, "days": 73_000, "hours": 1_000_000}
@@ -111,9 +111,9 @@ def _frozen(words: tuple[str, ...] | None) -> frozenset[str] | None:
     return None if words is None else frozenset(words)
 
 
-def read_rules(top: RowReader, names: Mapping[str, str]) -> Mapping[str, Rule]:
+def read_rules(top: RowReader, names: Mapping[str, str]) -> Mapping[str, EvidenceRule]:
     """Read the rules by their names."""
-    found: dict[str, Rule] = {}
+    found: dict[str, EvidenceRule] = {}
     for row in top.rows("rules"):
         evidence = row.choice("evidence", EVIDENCE, required=True, default="test")
         stages = row.words("stages", _STAGES)
@@ -126,7 +126,7 @@ def read_rules(top: RowReader, names: Mapping[str, str]) -> Mapping[str, Rule]:
                 "A vaccination's rule names stages, any other rule kinds of test.",
                 f"Give {wanted} and leave out {other}.",
             )
-        rule = Rule(
+        rule = EvidenceRule(
             evidence=evidence,
             starts=_period(row, "from", required=True) or Period(),
             ends=_period(row, "until"),
@@ -146,7 +146,7 @@ def read_rules(top: RowReader, names: Mapping[str, str]) -> Mapping[str, Rule]:
     return found
 
 
-def _check_bounds(row: RowReader, rule: Rule) -> None:
+def _check_bounds(row: RowReader, rule: EvidenceRule) -> None:
     if rule.evidence != "test" and (rule.starts.hours or (rule.ends and rule.ends.hours)):
         row.faults.note(
             row.path,
@@ -196,7 +196,11 @@ class _Before:
     starts: datetime | None = None
 
     def __init__(self) -> None:
-        self.rules: dict[str, tuple[Rule, ...]] = {"test": (), "recovery": (), "vaccination": ()}
+        self.rules: dict[str, tuple[EvidenceRule, ...]] = {
+            "test": (),
+            "recovery": (),
+            "vaccination": (),
+        }
 
 
 _SLOTS: Final = (("test", "tests"), ("recovery", "recoveries"), ("vaccination", "vaccinations"))
@@ -204,7 +208,7 @@ _SLOTS: Final = (("test", "tests"), ("recovery", "recoveries"), ("vaccination", 
 
 def read_revisions(
     top: RowReader,
-    rules: Mapping[str, Rule],
+    rules: Mapping[str, EvidenceRule],
     suspensions: Mapping[str, Suspension],
     zone: ZoneInfo,
 ) -> tuple[Revision, ...]:
@@ -224,7 +228,7 @@ def read_revisions(
 def _revision(
     row: RowReader,
     before: _Before,
-    rules: Mapping[str, Rule],
+    rules: Mapping[str, EvidenceRule],
     suspensions: Mapping[str, Suspension],
     zone: ZoneInfo,
 ) -> Revision:

@@ -164,7 +164,22 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rule(Row):
+class DatedRow(Row):
+    """A row that is in force from `starts` until `until`.
+
+    Both are local days: `starts` is inclusive, `until` exclusive, and None where no end is known.
+    """
+
+    starts: date
+    until: date | None = None
+
+    def stands_on(self, day: date) -> bool:
+        """Return whether the row is in force on a local day."""
+        return self.starts <= day and (self.until is None or day < self.until)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceRule(Row):
     """When one kind of evidence counts.
 
     `evidence` is ``test``, ``recovery`` or ``vaccination``. It counts from `starts` after the
@@ -219,16 +234,16 @@ class Revision(Row):
     title: str
     requirement: Requirement
     exempt_below: int | None
-    tests: tuple[Rule, ...]
-    recoveries: tuple[Rule, ...]
-    vaccinations: tuple[Rule, ...]
+    tests: tuple[EvidenceRule, ...]
+    recoveries: tuple[EvidenceRule, ...]
+    vaccinations: tuple[EvidenceRule, ...]
     suspension: Suspension | None
     earliest: date | None = None
     latest: date | None = None
     changed: frozenset[str] = frozenset()
 
     @property
-    def rules(self) -> tuple[Rule, ...]:
+    def rules(self) -> tuple[EvidenceRule, ...]:
         """All rules of evidence: tests, recoveries, vaccinations."""
         return self.tests + self.recoveries + self.vaccinations
 
@@ -268,8 +283,8 @@ class Audience:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Offer(Row):
-    """A dose that is offered from `starts` (local day, inclusive) until `until` (exclusive).
+class Offer(DatedRow):
+    """A dose that is offered.
 
     `after` are the stages after which it is given, None among them for the first dose of all;
     `previous` limits it to those whose last dose was of one of these products. The periods are
@@ -278,8 +293,6 @@ class Offer(Row):
     `free_of_limits` lets it stand against the limits on products.
     """
 
-    starts: date
-    until: date | None
     after: frozenset[Stage | None]
     audiences: tuple[Audience, ...]
     products: tuple[str, ...]
@@ -290,44 +303,34 @@ class Offer(Row):
     why: str | None = None
     free_of_limits: bool = False
 
-    def stands_on(self, day: date) -> bool:
-        """Tell whether the row is in force on a local day."""
-        return self.starts <= day and (self.until is None or day < self.until)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProductLimit(Row):
-    """A product that is not given from `starts` (local day, inclusive) until `until` (exclusive).
+class ProductLimit(DatedRow):
+    """A product that is not given.
 
     `status` is a word such as ``paused`` or ``withdrawn``; `age_below` limits it to the younger.
     """
 
     product: str
-    starts: date
-    until: date | None
     status: str
     why: str
     age_below: int | None = None
 
-    def stands_on(self, day: date) -> bool:
-        """Tell whether the row is in force on a local day."""
-        return self.starts <= day and (self.until is None or day < self.until)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wait(Row):
-    """How long after an infection no dose is given, from `starts` (local day, inclusive) on."""
+class Wait(DatedRow):
+    """How long after an infection no dose is given."""
 
-    starts: date
-    until: date | None
     lasts: Period
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TargetGroups(Row):
-    """The numbered target groups as listed from a day on: numbers change their meaning."""
+class TargetGroups(DatedRow):
+    """The numbered target groups as listed from a day on: numbers change their meaning.
 
-    starts: date
+    A list is in force until the next one.
+    """
+
     groups: tuple[tuple[int, str], ...]
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from coronapas.facts._history import History
     from coronapas.programmes._course import Course, Events
-    from coronapas.programmes._model import Audience, Offer, Rule, Suspension
+    from coronapas.programmes._model import Audience, EvidenceRule, Offer, Suspension
 
 MOST_OTHERS: Final = 20
 """Pieces of evidence that do not count at the moment and are named, the latest ones."""
@@ -206,7 +206,7 @@ class _Writer:
 KINDS = {"naat": "PCR", "rat": "antigen"}
 
 
-def rule_words(rule: Rule) -> str:
+def rule_words(rule: EvidenceRule) -> str:
     """Say when a rule lets its evidence count, and for whom."""
     event = {"test": "sampling", "recovery": "the positive test", "vaccination": "the dose"}
     after = event[rule.evidence]
