@@ -1,13 +1,11 @@
 """The Danish domestic tokens DK1, DK2 and DK3, and the ways between them and the programme.
 
-- ``tokens``: reading them; ``verifying``: verifying them and EU passes (HC1) alike;
-- ``issuing``: making them; ``identity``: holding a DK2 against an identity document;
-- ``bridges``: from a register's facts by the programme's verdict to tokens and passes;
-- ``exporting``, ``rule_times``: a programme's revision, of any country, as CertLogic rules.
+- `read` a token, with no trust implied; `coronapas.verify` verifies it;
+- `DanishIssuer` issues tokens; `compare` compares a DK2 with an identity document;
+- `tokens_for` goes from a register's facts by the programme's verdict to tokens and passes.
 
-The facts are those of the public source of the Danish app and of the tokens in its tests
-(Sundhedsdatastyrelsen/Coronapas.Mobile, September 2021). Names are loaded when first used, so that
-importing this package stays cheap.
+Source: the public source of the Danish app and the tokens in its tests
+(Sundhedsdatastyrelsen/Coronapas.Mobile, September 2021).
 """
 
 from __future__ import annotations

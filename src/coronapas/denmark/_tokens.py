@@ -1,16 +1,16 @@
-"""Reading the Danish domestic tokens: from the text to typed values, with no trust implied.
+"""Read the Danish domestic tokens: from the text to typed values, with no trust implied.
 
-A token is a pass in another dress: ``prefix:`` + Base45 + zlib + COSE_Sign1 + CWT, and the prefix
+A token has the container of a pass: ``prefix:`` + Base45 + zlib + COSE_Sign1 + CWT, and the prefix
 says what the claims hold beside 1 ``iss``, 4 ``exp`` and 6 ``iat``:
 
 - ``DK1`` ("valid", and nothing else): 7 ``cti``, the text of a UUID as bytes;
-- ``DK2`` (to be held against an identity document): 7 ``cti``, ``legalName``, ``dateOfBirth``;
+- ``DK2`` (to be compared with an identity document): 7 ``cti``, ``legalName``, ``dateOfBirth``;
 - ``DK3`` (the holder's own page, never presented): an EU DCC in -260/1 with several entries, each
   with an ``xdu``, the absolute end of its validity, exclusive.
 
 Source: the public source and the test tokens of the Danish app (Sundhedsdatastyrelsen/
-Coronapas.Mobile, September 2021). What is no deviation of a pass can be one of a token, and the
-other way round: several entries, their ``xdu`` and the claims above are what tokens are made of.
+Coronapas.Mobile, September 2021). Tokens and passes deviate from different
+rules: several entries, their ``xdu`` and the claims above are correct in a token.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ XDU: Final = "xdu"
 """The field of a DK3's entry that states the end of its validity."""
 
 MOST_ENTRIES: Final = 64
-"""How many entries of a DK3 are read, inclusive; one with more is at fault (`content.schema`)."""
+"""The most entries of a DK3 that are read, inclusive; more are a deviation (`content.schema`)."""
 
 _LONGEST_TEXT: Final = 1000
 _ORDINARY_HEAD: Final = {
@@ -107,7 +107,7 @@ class Token:
 
     @property
     def kind(self) -> TokenKind:
-        """Which token it is."""
+        """The kind of token, by its prefix."""
         return _DOMESTIC[self.envelope.prefix[:3]]
 
     @property
@@ -123,17 +123,17 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Dk1(Token):
-    """A DK1: its holder is valid. `identifier` is the ``cti``, None where there is none to read."""
+    """A DK1: its holder is valid. `identifier` is the ``cti``, None if missing or unreadable."""
 
     identifier: str | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Dk2(Token):
-    """A DK2: valid is who has this name and this birth date.
+    """A DK2: whoever has this name and this birth date is valid.
 
-    `birth_date` may be known in part; it is None where the token states none that can be read.
-    `coronapas.denmark._identity` holds both against an identity document.
+    `birth_date` may be known in part; it is None if missing or unreadable.
+    `coronapas.denmark.compare_token` compares both with an identity document.
     """
 
     identifier: str | None = field(repr=False)
@@ -146,7 +146,7 @@ class DatedEntry:
     """One entry of a DK3.
 
     `place` is its path in the payload (``v.0``). `facts` are None where it cannot be read.
-    `valid_until` is the ``xdu`` in UTC, exclusive; None where there is none to read.
+    `valid_until` is the ``xdu`` in UTC, exclusive; None if missing or unreadable.
     """
 
     place: str
@@ -166,9 +166,9 @@ class Dk3(Token):
 
 
 def kind_of(text: object) -> TokenKind | None:
-    """Tell by the prefix alone what a text claims to be; None where it is none of these.
+    """Return what a text claims to be by its prefix alone; None for any other prefix.
 
-    White space before it does not count; the domestic prefixes need no colon.
+    White space before it is ignored; the domestic prefixes need no colon.
     """
     return _sniff(text)[0]
 
@@ -176,19 +176,19 @@ def kind_of(text: object) -> TokenKind | None:
 def read(
     text: str | bytes, *, limits: Limits = DEFAULT_LIMITS, examiner: Examiner | None = None
 ) -> Dk1 | Dk2 | Dk3:
-    """Read a domestic token; no trust implied.
+    """Read a domestic token, with no trust implied.
 
     A prefix without its colon is read as a deviation (``prefix.no-colon``). `examiner` judges the
-    entries of a DK3 by value sets of its own; by default by the bundled ones.
+    entries of a DK3; the default one has the bundled value sets.
 
-    Raises DecodeError where a layer cannot be opened, or the text is no domestic token
-    (``prefix.unknown``); no other exception leaves this function, whatever the text. Time and
-    memory are bounded by `limits` and `MOST_ENTRIES`.
+    Raises DecodeError if a layer cannot be opened or the prefix is not that of a domestic token
+    (``prefix.unknown``), and nothing else, whatever the text. Time and memory are bounded by
+    `limits` and `MOST_ENTRIES`.
     """
     kind, colon = _sniff(text)
     if kind is None or kind is TokenKind.HC1:
         if not isinstance(text, str | bytes | bytearray | memoryview):
-            raise DecodeError("prefix", "not-text", "a token is text")
+            raise DecodeError("prefix", "not-text", "a token must be text")
         raise DecodeError("prefix", "unknown", "the text does not begin as a Danish token does")
     envelope = _open(text, kind, colon, limits)
     tree = envelope.claims.tree
@@ -206,13 +206,13 @@ def read(
 
 
 def shown_entry(token: Dk3, at: datetime) -> DatedEntry | None:
-    """Give the entry that the holder's page shows: the one with the latest end still ahead.
+    """Return the entry that the holder's page shows: the one that ends last, if after `at`.
 
-    An end at the very moment `at` is over. Of entries with one end the first counts; None where no
-    end is ahead. `at` needs a time zone (ValueError without one).
+    Ends are exclusive: an entry that ends at `at` is over. Of entries with the same end the first
+    counts. `at` must have a time zone (ValueError).
     """
     if at.utcoffset() is None:
-        raise ValueError("a moment needs a time zone")
+        raise ValueError("at must have a time zone")
     ahead = [
         (entry.valid_until, entry)
         for entry in token.entries
@@ -222,7 +222,7 @@ def shown_entry(token: Dk3, at: datetime) -> DatedEntry | None:
 
 
 def _sniff(text: object) -> tuple[TokenKind | None, bool]:
-    """What a text begins with, and whether the colon is there."""
+    """Return the prefix of a text, and whether its colon is there."""
     if isinstance(text, str):
         start = text.lstrip()[:4]
     elif isinstance(text, bytes | bytearray | memoryview):
@@ -246,7 +246,7 @@ def _open(text: str | bytes, kind: TokenKind, colon: bool, limits: Limits) -> En
         limits=replace(limits, text=limits.text + 1),
         prefixes=(prefix,),
     )
-    deviation = Deviation("prefix.no-colon", "", "no colon stands behind the prefix")
+    deviation = Deviation("prefix.no-colon", "", "no colon after the prefix")
     found = envelope.deviations
     outer = sum(one.layer == "prefix" for one in found)
     return envelope._replace(
@@ -257,7 +257,7 @@ def _open(text: str | bytes, kind: TokenKind, colon: bool, limits: Limits) -> En
 def _extra_claims(tree: Mapping[Any, Any], expected: frozenset[object]) -> Iterator[Deviation]:
     for label in tree:
         if label not in expected:
-            yield Deviation("cwt.extra-claim", step(label), "the claim is not one of the token's")
+            yield Deviation("cwt.extra-claim", step(label), "not a claim of this token")
 
 
 def _moment(seconds: int | None) -> datetime | None:
@@ -274,7 +274,7 @@ def _identifier(tree: Mapping[Any, Any], found: list[Deviation]) -> str | None:
             return value.decode("ascii")
         except UnicodeDecodeError:
             pass
-    found.append(Deviation("content.schema", "cti", "the identifier is missing, or no text"))
+    found.append(Deviation("content.schema", "cti", "identifier missing or not text"))
     return None
 
 
@@ -283,10 +283,10 @@ def _person(
 ) -> tuple[str | None, date | PartialDate | None]:
     name, written = tree.get(LEGAL_NAME), tree.get(BIRTH_DATE)
     if not isinstance(name, str) or not name.strip() or len(name) > _LONGEST_TEXT:
-        found.append(Deviation("content.no-name", LEGAL_NAME, "the token states no legal name"))
+        found.append(Deviation("content.no-name", LEGAL_NAME, "no legal name"))
         name = None
     if not isinstance(written, str):
-        found.append(Deviation("content.schema", BIRTH_DATE, "the birth date is missing"))
+        found.append(Deviation("content.schema", BIRTH_DATE, "birth date missing or not text"))
         return name, None
     born, codes = read_birth_date(written.strip())
     found.extend(Deviation(code, BIRTH_DATE, NOTES[code]) for code in codes)
@@ -296,17 +296,17 @@ def _person(
 def _dated(
     envelope: Envelope, examiner: Examiner, found: list[Deviation]
 ) -> tuple[Holder | None, tuple[DatedEntry, ...]]:
-    """The entries of a DK3, each read and examined as the one event of a pass of its own."""
+    """Read each entry of a DK3, examined as the one event of a pass."""
     hcert = envelope.claims.hcert
     dcc = None if hcert is None else hcert.get(DCC)
     if type(dcc) is not dict:
-        found.append(Deviation("content.schema", "", "The token holds no DCC."))
+        found.append(Deviation("content.schema", "", "no DCC"))
         return None, ()
     places = [*_places(dcc, found)]
     if not places:
-        found.append(Deviation("content.no-event", "", "The token states no event."))
+        found.append(Deviation("content.no-event", "", "no event"))
     if len(places) > MOST_ENTRIES:
-        note = f"The token has more than {MOST_ENTRIES} entries; the others are not read."
+        note = f"more than {MOST_ENTRIES} entries; the others are not read"
         found.append(Deviation("content.schema", "", note))
     if not places:
         return None, ()
@@ -326,7 +326,8 @@ def _dated(
         single = {**ordinary, group: [bare]}
         for one in examiner.examine(single):
             path = place + one.field.removeprefix(f"{group}.0")
-            found.append(replace(one, field=path) if one.field.startswith(f"{group}.0") else one)
+            own = one.field.startswith(f"{group}.0")
+            found.append(replace(one, field=path) if own else one)
         facts = facts_of(single)[0]
         if facts is not None and stated is not None:
             facts = replace(facts, holder=stated.holder, schema_version=stated.schema_version)
@@ -345,15 +346,15 @@ def _places(dcc: dict[Any, Any], found: list[Deviation]) -> Iterator[tuple[str, 
         if isinstance(value, list):
             yield from ((group, index, entry) for index, entry in enumerate(value))
         elif value is not None:
-            found.append(Deviation("content.schema", group, "The group is no array."))
+            found.append(Deviation("content.schema", group, "group not an array"))
         elif group in dcc:
-            found.append(Deviation("content.null-group", group, "The group is there but empty."))
+            found.append(Deviation("content.null-group", group, "group empty"))
 
 
 def _xdu(entry: object, path: str, found: list[Deviation]) -> datetime | None:
     value = entry.get(XDU) if isinstance(entry, dict) else None
     if not isinstance(value, str) or len(value) > _LONGEST_TEXT:
-        found.append(Deviation("content.schema", path, "The entry states no end of its validity."))
+        found.append(Deviation("content.schema", path, "no end of validity"))
         return None
     moment, codes = read_moment(value)
     found.extend(Deviation(code, path, NOTES[code]) for code in codes)

@@ -1,4 +1,11 @@
-"""What each dose is to its holder: reading dose numbers and the order of doses.
+"""What each dose is to its holder: statements joined into events, and doses read by their numbers.
+
+Statements of one event are joined, whatever their order; the event has the earliest stated time:
+
+- doses on one day are one dose (nobody is given two), and so are doses with the same UVCI and the
+  same number;
+- tests with the same kind and result, and the same moment or the same UVCI;
+- infections on one day, or with the same UVCI.
 
 Dose numbers (Implementing Decision (EU) 2021/2301) do not always say what a dose is:
 
@@ -8,10 +15,10 @@ Dose numbers (Implementing Decision (EU) 2021/2301) do not always say what a dos
 - dn = sd of at least 3: a booster, or an extra dose of the primary course;
 - a product that is not known.
 
-Each such dose has several readings here, and a history is judged in every combination of them; an
-answer that differs between them is no answer (`Ambiguous` says what would settle it). Other events
-settle what they can: a 2/2 after a 1/1, the interval before a third dose, the holder's groups, a
-number given anew.
+Each such dose has several readings, and a history is judged in every combination of them (a world).
+Where the answers differ the history is ambiguous, and `Ambiguous` says what would settle it. Other
+events settle what they can: a 2/2 after a 1/1, the interval before a third dose, the holder's
+groups, a number that was changed later.
 """
 
 from __future__ import annotations
@@ -44,17 +51,7 @@ if TYPE_CHECKING:
 
     from coronapas.facts._history import History
 
-# What is one event: the statements of a history, joined into distinct doses, tests and infections.
-#
-# Statements are joined when their content or their identifier is the same:
-#
-# - doses of one day are one dose (nobody is given two), and so are doses with one UVCI and one
-# number;
-# - tests with the same kind, result and moment, or the same kind, result and UVCI;
-# - infections of one day, or with one UVCI.
-#
-# The joined event has the earliest of the stated times. Joining looks at the whole set of
-# statements, so that their order never matters.
+# Events: the statements of a history, joined.
 
 _Statement = TypeVar("_Statement")
 
@@ -63,7 +60,7 @@ _Statement = TypeVar("_Statement")
 class DoseGiven:
     """One dose; `product` is a code, or None where it is unknown or the sources disagree.
 
-    `disputed` tells that sources disagree about the day, the product or the numbers.
+    `disputed`: whether sources disagree about the day, the product or the numbers.
     """
 
     date: date = field(repr=False)
@@ -74,7 +71,7 @@ class DoseGiven:
 
 
 GivenDose = DoseGiven | Dose
-"""One dose: a statement stands for itself where there is nothing to join."""
+"""One dose: a joined one, or a single statement as it is."""
 
 
 class Events(NamedTuple):
@@ -89,7 +86,7 @@ class Events(NamedTuple):
         return f"<Events: {counts}, {len(self.infections)} infections>"
 
     def known_at(self, moment: datetime, zone: ZoneInfo) -> Events:
-        """Give the events up to an instant, inclusive: those of a day from its start."""
+        """Return the events up to an instant, inclusive: those of a day from its start."""
         doses, tests, infections = self
         if doses and midnight(doses[-1].date, zone) > moment:
             doses = tuple(one for one in doses if midnight(one.date, zone) <= moment)
@@ -102,7 +99,7 @@ class Events(NamedTuple):
         return Events(doses, tests, infections)
 
     def moments(self, zone: ZoneInfo) -> list[datetime]:
-        """Give the instants from which the events are known."""
+        """Return the instants from which the events are known."""
         found = {midnight(one.date, zone) for one in self.doses}
         found.update(one.sampled_at for one in self.tests)
         found.update(midnight(one.first_positive, zone) for one in self.infections)
@@ -119,7 +116,7 @@ def distinct(programme: Programme, history: History) -> Events:
 
 
 def doses_given(programme: Programme, doses: tuple[Dose, ...]) -> tuple[GivenDose, ...]:
-    """Join the statements of doses, in the order of their days; they come in that order."""
+    """Join the statements of doses, which are in the order of their days, as the result is."""
     products = programme.products
     last = None
     for dose in doses:
@@ -144,7 +141,7 @@ def _one_dose(programme: Programme, cluster: list[Dose]) -> DoseGiven:
         for dose in cluster
         if dose.dose_number is not None and dose.doses is not None
     }
-    # A booster that is numbered as one (2/1) was numbered anew: it settles what 2/2 left open.
+    # A booster numbered as such (2/1) was renumbered: it settles what 2/2 left open.
     number = max(numbers, key=lambda pair: (pair[0] > pair[1], pair), default=(None, None))
     several = len(products) > 1
     return DoseGiven(
@@ -214,7 +211,7 @@ def _identifier(uvci: str) -> str:
 def _joined(
     statements: Sequence[_Statement], keys: Callable[[_Statement], list[Hashable]]
 ) -> list[list[_Statement]]:
-    """Join what shares a key, directly or through others."""
+    """Join the statements that share a key, directly or through others."""
     leader = list(range(len(statements)))
 
     def find(place: int) -> int:
@@ -234,7 +231,7 @@ def _joined(
 
 
 MOST_WORLDS: Final = 64
-"""Combinations of readings that are tried; beyond them every answer is None."""
+"""The most combinations of readings that are tried, inclusive; with more, every answer is None."""
 
 _MEANINGS: Final = {
     Stage.FIRST: "a dose that does not complete a course",
@@ -267,7 +264,7 @@ class Ambiguous:
     settled_by: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """Give the readings and their meanings for JSON."""
+        """Return the readings and their meanings as a JSON object."""
         meanings = {str(stage): _MEANINGS[stage] for stage in self.readings}
         return {"dose": self.dose, "readings": meanings, "settled_by": list(self.settled_by)}
 
@@ -283,7 +280,7 @@ class Course(NamedTuple):
     too_many: bool = False
 
     def ambiguous(self) -> tuple[Ambiguous, ...]:
-        """Give the doses that have several readings."""
+        """Return the doses that have several readings."""
         if len(self.worlds) == 1:
             return ()
         found = []
@@ -299,7 +296,7 @@ class Course(NamedTuple):
         return tuple(found)
 
     def marks(self, programme: Programme) -> tuple[Mark, ...]:
-        """Give the marks of the programme's readings that these worlds rest on."""
+        """Return the marks of the programme's readings that these worlds rest on."""
         stages = {stage for world in self.worlds for stage in world}
         found: tuple[Mark, ...] = ()
         if len(self.worlds) > 1 and {Stage.PRIMARY, Stage.BOOSTER} <= stages:
@@ -425,7 +422,7 @@ def _unrolled(steps: list[list[tuple[int, Stage]]]) -> tuple[World, ...]:
 
 
 def _first_infection(events: Events, zone: ZoneInfo) -> date:
-    """Give the day of the first infection that a PCR test or a statement proves."""
+    """Return the day of the first infection that a PCR test or a statement proves."""
     days = [one.first_positive for one in events.infections]
     days += [
         local_day(test.sampled_at, zone)
@@ -438,9 +435,9 @@ def _first_infection(events: Events, zone: ZoneInfo) -> date:
 def _extra(
     programme: Programme, before: date | None, day: date, groups: frozenset[str] | None
 ) -> tuple[bool | None, bool]:
-    """Tell what group and interval say of a dose after a course.
+    """Return what group and interval say about a dose after a course.
 
-    First whether it is an extra one, then whether it keeps a booster's gap.
+    First whether it is an extra dose (None: open), then whether the interval is a booster's.
     """
     extra = programme.extra_dose
     if extra is None:

@@ -42,7 +42,7 @@ class Change:
 
     `area` is ``requirement``, ``exemption``, ``test``, ``recovery``, ``vaccination``,
     ``suspension``, ``offer``, ``product`` or ``wait``.
-    `before` and `after` are None where there was or is nothing. `rows` are the rows that made the
+    `before` is None for what is new, `after` for what has ended. `rows` are the rows that made the
     change, `marks` what is uncertain about them.
     """
 
@@ -61,7 +61,7 @@ class Change:
         return f"{self.subject}: {self.after} (before: {self.before})"
 
     def to_json(self) -> dict[str, object]:
-        """Give the change for JSON."""
+        """Return the change as a JSON object."""
         return {
             "area": self.area,
             "subject": self.subject,
@@ -76,14 +76,14 @@ class Change:
 def diff(
     programme: Programme, earlier: date | datetime, later: date | datetime
 ) -> tuple[Change, ...]:
-    """Say what differs between two dates.
+    """Compare a programme on two dates.
 
     A day stands for its end in local time, so that what begins on it counts; an instant, which
-    needs a time zone, for itself. Raises ValueError where `later` lies before `earlier`.
+    must have a time zone, stands for itself. Raises ValueError if `later` is before `earlier`.
     """
     start, end = _instant(programme, earlier), _instant(programme, later)
     if end < start:
-        raise ValueError("The later date lies before the earlier one.")
+        raise ValueError("The later date must not be before the earlier one.")
     old, new = programme.revision_at(start), programme.revision_at(end)
     marks = tuple(
         mark.text
@@ -159,7 +159,7 @@ def _subjects(rule: EvidenceRule) -> Sequence[str]:
 
 
 def _schedule(programme: Programme, start: date, end: date) -> Iterator[Change]:
-    """Say which rows of the schedule stand on one of the days only."""
+    """Find the rows of the schedule that are in force on one of the days only."""
     schedule = programme.schedule
     for offer in schedule.offers:
         words = offer_words(offer, programme)

@@ -1,8 +1,8 @@
 """Which evidence holds under one revision, in one reading of the doses: intervals and suspensions.
 
 All intervals are half-open spans in UTC: the start belongs to them, the end does not. They are
-those of the revision's rules alone; `coronapas.programmes._validity` and
-`coronapas.programmes._timeline` limit them to the time for which the revision is in force.
+those of the revision's rules alone; `check` and `timeline` limit them to the time for which the
+revision is in force.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Evidence:
 class Holding(NamedTuple):
     """A piece of evidence under a rule: from `start`, inclusive, until `end`, exclusive, in UTC.
 
-    `end` is `coronapas.programmes._clock.FOREVER` where the rule has no end.
+    `end` is `coronapas.programmes.FOREVER` where the rule has no end.
     """
 
     evidence: Evidence
@@ -87,7 +87,7 @@ class Suspended(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What about the holder decides under the rules; `born` None is judged as an adult."""
+    """What the rules ask about the holder; with `born` None the holder is judged as an adult."""
 
     born: date | None = field(repr=False)
     sector: str | None = field(default=None, repr=False)
@@ -131,16 +131,16 @@ class View(NamedTuple):
         return self.shared.exempt and self.shared.exempt[1]
 
     def exempt_at(self, moment: datetime) -> bool:
-        """Tell whether no pass is asked for at an instant, by age."""
+        """Return whether no pass is asked for at an instant, by age."""
         exempt = self.shared.exempt
         return exempt is not None and exempt[0] <= moment < exempt[1]
 
     def suspended_at(self, moment: datetime) -> bool:
-        """Tell whether a positive test suspends the pass at an instant."""
+        """Return whether a positive test suspends the pass at an instant."""
         return bool(self.shared.suspended) and lies_in(self.shared.suspended, moment)
 
     def valid_at(self, moment: datetime) -> bool:
-        """Tell whether the pass is valid at an instant under these rules."""
+        """Return whether the pass is valid at an instant under these rules."""
         if self.exempt_at(moment):
             return True
         if self.suspended_at(moment):
@@ -215,7 +215,7 @@ def views(
 
 
 def all_holdings(several: Sequence[View]) -> tuple[Holding, ...]:
-    """Give every piece of evidence that counts at some time in some reading, once."""
+    """Return every piece of evidence that counts at some time in some reading, once."""
     if len(several) == 1:
         return several[0].holdings
     shared = {id(each.shared): each.shared for each in several}.values()
@@ -224,7 +224,7 @@ def all_holdings(several: Sequence[View]) -> tuple[Holding, ...]:
 
 
 def bounds(several: Sequence[View], start: datetime, end: datetime) -> set[datetime]:
-    """Give the instants between two others, both excluded, at which an answer may change."""
+    """Return the instants after `start` and before `end` at which an answer may change."""
     found: set[datetime] = set()
     for one in {id(each.shared): each.shared for each in several}.values():
         exempt = () if one.exempt is None else (one.exempt,)
@@ -307,7 +307,7 @@ def _dose(
 
 
 def infections(events: Events, zone: ZoneInfo) -> list[tuple[date, str, datetime]]:
-    """Give the infections that a history proves: day, kind of proof, and since when it is known.
+    """Return the infections that a history proves: day, kind of proof, and since when it is known.
 
     A positive test on the day of a stated infection with the same proof is that infection.
     """
@@ -400,7 +400,7 @@ def _suspensions(programme: Programme, revision: Revision, events: Events) -> tu
 
 
 def describe(evidence: Evidence, programme: Programme) -> str:
-    """Say in words which piece of evidence is meant."""
+    """Describe a piece of evidence in words."""
     if evidence.kind == "vaccination":
         product = programme.product_name(evidence.detail) if evidence.detail else "unknown product"
         return f"dose {evidence.number} ({product}, {evidence.stage})"

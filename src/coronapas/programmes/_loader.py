@@ -1,4 +1,9 @@
-"""Reading the rules of evidence, the suspensions and the revisions of a programme's document."""
+"""Load a programme from JSON, with all of its faults at once.
+
+The format is that of ``schemas/programme.schema.json``. The loader also refuses what a schema
+cannot say: rows that name a rule or a product that does not exist, revisions out of order, names
+used twice. Programmes that load may still be unwise: see `coronapas.programmes.lint`.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +44,7 @@ from coronapas.programmes._model import (
     canonical,
 )
 
-# The members that every row of a programme has: its name, source, confidence and doubts.
+# Members that every row has.
 
 CONFIDENCES: Final = ("S", "P", "K", "U")
 
@@ -57,7 +62,7 @@ class RowMembers(TypedDict):
 def row_members(
     row: RowReader, *, identified: bool = True, default_id: str | None = None
 ) -> RowMembers:
-    """Read them; a row without a source is no fault here but one that linting finds."""
+    """Read the members of a row; a missing source is not a fault here, but `lint` finds it."""
     needs_id = identified and default_id is None
     return {
         "id": row.text("id", required=needs_id, default=default_id or "") if identified else "",
@@ -92,7 +97,7 @@ def _period(row: RowReader, name: str, *, required: bool = False) -> Period | No
 
 
 def codes(row: RowReader, name: str, names: Mapping[str, str]) -> tuple[str, ...] | None:
-    """Read a list of products by code or name; each has to be one that the programme recognises."""
+    """Read a list of products by code or name; the programme must recognise each."""
     words = row.words(name)
     if words is None:
         return None
@@ -280,7 +285,7 @@ def _starts(row: RowReader, before: _Before, zone: ZoneInfo) -> datetime:
     return starts
 
 
-# Reading the schedule of doses of a programme's document.
+# The schedule of doses.
 
 
 NOTHING: Final = "nothing"
@@ -422,18 +427,14 @@ def _groups(row: RowReader) -> TargetGroups:
     return found
 
 
-# Loading a programme from JSON, with all of its faults at once.
-#
-# The format is that of ``schemas/programme.schema.json``. The loader also refuses what a schema
-# cannot say: rows that name a rule or a product that is not there, revisions out of order, doubled
-# names. Programmes that load may still be unwise: see `coronapas.programmes._lint`.
+# The document.
 
 
 BUNDLED: Final = ("denmark", "eu-travel")
 """The names of the programmes that come with the library."""
 
 LARGEST: Final = 4_000_000
-"""How many bytes a programme's file may have, inclusive."""
+"""The most bytes of a programme's file, inclusive."""
 
 
 def load(source: str | Path | Mapping[str, object]) -> Programme:
@@ -448,7 +449,9 @@ def load(source: str | Path | Mapping[str, object]) -> Programme:
     path = Path(source)
     if not path.is_file():
         names = ", ".join(BUNDLED)
-        raise FileNotFoundError(f"There is no file of this name, and the bundled ones are {names}.")
+        raise FileNotFoundError(
+            f"Neither a file nor a bundled programme; the bundled ones are {names}."
+        )
     return _parse(path.read_bytes() if path.stat().st_size <= LARGEST else b"")
 
 
@@ -463,7 +466,7 @@ def _parse(data: bytes) -> Programme:
         document = json.loads(data)
     except (ValueError, RecursionError):
         hint = f"Give JSON in UTF-8 of at most {LARGEST} bytes."
-        faults.note("", "json.syntax", "The file is no JSON document, or too large.", hint)
+        faults.note("", "json.syntax", "The file must be a JSON document and not too large.", hint)
         raise ProgrammeError(faults.found) from None
     return read_programme(document)
 

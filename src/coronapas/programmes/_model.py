@@ -4,8 +4,12 @@ Every row has a source and a confidence, and answers that rest on an uncertain r
 The confidences: ``S`` read in the source, ``P`` from the press or another secondary source, ``K``
 recalled and unsourced, ``U`` uncertain or assumed.
 
-The objects are made by `coronapas.programmes._loader.load` from files that follow
+The objects are made by `coronapas.programmes.load` from files that follow
 ``schemas/programme.schema.json``; they are frozen.
+
+Products are named by code, by name, or by what people say: the names and the lengths of courses are
+those of `coronapas.dcc` (value sets of the EU DCC), and the makers' names that people write for a
+product are data (``data/product-names.json``).
 """
 
 from __future__ import annotations
@@ -30,11 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from zoneinfo import ZoneInfo
 
-# Vaccine products as histories and programmes name them: by code, by name, by what people say.
-#
-# The names and the lengths of courses are those of `coronapas.dcc` (value sets of the EU DCC).
-# People also write the maker's name for the product; those names are data
-# (``data/product-names.json``).
+# Products.
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def _spoken_names() -> Mapping[str, str]:
 
 @lru_cache(maxsize=1024)
 def canonical(text: str) -> str:
-    """Give the code of a product named by code, name or maker; else the text, trimmed."""
+    """Return the code of a product named by code, name or maker; other text is only trimmed."""
     from coronapas.dcc._valuesets import ValueSets
 
     name = text.strip()
@@ -73,11 +73,13 @@ def canonical(text: str) -> str:
 
 @lru_cache(maxsize=8192)
 def course_lengths(code: str, day: date) -> frozenset[int] | None:
-    """Give how many doses complete a course for a dose of that day; None if unknown."""
+    """Return how many doses complete a course for a dose of that day; None if unknown."""
     from coronapas.dcc._doses import lengths
 
     return lengths(code, day)
 
+
+# Rows.
 
 UNCERTAIN: Final = frozenset({"K", "U"})
 """Confidences that mark the answers they lead to."""
@@ -134,7 +136,7 @@ class Mark:
     text: str
 
     def to_json(self) -> dict[str, str]:
-        """Give the mark for JSON."""
+        """Return the mark as a JSON object."""
         return {"row": self.row, "text": self.text}
 
 
@@ -153,7 +155,7 @@ class Row:
     uncertain: str | None = None
 
     def marks(self) -> tuple[Mark, ...]:
-        """Give the marks of the answers that rest on this row."""
+        """Return the marks of the answers that rest on this row."""
         texts = []
         if self.uncertain:
             texts.append(self.uncertain)
@@ -366,7 +368,7 @@ class Programme:
     names: Mapping[str, str] = field(repr=False)
 
     def revision_at(self, moment: datetime) -> Revision | None:
-        """Give the revision in force at an instant; None before the first."""
+        """Return the revision in force at an instant; None before the first."""
         found = None
         for revision in self.revisions:
             if revision.starts > moment:
@@ -375,13 +377,13 @@ class Programme:
         return found
 
     def period_of(self, revision: Revision) -> tuple[datetime, datetime]:
-        """Give a revision's time in force, in UTC: from, inclusive, until, exclusive."""
+        """Return a revision's time in force, in UTC: from, inclusive, until, exclusive."""
         place = self.revisions.index(revision)
         last = place + 1 == len(self.revisions)
         return revision.starts, FOREVER if last else self.revisions[place + 1].starts
 
     def marks_at(self, moment: datetime) -> tuple[Mark, ...]:
-        """Give the marks of the revision in force, and of one that may have begun already."""
+        """Return the marks of the revision in force, and of one that may have begun already."""
         current = self.revision_at(moment)
         marks = list(current.marks()) if current else []
         for revision in self.revisions:
@@ -395,18 +397,18 @@ class Programme:
         return tuple(marks)
 
     def product(self, text: str | None) -> str | None:
-        """Give the code of a product named by code or name; an unknown name stands as it is."""
+        """Return the code of a product named by code or name; unknown names stay as they are."""
         if text is None:
             return None
         return self.names.get(text.strip().casefold()) or canonical(text)
 
     def product_name(self, code: str) -> str:
-        """Give a product's name; for a product that is not recognised its code."""
+        """Return a product's name, or its code if the programme does not recognise it."""
         product = self.products.get(code)
         return product.name if product else code
 
     def lengths(self, code: str, day: date) -> frozenset[int] | None:
-        """Give how many doses complete a course for a dose of a day; None if unknown."""
+        """Return how many doses complete a course for a dose of a day; None if unknown."""
         product = self.products.get(code)
         if product and product.lengths:
             return product.lengths

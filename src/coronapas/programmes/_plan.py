@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from coronapas.programmes._model import Mark
 
 ADULT: Final = 18
-"""An unknown birth date is read as this age and as a very high one; both have to agree."""
+"""An unknown birth date is read as this age and as a very high one; both must agree."""
 
 
 class Status(StrEnum):
@@ -76,7 +76,7 @@ class Status(StrEnum):
 
 
 class Plan(NamedTuple):
-    """The answer in one reading; days are local and inclusive, None where there is none.
+    """The answer in one reading; days are local and inclusive; None where none is set.
 
     `offers` are those that the answer rests on, the deciding one first; `refusals` the rows that
     stand against a dose.
@@ -127,7 +127,7 @@ class Planner:
         self._unknown_births = (youngest, date(1850, 1, 1))
 
     def events(self, history: History) -> Events:
-        """Give the events up to the end of the day; tests only where a rule looks at infections."""
+        """Return the events up to the end of the day; of the tests only the positive ones."""
         doses = doses_given(self.programme, history.doses)
         if doses and doses[-1].date > self.on:
             doses = tuple(one for one in doses if one.date <= self.on)
@@ -150,7 +150,7 @@ class Planner:
         return joined(plans, course)
 
     def plans(self, history: History) -> tuple[list[Plan], Course, Events]:
-        """Give the answer in every reading of the doses and the birth date."""
+        """Return the answer in every reading of the doses and the birth date."""
         events = self.events(history)
         course = read_course(self.programme, events, history.groups)
         days = births(history.birth_date) or self._unknown_births
@@ -253,7 +253,7 @@ def _soonest(match: _Match) -> tuple[date, date, int]:
 def _standing(
     doses: tuple[GivenDose, ...], world: World
 ) -> tuple[Stage | None, int, GivenDose | None]:
-    """Tell the stage reached, the number of doses that count, and the last of them."""
+    """Return the stage reached, the number of doses that count, and the last of them."""
     reached: Stage | None = None
     counted = 0
     last = None
@@ -271,7 +271,7 @@ def _standing(
 def _member_since(
     audiences: tuple[Audience, ...], born: date, on: date, groups: frozenset[str] | None
 ) -> date | None:
-    """Give since when a person belongs to an audience, if that is so on the day."""
+    """Return the day since which a person belongs to an audience; None if not on `on`."""
     found = None
     for one in audiences:
         if one.groups is not None and (groups is None or one.groups.isdisjoint(groups)):
@@ -324,7 +324,7 @@ def _match(
 class NextDose:
     """The answer for one history on one day.
 
-    Days are local and inclusive; None where there is none or none is known. `dose` is the number
+    Days are local and inclusive; None where none is set or known. `dose` is the number
     of the next dose among those that count. `products` are codes. With readings that differ,
     `status` is `Status.AMBIGUOUS` and the days are None; where only the days differ the cautious
     ones are given.
@@ -346,7 +346,7 @@ class NextDose:
     marks: tuple[Mark, ...] = field(repr=False)
 
     def to_json(self) -> dict[str, Any]:
-        """Give the answer for JSON; days as YYYY-MM-DD, inclusive, local."""
+        """Return the answer as a JSON object; days as YYYY-MM-DD, inclusive, local."""
         return {
             "programme": self.programme,
             "on": self.on.isoformat(),
@@ -366,10 +366,10 @@ class NextDose:
 
 
 def next_dose(programme: Programme, history: History, on: date | datetime) -> NextDose:
-    """Say which dose is next for a holder by the schedule of a local day.
+    """Find which dose is next for a holder by the schedule of a local day.
 
-    An instant is turned into the programme's local day; raises ValueError for one without a time
-    zone. Doses and infections after the day are not known then.
+    An instant is turned into the programme's local day; it must have a time zone (ValueError).
+    Doses and infections after the day do not count.
     """
     if isinstance(on, datetime):
         on = local_day(as_utc(on), programme.zone)
@@ -428,7 +428,7 @@ def plan_reasons(
     events: Events,
     history: History,
 ) -> tuple[Reason, ...]:
-    """Give the reasons, the deciding ones first."""
+    """Return the reasons, the deciding ones first."""
     found: list[Reason] = []
     if plan.status is Status.AMBIGUOUS:
         found += _ambiguous(plans, course)
@@ -506,7 +506,7 @@ def _ambiguous(plans: list[Plan], course: Course) -> Iterator[Reason]:
         yield Reason("ambiguous", text)
     for one in course.ambiguous():
         words, settled = " or ".join(one.readings), "; ".join(one.settled_by)
-        text = f"Dose {one.dose} can be read as {words}. It would be settled by: {settled}."
+        text = f"Dose {one.dose} can be read as {words}. What would settle it: {settled}."
         yield Reason("ambiguous", text)
     if len(course.worlds) < len(plans):
         yield Reason("birth-date", "The answer depends on the exact birth date.")
@@ -542,7 +542,7 @@ class Invitation(Generic[_Id]):
     reason: str
 
     def to_json(self) -> dict[str, Any]:
-        """Give the invitation for JSON."""
+        """Return the invitation as a JSON object."""
         return {
             "id": self.id,
             "status": str(self.status),

@@ -1,7 +1,7 @@
 """The whole history under all revisions: when which evidence held, and when the pass was valid.
 
-At each instant a timeline says what `coronapas.programmes._validity.check` says there: by the
-revision in force, and with the events known by then.
+At each instant a timeline says what `coronapas.programmes.check` says there: by the revision in
+force, and with the events known by then.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 class ValiditySpan(NamedTuple):
     """A time with one answer under one revision: from `start`, inclusive, until `end`, exclusive.
 
-    `end` is `coronapas.programmes._clock.FOREVER` for the last one.
+    `end` is `coronapas.programmes.FOREVER` for the last one.
     """
 
     start: datetime
@@ -108,13 +108,13 @@ class Timeline:
     events: Events = field(repr=False)
 
     def at(self, moment: datetime) -> bool | None:
-        """Give the answer at an instant, which needs a time zone."""
+        """Return the answer at an instant, which must have a time zone (ValueError)."""
         moment = as_utc(moment)
         place = bisect_right(self.validity, moment, key=lambda span: span.start)
         return self.validity[place - 1].valid if place else False
 
     def answers(self) -> list[tuple[datetime, datetime, bool | None]]:
-        """Give the answers alone: times in order, joined over revisions where they agree."""
+        """Return the answers alone as (start, end, valid), joined where revisions agree."""
         joined: list[tuple[datetime, datetime, bool | None]] = []
         for span in self.validity:
             if joined and joined[-1][2] is span.valid:
@@ -124,7 +124,7 @@ class Timeline:
         return joined
 
     def to_json(self) -> dict[str, Any]:
-        """Give the timeline for JSON: each instant in UTC and in local time, ends exclusive."""
+        """Return the timeline as a JSON object: instants in UTC and local time, ends exclusive."""
         zone = self.programme.zone
         return {
             "programme": self.programme.id,
