@@ -143,7 +143,7 @@ def test_a_history_with_two_answers_is_ambiguous_and_ends_with_1(tmp_path: Path)
     assert found["ambiguous"][0]["dose"] == 2
     result = programme(*arguments)
     assert result.output.startswith("ambiguous  ")
-    assert "It would be settled by" in result.output
+    assert "What would settle it" in result.output
     assert "  uncertain: 2022-02-01: " in result.output
 
 
@@ -378,7 +378,7 @@ def test_options_of_the_picture_need_one_and_a_time_to_show(tmp_path: Path, adul
     arguments = ("timeline", "--history", adult, "--svg", str(picture))
     result = programme(*arguments, "--from", "2022-01-01", "--until", "2021-01-01")
     assert result.exit_code == 2
-    assert "no time to show" in result.stderr
+    assert "at least an hour after the start" in result.stderr
     assert not picture.exists()
 
 

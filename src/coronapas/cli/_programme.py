@@ -447,7 +447,7 @@ def _check_lines(found: Validity) -> Iterator[str]:
     yield from _reason_lines(found.reasons)
     yield from uncertainties(found.marks)
     if found.revision_until is not None and found.revision is not None:
-        yield f"  From {shown(found.revision_until, zone)} on other rules are in force."
+        yield f"  Other rules are in force from {shown(found.revision_until, zone)} on."
 
 
 def _answer(word: str, width: int = 0) -> str:

@@ -1,8 +1,8 @@
 """Compare a name and a birth date with an identity document: match, no match, or unsure.
 
 A DK2 says only that whoever has this legal name and birth date is valid, so somebody
-must compare. Documents order names differently, leave some out, cut them, and write letters in the ways
-that ICAO Doc 9303 part 3 allows. The rules:
+must compare. Documents order names differently, leave some out, cut them, and write letters in the
+ways that ICAO Doc 9303 part 3 allows. The rules:
 
 1. Names are compared part by part, in any order. Parts are equal where one is a form of the other
    that part 3 allows (``Søren`` and ``SOEREN``).
@@ -85,9 +85,9 @@ def compare(
     Give the document's name as it is printed (`document_name`, family and given names in any
     order), or the name field of its machine-readable zone (`document_mrz`, with ``<``), or both:
     each is cut in its own way, so one match is enough unless the other is a contradiction.
-    `document_birth_date` is a date, a part of one, or the six characters of the machine-readable zone (``870504``, ``<<``
-    for an unknown month or day; the century is then not compared). None means unknown and
-    makes its half unsure.
+    `document_birth_date` is a date, a part of one, or the six characters of the machine-readable
+    zone (``870504``, ``<<`` for an unknown month or day; the century is then not compared). None
+    means unknown and makes its half unsure.
 
     Raises ValueError for a `document_mrz` with characters other than A-Z and ``<``, and for a birth
     date as text that does not have this form.
