@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from coronapas import _lazy
 
 if TYPE_CHECKING:
+    from coronapas.denmark._grants import WITHOUT_END as WITHOUT_END
     from coronapas.denmark._grants import Issue as Issue
     from coronapas.denmark._grants import LeftOut as LeftOut
     from coronapas.denmark._grants import dated_events as dated_events
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from coronapas.denmark._issuer import DanishIssuer as DanishIssuer
     from coronapas.denmark._issuer import DatedEvent as DatedEvent
     from coronapas.denmark._issuer import DomesticToken as DomesticToken
+    from coronapas.denmark._tokens import MOST_ENTRIES as MOST_ENTRIES
     from coronapas.denmark._tokens import DatedEntry as DatedEntry
     from coronapas.denmark._tokens import Dk1 as Dk1
     from coronapas.denmark._tokens import Dk2 as Dk2
@@ -39,9 +41,11 @@ else:
     __getattr__, __dir__, __all__ = _lazy.attach(
         __name__,
         {
-            "_grants": "Issue LeftOut dated_events tokens_for",
+            "_grants": "WITHOUT_END Issue LeftOut dated_events tokens_for",
             "_identity": "Agreement Comparison compare compare_token",
             "_issuer": "DanishIssuer DatedEvent DomesticToken",
-            "_tokens": "DatedEntry Dk1 Dk2 Dk3 Token TokenKind kind_of read shown_entry",
+            "_tokens": (
+                "MOST_ENTRIES DatedEntry Dk1 Dk2 Dk3 Token TokenKind kind_of read shown_entry"
+            ),
         },
     )

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 from coronapas._time import as_utc
 from coronapas.programmes._clock import local_day, midnight
-from coronapas.programmes._model import Requirement, Stage
+from coronapas.programmes._model import TEST_KINDS, Requirement, Stage
 from coronapas.programmes._reasons import (
-    KINDS,
     offer_words,
     rule_words,
     suspension_words,
@@ -152,7 +151,7 @@ def _by_subject(revision: Revision | None, area: str) -> dict[str, str]:
 def _subjects(rule: EvidenceRule) -> Sequence[str]:
     if rule.evidence == "vaccination":
         return [words for stage, words in _STAGES.items() if stage in rule.stages]
-    words = [KINDS[kind] for kind in sorted(rule.kinds)]
+    words = [TEST_KINDS[kind] for kind in sorted(rule.kinds)]
     if rule.evidence == "test":
         return [f"Negative {word} test" for word in words]
     return [f"Recovery proved by a {word} test" for word in words]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from coronapas.programmes._clock import (
     FOREVER,
@@ -25,6 +25,7 @@ from coronapas.programmes._clock import (
     overlapping,
     union,
 )
+from coronapas.programmes._model import TEST_KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -404,8 +405,7 @@ def describe(evidence: Evidence, programme: Programme) -> str:
     if evidence.kind == "vaccination":
         product = programme.product_name(evidence.detail) if evidence.detail else "unknown product"
         return f"dose {evidence.number} ({product}, {evidence.stage})"
-    named: dict[str | None, Any] = {"naat": "PCR", "rat": "antigen"}
-    word = named.get(evidence.detail, evidence.detail)
+    word = TEST_KINDS.get(evidence.detail or "", evidence.detail)
     if evidence.kind == "test":
         return f"negative {word} test {evidence.number}"
     return f"infection {evidence.number} (positive {word})"

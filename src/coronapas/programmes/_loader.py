@@ -25,6 +25,7 @@ from coronapas._json import Faults, RowReader
 from coronapas.errors import ProgrammeError
 from coronapas.programmes._clock import FOREVER, Period, Reckoning
 from coronapas.programmes._model import (
+    TEST_KINDS,
     Audience,
     EvidenceRule,
     ExtraDose,
@@ -74,7 +75,6 @@ def row_members(
 
 
 EVIDENCE: Final = ("test", "recovery", "vaccination")
-TEST_KINDS: Final = ("naat", "rat")
 _STAGES: Final = tuple(stage for stage in Stage if stage is not Stage.UNCOUNTED)
 
 _Row = TypeVar("_Row", EvidenceRule, Suspension)

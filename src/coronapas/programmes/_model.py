@@ -104,6 +104,9 @@ class Stage(StrEnum):
     """A dose of a product that the programme does not recognise."""
 
 
+TEST_KINDS: Final[Mapping[str, str]] = MappingProxyType({"naat": "PCR", "rat": "antigen"})
+"""The kinds of test that programmes and histories name, with the words for people."""
+
 COMPLETE: Final = frozenset(
     {Stage.PRIMARY, Stage.SINGLE, Stage.RECOVERED, Stage.EXTRA, Stage.BOOSTER}
 )

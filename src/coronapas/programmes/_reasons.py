@@ -14,6 +14,7 @@ from coronapas.programmes._evidence import (
     describe,
 )
 from coronapas.programmes._model import (
+    TEST_KINDS,
     Programme,
     Requirement,
     Revision,
@@ -203,8 +204,6 @@ class _Writer:
 
 # Rules and offers in words, for comparisons and pictures.
 
-KINDS = {"naat": "PCR", "rat": "antigen"}
-
 
 def rule_words(rule: EvidenceRule) -> str:
     """Describe when a rule lets its evidence count, and for whom."""
@@ -236,11 +235,11 @@ def suspension_words(suspension: Suspension | None) -> str:
     """Describe what a positive test does."""
     if suspension is None:
         return "a positive test suspends nothing"
-    kinds = " or ".join(KINDS[kind] for kind in sorted(suspension.kinds))
+    kinds = " or ".join(TEST_KINDS[kind] for kind in sorted(suspension.kinds))
     words = f"a positive {kinds} test suspends the pass for {suspension.lasts}"
     if suspension.lifted_for:
-        positive = " or ".join(KINDS[kind] for kind in sorted(suspension.lifted_for))
-        negative = " or ".join(KINDS[kind] for kind in sorted(suspension.lifted_by))
+        positive = " or ".join(TEST_KINDS[kind] for kind in sorted(suspension.lifted_for))
+        negative = " or ".join(TEST_KINDS[kind] for kind in sorted(suspension.lifted_by))
         words += f", unless a negative {negative} test follows a positive {positive} one"
     return words
 
