@@ -1,6 +1,6 @@
 """Invitations over one million generated histories, and checks of validity, in the Danish rules.
 
-The register is made up (`coronapas.programmes.simulated`) as it is gone through, in a process of
+The register is made up (`benchmarks.register`) as it is gone through, in a process of
 its own: its peak memory is that of going through a register of that size. The making of the
 histories is also measured alone, and taken off for the rate of the engine. Another process runs
 ``coronapas programme invite`` on a file, from which each history is read as JSON. Checks run on
@@ -24,9 +24,9 @@ from time import process_time
 from typing import TYPE_CHECKING, Final
 
 from benchmarks.memory import peak
+from benchmarks.register import made_up_register
 from benchmarks.rounds import interleave
 from coronapas.programmes import check, invitations, is_valid, load, next_dose
-from coronapas.programmes.simulated import made_up_register
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +43,7 @@ _DAYS: Final = 360
 
 
 def invite(rows: int) -> None:
-    """What the measured process does."""
+    """Print how fast a register of this size is gone through; run in a process of its own."""
     idle = peak()
     programme = load("denmark")
     began = process_time()
@@ -61,16 +61,17 @@ def invite(rows: int) -> None:
 
 
 def invite_from_file(register: str) -> None:
-    """What the process does that runs the command."""
-    from coronapas.cli._app import coronapas
+    """Print how fast the command goes through a file; run in a process of its own."""
+    from coronapas.cli import main
 
     idle = peak()
     began = process_time()
     with open(os.devnull, "w", encoding="utf-8") as nowhere:
         shown, sys.stdout = sys.stdout, nowhere
-        arguments = ["programme", "invite", "--register", register, "--on", ON.isoformat()]
+        sys.argv = ["coronapas", "programme", "invite", "--register", register]
+        sys.argv += ["--on", ON.isoformat()]
         try:
-            coronapas(arguments, standalone_mode=False)
+            main()
         except SystemExit as end:
             if end.code:
                 raise
@@ -112,7 +113,7 @@ def checks(rounds: int = 9) -> None:
 
 
 def _timed(work: Callable[[], object]) -> Callable[[], float]:
-    """A contender that tells how much processor time its round took."""
+    """Return a contender that returns the processor time of its round, in seconds."""
 
     def round_() -> float:
         began = process_time()

@@ -106,7 +106,7 @@ def test_a_valid_history_ends_with_0_and_says_until_when_and_why(adult: str) -> 
     result = programme("check", "--history", adult, "--at", "2021-11-29T12:00")
     assert result.exit_code == 0
     first, second, *rest = result.output.splitlines()
-    assert first == "valid  from 2021-07-04 00:00  until 2022-07-25 00:00, the end excluded"
+    assert first == "valid  from 2021-07-04 00:00  until 2022-07-25 00:00 (exclusive)"
     assert second == "denmark, revision 2021-11-29, at 2021-11-29 12:00 (Europe/Copenhagen)"
     assert rest[0].startswith("  The dose 2 (Comirnaty, primary) counts from 2021-07-25 00:00")
     assert "[several-doses-12-months: source of the pass app" in rest[0]
@@ -143,7 +143,7 @@ def test_a_history_with_two_answers_is_ambiguous_and_ends_with_1(tmp_path: Path)
     assert found["ambiguous"][0]["dose"] == 2
     result = programme(*arguments)
     assert result.output.startswith("ambiguous  ")
-    assert "It would be settled by" in result.output
+    assert "What would settle it" in result.output
     assert "  uncertain: 2022-02-01: " in result.output
 
 
@@ -325,7 +325,7 @@ def test_a_timeline_is_a_table_of_validity_evidence_and_suspensions(tmp_path: Pa
 def test_a_timeline_names_readings_exemptions_and_doses_that_never_count(tmp_path: Path) -> None:
     source = written(tmp_path / "mixed.json", MIXED)
     output = programme("timeline", "--history", source).output
-    assert "dose 2 can be read as booster or primary; it would be settled by: " in output
+    assert "dose 2 can be read as booster or primary; what would settle it: " in output
     assert "in some readings  [2022-02-01]" in output
     strange = {"birth_date": "2012-01-01", "vaccinations": [{"date": "2021-07-01", "product": "?"}]}
     output = programme("timeline", "--history", written(tmp_path / "x.json", strange)).output
@@ -378,7 +378,7 @@ def test_options_of_the_picture_need_one_and_a_time_to_show(tmp_path: Path, adul
     arguments = ("timeline", "--history", adult, "--svg", str(picture))
     result = programme(*arguments, "--from", "2022-01-01", "--until", "2021-01-01")
     assert result.exit_code == 2
-    assert "no time to show" in result.stderr
+    assert "at least an hour after the start" in result.stderr
     assert not picture.exists()
 
 
@@ -542,15 +542,15 @@ def test_who_was_to_be_invited_earlier_is_left_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "why"),
     [
-        ("{", "The line is no JSON in UTF-8."),
-        ("[" * 5000, "The line is no JSON in UTF-8."),
-        ("9" * 5000, "The line is no JSON in UTF-8."),
-        ("[]", "Give an object with id and history, and nothing else."),
-        ('{"id": 1}', "Give an object with id and history, and nothing else."),
-        ('{"id": 1, "history": {}, "x": 1}', "Give an object with id and history, and nothing"),
-        ('{"id": 1, "history": "{}"}', "Give history as an object."),
-        ('{"id": true, "history": {}}', "Give id as a text or a whole number."),
-        ('{"id": {}, "history": {}}', "Give id as a text or a whole number."),
+        ("{", "The line must be JSON in UTF-8."),
+        ("[" * 5000, "The line must be JSON in UTF-8."),
+        ("9" * 5000, "The line must be JSON in UTF-8."),
+        ("[]", "The line must be an object with id and history alone."),
+        ('{"id": 1}', "The line must be an object with id and history alone."),
+        ('{"id": 1, "history": {}, "x": 1}', "The line must be an object with id and history"),
+        ('{"id": 1, "history": "{}"}', "history must be an object."),
+        ('{"id": true, "history": {}}', "id must be a string or an integer."),
+        ('{"id": {}, "history": {}}', "id must be a string or an integer."),
         ('{"id": 1, "history": {"birth_date": "Marker"}}', "history.birth_date: "),
         ('{"id": 1, "history": {"x": 1, "y": 2}}', "(and 1 more faults)"),
         ('{"id": 1, "history": {"x": "' + "z" * (2 * LARGEST) + '"}}', "The line is too long."),
@@ -574,7 +574,7 @@ def test_a_register_is_read_from_standard_input_line_by_line() -> None:
     arguments = ("invite", "--register", "-", *ON)
     result = programme(*arguments, input=b"\xff\n" + json.dumps(ROWS[0]).encode())
     assert result.exit_code == 2
-    assert result.stderr == "standard input:1: The line is no JSON in UTF-8.\n"
+    assert result.stderr == "standard input:1: The line must be JSON in UTF-8.\n"
     assert result.stdout.startswith("a-1: due")
 
 

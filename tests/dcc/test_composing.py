@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 import unicodedata
 
@@ -48,6 +49,23 @@ def test_the_longest_run_is_inclusive(extra: int) -> None:
     assert (normal(text) == text) is bool(extra)
     assert not is_normal(text)
     assert is_normal(normal(text)) is not bool(extra)
+
+
+MARKS_BY_DECOMPOSITION = [
+    character
+    for character in map(chr, range(sys.maxunicode + 1))
+    if unicodedata.combining(unicodedata.normalize("NFD", character)[0])
+]
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_a_run_of_any_marks_is_bounded(form: Form) -> None:
+    # U+0F73 is of class 0 and decomposes into two marks: a run of it is a run of marks too.
+    assert "\u0f73" in MARKS_BY_DECOMPOSITION
+    for mark in MARKS_BY_DECOMPOSITION:
+        long = mark * 400
+        assert normal(long, form) == long
+        assert not is_normal(long, form)
 
 
 def test_a_run_of_marks_costs_no_more_than_its_length() -> None:

@@ -16,10 +16,19 @@ from hypothesis import strategies as st
 
 from coronapas import certlogic
 from coronapas.facts import Dose, History, Infection, Tested
-from coronapas.programmes import Period, Programme, Reckoning, Revision, Stage, check, load
+from coronapas.programmes import (
+    EvidenceRule,
+    Period,
+    Programme,
+    Reckoning,
+    Requirement,
+    Revision,
+    Stage,
+    Suspension,
+    check,
+    load,
+)
 from coronapas.programmes._clock import after_day, birthday, midnight
-from coronapas.programmes._model import Requirement, Suspension
-from coronapas.programmes._model import Rule as EvidenceRule
 from coronapas.rules._export import (
     MADE_BY,
     RuleExport,

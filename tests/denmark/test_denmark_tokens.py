@@ -7,12 +7,12 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from danish_world import AT, CTI, DCC, ENTRY, claims, dk3, forge, person, public_tokens
 from hypothesis import given
 from hypothesis import strategies as st
 
 import backend
 from coronapas import denmark
+from coronapas.dcc import Examiner, ValueSets, examine, facts_of
 from coronapas.denmark import Dk1, Dk2, Dk3, TokenKind, kind_of, read, shown_entry
 from coronapas.denmark._tokens import MOST_ENTRIES
 from coronapas.errors import DecodeError
@@ -20,9 +20,12 @@ from coronapas.facts import PartialDate, Test, TestKind, Vaccination
 from coronapas.hcert import _base45 as base45
 from coronapas.hcert import _compression as compression
 from coronapas.hcert._envelope import Limits
+from danish_world import AT, CTI, DCC, ENTRY, claims, dk3, forge, person, public_tokens
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from coronapas.tolerances import Deviation
 
 
 def codes(token: Dk1 | Dk2 | Dk3) -> list[str]:
@@ -348,6 +351,46 @@ def test_a_dk3_with_too_many_entries_costs_no_more_than_one_with_the_most() -> N
     assert isinstance(most, Dk3)
     assert len(most.entries) == MOST_ENTRIES
     assert not most.deviations
+
+
+def test_the_head_of_a_dk3_is_examined_once_however_many_entries_it_has() -> None:
+    class Counting(Examiner):
+        seen = 0
+
+        def examine(self, dcc: object) -> tuple[Deviation, ...]:
+            assert isinstance(dcc, dict)
+            Counting.seen += len(dcc["nam"]["fn"])
+            return super().examine(dcc)
+
+    examiner = Counting(ValueSets.default())
+    head: dict[str, Any] = {"nam": {**backend.DCC["nam"], "fn": "e\u0301" * 10_000}, "x": 0}
+    token = read(forge("DK3", dk3(*[ENTRY] * 30, {}, **head)), examiner=examiner)
+    assert 20_000 <= Counting.seen < 20_100
+    assert set(codes(token)) >= {"content.unknown-field", "content.not-nfc", "content.length"}
+    assert len(codes(token)) == len(set(token.deviations))
+
+
+@given(
+    st.dictionaries(st.sampled_from(["nam", "dob", "ver", "x"]), any_cbor),
+    st.dictionaries(st.sampled_from(["fn", "gn", "fnt", "gnt", "x"]), any_cbor),
+    st.lists(st.dictionaries(st.sampled_from([*ENTRY, "x"]), any_cbor), min_size=1, max_size=3),
+)
+def test_each_entry_of_a_dk3_is_read_as_the_one_entry_of_a_pass(
+    head: dict[str, Any], nam: dict[str, Any], odd: list[dict[str, Any]]
+) -> None:
+    dcc = {**backend.DCC, "nam": {**backend.DCC["nam"], **nam}, **head}
+    entries = [ENTRY, *({**ENTRY, **one} for one in odd)]
+    token = read(forge("DK3", claims({-260: {1: {**dcc, "v": entries}}})))
+    assert isinstance(token, Dk3)
+    decoded = token.envelope.claims.hcert
+    assert decoded is not None
+    whole = decoded[1]
+    for entry, given_entry in zip(token.entries, whole["v"], strict=True):
+        single = {name: value for name, value in given_entry.items() if name != "xdu"}
+        assert repr(entry.facts) == repr(facts_of({**whole, "v": [single]})[0])
+        assert entry.facts == facts_of({**whole, "v": [single]})[0]
+    alone = {**whole, "v": [{name: value for name, value in ENTRY.items() if name != "xdu"}]}
+    assert set(examine(alone)) <= set(token.deviations)
 
 
 def test_a_token_signed_by_the_tests_has_the_form_of_a_real_one() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 from random import Random
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
@@ -24,9 +26,12 @@ from programme_cases import (
 
 from coronapas.errors import HistoryError
 from coronapas.facts import Dose, History, Infection, PartialDate, Tested, merge
-from coronapas.programmes import Programme, Status, check, is_valid, next_dose, timeline
+from coronapas.programmes import Programme, Status, _course, check, is_valid, next_dose, timeline
 from coronapas.programmes._clock import FOREVER
-from coronapas.programmes._course import distinct
+from coronapas.programmes._course import MOST_WORLDS, distinct, read_course
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 TICK = timedelta(microseconds=1)
 ORDER = {False: 0, None: 1, True: 2}
@@ -249,3 +254,52 @@ def test_groups_of_several_sources_are_united() -> None:
     assert merge(one, other, History()).groups == frozenset({"a", "b"})
     assert merge(History(), History(groups=frozenset())).groups == frozenset()
     assert merge(History()).groups is None
+
+
+def steps(programme: Programme, history: History) -> int:
+    """How many calls the making of a timeline takes, with nothing remembered from before."""
+    for function in vars(_course).values():
+        if hasattr(function, "cache_clear"):
+            function.cache_clear()
+    calls = 0
+
+    def count(_frame: object, event: str, _argument: object) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        timeline(programme, history)
+    finally:
+        sys.setprofile(before)
+    return calls
+
+
+def unknown_doses(number: int) -> tuple[Dose, ...]:
+    """Doses of which nothing but the day is known: more worlds than are tried."""
+    return tuple(Dose(date(2021, 5, 1) + timedelta(days=3 * place)) for place in range(number))
+
+
+def doses_in_many_worlds(number: int) -> tuple[Dose, ...]:
+    """Doses with as many worlds as are tried, and not one more."""
+    first = date(2021, 5, 1)
+    open_ = tuple(Dose(first + timedelta(days=3 * place), None, 2, 1) for place in range(6))
+    return open_ + tuple(
+        Dose(first + timedelta(days=3 * place), "EU/1/20/1528", 4, 3) for place in range(6, number)
+    )
+
+
+@pytest.mark.parametrize("doses", [unknown_doses, doses_in_many_worlds])
+def test_a_timeline_of_many_doses_takes_steps_by_their_square_at_most(
+    doses: Callable[[int], tuple[Dose, ...]],
+) -> None:
+    fewer, more = (
+        steps(DENMARK, History(date(1980, 1, 1), doses(number), groups=None))
+        for number in (50, 100)
+    )
+    assert more < 5 * fewer
+    assert more < 5_000_000
+    course = read_course(DENMARK, distinct(DENMARK, History(None, doses(100))), None)
+    assert len(course.worlds) == MOST_WORLDS
+    assert course.too_many is (doses is unknown_doses)

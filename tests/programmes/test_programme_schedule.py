@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import runpy
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -24,7 +26,6 @@ from programme_cases import (
 
 from coronapas.facts import Dose, History
 from coronapas.programmes import Status, invitations, next_dose
-from coronapas.programmes.simulated import made_up_register
 
 ONE = timedelta(days=1)
 NONE = frozenset[str]()
@@ -321,16 +322,30 @@ def test_invitations_are_a_stream() -> None:
 
     def rows() -> Iterator[tuple[int, History]]:
         nonlocal taken
-        for row in made_up_register(10_000):
+        for key in range(10_000):
             taken += 1
-            yield row
+            yield key, history(groups=NONE)
 
-    first = next(invitations(DENMARK, rows(), day("2021-12-22")))
-    assert first.dose in {1, 2, 3}
-    assert taken < 50
+    found = invitations(DENMARK, rows(), day("2021-12-22"))
+    assert [next(found).id, next(found).id] == [0, 1]
+    assert taken == 2
 
 
-def test_a_made_up_register_is_the_same_for_the_same_seed() -> None:
+def test_rows_whose_readings_disagree_are_named_and_not_invited() -> None:
+    first = day("2021-12-22") - timedelta(days=30)
+    open_ = History(date(1950, 1, 1), (Dose(first, COMIRNATY, 1, 1),), groups=NONE)
+    assert next_dose(DENMARK, open_, day("2021-12-22")).status is Status.AMBIGUOUS
+    rows = [("a", open_), ("b", history(groups=NONE)), ("c", open_)]
+    named: list[str] = []
+    found = list(invitations(DENMARK, rows, day("2021-12-22"), on_ambiguous=named.append))
+    assert [one.id for one in found] == ["b"]
+    assert named == ["a", "c"]
+    assert list(invitations(DENMARK, rows, day("2021-12-22"))) == found
+
+
+def test_the_register_of_the_benchmarks_is_the_same_for_the_same_seed() -> None:
+    register = Path(__file__).parents[2] / "benchmarks" / "register.py"
+    made_up_register = runpy.run_path(str(register))["made_up_register"]
     one, same, other = (list(made_up_register(50, seed, tests=True)) for seed in (7, 7, 8))
     assert one == same != other
     assert any(row.tests for _, row in one)

@@ -1,4 +1,4 @@
-"""``coronapas programme``: what a holder's history is worth, and which dose is next."""
+"""``coronapas programme``: whether a holder's evidence is valid, and which dose is next."""
 
 from __future__ import annotations
 
@@ -37,9 +37,10 @@ if TYPE_CHECKING:
         ValiditySpan,
     )
 
-# What the commands of ``coronapas programme`` read: the programme, a history, a day or a time.
+DEFAULT: Final = "denmark"
+"""The programme that the commands use by default."""
 
-DEFAULT = "denmark"
+# What the commands read and show: a programme, a history, days and times.
 
 programme_option = click.option(
     "--programme",
@@ -47,20 +48,20 @@ programme_option = click.option(
     metavar="PROGRAMME",
     default=DEFAULT,
     show_default=True,
-    help="A bundled programme by its name, or a file.",
+    help="The name of a bundled programme, or a file.",
 )
 history_option = click.option(
     "--history",
     "source",
     required=True,
     type=click.Path(exists=True, dir_okay=False, allow_dash=True),
-    help="A JSON file by schemas/history.schema.json; - is standard input.",
+    help="A JSON file (schemas/history.schema.json); - reads standard input.",
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
 
 def programme_from(name: str) -> Programme:
-    """The programme of that name or file; one with faults ends the command with 2."""
+    """Load a programme by its name or file; exit with 2 if it has faults."""
     from coronapas.errors import ProgrammeError
     from coronapas.programmes import load
 
@@ -71,7 +72,7 @@ def programme_from(name: str) -> Programme:
 
 
 def history_from(source: str) -> History:
-    """The history in a file or standard input; one with faults ends the command with 2."""
+    """Read the history in a file or on standard input; exit with 2 if it has faults."""
     from coronapas.errors import HistoryError
     from coronapas.facts import LARGEST, History
 
@@ -87,7 +88,7 @@ def history_from(source: str) -> History:
 
 
 def unusable(place: str, error: FaultsError) -> NoReturn:
-    """End with 2 and a line for each fault: 1 would say that something had been judged."""
+    """Print a line for each fault and exit with 2: 1 would mean that something was judged."""
     for fault in error.faults:
         where = f"{fault.field}: " if fault.field else ""
         click.echo(plain(f"Error: {place}: {where}{fault.problem} {fault.hint}"), err=True)
@@ -95,11 +96,11 @@ def unusable(place: str, error: FaultsError) -> NoReturn:
 
 
 def when(text: str, zone: ZoneInfo, option: str) -> date | datetime:
-    """A local day, or an instant; a time without a zone is one of the programme's own zone.
+    """Parse a local day or an instant; a time without a zone is local to the programme.
 
-    Of a local time that occurs twice, as clocks are put back, the first is meant.
+    Where a local time occurs twice, as clocks are put back, the first is meant.
     """
-    from coronapas._json import YEARS
+    from coronapas.programmes import YEARS
 
     found = _read(date.fromisoformat, text) or _read(datetime.fromisoformat, text)
     if found is None or found.year not in YEARS:
@@ -119,7 +120,7 @@ def _read(reader: Callable[[str], date], text: str) -> date | None:
 
 
 def instant(text: str | None, zone: ZoneInfo, option: str) -> datetime:
-    """An instant: now without a text, and the first instant of the local day for a day alone."""
+    """Parse an instant: a day stands for its first instant, and None for now."""
     from coronapas.programmes import midnight
 
     if text is None:
@@ -129,7 +130,7 @@ def instant(text: str | None, zone: ZoneInfo, option: str) -> datetime:
 
 
 def local_date(text: str | None, zone: ZoneInfo, option: str) -> date:
-    """A local day: today without a text, and the day on which an instant lies."""
+    """Parse a local day: an instant stands for its day, and None for today."""
     from coronapas.programmes import local_day
 
     found = datetime.now(zone) if text is None else when(text, zone, option)
@@ -137,7 +138,7 @@ def local_date(text: str | None, zone: ZoneInfo, option: str) -> date:
 
 
 def shown(moment: datetime | None, zone: ZoneInfo) -> str:
-    """An instant in local time, to the minute, to the second where it needs that; ever without."""
+    """Format an instant in local time, to the minute, or to the second where it has seconds."""
     from coronapas.programmes import FOREVER
 
     if moment is None or moment == FOREVER:
@@ -148,15 +149,14 @@ def shown(moment: datetime | None, zone: ZoneInfo) -> str:
 
 
 def uncertainties(marks: tuple[Mark, ...]) -> list[str]:
-    """A line for each mark of an answer."""
+    """Return a line for each mark of an answer."""
     return [plain(f"  uncertain: {mark.row}: {mark.text}") for mark in marks]
 
 
-# ``coronapas programme invite``: whom of a register to invite, row by row.
+# ``coronapas programme invite``
 #
-# The register is read as a stream: one of any size takes no more memory than its longest line, and
-# of a line that no history could be as long as, only its beginning.
-
+# The register is read as a stream: it takes no more memory than its longest line, whatever its
+# size, and a line that is longer than any history is not kept.
 
 _Row = tuple[str | int, "History"]
 
@@ -164,93 +164,75 @@ _BEYOND: Final = 1000
 """Bytes of a line beyond its history: the identifier and what JSON needs."""
 
 
-@click.command("invite", short_help="Say whom of a register to invite.")
+@click.command("invite", short_help="Say whom in a register to invite.")
 @programme_option
 @click.option(
     "--register",
     required=True,
     type=click.Path(exists=True, dir_okay=False, allow_dash=True),
-    help="A file with a JSON object {id, history} on each line; - is standard input.",
+    help="A file with a JSON object {id, history} on each line; - reads standard input.",
 )
-@click.option("--on", metavar="DATE", help="The local day of the invitations; today unless given.")
+@click.option("--on", metavar="DATE", help="The local day of the invitations. Default: today.")
 @click.option(
-    "--since", metavar="DATE", help="Leave out who was to be invited on this earlier day already."
+    "--since", metavar="DATE", help="Leave out those who were already to be invited on this day."
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each invitation.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each invitation.")
 def invite(name: str, register: str, on: str | None, since: str | None, as_json: bool) -> None:
-    """Say whom of a register to invite on a day: those whose next dose is due or may be given.
+    """Say whom in a register to invite on a day: those whose next dose is due or may be given.
 
-    A line of the register is {"id": ..., "history": {...}}, the identifier a text or a whole
-    number. One that cannot be read is named on standard error, and the others are gone through.
-    Who can be read in several ways with different answers is not invited, and counted.
+    A line of the register is {"id": ..., "history": {...}}; the identifier is a string or an
+    integer. A line that cannot be read is named on standard error, and the rest is still judged.
+    Holders whose history has several readings with different answers are counted, not invited.
 
-    Exit codes: 0 every line was judged; 2 some could not be read, or wrong usage.
+    Exit codes: 0 every line was judged; 2 a line could not be read, or wrong usage.
     """
+    from coronapas import programmes
+
     programme = programme_from(name)
     day = local_date(on, programme.zone, "--on")
     earlier = None if since is None else local_date(since, programme.zone, "--since")
     if earlier is not None and earlier >= day:
-        raise click.UsageError("--since is to be a day before the one of --on.")
+        raise click.UsageError("--since must be a day before --on.")
     with progress("inviting", total_size((register,)), results_meanwhile=True) as advance:
         reading = _Reading(register, advance)
         invited = 0
-        ambiguous = _Ambiguous(programme, day)
-        for one in ambiguous.watched(reading.rows(), earlier):
+        for each in programmes.invitations(
+            programme, reading.rows(), day, since=earlier, on_ambiguous=reading.count_ambiguous
+        ):
             invited += 1
-            click.echo(json.dumps(one.to_json()) if as_json else _line(one, programme))
+            click.echo(json.dumps(each.to_json()) if as_json else _line(each, programme))
     summary = (
-        f"{reading.count} rows: {invited} to be invited, {ambiguous.count} ambiguous, "
+        f"{reading.count} rows: {invited} to be invited, {reading.ambiguous} ambiguous, "
         f"{reading.unreadable} unreadable"
     )
     click.echo(summary, err=as_json)
     sys.exit(2 if reading.unreadable else 0)
 
 
-def _line(one: Invitation[str | int], programme: Programme) -> str:
-    products = ", ".join(map(programme.product_name, one.products))
-    latest = f", latest {one.latest}" if one.latest else ""
-    head = f"{one.id}: {one.status}, dose {one.dose}, since {one.earliest}{latest}, {products}"
-    return plain(f"{head}: {one.reason}")
-
-
-class _Ambiguous:
-    """Goes through rows and counts those whose answer is ambiguous, which give no invitation."""
-
-    def __init__(self, programme: Programme, on: date) -> None:
-        from coronapas.programmes import Planner
-
-        self.count = 0
-        self._programme = programme
-        self._on = on
-        self._planner = Planner(programme, on)
-
-    def watched(self, rows: Iterator[_Row], since: date | None) -> Iterator[Invitation[str | int]]:
-        """The invitations of the rows."""
-        from coronapas.programmes import invitations
-
-        return invitations(self._programme, map(self._look, rows), self._on, since=since)
-
-    def _look(self, row: _Row) -> _Row:
-        from coronapas.programmes import Status, together
-
-        plans, course, _ = self._planner.plans(row[1])
-        # One plan cannot disagree with itself, and most histories have no other.
-        if len(plans) > 1 or course.too_many:
-            self.count += together(plans, course).status is Status.AMBIGUOUS
-        return row
+def _line(invitation: Invitation[str | int], programme: Programme) -> str:
+    products = ", ".join(map(programme.product_name, invitation.products))
+    latest = f", latest {invitation.latest}" if invitation.latest else ""
+    head = f"{invitation.id}: {invitation.status}, dose {invitation.dose}"
+    since = f"since {invitation.earliest}{latest}"
+    return plain(f"{head}, {since}, {products}: {invitation.reason}")
 
 
 class _Reading:
-    """The rows of a register, with the number of lines, and of those that cannot be read."""
+    """A register that is read once, with the numbers of its rows of each kind."""
 
     def __init__(self, source: str, advance: Callable[[int], None]) -> None:
         self.count = 0
+        self.ambiguous = 0
         self.unreadable = 0
         self._source = source
         self._advance = advance
 
+    def count_ambiguous(self, _identifier: object) -> None:
+        """Count a row whose readings have different answers."""
+        self.ambiguous += 1
+
     def rows(self) -> Iterator[_Row]:
-        """Every row that can be read; blank lines are none."""
+        """Yield every row that can be read; blank lines do not count."""
         if self._source == STDIN:
             yield from self._of_stream(sys.stdin.buffer, "standard input")
             return
@@ -282,21 +264,21 @@ class _Reading:
 
 
 def _row(line: bytes) -> _Row | str:
-    """The row of a line, or why there is none, without any of its values."""
+    """Return the row of a line, or why it cannot be read, without any of its values."""
     from coronapas.errors import HistoryError
     from coronapas.facts import History
 
     try:
         document: Any = json.loads(line)
     except (ValueError, RecursionError):
-        return "The line is no JSON in UTF-8."
+        return "The line must be JSON in UTF-8."
     if not isinstance(document, dict) or document.keys() != {"id", "history"}:
-        return "Give an object with id and history, and nothing else."
+        return "The line must be an object with id and history alone."
     if not isinstance(document["history"], dict):
-        return "Give history as an object."
+        return "history must be an object."
     key = document["id"]
     if isinstance(key, bool) or not isinstance(key, str | int):
-        return "Give id as a text or a whole number."
+        return "id must be a string or an integer."
     try:
         return key, History.from_json(document["history"])
     except HistoryError as error:
@@ -304,7 +286,7 @@ def _row(line: bytes) -> _Row | str:
         return f"history.{error.faults[0]}" + (f" (and {more} more faults)" if more else "")
 
 
-# ``coronapas programme diff`` and ``lint``: the rules of a programme themselves.
+# ``coronapas programme diff`` and ``lint``
 
 
 _ADVICE: Final = frozenset({"uncertain", "unused"})
@@ -313,14 +295,15 @@ _ADVICE: Final = frozenset({"uncertain", "unused"})
 
 @click.command("diff", short_help="Say in words what changed between two dates.")
 @click.argument("arguments", nargs=-1, metavar="[PROGRAMME] DATE DATE")
-@click.option("--programme", "name", metavar="PROGRAMME", help=f"{DEFAULT} unless given.")
+@click.option("--programme", "name", metavar="PROGRAMME", help=f"Default: {DEFAULT}.")
 @json_option
 def diff(arguments: tuple[str, ...], name: str | None, as_json: bool) -> None:
     """Say in words what changed in a programme between two dates.
 
-    A day stands for its end, so that what begins on it counts; a time for itself.
+    A day stands for its end, so that what begins on it counts; a time stands for itself.
 
-    Exit codes: 0 it is said, changes or none; 2 wrong usage, or a programme that cannot be read.
+    Exit codes: 0 compared, with changes or without; 2 wrong usage, or a programme that cannot be
+    read.
     """
     from coronapas import programmes
 
@@ -362,10 +345,10 @@ def _shown(found: date | datetime) -> str:
 def lint(name: str, as_json: bool) -> None:
     """Look for mistakes in a programme: a bundled one by its name, or a file.
 
-    Errors are faults of the format, gaps, overlaps, dates out of order and rows without a source;
+    Errors are faults of format, gaps, overlaps, dates out of order, and rows without a source; the
     other findings are advice.
 
-    Exit codes: 0 no error; 1 some errors; 2 a file that cannot be read as JSON.
+    Exit codes: 0 no errors; 1 errors; 2 a file that cannot be read as JSON.
     """
     from coronapas import programmes
     from coronapas.errors import ProgrammeError
@@ -416,10 +399,10 @@ _COLOURS: Final = {
 def command() -> None:
     """Judge a holder's history by a country's dated rules: what is valid, and what is due.
 
-    A day or time without a zone is one of the programme's own time zone, and what is shown is in
-    that zone. A history is JSON by schemas/history.schema.json; the answers show its dates.
+    Days and times without a zone are in the programme's time zone, and so is all that is shown. A
+    history is JSON (schemas/history.schema.json); the answers show its dates.
 
-    Exit codes: 0 all is well; 1 something was judged and is not well; 2 it could not be judged.
+    Exit codes: 0 the answer is good; 1 the answer is not good; 2 there is no answer.
     """
 
 
@@ -429,16 +412,16 @@ def command() -> None:
 @click.option(
     "--at",
     metavar="TIME",
-    help="The moment of the check; for a day alone its first instant. Now unless given.",
+    help="The moment of the check; a day stands for its first instant. Default: now.",
 )
 @json_option
 def check(name: str, source: str, at: str | None, as_json: bool) -> None:
     """Say whether a history's evidence is valid at a moment, until when, and why.
 
-    The rules are those in force at the moment; later events are not known then. The end of the
-    answer is excluded, and counted by the same rules.
+    The rules are those in force at the moment; later events do not count. The end of the answer
+    follows from the same rules and is exclusive.
 
-    Exit codes: 0 valid; 1 not valid, or ambiguous; 2 an input that cannot be read.
+    Exit codes: 0 valid; 1 not valid or ambiguous; 2 an input that cannot be read.
     """
     from coronapas import programmes
 
@@ -458,7 +441,7 @@ def _check_lines(found: Validity) -> Iterator[str]:
     if found.since is not None:
         answer += f"  from {shown(found.since, zone)}"
     end = "without end" if found.until is None else f"until {shown(found.until, zone)}"
-    yield f"{answer}  {end}{'' if found.until is None else ', the end excluded'}"
+    yield f"{answer}  {end}{'' if found.until is None else ' (exclusive)'}"
     revision = "no revision yet" if found.revision is None else f"revision {found.revision}"
     yield plain(f"{found.programme}, {revision}, at {shown(found.at, zone)} ({zone})")
     yield from _reason_lines(found.reasons)
@@ -472,7 +455,7 @@ def _answer(word: str, width: int = 0) -> str:
 
 
 def _reason_lines(reasons: tuple[Reason, ...]) -> Iterator[str]:
-    """The reasons in words, each with the row that says so where there is one."""
+    """Yield the reasons in words, each with the row of the programme that it comes from."""
     for reason in reasons:
         source = ""
         if reason.row is not None and reason.source is not None:
@@ -483,14 +466,14 @@ def _reason_lines(reasons: tuple[Reason, ...]) -> Iterator[str]:
 @command.command("next", short_help="Say which dose is next, and when.")
 @programme_option
 @history_option
-@click.option("--on", metavar="DATE", help="The local day asked about; today unless given.")
+@click.option("--on", metavar="DATE", help="The local day asked about. Default: today.")
 @json_option
 def next_(name: str, source: str, on: str | None, as_json: bool) -> None:
     """Say which dose is next for a holder by the schedule of a day, when, and with which products.
 
     The status is eligible, due, too-early, not-offered or ambiguous. Days are inclusive.
 
-    Exit codes: 0 there is one answer; 1 it is ambiguous; 2 an input that cannot be read.
+    Exit codes: 0 one answer; 1 ambiguous; 2 an input that cannot be read.
     """
     from coronapas.programmes import Status, next_dose
 
@@ -519,10 +502,10 @@ def _next_lines(found: NextDose) -> Iterator[str]:
     yield from uncertainties(found.marks)
 
 
-@command.command("timeline", short_help="Show a history under all revisions.")
+@command.command("timeline", short_help="Show when a history was valid under each revision.")
 @programme_option
 @history_option
-@click.option("--svg", type=click.Path(path_type=Path), help="Draw a picture into this file.")
+@click.option("--svg", type=click.Path(path_type=Path), help="Draw a picture (SVG) into this file.")
 @click.option("--from", "start", metavar="TIME", help="Where the picture begins.")
 @click.option("--until", "end", metavar="TIME", help="Where the picture ends.")
 @click.option("--force", is_flag=True, help="Replace the picture's file if it exists.")
@@ -536,12 +519,12 @@ def timeline(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Show when which evidence of a history held under all revisions: as a table, picture or JSON.
+    """Show which evidence counted when, under each revision: as a table, a picture or JSON.
 
-    Ends are excluded. The picture shows the history's dates, and its file can be read by its owner
-    alone; its name is printed.
+    Ends are exclusive. The picture shows the history's dates; only the owner can read its file,
+    whose name is printed.
 
-    Exit codes: 0 it is shown; 2 wrong usage, or an input that cannot be read.
+    Exit codes: 0 shown; 2 wrong usage, or an input that cannot be read.
     """
     from coronapas import programmes
 
@@ -569,7 +552,7 @@ def timeline(
 
 def _timeline_lines(found: Timeline) -> Iterator[str]:
     zone = found.programme.zone
-    yield plain(f"{found.programme.title} ({zone}; ends are excluded)")
+    yield plain(f"{found.programme.title} ({zone}; ends are exclusive)")
     yield "validity:"
     for span in found.validity:
         remarks = "".join(f", {remark}" for remark in _remarks(span))
@@ -587,7 +570,7 @@ def _timeline_lines(found: Timeline) -> Iterator[str]:
             yield _times(shown(low, zone), shown(high, zone))
     for one in found.ambiguous:
         readings, settled = " or ".join(one.readings), "; ".join(one.settled_by)
-        yield f"dose {one.dose} can be read as {readings}; it would be settled by: {settled}"
+        yield f"dose {one.dose} can be read as {readings}; what would settle it: {settled}"
     yield from uncertainties(_marks(found))
 
 
@@ -605,7 +588,7 @@ def _remarks(span: ValiditySpan) -> Iterator[str]:
 
 
 def _marks(found: Timeline) -> tuple[Mark, ...]:
-    """What is uncertain about the revisions, and about the rules that let something count."""
+    """Return the marks of the revisions, and of the rules by which something counted."""
     used = {rule for line in found.evidence for piece in line.spans for rule in piece.rules}
     marks: list[Mark] = []
     for revision in found.programme.revisions:

@@ -20,6 +20,10 @@ CONTROLS: Final = r"\x00-\x1f\x7f-\x9f"
 # So many characters are put into order at once, whatever they are.
 _SHORT: Final = 320
 
+# Marks by their decomposition, though their own combining class is 0 (UAX #15, non-starter
+# decompositions).
+_MARKS_OF_CLASS_0: Final = "\u0f73\u0f75\u0f81"
+
 Form = Literal["NFC", "NFD"]
 
 
@@ -36,7 +40,7 @@ def normal(text: str, form: Form = "NFC") -> str:
 def _in_bounds(text: str) -> bool:
     run = 0
     for character in text:
-        run = run + 1 if combining(character) else 0
+        run = run + 1 if combining(character) or character in _MARKS_OF_CLASS_0 else 0
         if run > LONGEST_RUN:
             return False
     return True

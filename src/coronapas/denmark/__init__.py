@@ -1,13 +1,11 @@
 """The Danish domestic tokens DK1, DK2 and DK3, and the ways between them and the programme.
 
-- ``tokens``: reading them; ``verifying``: verifying them and EU passes (HC1) alike;
-- ``issuing``: making them; ``identity``: holding a DK2 against an identity document;
-- ``bridges``: from a register's facts by the programme's verdict to tokens and passes;
-- ``exporting``, ``rule_times``: a programme's revision, of any country, as CertLogic rules.
+- `read` a token, with no trust implied; `coronapas.verify` verifies it;
+- `DanishIssuer` issues tokens; `compare` compares a DK2 with an identity document;
+- `tokens_for` goes from a register's facts by the programme's verdict to tokens and passes.
 
-The facts are those of the public source of the Danish app and of the tokens in its tests
-(Sundhedsdatastyrelsen/Coronapas.Mobile, September 2021). Names are loaded when first used, so that
-importing this package stays cheap.
+Source: the public source of the Danish app and the tokens in its tests
+(Sundhedsdatastyrelsen/Coronapas.Mobile, September 2021).
 """
 
 from __future__ import annotations
@@ -17,6 +15,7 @@ from typing import TYPE_CHECKING
 from coronapas import _lazy
 
 if TYPE_CHECKING:
+    from coronapas.denmark._grants import WITHOUT_END as WITHOUT_END
     from coronapas.denmark._grants import Issue as Issue
     from coronapas.denmark._grants import LeftOut as LeftOut
     from coronapas.denmark._grants import dated_events as dated_events
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from coronapas.denmark._issuer import DanishIssuer as DanishIssuer
     from coronapas.denmark._issuer import DatedEvent as DatedEvent
     from coronapas.denmark._issuer import DomesticToken as DomesticToken
+    from coronapas.denmark._tokens import MOST_ENTRIES as MOST_ENTRIES
     from coronapas.denmark._tokens import DatedEntry as DatedEntry
     from coronapas.denmark._tokens import Dk1 as Dk1
     from coronapas.denmark._tokens import Dk2 as Dk2
@@ -41,9 +41,11 @@ else:
     __getattr__, __dir__, __all__ = _lazy.attach(
         __name__,
         {
-            "_grants": "Issue LeftOut dated_events tokens_for",
+            "_grants": "WITHOUT_END Issue LeftOut dated_events tokens_for",
             "_identity": "Agreement Comparison compare compare_token",
             "_issuer": "DanishIssuer DatedEvent DomesticToken",
-            "_tokens": "DatedEntry Dk1 Dk2 Dk3 Token TokenKind kind_of read shown_entry",
+            "_tokens": (
+                "MOST_ENTRIES DatedEntry Dk1 Dk2 Dk3 Token TokenKind kind_of read shown_entry"
+            ),
         },
     )

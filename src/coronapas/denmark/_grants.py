@@ -3,21 +3,21 @@
 The issuer's side of the Danish flow. A register knows a holder's events; the programme says at a
 moment which of them count and until when; from this follow
 
-- a DK1 and a DK2 where the verdict is *valid*, which end with the verdict where that is sooner than
-  their life: nothing but the token tells a verifier that it is over;
+- a DK1 and a DK2 where the verdict is *valid*; they end with the verdict if that is before the end
+  of their life, as only the token tells a verifier when it is over;
 - a DK3 with an entry for each event that counts or has counted by the rules in force, each with its
-  ``xdu``; one that will count has none yet, for an entry states no beginning;
+  ``xdu``; one that counts later has none yet, as an entry states no beginning;
 - an EU pass (HC1) for each dose, each recovery, and each negative test that still counts.
 
-Where the verdict is no, or open (ambiguous), no domestic token is made; EU passes do not depend on
-it. Rules taken from no source, and decided here:
+Where the verdict is *not valid* or ambiguous no domestic token is made; EU passes do not depend on
+it. Decided here, without a source:
 
 - An event whose validity differs between the readings of a history gets the earliest end; one that
-  does not count in every reading has no entry (`Issue.left_out` tells).
+  does not count in every reading has no entry (see `Issue.left_out`).
 - Evidence without end (boosters from 2022-01-16) gets `WITHOUT_END`.
 - A positive test that proves a recovery is stated as one, valid by the EU's rule (11 to 180 days).
-- The end of a token is cut to the issuer's granularity, so that few can be told by it. With a test
-  as the only evidence it still tells roughly when that was taken.
+- The end of a token is cut to the issuer's granularity, so that it singles out few holders. With a
+  test as the only evidence it still shows roughly when that was taken.
 """
 
 from __future__ import annotations
@@ -98,14 +98,14 @@ def tokens_for(
     groups: Iterable[str] | None = None,
     uvci_of: Callable[[Event], str | None] = lambda _: None,
 ) -> Issue:
-    """Issue what a register's events entitle a holder to at a moment, which needs a time zone.
+    """Issue what a register's events entitle a holder to at a moment, which must have a time zone.
 
     Events after the moment do not count. `passes` issues the EU passes (none without it), which end
-    `pass_life` after the moment. `programme` is the bundled Danish one unless given; `sector` and
-    `groups` are as in `coronapas.facts._history.History`.
+    `pass_life` after the moment. `programme` is by default the bundled Danish one; `sector` and
+    `groups` are as in `coronapas.facts.History`.
 
-    `uvci_of` gives the register's identifier of an event, or None for a new one; it may be asked
-    for a recovery that only a positive test states.
+    `uvci_of` gives the register's identifier of an event, or None for a new one; it may be called
+    with a recovery that only a positive test states.
 
     Raises IssueError for faults in the facts, and ValueError for a moment without a time zone.
     """
@@ -116,7 +116,7 @@ def tokens_for(
     history = History.from_facts(*known, birth_date=holder.birth_date, sector=sector, groups=groups)
     verdict = check(rules, history, moment)
     dated, left_out = dated_events(rules, history, stated, moment)
-    # Each with an identifier, so that a token and a pass of one event are known for the same.
+    # Each has an identifier, so that a token and a pass show that they state the same event.
     dated = tuple(
         replace(one, uvci=uvci_of(one.event) or uvcis.make(issuer.country)) for one in dated
     )
@@ -150,11 +150,11 @@ def tokens_for(
 def dated_events(
     programme: Programme, history: History, events: Iterable[Event], at: datetime
 ) -> tuple[tuple[DatedEvent, ...], tuple[LeftOut, ...]]:
-    """Give the events with the ends of their validity, by the rules in force at a moment.
+    """Return the events with the ends of their validity, by the rules in force at a moment.
 
     `events` are those that `history` was made of (`History.from_facts`). Two statements of one
-    event give one entry. An end can be past, a beginning cannot lie ahead; an exemption and a
-    suspension change neither.
+    event give one entry. An end may be past, a beginning may not be in the future; exemption
+    and suspension change neither.
     """
     moment = as_utc(at)
     revision = programme.revision_at(moment)
@@ -185,14 +185,14 @@ def dated_events(
 
 
 def _begins(event: Event, zone: ZoneInfo) -> datetime:
-    """From which instant on an event is known."""
+    """Return the instant from which an event is known."""
     if isinstance(event, Test):
         return as_utc(event.sampled_at)
     return midnight(event.date if isinstance(event, Vaccination) else event.first_positive, zone)
 
 
 def _key(event: Event) -> _Key:
-    """What the programme calls an event: kind, time, and the kind of test or proof."""
+    """Return how the programme identifies an event: kind, time, and the kind of test or proof."""
     if isinstance(event, Vaccination):
         return "vaccination", event.date, None
     if isinstance(event, Recovery):
@@ -206,7 +206,7 @@ def _word(test: Test) -> str:
 
 
 def _with_recoveries(events: list[Event], zone: ZoneInfo) -> list[Event]:
-    """The events that a pass can state as evidence: positive tests are stated as recoveries."""
+    """Return the events that a pass can state: positive tests are stated as recoveries."""
     stated = {event.first_positive for event in events if isinstance(event, Recovery)}
     found: list[Event] = []
     first, last = (timedelta(days=days) for days in RECOVERY_DAYS)
@@ -222,7 +222,7 @@ def _with_recoveries(events: list[Event], zone: ZoneInfo) -> list[Event]:
 
 
 def _spans(view: View, key: _Key) -> list[Span]:
-    """When an event counts in one reading."""
+    """Return when an event counts in one reading."""
     kind, when, detail = key
     return union(
         (one.start, one.end)
@@ -240,7 +240,7 @@ def _end_of_token(
     moment: datetime,
     issuer: DanishIssuer,
 ) -> datetime | None:
-    """When a DK1 ends: with its life, or before it with the verdict; None where there is none.
+    """Return when a DK1 ends: with its life or, if sooner, the verdict; None without a DK1.
 
     The verdict can end by the rules in force, or by those of a later revision.
     """
@@ -260,7 +260,7 @@ def _end_of_token(
 def _for_eu_passes(
     events: list[Event], named: Mapping[int, DatedEvent], moment: datetime
 ) -> Iterator[Event]:
-    """The events that get an EU pass: of the tests those that still count, and none twice."""
+    """Yield the events that get an EU pass, each once: of the tests those that still count."""
     for event in dict.fromkeys(events):
         entry = named.get(id(event))
         if not isinstance(event, Test) or (entry is not None and entry.valid_until > moment):

@@ -1,8 +1,8 @@
-"""Hold a name and a birth date against an identity document: match, no match, or unsure.
+"""Compare a name and a birth date with an identity document: match, no match, or unsure.
 
-A DK2 says nothing but that whoever has this legal name and birth date is valid, so somebody has to
-compare. Documents order names differently, leave some out, cut them, and write letters in the ways
-that ICAO Doc 9303 part 3 allows. The rules:
+A DK2 says only that whoever has this legal name and birth date is valid, so somebody
+must compare. Documents order names differently, leave some out, cut them, and write letters in the
+ways that ICAO Doc 9303 part 3 allows. The rules:
 
 1. Names are compared part by part, in any order. Parts are equal where one is a form of the other
    that part 3 allows (``Søren`` and ``SOEREN``).
@@ -16,7 +16,7 @@ that ICAO Doc 9303 part 3 allows. The rules:
    know either contradict each other (no match) or do not (unsure).
 6. The whole: no match where either says so, match where both do, unsure otherwise.
 
-This is no measure of likeness: a misspelt name is no match, and a person decides the unsure ones.
+Likeness is not measured: a misspelt name is no match, and a person decides the unsure cases.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ if TYPE_CHECKING:
     from coronapas.denmark._tokens import Dk2
 
 MOST_PARTS: Final = 24
-"""How many parts a name may have, inclusive, to be compared; a longer one is unsure."""
+"""The most parts of a name that is compared, inclusive; with more it is unsure."""
 LONGEST_NAME: Final = 400
-"""How many characters a name may have, inclusive, to be compared; a longer one is unsure."""
+"""The most characters of a name that is compared, inclusive; with more it is unsure."""
 
 _MRZ_NAME: Final = re.compile("[A-Z<]*")
 _MRZ_DATE: Final = re.compile("[0-9]{2}(?:[0-9]{2}|<<)(?:[0-9]{2}|<<)", re.ASCII)
@@ -50,12 +50,12 @@ _DIVIDERS: Final = re.compile(r"[\s,\-‐‑‒–—<]+")
 
 
 class Agreement(StrEnum):
-    """How what a token states agrees with what a document states."""
+    """Whether what a token states agrees with what a document states."""
 
     MATCH = "match"
     NO_MATCH = "no match"
     UNSURE = "unsure"
-    """A person has to decide."""
+    """A person must decide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +84,13 @@ def compare(
 
     Give the document's name as it is printed (`document_name`, family and given names in any
     order), or the name field of its machine-readable zone (`document_mrz`, with ``<``), or both:
-    each is cut in its own way, so one match does unless the other is none. `document_birth_date` is
-    a date, a part of one, or the six characters of the machine-readable zone (``870504``, ``<<``
-    for an unknown month or day; the century is then not compared). None stands for what is not
-    known and makes its half unsure.
+    each is cut in its own way, so one match is enough unless the other is a contradiction.
+    `document_birth_date` is a date, a part of one, or the six characters of the machine-readable
+    zone (``870504``, ``<<`` for an unknown month or day; the century is then not compared). None
+    means unknown and makes its half unsure.
 
-    Raises ValueError for a `document_mrz` with other characters than A-Z and ``<``, and for a birth
-    date in text that is not of the six characters.
+    Raises ValueError for a `document_mrz` with characters other than A-Z and ``<``, and for a birth
+    date as text that does not have this form.
     """
     names = []
     if legal_name is not None:
@@ -98,7 +98,7 @@ def compare(
             names.append(_compare_names(legal_name, _parts(document_name)))
         if document_mrz is not None:
             if not _MRZ_NAME.fullmatch(document_mrz):
-                raise ValueError("the name of a machine-readable zone has A-Z and '<' alone")
+                raise ValueError("document_mrz must have A-Z and '<' alone")
             names.append(_compare_names(legal_name, document_mrz.split("<")))
     name = _together(names)
     born = _compare_dates(birth_date, document_birth_date)
@@ -170,7 +170,7 @@ class _Likeness(IntEnum):
 
 
 def _likeness(one: str, two: str) -> _Likeness:
-    """How two parts relate, whichever of them is the transliterated or the shortened one."""
+    """Compare two parts, whichever of them is the transliterated or the shortened one."""
     found = match_mrz(one, transliterate(two).mrz), match_mrz(two, transliterate(one).mrz)
     if MrzMatch.EXACT in found:
         return _Likeness.EXACT
@@ -185,7 +185,7 @@ def _plain(part: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _base(char: str) -> str:
-    """A letter without its mark, also where Unicode knows no letter and mark for it (Ø, Đ, Ł)."""
+    """Return a letter without its mark, also where Unicode does not divide them (Ø, Đ, Ł)."""
     found = _MARKED.fullmatch(name_of(char, ""))
     if found is not None:
         return found[1].lower()
@@ -193,21 +193,21 @@ def _base(char: str) -> str:
 
 
 def _unreadable(parts: Sequence[str]) -> bool:
-    """Whether a part has letters that the tables do not know."""
+    """Return whether a part has letters that the tables do not know."""
     return any(
         drop.category.startswith("L") for part in parts for drop in transliterate(part).dropped
     )
 
 
 def _same_when_joined(own: list[str], other: list[str]) -> bool:
-    """Whether the names differ only by where they are divided, once one order is turned round."""
+    """Return whether the names differ only by where they are divided, in any rotation of one."""
     whole = "".join(other)
     turned = ("".join(own[place:] + own[:place]) for place in range(len(own)))
     return any(_likeness(one, whole) is _Likeness.EXACT for one in turned)
 
 
 def _pairs(edges: Sequence[Sequence[bool]]) -> int:
-    """The most pairs that can be made at once (augmenting paths)."""
+    """Return the size of the largest matching (augmenting paths)."""
     partner: dict[int, int] = {}
 
     def place(row: int, tried: set[int]) -> bool:
@@ -226,7 +226,7 @@ def _compare_dates(
     own: date | PartialDate | None, other: date | PartialDate | str | None
 ) -> Agreement:
     if isinstance(other, str) and not _MRZ_DATE.fullmatch(other):
-        raise ValueError("a birth date of a machine-readable zone has six characters, YYMMDD")
+        raise ValueError("document_birth_date must have six characters, YYMMDD")
     if own is None or other is None:
         return Agreement.UNSURE
     mine, theirs = _numbers(own), _numbers(other)

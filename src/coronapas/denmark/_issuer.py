@@ -1,13 +1,13 @@
 """Issue the Danish domestic tokens: DK1, DK2 and DK3, signed like a pass.
 
-Issuing is strict: every fault is found before anything is signed. What a token says is the
-issuer's finding that its holder is valid; `coronapas.denmark._grants` comes to it from a register.
+Issuing is strict: every fault is found before anything is signed. A token states that the issuer
+found its holder valid; `tokens_for` finds that from a register.
 
-A DK1 carries nothing personal. Its identifier is drawn at random for every token, and no method
-that makes one is told of a holder. What is left are the times: two tokens with the same odd second
-of issue are likely one holder's, and a DK1 fetched together with a DK2 would lead to a name. So
-times are cut to a `granularity`, a minute by default, and everyone who fetches a token within the
-same one states the same times. A coarser one hides a holder among more.
+A DK1 carries nothing personal. Its identifier is random for every token, and the method that issues
+it takes no holder. What could give a holder away are the times: two tokens issued in the same odd
+second are likely to be one holder's, and a DK1 fetched together with a DK2 would lead to a name. So
+times are cut to a `granularity`, a minute by default: all who fetch a token within the same minute
+get the same times. A coarser granularity hides a holder among more people.
 
 Observed (source: the test tokens of the Danish app): the identifier is the text of a UUID as bytes;
 72 hours from ``iat`` to ``exp`` in the DK3s and 74 in the DK1 and DK2, which is unexplained; times
@@ -26,6 +26,7 @@ from unicodedata import category
 from coronapas.dcc import _claims as claims
 from coronapas.dcc import _uvci as uvcis
 from coronapas.dcc._claims import ContentPolicy
+from coronapas.dcc._schema import GROUPS
 from coronapas.dcc._text import normal
 from coronapas.denmark._tokens import (
     BIRTH_DATE,
@@ -36,7 +37,16 @@ from coronapas.denmark._tokens import (
     TokenKind,
 )
 from coronapas.errors import Fault, IssueError
-from coronapas.facts import EVENT_TYPES, Event, Holder, PartialDate, Test, TestResult, kind_of
+from coronapas.facts import (
+    EVENT_TYPES,
+    Event,
+    EventKind,
+    Holder,
+    PartialDate,
+    Test,
+    TestResult,
+    kind_of,
+)
 from coronapas.hcert import (
     _cbor as cbor,
 )
@@ -55,19 +65,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from coronapas.dcc._valuesets import ValueSets
-    from coronapas.facts import EventKind
     from coronapas.presentation._qr import ErrorLevel, Qr
     from coronapas.signing import Signer
 
 LIFE: Final = timedelta(hours=72)
-"""How long a token lives from its issue, by default."""
+"""The default life of a token from its issue."""
 
 GRANULARITY: Final = timedelta(minutes=1)
-"""What the times of tokens are cut to, by default."""
+"""The default step to which the times of tokens are cut."""
 
 LONGEST_NAME: Final = 160
-"""Characters that a legal name may have, inclusive: two names of a pass; this project's bound."""
+"""The most characters of a legal name, inclusive: two names of a pass; this project's bound."""
 
+_FIELDS_OF_ENTRY: Final = frozenset({*EventKind, "event", "uvci"})
 _LAST_SECOND: Final = int(datetime.max.replace(tzinfo=UTC).timestamp())
 
 
@@ -99,7 +109,7 @@ class DomesticToken:
     message: bytes = field(repr=False)
 
     def qr(self, *, error: ErrorLevel | Literal["auto"] = "Q", border: int = 4) -> Qr:
-        """The token as a QR code in alphanumeric mode; needs ``coronapas[qr]``."""
+        """Return the token as a QR code in alphanumeric mode; needs ``coronapas[qr]``."""
         from coronapas.presentation._qr import qr
 
         return qr(self.text, error=error, border=border)
@@ -108,7 +118,7 @@ class DomesticToken:
 class DanishIssuer:
     """Issues domestic tokens with one signing key; immutable and thread-safe.
 
-    - `signer`: the key. With a certificate, the certificate is held against every token.
+    - `signer`: the key. If it has a certificate, every token must be within what that allows.
     - `life`: how long a token lives; `granularity`: what its times are cut to, in whole seconds.
     - `country`: claim ``iss``, and ``co`` of entries whose event names none.
     - `name`: the organisation that entries name as issuer; by default the country.
@@ -129,7 +139,7 @@ class DanishIssuer:
         value_sets: ValueSets | None = None,
         policy: ContentPolicy | None = None,
     ) -> None:
-        """Hold the settings against each other, and against the certificate.
+        """Check the settings against each other, and against the certificate.
 
         Raises IssueError with every fault, those of `coronapas.issue.Issuer` among them, and the
         same other errors.
@@ -158,12 +168,12 @@ class DanishIssuer:
 
     @property
     def life(self) -> timedelta:
-        """How long a token lives from its issue, unless its end is given."""
+        """The life of a token from its issue, where its end is not given."""
         return self._life
 
     @property
     def granularity(self) -> timedelta:
-        """What the times of tokens are cut to."""
+        """The step to which the times of tokens are cut."""
         return timedelta(seconds=self._step)
 
     @property
@@ -176,8 +186,8 @@ class DanishIssuer:
     ) -> DomesticToken:
         """Issue a DK1: whoever shows it is valid.
 
-        `issued_at` is now unless given, `expires` (exclusive) the end of the issuer's `life` unless
-        given; both are cut to the granularity. Raises IssueError with every fault.
+        By default `issued_at` is now and `expires` (exclusive) the end of the issuer's `life`; both
+        are cut to the granularity. Raises IssueError with every fault.
         """
         faults: list[Fault] = []
         times = self._times(issued_at, expires, faults)
@@ -191,10 +201,11 @@ class DanishIssuer:
         issued_at: datetime | None = None,
         expires: datetime | None = None,
     ) -> DomesticToken:
-        """Issue a DK2: valid is the holder, by name and birth date.
+        """Issue a DK2: the holder of this name and birth date is valid.
 
         `legal_name` is the name as one text; by default the given and the family name. The birth
-        date must be known, if only in part. Times as for `dk1`. Raises IssueError with every fault.
+        date must be known, at least in part. Times as for `dk1`. Raises IssueError with every
+        fault.
         """
         faults: list[Fault] = []
         times = self._times(issued_at, expires, faults)
@@ -226,7 +237,7 @@ class DanishIssuer:
                 Fault(
                     "entries",
                     "entries.number",
-                    f"A DK3 has 1 to {MOST_ENTRIES} entries.",
+                    f"A DK3 must have 1 to {MOST_ENTRIES} entries.",
                     "Give those that count.",
                 )
             )
@@ -269,12 +280,12 @@ class DanishIssuer:
     def _times(
         self, issued_at: datetime | None, expires: datetime | None, faults: list[Fault]
     ) -> tuple[int, int]:
-        """``iat`` and ``exp``, cut to the granularity and held against the certificate."""
+        """Return ``iat`` and ``exp``, cut to the granularity and within the certificate's."""
         start = datetime.now(UTC) if issued_at is None else issued_at
         before = len(faults)
         for name, moment in (("issued_at", start), ("expires", expires)):
             if moment is not None and not isinstance(moment, datetime):
-                raise TypeError(f"{name} is a moment (a datetime), not a {type(moment).__name__}")
+                raise TypeError(f"{name} must be a datetime, got {type(moment).__name__}")
             if moment is not None and moment.utcoffset() is None:
                 faults.append(_no_zone(name))
         if len(faults) > before:
@@ -321,13 +332,13 @@ class DanishIssuer:
         start: datetime,
         faults: list[Fault],
     ) -> dict[str, Any]:
-        """One DCC of all entries, each made by the rules of a pass's one event."""
+        """Return one DCC with all entries, each made by the rules for the one event of a pass."""
         on = start if start.utcoffset() is not None else start.replace(tzinfo=UTC)
         head: dict[str, Any] = {}
         groups: dict[str, list[Any]] = {}
         for index, dated in enumerate(entries[:MOST_ENTRIES]):
             until = _xdu(dated, f"entries.{index}", faults)
-            self._hold_against_usages(dated.event, f"entries.{index}", faults)
+            self._check_usage(dated.event, f"entries.{index}", faults)
             try:
                 single = claims.build(
                     holder,
@@ -349,9 +360,9 @@ class DanishIssuer:
                     groups.setdefault(name, []).extend({**entry, XDU: until} for entry in value)
                 else:
                     head.setdefault(name, value)
-        return {**head, **{name: groups[name] for name in ("v", "t", "r") if name in groups}}
+        return {**head, **{name: groups[name] for name in GROUPS if name in groups}}
 
-    def _hold_against_usages(self, event: object, path: str, faults: list[Fault]) -> None:
+    def _check_usage(self, event: object, path: str, faults: list[Fault]) -> None:
         kind = kind_of(event) if isinstance(event, EVENT_TYPES) else None
         if kind is not None and self._usages and kind not in self._usages:
             faults.append(
@@ -371,13 +382,18 @@ def _time_faults(life: timedelta, granularity: timedelta) -> list[Fault]:
             Fault(
                 "granularity",
                 "granularity.seconds",
-                "It is no number of whole seconds from 1 on.",
+                "The granularity must be a whole number of seconds, 1 or more.",
                 "Give whole seconds, minutes or hours.",
             )
         )
     if life < max(granularity, timedelta(seconds=1)):
         faults.append(
-            Fault("life", "life.short", "The life is shorter than the granularity.", "Lengthen it.")
+            Fault(
+                "life",
+                "life.short",
+                "The life must not be shorter than the granularity.",
+                "Lengthen it.",
+            )
         )
     return faults
 
@@ -386,8 +402,8 @@ def _no_zone(field_name: str) -> Fault:
     return Fault(
         field_name,
         "time.no-zone",
-        "The moment has no time zone.",
-        "Give a datetime with a tzinfo, say UTC.",
+        "The moment must have a time zone.",
+        "Give a datetime with a tzinfo, such as UTC.",
     )
 
 
@@ -399,7 +415,7 @@ def _legal_name(holder: Holder, given: str | None, faults: list[Fault]) -> str:
             Fault(
                 "legal_name",
                 "name.length",
-                f"A legal name has 1 to {LONGEST_NAME} characters.",
+                f"A legal name must have 1 to {LONGEST_NAME} characters.",
                 "Give the name in the register.",
             )
         )
@@ -423,22 +439,22 @@ def _birth_date(holder: Holder, faults: list[Fault]) -> str:
         Fault(
             "holder.birth_date",
             "birth-date.missing",
-            "A DK2 is held against a birth date, and there is none.",
-            "Give it, if only in part.",
+            "A DK2 needs a birth date.",
+            "Give it, at least in part.",
         )
     )
     return ""
 
 
 def _xdu(dated: DatedEvent, path: str, faults: list[Fault]) -> str:
-    """The end of an entry's validity as the token writes it, in UTC and whole seconds."""
+    """Return the end of an entry's validity as the token writes it, in UTC and whole seconds."""
     event = dated.event
     if isinstance(event, Test) and TestResult.of(event.result) is TestResult.DETECTED:
         faults.append(
             Fault(
                 f"{path}.test.result",
                 "test.positive",
-                "A positive test is no evidence that counts.",
+                "A positive test must not be an entry.",
                 "Leave it out; a recovery states the infection.",
             )
         )
@@ -450,7 +466,7 @@ def _xdu(dated: DatedEvent, path: str, faults: list[Fault]) -> str:
 
 
 def _placed(fault: Fault, index: int) -> Fault:
-    """A fault of one entry with its place; the holder's and the issuer's are those of all."""
-    if fault.field.partition(".")[0] in ("vaccination", "test", "recovery", "event", "uvci"):
+    """Put the entry's place before a fault; faults of the holder and the issuer have no place."""
+    if fault.field.partition(".")[0] in _FIELDS_OF_ENTRY:
         return fault.within(f"entries.{index}")
     return fault

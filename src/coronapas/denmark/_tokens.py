@@ -1,16 +1,16 @@
-"""Reading the Danish domestic tokens: from the text to typed values, with no trust implied.
+"""Read the Danish domestic tokens: from the text to typed values, with no trust implied.
 
-A token is a pass in another dress: ``prefix:`` + Base45 + zlib + COSE_Sign1 + CWT, and the prefix
+A token has the container of a pass: ``prefix:`` + Base45 + zlib + COSE_Sign1 + CWT, and the prefix
 says what the claims hold beside 1 ``iss``, 4 ``exp`` and 6 ``iat``:
 
 - ``DK1`` ("valid", and nothing else): 7 ``cti``, the text of a UUID as bytes;
-- ``DK2`` (to be held against an identity document): 7 ``cti``, ``legalName``, ``dateOfBirth``;
+- ``DK2`` (to be compared with an identity document): 7 ``cti``, ``legalName``, ``dateOfBirth``;
 - ``DK3`` (the holder's own page, never presented): an EU DCC in -260/1 with several entries, each
   with an ``xdu``, the absolute end of its validity, exclusive.
 
 Source: the public source and the test tokens of the Danish app (Sundhedsdatastyrelsen/
-Coronapas.Mobile, September 2021). What is no deviation of a pass can be one of a token, and the
-other way round: several entries, their ``xdu`` and the claims above are what tokens are made of.
+Coronapas.Mobile, September 2021). Tokens and passes deviate from different
+rules: several entries, their ``xdu`` and the claims above are correct in a token.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ from typing import TYPE_CHECKING, Any, Final
 from coronapas.dcc._dates import read_birth_date, read_moment
 from coronapas.dcc._examiner import NOTES, Examiner, default_examiner
 from coronapas.dcc._reader import facts_of
-from coronapas.dcc._schema import GROUPS
+from coronapas.dcc._schema import GROUPS, release_for
 from coronapas.errors import DecodeError
-from coronapas.facts import Holder, PartialDate, PassFacts
+from coronapas.facts import EventKind, Holder, PartialDate, PassFacts
+from coronapas.facts._model import COVID_19
 from coronapas.hcert._cwt import (
     DCC,
     EXPIRES,
@@ -53,10 +54,25 @@ XDU: Final = "xdu"
 """The field of a DK3's entry that states the end of its validity."""
 
 MOST_ENTRIES: Final = 64
-"""How many entries of a DK3 are read, inclusive; one with more is at fault (`content.schema`)."""
+"""The most entries of a DK3 that are read, inclusive; more are a deviation (`content.schema`)."""
 
 _LONGEST_TEXT: Final = 1000
-_NAMES: Final = ("fn", "gn", "fnt", "gnt")
+_ORDINARY_HEAD: Final = {
+    "nam": {"fn": "A", "gn": "A", "fnt": "A", "gnt": "A"},
+    "dob": "1990-01-01",
+}
+_ORDINARY_ENTRY: Final = {
+    "tg": COVID_19,
+    "vp": "1119349007",
+    "mp": "EU/1/20/1528",
+    "ma": "ORG-100030215",
+    "dn": 1,
+    "sd": 2,
+    "dt": "2021-06-01",
+    "co": "DK",
+    "is": "DK",
+    "ci": "URN:UVCI:01:DK:ABCDEF#Z",
+}
 
 
 class TokenKind(StrEnum):
@@ -92,7 +108,7 @@ class Token:
 
     @property
     def kind(self) -> TokenKind:
-        """Which token it is."""
+        """The kind of token, by its prefix."""
         return _DOMESTIC[self.envelope.prefix[:3]]
 
     @property
@@ -108,17 +124,17 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Dk1(Token):
-    """A DK1: its holder is valid. `identifier` is the ``cti``, None where there is none to read."""
+    """A DK1: its holder is valid. `identifier` is the ``cti``, None if missing or unreadable."""
 
     identifier: str | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Dk2(Token):
-    """A DK2: valid is who has this name and this birth date.
+    """A DK2: whoever has this name and this birth date is valid.
 
-    `birth_date` may be known in part; it is None where the token states none that can be read.
-    `coronapas.denmark._identity` holds both against an identity document.
+    `birth_date` may be known in part; it is None if missing or unreadable.
+    `coronapas.denmark.compare_token` compares both with an identity document.
     """
 
     identifier: str | None = field(repr=False)
@@ -131,7 +147,7 @@ class DatedEntry:
     """One entry of a DK3.
 
     `place` is its path in the payload (``v.0``). `facts` are None where it cannot be read.
-    `valid_until` is the ``xdu`` in UTC, exclusive; None where there is none to read.
+    `valid_until` is the ``xdu`` in UTC, exclusive; None if missing or unreadable.
     """
 
     place: str
@@ -151,9 +167,9 @@ class Dk3(Token):
 
 
 def kind_of(text: object) -> TokenKind | None:
-    """Tell by the prefix alone what a text claims to be; None where it is none of these.
+    """Return what a text claims to be by its prefix alone; None for any other prefix.
 
-    White space before it does not count; the domestic prefixes need no colon.
+    White space before it is ignored; the domestic prefixes need no colon.
     """
     if isinstance(text, str):
         start = text.lstrip()[:4]
@@ -167,19 +183,19 @@ def kind_of(text: object) -> TokenKind | None:
 def read(
     text: str | bytes, *, limits: Limits = DEFAULT_LIMITS, examiner: Examiner | None = None
 ) -> Dk1 | Dk2 | Dk3:
-    """Read a domestic token; no trust implied.
+    """Read a domestic token, with no trust implied.
 
     A prefix without its colon is read as a deviation (``prefix.no-colon``). `examiner` judges the
-    entries of a DK3 by value sets of its own; by default by the bundled ones.
+    entries of a DK3; the default one has the bundled value sets.
 
-    Raises DecodeError where a layer cannot be opened, or the text is no domestic token
-    (``prefix.unknown``); no other exception leaves this function, whatever the text. Time and
-    memory are bounded by `limits` and `MOST_ENTRIES`.
+    Raises DecodeError if a layer cannot be opened or the prefix is not that of a domestic token
+    (``prefix.unknown``), and nothing else, whatever the text. Time and memory are bounded by
+    `limits` and `MOST_ENTRIES`.
     """
     kind = kind_of(text)
     if kind is None or kind is TokenKind.HC1:
         if not isinstance(text, str | bytes | bytearray | memoryview):
-            raise DecodeError("prefix", "not-text", "a token is text")
+            raise DecodeError("prefix", "not-text", "a token must be text")
         raise DecodeError("prefix", "unknown", "the text does not begin as a Danish token does")
     prefix = f"{kind}:"
     envelope = decode(text, limits=limits, prefixes=(prefix,), colonless=(prefix,))
@@ -207,13 +223,13 @@ def token_of(envelope: Envelope, kind: TokenKind, examiner: Examiner) -> Dk1 | D
 
 
 def shown_entry(token: Dk3, at: datetime) -> DatedEntry | None:
-    """Give the entry that the holder's page shows: the one with the latest end still ahead.
+    """Return the entry that the holder's page shows: the one that ends last, if after `at`.
 
-    An end at the very moment `at` is over. Of entries with one end the first counts; None where no
-    end is ahead. `at` needs a time zone (ValueError without one).
+    Ends are exclusive: an entry that ends at `at` is over. Of entries with the same end the first
+    counts. `at` must have a time zone (ValueError).
     """
     if at.utcoffset() is None:
-        raise ValueError("a moment needs a time zone")
+        raise ValueError("at must have a time zone")
     ahead = [
         (entry.valid_until, entry)
         for entry in token.entries
@@ -225,7 +241,7 @@ def shown_entry(token: Dk3, at: datetime) -> DatedEntry | None:
 def _extra_claims(tree: Mapping[Any, Any], expected: frozenset[object]) -> Iterator[Deviation]:
     for label in tree:
         if label not in expected:
-            yield Deviation("cwt.extra-claim", step(label), "the claim is not one of the token's")
+            yield Deviation("cwt.extra-claim", step(label), "not a claim of this token")
 
 
 def _moment(seconds: int | None) -> datetime | None:
@@ -242,7 +258,7 @@ def _identifier(tree: Mapping[Any, Any], found: list[Deviation]) -> str | None:
             return value.decode("ascii")
         except UnicodeDecodeError:
             pass
-    found.append(Deviation("content.schema", "cti", "the identifier is missing, or no text"))
+    found.append(Deviation("content.schema", "cti", "identifier missing or not text"))
     return None
 
 
@@ -251,10 +267,10 @@ def _person(
 ) -> tuple[str | None, date | PartialDate | None]:
     name, written = tree.get(LEGAL_NAME), tree.get(BIRTH_DATE)
     if not isinstance(name, str) or not name.strip() or len(name) > _LONGEST_TEXT:
-        found.append(Deviation("content.no-name", LEGAL_NAME, "the token states no legal name"))
+        found.append(Deviation("content.no-name", LEGAL_NAME, "no legal name"))
         name = None
     if not isinstance(written, str):
-        found.append(Deviation("content.schema", BIRTH_DATE, "the birth date is missing"))
+        found.append(Deviation("content.schema", BIRTH_DATE, "birth date missing or not text"))
         return name, None
     born, codes = read_birth_date(written.strip())
     found.extend(Deviation(code, BIRTH_DATE, NOTES[code]) for code in codes)
@@ -264,36 +280,48 @@ def _person(
 def _dated(
     envelope: Envelope, examiner: Examiner, found: list[Deviation]
 ) -> tuple[Holder | None, tuple[DatedEntry, ...]]:
-    """The entries of a DK3, each read and examined as the one event of a pass of its own."""
+    """Read each entry of a DK3, examined as the one event of a pass."""
     hcert = envelope.claims.hcert
     dcc = None if hcert is None else hcert.get(DCC)
     if type(dcc) is not dict:
-        found.append(Deviation("content.schema", "", "The token holds no DCC."))
+        found.append(Deviation("content.schema", "", "no DCC"))
         return None, ()
     places = [*_places(dcc, found)]
     if not places:
-        found.append(Deviation("content.no-event", "", "The token states no event."))
+        found.append(Deviation("content.no-event", "", "no event"))
     if len(places) > MOST_ENTRIES:
-        note = f"The token has more than {MOST_ENTRIES} entries; the others are not read."
+        note = f"more than {MOST_ENTRIES} entries; the others are not read"
         found.append(Deviation("content.schema", "", note))
+    if not places:
+        return None, ()
+    # The head is read once, beside an entry without oddities, and each entry below such a head: a
+    # token cannot have a long head read again for each of its entries.
     head = {name: value for name, value in dcc.items() if name not in GROUPS}
+    beside = {**head, EventKind.VACCINATION.group: [_ORDINARY_ENTRY]}
+    found.extend(one for one in examiner.examine(beside) if not one.field.startswith("v.0"))
+    stated = facts_of(beside)[0]
+    ordinary = {**_ORDINARY_HEAD, "ver": release_for(_trimmed(dcc.get("ver"))).version}
     entries = []
     for group, index, entry in places[:MOST_ENTRIES]:
-        single = {**head, group: [entry]}
         place = f"{group}.{index}"
+        bare = entry
         if isinstance(entry, dict):
-            single[group] = [{name: value for name, value in entry.items() if name != XDU}]
+            bare = {name: value for name, value in entry.items() if name != XDU}
+        single = {**ordinary, group: [bare]}
         for one in examiner.examine(single):
-            own = one.field.startswith(f"{group}.0")
             path = place + one.field.removeprefix(f"{group}.0")
+            own = one.field.startswith(f"{group}.0")
             found.append(replace(one, field=path) if own else one)
-        until = _xdu(entry, f"{place}.{XDU}", found)
-        entries.append(DatedEntry(place, facts_of(single)[0], until))
-        if len(entries) == 1:
-            # What is odd at the top is told once; a token cannot make it be read again and again.
-            head = _plain_head(dcc)
+        facts = facts_of(single)[0]
+        if facts is not None and stated is not None:
+            facts = replace(facts, holder=stated.holder, schema_version=stated.schema_version)
+        entries.append(DatedEntry(place, facts, _xdu(entry, f"{place}.{XDU}", found)))
     holder = next((one.facts.holder for one in entries if one.facts is not None), None)
     return holder, tuple(entries)
+
+
+def _trimmed(value: object) -> object:
+    return value.strip() if isinstance(value, str) else value
 
 
 def _places(dcc: dict[Any, Any], found: list[Deviation]) -> Iterator[tuple[str, int, object]]:
@@ -302,23 +330,15 @@ def _places(dcc: dict[Any, Any], found: list[Deviation]) -> Iterator[tuple[str, 
         if isinstance(value, list):
             yield from ((group, index, entry) for index, entry in enumerate(value))
         elif value is not None:
-            found.append(Deviation("content.schema", group, "The group is no array."))
+            found.append(Deviation("content.schema", group, "group not an array"))
         elif group in dcc:
-            found.append(Deviation("content.null-group", group, "The group is there but empty."))
-
-
-def _plain_head(dcc: dict[Any, Any]) -> dict[str, Any]:
-    head = {name: dcc[name] for name in ("ver", "nam", "dob") if name in dcc}
-    nam = head.get("nam")
-    if isinstance(nam, dict):
-        head["nam"] = {name: nam[name] for name in _NAMES if name in nam}
-    return head
+            found.append(Deviation("content.null-group", group, "group empty"))
 
 
 def _xdu(entry: object, path: str, found: list[Deviation]) -> datetime | None:
     value = entry.get(XDU) if isinstance(entry, dict) else None
     if not isinstance(value, str) or len(value) > _LONGEST_TEXT:
-        found.append(Deviation("content.schema", path, "The entry states no end of its validity."))
+        found.append(Deviation("content.schema", path, "no end of validity"))
         return None
     moment, codes = read_moment(value)
     found.extend(Deviation(code, path, NOTES[code]) for code in codes)

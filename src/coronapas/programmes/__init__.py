@@ -1,7 +1,7 @@
 """Dated national programmes: whether evidence is valid, and when the next dose is due.
 
-A programme is data (`coronapas.programmes.model`); two engines judge a holder's history against it
-and are kept apart, as "a booster is due" and "the pass is valid" are two questions::
+A programme is data (`Programme`); two engines judge a holder's history by it and are kept apart,
+as "a booster is due" and "the pass is valid" are two questions::
 
     programme = load("denmark")
     check(programme, history, at)       # is the evidence valid at this moment?
@@ -9,7 +9,7 @@ and are kept apart, as "a booster is due" and "the pass is valid" are two questi
     next_dose(programme, history, on)   # which dose is next, and when?
     invitations(programme, rows, on)    # whom of a register to invite
 
-Names are loaded when they are first used, so that importing this package stays cheap.
+`lint` finds what is unwise in a programme that loads, `diff` what changed between two days.
 """
 
 from __future__ import annotations
@@ -20,31 +20,51 @@ from coronapas import _lazy
 
 if TYPE_CHECKING:
     from coronapas.programmes._clock import FOREVER as FOREVER
+    from coronapas.programmes._clock import YEARS as YEARS
     from coronapas.programmes._clock import Period as Period
     from coronapas.programmes._clock import Reckoning as Reckoning
+    from coronapas.programmes._clock import Span as Span
     from coronapas.programmes._clock import local_day as local_day
     from coronapas.programmes._clock import midnight as midnight
     from coronapas.programmes._course import Ambiguous as Ambiguous
+    from coronapas.programmes._course import DoseGiven as DoseGiven
+    from coronapas.programmes._course import Events as Events
     from coronapas.programmes._diff import Change as Change
     from coronapas.programmes._diff import diff as diff
+    from coronapas.programmes._evidence import Evidence as Evidence
+    from coronapas.programmes._evidence import Holding as Holding
     from coronapas.programmes._lint import Finding as Finding
     from coronapas.programmes._lint import lint as lint
     from coronapas.programmes._loader import BUNDLED as BUNDLED
     from coronapas.programmes._loader import load as load
+    from coronapas.programmes._model import Audience as Audience
+    from coronapas.programmes._model import DatedRow as DatedRow
+    from coronapas.programmes._model import EvidenceRule as EvidenceRule
+    from coronapas.programmes._model import ExtraDose as ExtraDose
     from coronapas.programmes._model import Mark as Mark
+    from coronapas.programmes._model import Offer as Offer
+    from coronapas.programmes._model import Policy as Policy
+    from coronapas.programmes._model import Product as Product
+    from coronapas.programmes._model import ProductLimit as ProductLimit
     from coronapas.programmes._model import Programme as Programme
+    from coronapas.programmes._model import Reading as Reading
     from coronapas.programmes._model import Requirement as Requirement
     from coronapas.programmes._model import Revision as Revision
+    from coronapas.programmes._model import Row as Row
+    from coronapas.programmes._model import Schedule as Schedule
     from coronapas.programmes._model import Stage as Stage
+    from coronapas.programmes._model import Suspension as Suspension
+    from coronapas.programmes._model import TargetGroups as TargetGroups
+    from coronapas.programmes._model import Wait as Wait
     from coronapas.programmes._picture import timeline_svg as timeline_svg
     from coronapas.programmes._plan import Invitation as Invitation
     from coronapas.programmes._plan import NextDose as NextDose
-    from coronapas.programmes._plan import Planner as Planner
     from coronapas.programmes._plan import Status as Status
     from coronapas.programmes._plan import invitations as invitations
     from coronapas.programmes._plan import next_dose as next_dose
-    from coronapas.programmes._plan import together as together
     from coronapas.programmes._reasons import Reason as Reason
+    from coronapas.programmes._timeline import EvidenceLine as EvidenceLine
+    from coronapas.programmes._timeline import EvidenceSpan as EvidenceSpan
     from coronapas.programmes._timeline import Timeline as Timeline
     from coronapas.programmes._timeline import ValiditySpan as ValiditySpan
     from coronapas.programmes._timeline import timeline as timeline
@@ -55,16 +75,21 @@ else:
     __getattr__, __dir__, __all__ = _lazy.attach(
         __name__,
         {
-            "_clock": "FOREVER Period Reckoning local_day midnight",
+            "_clock": "FOREVER Period Reckoning Span YEARS local_day midnight",
+            "_course": "Ambiguous DoseGiven Events",
             "_diff": "Change diff",
-            "_course": "Ambiguous",
-            "_plan": "Invitation NextDose Planner Status invitations next_dose together",
+            "_evidence": "Evidence Holding",
             "_lint": "Finding lint",
             "_loader": "BUNDLED load",
-            "_model": "Mark Programme Requirement Revision Stage",
+            "_model": (
+                "Audience DatedRow EvidenceRule ExtraDose Mark Offer Policy Product "
+                "ProductLimit Programme Reading Requirement Revision Row Schedule Stage "
+                "Suspension TargetGroups Wait"
+            ),
             "_picture": "timeline_svg",
+            "_plan": "Invitation NextDose Status invitations next_dose",
             "_reasons": "Reason",
-            "_timeline": "Timeline ValiditySpan timeline",
+            "_timeline": "EvidenceLine EvidenceSpan Timeline ValiditySpan timeline",
             "_validity": "Validity check is_valid",
         },
     )

@@ -33,11 +33,16 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
+from coronapas import _json
+
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
+YEARS: Final = _json.YEARS
+"""The years that a day of a programme or a history may have."""
+
 FOREVER: Final = datetime.max.replace(tzinfo=UTC)
-"""Stands for "no end" wherever an instant is wanted; answers give None in its place."""
+"""Stands for "no end" wherever an instant is needed; `Validity` has None instead."""
 
 
 class Reckoning(StrEnum):
@@ -68,22 +73,22 @@ class Period:
         return " and ".join(parts) or "0 days"
 
     def to_json(self) -> dict[str, int]:
-        """Give the units that are not zero; ``{"days": 0}`` where all are."""
+        """Return the units that are not zero; ``{"days": 0}`` if all are zero."""
         units = {"months": self.months, "days": self.days, "hours": self.hours}
         return {unit: number for unit, number in units.items() if number} or {"days": 0}
 
 
 @lru_cache(maxsize=8192)
 def midnight(day: date, zone: ZoneInfo) -> datetime:
-    """Give the first instant of a local day, in UTC.
+    """Return the first instant of a local day, in UTC.
 
-    Where midnight occurs twice the first is meant, and where it is skipped the instant of the skip.
+    Where midnight occurs twice this is the first, and where it is skipped the instant of the skip.
     """
     return datetime.combine(day, time.min, zone).astimezone(UTC)
 
 
 def local_day(moment: datetime, zone: ZoneInfo) -> date:
-    """Give the day that a local calendar shows at an instant."""
+    """Return the day that a local calendar shows at an instant."""
     return moment.astimezone(zone).date()
 
 
@@ -155,7 +160,7 @@ def after_day(day: date, period: Period, zone: ZoneInfo, reckoning: Reckoning) -
 
 @lru_cache(maxsize=65536)
 def birthday(born: date, age: int) -> date:
-    """Give the day on which an age is reached; for 29 February it is 1 March in common years."""
+    """Return the day on which an age is reached; 1 March for 29 February in common years."""
     try:
         return born.replace(year=born.year + age)
     except ValueError:
@@ -165,20 +170,21 @@ def birthday(born: date, age: int) -> date:
 
 
 def age_on(born: date, day: date) -> int:
-    """Give the age in completed years on a day; negative before birth."""
+    """Return the age in completed years on a day; negative before birth."""
     return day.year - born.year - ((day.month, day.day) < (born.month, born.day))
 
 
-# Half-open spans of time ``(start, end)`` in UTC: the start belongs to a span, the end does not.
-#
-# `coronapas.programmes._clock.FOREVER` as an end means that there is none.
-
+# Spans of time.
 
 Span = tuple[datetime, datetime]
+"""A half-open span ``(start, end)`` in UTC: the start belongs to it, the end does not.
+
+`FOREVER` as an end means that there is none.
+"""
 
 
 def union(spans: Iterable[Span]) -> list[Span]:
-    """Give the same instants as ordered spans that neither overlap nor touch."""
+    """Join spans: ordered, and neither overlapping nor touching."""
     joined: list[Span] = []
     for start, end in sorted(spans):
         if start >= end:
@@ -192,24 +198,24 @@ def union(spans: Iterable[Span]) -> list[Span]:
 
 
 def within(spans: Iterable[Span], start: datetime, end: datetime) -> list[Span]:
-    """Clip spans to another one; what lies outside vanishes."""
-    clipped = ((max(one, start), min(other, end)) for one, other in spans)
-    return [(one, other) for one, other in clipped if one < other]
+    """Clip spans to the time from `start` until `end`; what lies outside is dropped."""
+    clipped = ((max(low, start), min(high, end)) for low, high in spans)
+    return [(low, high) for low, high in clipped if low < high]
 
 
 def covers(spans: Iterable[Span], moment: datetime) -> bool:
-    """Tell whether an instant lies in one of the spans."""
+    """Return whether an instant lies in one of the spans."""
     return any(start <= moment < end for start, end in spans)
 
 
 def lies_in(spans: Sequence[Span], moment: datetime) -> bool:
-    """Tell whether an instant lies in one of the spans, which are as `union` gives them."""
+    """Return whether an instant lies in one of the spans, which are as `union` returns them."""
     place = bisect_right(spans, (moment, FOREVER))
     return place > 0 and moment < spans[place - 1][1]
 
 
 def overlapping(spans: Sequence[Span], start: datetime, end: datetime) -> Sequence[Span]:
-    """Give those of the spans, which are as `union` gives them, that meet the time between."""
+    """Return the spans, as `union` returns them, that meet the time from `start` until `end`."""
     low = max(bisect_right(spans, (start, FOREVER)) - 1, 0)
     return spans[low : bisect_right(spans, (end, FOREVER))]
 
@@ -217,7 +223,7 @@ def overlapping(spans: Sequence[Span], start: datetime, end: datetime) -> Sequen
 def layers(several: Sequence[Sequence[Span]], bounds: Iterable[datetime]) -> list[tuple[Span, int]]:
     """Cut the time between the least and the largest bound where any of the layers changes.
 
-    Gives each piece with the number of layers that cover it; `bounds` adds cuts of its own.
+    Return each piece with the number of layers that cover it; `bounds` adds further cuts.
     """
     cuts = set(bounds)
     if not cuts:
@@ -228,6 +234,6 @@ def layers(several: Sequence[Sequence[Span]], bounds: Iterable[datetime]) -> lis
             cuts.update(bound for bound in (start, end) if low < bound < high)
     marks = sorted(cuts)
     return [
-        ((one, other), sum(covers(spans, one) for spans in several))
-        for one, other in pairwise(marks)
+        ((start, end), sum(covers(spans, start) for spans in several))
+        for start, end in pairwise(marks)
     ]

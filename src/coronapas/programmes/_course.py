@@ -1,4 +1,11 @@
-"""What each dose is to its holder: reading dose numbers and the order of doses.
+"""What each dose is to its holder: statements joined into events, and doses read by their numbers.
+
+Statements of one event are joined, whatever their order; the event has the earliest stated time:
+
+- doses on one day are one dose (nobody is given two), and so are doses with the same UVCI and the
+  same number;
+- tests with the same kind and result, and the same moment or the same UVCI;
+- infections on one day, or with the same UVCI.
 
 Dose numbers (Implementing Decision (EU) 2021/2301) do not always say what a dose is:
 
@@ -8,10 +15,10 @@ Dose numbers (Implementing Decision (EU) 2021/2301) do not always say what a dos
 - dn = sd of at least 3: a booster, or an extra dose of the primary course;
 - a product that is not known.
 
-Each such dose has several readings here, and a history is judged in every combination of them; an
-answer that differs between them is no answer (`Ambiguous` says what would settle it). Other events
-settle what they can: a 2/2 after a 1/1, the interval before a third dose, the holder's groups, a
-number given anew.
+Each such dose has several readings, and a history is judged in every combination of them (a world).
+Where the answers differ the history is ambiguous, and `Ambiguous` says what would settle it. Other
+events settle what they can: a 2/2 after a 1/1, the interval before a third dose, the holder's
+groups, a number that was changed later.
 """
 
 from __future__ import annotations
@@ -44,17 +51,7 @@ if TYPE_CHECKING:
 
     from coronapas.facts._history import History
 
-# What is one event: the statements of a history, joined into distinct doses, tests and infections.
-#
-# Statements are joined when their content or their identifier is the same:
-#
-# - doses of one day are one dose (nobody is given two), and so are doses with one UVCI and one
-# number;
-# - tests with the same kind, result and moment, or the same kind, result and UVCI;
-# - infections of one day, or with one UVCI.
-#
-# The joined event has the earliest of the stated times. Joining looks at the whole set of
-# statements, so that their order never matters.
+# Events: the statements of a history, joined.
 
 _Statement = TypeVar("_Statement")
 
@@ -63,7 +60,7 @@ _Statement = TypeVar("_Statement")
 class DoseGiven:
     """One dose; `product` is a code, or None where it is unknown or the sources disagree.
 
-    `disputed` tells that sources disagree about the day, the product or the numbers.
+    `disputed`: whether sources disagree about the day, the product or the numbers.
     """
 
     date: date = field(repr=False)
@@ -74,7 +71,7 @@ class DoseGiven:
 
 
 GivenDose = DoseGiven | Dose
-"""One dose: a statement stands for itself where there is nothing to join."""
+"""One dose: a joined one, or a single statement as it is."""
 
 
 class Events(NamedTuple):
@@ -89,7 +86,7 @@ class Events(NamedTuple):
         return f"<Events: {counts}, {len(self.infections)} infections>"
 
     def known_at(self, moment: datetime, zone: ZoneInfo) -> Events:
-        """Give the events up to an instant, inclusive: those of a day from its start."""
+        """Return the events up to an instant, inclusive: those of a day from its start."""
         doses, tests, infections = self
         if doses and midnight(doses[-1].date, zone) > moment:
             doses = tuple(one for one in doses if midnight(one.date, zone) <= moment)
@@ -102,7 +99,7 @@ class Events(NamedTuple):
         return Events(doses, tests, infections)
 
     def moments(self, zone: ZoneInfo) -> list[datetime]:
-        """Give the instants from which the events are known."""
+        """Return the instants from which the events are known."""
         found = {midnight(one.date, zone) for one in self.doses}
         found.update(one.sampled_at for one in self.tests)
         found.update(midnight(one.first_positive, zone) for one in self.infections)
@@ -119,7 +116,7 @@ def distinct(programme: Programme, history: History) -> Events:
 
 
 def doses_given(programme: Programme, doses: tuple[Dose, ...]) -> tuple[GivenDose, ...]:
-    """Join the statements of doses, in the order of their days; they come in that order."""
+    """Join the statements of doses, which are in the order of their days, as the result is."""
     products = programme.products
     last = None
     for dose in doses:
@@ -144,7 +141,7 @@ def _one_dose(programme: Programme, cluster: list[Dose]) -> DoseGiven:
         for dose in cluster
         if dose.dose_number is not None and dose.doses is not None
     }
-    # A booster that is numbered as one (2/1) was numbered anew: it settles what 2/2 left open.
+    # A booster numbered as such (2/1) was renumbered: it settles what 2/2 left open.
     number = max(numbers, key=lambda pair: (pair[0] > pair[1], pair), default=(None, None))
     several = len(products) > 1
     return DoseGiven(
@@ -214,7 +211,7 @@ def _identifier(uvci: str) -> str:
 def _joined(
     statements: Sequence[_Statement], keys: Callable[[_Statement], list[Hashable]]
 ) -> list[list[_Statement]]:
-    """Join what shares a key, directly or through others."""
+    """Join the statements that share a key, directly or through others."""
     leader = list(range(len(statements)))
 
     def find(place: int) -> int:
@@ -234,7 +231,7 @@ def _joined(
 
 
 MOST_WORLDS: Final = 64
-"""Combinations of readings that are tried; beyond them every answer is None."""
+"""The most combinations of readings that are tried, inclusive; with more, every answer is None."""
 
 _MEANINGS: Final = {
     Stage.FIRST: "a dose that does not complete a course",
@@ -267,7 +264,7 @@ class Ambiguous:
     settled_by: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """Give the readings and their meanings for JSON."""
+        """Return the readings and their meanings as a JSON object."""
         meanings = {str(stage): _MEANINGS[stage] for stage in self.readings}
         return {"dose": self.dose, "readings": meanings, "settled_by": list(self.settled_by)}
 
@@ -283,7 +280,7 @@ class Course(NamedTuple):
     too_many: bool = False
 
     def ambiguous(self) -> tuple[Ambiguous, ...]:
-        """Give the doses that have several readings."""
+        """Return the doses that have several readings."""
         if len(self.worlds) == 1:
             return ()
         found = []
@@ -299,7 +296,7 @@ class Course(NamedTuple):
         return tuple(found)
 
     def marks(self, programme: Programme) -> tuple[Mark, ...]:
-        """Give the marks of the programme's readings that these worlds rest on."""
+        """Return the marks of the programme's readings that these worlds rest on."""
         stages = {stage for world in self.worlds for stage in world}
         found: tuple[Mark, ...] = ()
         if len(self.worlds) > 1 and {Stage.PRIMARY, Stage.BOOSTER} <= stages:
@@ -357,29 +354,75 @@ def read_course(programme: Programme, events: Events, groups: frozenset[str] | N
     return _read(tuple(clues), *policies)
 
 
+class _Standing(NamedTuple):
+    """What the doses that count so far come to in one world; it decides how the next is read."""
+
+    counted: int = 0
+    """How many they are, up to the one that completes a course."""
+    completed: bool = False
+    """Whether a course is complete."""
+    by_one_dose: bool = False
+    """Whether a course was completed by one dose, with no complete stage after it."""
+    beyond: bool = False
+    """Whether a dose after the course, an extra one or a booster, has been given."""
+
+    def then(self, stage: Stage) -> _Standing:
+        """Return the standing after one more dose."""
+        if stage is Stage.UNCOUNTED:
+            return self
+        completes = stage in COMPLETE
+        one_dose = stage is Stage.SINGLE or stage is Stage.RECOVERED
+        return _Standing(
+            self.counted + (not self.completed),
+            self.completed or completes,
+            one_dose and not self.completed if completes else self.by_one_dose,
+            self.beyond or stage is Stage.EXTRA or stage is Stage.BOOSTER,
+        )
+
+
 @lru_cache(maxsize=8192)
 def _read(clues: tuple[_Clue, ...], then_other: Policy, recovered: Policy) -> Course:
-    worlds: list[World] = [()]
+    standings = [_Standing()]
     too_many = False
+    # For each dose its stage in each world, with the place of the world before it: worlds share
+    # their beginnings, so that a hundred doses do not cost a hundred copies of each.
+    steps: list[list[tuple[int, Stage]]] = []
     for place, clue in enumerate(clues):
         following = clues[place + 1] if place + 1 < len(clues) else None
         two_of_two_next = following is not None and following[:2] == (2, 2)
-        longer = []
-        for world in worlds:
-            counted = tuple(stage for stage in world if stage is not Stage.UNCOUNTED)
-            stages: tuple[Stage, ...] = (Stage.UNCOUNTED,)
-            if clue.recognised is not False:
-                stages = _stages(clue, two_of_two_next, counted, then_other, recovered)
-            if clue.recognised is None:
-                stages = (*stages, Stage.UNCOUNTED)
-            longer += [(*world, stage) for stage in stages]
-        too_many = too_many or len(longer) > MOST_WORLDS
-        worlds = longer[:MOST_WORLDS]
-    return Course(tuple(worlds), too_many)
+        # Worlds with one standing read a dose alike, and there are few standings.
+        known: dict[_Standing, list[tuple[Stage, _Standing]]] = {}
+        step: list[tuple[int, Stage]] = []
+        reached: list[_Standing] = []
+        for parent, standing in enumerate(standings):
+            if standing not in known:
+                stages: tuple[Stage, ...] = (Stage.UNCOUNTED,)
+                if clue.recognised is not False:
+                    stages = _stages(clue, two_of_two_next, standing, then_other, recovered)
+                if clue.recognised is None:
+                    stages = (*stages, Stage.UNCOUNTED)
+                known[standing] = [(stage, standing.then(stage)) for stage in stages]
+            for stage, after in known[standing]:
+                step.append((parent, stage))
+                reached.append(after)
+        too_many = too_many or len(step) > MOST_WORLDS
+        steps.append(step[:MOST_WORLDS])
+        standings = reached[:MOST_WORLDS]
+    return Course(_unrolled(steps), too_many)
+
+
+def _unrolled(steps: list[list[tuple[int, Stage]]]) -> tuple[World, ...]:
+    """Follow each world back to the first dose."""
+    places = list(range(len(steps[-1])))
+    columns = []
+    for step in reversed(steps):
+        columns.append([step[place][1] for place in places])
+        places = [step[place][0] for place in places]
+    return tuple(zip(*reversed(columns), strict=True))
 
 
 def _first_infection(events: Events, zone: ZoneInfo) -> date:
-    """Give the day of the first infection that a PCR test or a statement proves."""
+    """Return the day of the first infection that a PCR test or a statement proves."""
     days = [one.first_positive for one in events.infections]
     days += [
         local_day(test.sampled_at, zone)
@@ -392,9 +435,9 @@ def _first_infection(events: Events, zone: ZoneInfo) -> date:
 def _extra(
     programme: Programme, before: date | None, day: date, groups: frozenset[str] | None
 ) -> tuple[bool | None, bool]:
-    """Tell what group and interval say of a dose after a course.
+    """Return what group and interval say about a dose after a course.
 
-    First whether it is an extra one, then whether it keeps a booster's gap.
+    First whether it is an extra dose (None: open), then whether the interval is a booster's.
     """
     extra = programme.extra_dose
     if extra is None:
@@ -407,36 +450,36 @@ def _extra(
 
 
 def _stages(
-    clue: _Clue, two_of_two_next: bool, counted: World, then_other: Policy, recovered: Policy
+    clue: _Clue, two_of_two_next: bool, standing: _Standing, then_other: Policy, recovered: Policy
 ) -> tuple[Stage, ...]:
     """Read one dose after those that count."""
     dose_number, doses = clue.dose_number, clue.doses
     if dose_number is None or doses is None:
-        return _unnumbered(clue, counted, then_other, recovered)
+        return _unnumbered(clue, standing, then_other, recovered)
     if dose_number < doses:
         return (Stage.FIRST,)
     if dose_number > doses:
         return (Stage.BOOSTER,)
     if doses == 1:
-        return _one_of_one(clue, two_of_two_next, counted, recovered)
+        return _one_of_one(clue, two_of_two_next, standing, recovered)
     if doses == 2:
-        return _two_of_two(clue, counted, then_other)
-    if clue.lengths and max(clue.lengths) >= doses and not _completed(counted):
+        return _two_of_two(clue, standing, then_other)
+    if clue.lengths and max(clue.lengths) >= doses and not standing.completed:
         return (Stage.PRIMARY,)
-    return _later(clue, counted)
+    return _later(clue, standing)
 
 
 def _one_of_one(
-    clue: _Clue, two_of_two_next: bool, counted: World, recovered: Policy
+    clue: _Clue, two_of_two_next: bool, standing: _Standing, recovered: Policy
 ) -> tuple[Stage, ...]:
     single = clue.lengths is None or 1 in clue.lengths
-    if _completed(counted):
+    if standing.completed:
         return (Stage.SINGLE if single else Stage.PRIMARY, Stage.BOOSTER)
     if clue.lengths == frozenset({1}):
         return (Stage.SINGLE,)
     if two_of_two_next:
         return (Stage.FIRST,)
-    if counted:
+    if standing.counted:
         return (Stage.PRIMARY,)
     found = _recovered(recovered)
     return (Stage.SINGLE, *found) if single else found
@@ -448,29 +491,29 @@ def _recovered(policy: Policy) -> tuple[Stage, ...]:
     return (Stage.RECOVERED if policy is Policy.RECOVERED else Stage.FIRST,)
 
 
-def _two_of_two(clue: _Clue, counted: World, then_other: Policy) -> tuple[Stage, ...]:
+def _two_of_two(clue: _Clue, standing: _Standing, then_other: Policy) -> tuple[Stage, ...]:
     if clue.lengths == frozenset({1}):
         return (Stage.BOOSTER,)
-    if not _completed(counted):
+    if not standing.completed:
         return (Stage.PRIMARY,)
-    return _after_one(counted, then_other)
+    return _after_one(standing, then_other)
 
 
-def _after_one(counted: World, then_other: Policy) -> tuple[Stage, ...]:
+def _after_one(standing: _Standing, then_other: Policy) -> tuple[Stage, ...]:
     """Read a second product after a completed course, where its number leaves two readings."""
-    if _short_course(counted) and then_other is not Policy.AMBIGUOUS:
+    if standing.by_one_dose and then_other is not Policy.AMBIGUOUS:
         return (Stage(then_other.value),)
     return (Stage.PRIMARY, Stage.BOOSTER)
 
 
 def _unnumbered(
-    clue: _Clue, counted: World, then_other: Policy, recovered: Policy
+    clue: _Clue, standing: _Standing, then_other: Policy, recovered: Policy
 ) -> tuple[Stage, ...]:
-    if _completed(counted):
-        if _short_course(counted) and clue.lengths != frozenset({1}):
-            return _after_one(counted, then_other)
-        return _later(clue, counted)
-    place = len(counted) + 1
+    if standing.completed:
+        if standing.by_one_dose and clue.lengths != frozenset({1}):
+            return _after_one(standing, then_other)
+        return _later(clue, standing)
+    place = standing.counted + 1
     if clue.lengths == frozenset({1}):
         return (Stage.SINGLE,)
     if place >= (max(clue.lengths) if clue.lengths else 2):
@@ -482,22 +525,12 @@ def _unnumbered(
     return (Stage.FIRST,)
 
 
-def _later(clue: _Clue, counted: World) -> tuple[Stage, ...]:
+def _later(clue: _Clue, standing: _Standing) -> tuple[Stage, ...]:
     """Read a dose after a completed course, or one whose number says that there was one."""
-    if Stage.EXTRA in counted or Stage.BOOSTER in counted or clue.extra is False:
+    if standing.beyond or clue.extra is False:
         return (Stage.BOOSTER,)
     if clue.extra:
         return (Stage.EXTRA,)
-    if counted and clue.booster_gap:
+    if standing.counted and clue.booster_gap:
         return (Stage.BOOSTER,)
     return (Stage.BOOSTER, Stage.EXTRA)
-
-
-def _completed(counted: Sequence[Stage]) -> bool:
-    return not COMPLETE.isdisjoint(counted)
-
-
-def _short_course(counted: World) -> bool:
-    """Tell whether the course was completed by one dose, with no dose after it."""
-    done = [stage for stage in counted if stage in COMPLETE]
-    return done in ([Stage.SINGLE], [Stage.RECOVERED])

@@ -8,15 +8,8 @@ from typing import TYPE_CHECKING
 
 from coronapas._time import as_utc
 from coronapas.programmes._clock import local_day, midnight
-from coronapas.programmes._model import (
-    Requirement,
-    Revision,
-    Row,
-    Rule,
-    Stage,
-)
+from coronapas.programmes._model import TEST_KINDS, Requirement, Stage
 from coronapas.programmes._reasons import (
-    KINDS,
     offer_words,
     rule_words,
     suspension_words,
@@ -25,7 +18,7 @@ from coronapas.programmes._reasons import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from coronapas.programmes._model import Programme
+    from coronapas.programmes._model import DatedRow, EvidenceRule, Programme, Revision
 
 _STAGES = {
     Stage.FIRST: "First dose of several",
@@ -48,7 +41,7 @@ class Change:
 
     `area` is ``requirement``, ``exemption``, ``test``, ``recovery``, ``vaccination``,
     ``suspension``, ``offer``, ``product`` or ``wait``.
-    `before` and `after` are None where there was or is nothing. `rows` are the rows that made the
+    `before` is None for what is new, `after` for what has ended. `rows` are the rows that made the
     change, `marks` what is uncertain about them.
     """
 
@@ -67,7 +60,7 @@ class Change:
         return f"{self.subject}: {self.after} (before: {self.before})"
 
     def to_json(self) -> dict[str, object]:
-        """Give the change for JSON."""
+        """Return the change as a JSON object."""
         return {
             "area": self.area,
             "subject": self.subject,
@@ -82,14 +75,14 @@ class Change:
 def diff(
     programme: Programme, earlier: date | datetime, later: date | datetime
 ) -> tuple[Change, ...]:
-    """Say what differs between two dates.
+    """Compare a programme on two dates.
 
     A day stands for its end in local time, so that what begins on it counts; an instant, which
-    needs a time zone, for itself. Raises ValueError where `later` lies before `earlier`.
+    must have a time zone, stands for itself. Raises ValueError if `later` is before `earlier`.
     """
     start, end = _instant(programme, earlier), _instant(programme, later)
     if end < start:
-        raise ValueError("The later date lies before the earlier one.")
+        raise ValueError("The later date must not be before the earlier one.")
     old, new = programme.revision_at(start), programme.revision_at(end)
     marks = tuple(
         mark.text
@@ -155,17 +148,17 @@ def _by_subject(revision: Revision | None, area: str) -> dict[str, str]:
     return {subject: "; or ".join(sorted(words)) for subject, words in found.items()}
 
 
-def _subjects(rule: Rule) -> Sequence[str]:
+def _subjects(rule: EvidenceRule) -> Sequence[str]:
     if rule.evidence == "vaccination":
         return [words for stage, words in _STAGES.items() if stage in rule.stages]
-    words = [KINDS[kind] for kind in sorted(rule.kinds)]
+    words = [TEST_KINDS[kind] for kind in sorted(rule.kinds)]
     if rule.evidence == "test":
         return [f"Negative {word} test" for word in words]
     return [f"Recovery proved by a {word} test" for word in words]
 
 
 def _schedule(programme: Programme, start: date, end: date) -> Iterator[Change]:
-    """Say which rows of the schedule stand on one of the days only."""
+    """Find the rows of the schedule that are in force on one of the days only."""
     schedule = programme.schedule
     for offer in schedule.offers:
         words = offer_words(offer, programme)
@@ -180,16 +173,10 @@ def _schedule(programme: Programme, start: date, end: date) -> Iterator[Change]:
 
 
 def _began_or_ended(
-    area: str, subject: str, row: Row, words: str, start: date, end: date
+    area: str, subject: str, row: DatedRow, words: str, start: date, end: date
 ) -> Iterator[Change]:
-    before, after = (_stands(row, day) for day in (start, end))
+    before, after = (row.stands_on(day) for day in (start, end))
     if before is not after:
         marks = tuple(mark.text for mark in row.marks())
         was, now = (words, None) if before else (None, words)
         yield Change(area, subject, was, now, (row.id,), marks)
-
-
-def _stands(row: Row, day: date) -> bool:
-    starts: date = getattr(row, "starts")  # noqa: B009 - rows of three kinds share the member
-    until: date | None = getattr(row, "until")  # noqa: B009
-    return starts <= day and (until is None or day < until)

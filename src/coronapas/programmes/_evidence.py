@@ -1,8 +1,8 @@
 """Which evidence holds under one revision, in one reading of the doses: intervals and suspensions.
 
 All intervals are half-open spans in UTC: the start belongs to them, the end does not. They are
-those of the revision's rules alone; `coronapas.programmes._validity` and
-`coronapas.programmes._timeline` limit them to the time for which the revision is in force.
+those of the revision's rules alone; `check` and `timeline` limit them to the time for which the
+revision is in force.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from coronapas.programmes._clock import (
     FOREVER,
@@ -25,16 +25,17 @@ from coronapas.programmes._clock import (
     overlapping,
     union,
 )
+from coronapas.programmes._model import TEST_KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from zoneinfo import ZoneInfo
 
-    from coronapas.programmes._course import Events, World
+    from coronapas.programmes._course import Events, GivenDose, World
     from coronapas.programmes._model import (
+        EvidenceRule,
         Programme,
         Revision,
-        Rule,
         Stage,
     )
 
@@ -60,11 +61,11 @@ class Evidence:
 class Holding(NamedTuple):
     """A piece of evidence under a rule: from `start`, inclusive, until `end`, exclusive, in UTC.
 
-    `end` is `coronapas.programmes._clock.FOREVER` where the rule has no end.
+    `end` is `coronapas.programmes.FOREVER` where the rule has no end.
     """
 
     evidence: Evidence
-    rule: Rule
+    rule: EvidenceRule
     start: datetime
     end: datetime
 
@@ -87,7 +88,7 @@ class Suspended(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What about the holder decides under the rules; `born` None is judged as an adult."""
+    """What the rules ask about the holder; with `born` None the holder is judged as an adult."""
 
     born: date | None = field(repr=False)
     sector: str | None = field(default=None, repr=False)
@@ -131,16 +132,16 @@ class View(NamedTuple):
         return self.shared.exempt and self.shared.exempt[1]
 
     def exempt_at(self, moment: datetime) -> bool:
-        """Tell whether no pass is asked for at an instant, by age."""
+        """Return whether no pass is asked for at an instant, by age."""
         exempt = self.shared.exempt
         return exempt is not None and exempt[0] <= moment < exempt[1]
 
     def suspended_at(self, moment: datetime) -> bool:
-        """Tell whether a positive test suspends the pass at an instant."""
+        """Return whether a positive test suspends the pass at an instant."""
         return bool(self.shared.suspended) and lies_in(self.shared.suspended, moment)
 
     def valid_at(self, moment: datetime) -> bool:
-        """Tell whether the pass is valid at an instant under these rules."""
+        """Return whether the pass is valid at an instant under these rules."""
         if self.exempt_at(moment):
             return True
         if self.suspended_at(moment):
@@ -165,6 +166,30 @@ def shared_by_all(
     return tuple(found)
 
 
+class DoseJudge:
+    """Judges doses under one revision, each once for each stage and person.
+
+    A dose under one stage has the same holdings in every world, and a history of many doses has
+    many worlds.
+    """
+
+    def __init__(self, programme: Programme, revision: Revision) -> None:
+        self._programme = programme
+        self._revision = revision
+        self._found: dict[tuple[int, Stage, Person], tuple[Holding, ...]] = {}
+
+    def holdings(
+        self, place: int, dose: GivenDose, stage: Stage, person: Person
+    ) -> tuple[Holding, ...]:
+        """Return what a dose counts for; `place` is its place among the doses, from 0."""
+        key = (place, stage, person)
+        found = self._found.get(key)
+        if found is None:
+            found = _dose(self._programme, self._revision, place, dose, stage, person)
+            self._found[key] = found
+        return found
+
+
 def views(
     programme: Programme,
     revision: Revision,
@@ -174,16 +199,24 @@ def views(
     shared: Sequence[Shared],
 ) -> tuple[View, ...]:
     """Judge the doses too, in each reading; `shared` has an item for each of the people."""
+    if len(worlds) == len(people) == 1:
+        doses = _doses(programme, revision, events, worlds[0], people[0])
+        return (View(doses, _spans(doses), shared[0]),)
+    judge = DoseJudge(programme, revision)
     found = []
     for person, common in zip(people, shared, strict=True):
         for world in worlds:
-            doses = tuple(_doses(programme, revision, events, world, person))
+            doses = tuple(
+                holding
+                for place, (dose, stage) in enumerate(zip(events.doses, world, strict=True))
+                for holding in judge.holdings(place, dose, stage, person)
+            )
             found.append(View(doses, _spans(doses), common))
     return tuple(found)
 
 
 def all_holdings(several: Sequence[View]) -> tuple[Holding, ...]:
-    """Give every piece of evidence that counts at some time in some reading, once."""
+    """Return every piece of evidence that counts at some time in some reading, once."""
     if len(several) == 1:
         return several[0].holdings
     shared = {id(each.shared): each.shared for each in several}.values()
@@ -192,7 +225,7 @@ def all_holdings(several: Sequence[View]) -> tuple[Holding, ...]:
 
 
 def bounds(several: Sequence[View], start: datetime, end: datetime) -> set[datetime]:
-    """Give the instants between two others, both excluded, at which an answer may change."""
+    """Return the instants after `start` and before `end` at which an answer may change."""
     found: set[datetime] = set()
     for one in {id(each.shared): each.shared for each in several}.values():
         exempt = () if one.exempt is None else (one.exempt,)
@@ -216,13 +249,13 @@ def _exempt(zone: ZoneInfo, revision: Revision, person: Person) -> Span | None:
     return midnight(person.born, zone), end
 
 
-def _fits(rule: Rule, person: Person) -> bool:
+def _fits(rule: EvidenceRule, person: Person) -> bool:
     if rule.sectors is not None and person.sector not in rule.sectors:
         return False
     return person.born is not None or rule.age_below is None
 
 
-def _clip_age(rule: Rule, person: Person, zone: ZoneInfo, span: Span) -> Span:
+def _clip_age(rule: EvidenceRule, person: Person, zone: ZoneInfo, span: Span) -> Span:
     start, end = span
     if person.born is not None:
         if rule.age_from is not None:
@@ -232,7 +265,7 @@ def _clip_age(rule: Rule, person: Person, zone: ZoneInfo, span: Span) -> Span:
     return start, end
 
 
-def _day_span(programme: Programme, rule: Rule, day: date) -> Span:
+def _day_span(programme: Programme, rule: EvidenceRule, day: date) -> Span:
     start = after_day(day, rule.starts, programme.zone, programme.reckoning)
     if rule.ends is None:
         return start, FOREVER
@@ -244,24 +277,38 @@ def _day_span(programme: Programme, rule: Rule, day: date) -> Span:
 
 def _doses(
     programme: Programme, revision: Revision, events: Events, world: World, person: Person
-) -> list[Holding]:
+) -> tuple[Holding, ...]:
+    return tuple(
+        holding
+        for place, (dose, stage) in enumerate(zip(events.doses, world, strict=True))
+        for holding in _dose(programme, revision, place, dose, stage, person)
+    )
+
+
+def _dose(
+    programme: Programme,
+    revision: Revision,
+    place: int,
+    dose: GivenDose,
+    stage: Stage,
+    person: Person,
+) -> tuple[Holding, ...]:
     found = []
-    for place, (dose, stage) in enumerate(zip(events.doses, world, strict=True)):
-        for rule in revision.vaccinations:
-            if stage not in rule.stages or not _fits(rule, person):
-                continue
-            if rule.products is not None and dose.product not in rule.products:
-                continue
-            span = _day_span(programme, rule, dose.date)
-            start, end = _clip_age(rule, person, programme.zone, span)
-            if start < end:
-                piece = Evidence("vaccination", place + 1, dose.date, stage, dose.product)
-                found.append(Holding(piece, rule, start, end))
-    return found
+    for rule in revision.vaccinations:
+        if stage not in rule.stages or not _fits(rule, person):
+            continue
+        if rule.products is not None and dose.product not in rule.products:
+            continue
+        span = _day_span(programme, rule, dose.date)
+        start, end = _clip_age(rule, person, programme.zone, span)
+        if start < end:
+            piece = Evidence("vaccination", place + 1, dose.date, stage, dose.product)
+            found.append(Holding(piece, rule, start, end))
+    return tuple(found)
 
 
 def infections(events: Events, zone: ZoneInfo) -> list[tuple[date, str, datetime]]:
-    """Give the infections that a history proves: day, kind of proof, and since when it is known.
+    """Return the infections that a history proves: day, kind of proof, and since when it is known.
 
     A positive test on the day of a stated infection with the same proof is that infection.
     """
@@ -354,12 +401,11 @@ def _suspensions(programme: Programme, revision: Revision, events: Events) -> tu
 
 
 def describe(evidence: Evidence, programme: Programme) -> str:
-    """Say in words which piece of evidence is meant."""
+    """Describe a piece of evidence in words."""
     if evidence.kind == "vaccination":
         product = programme.product_name(evidence.detail) if evidence.detail else "unknown product"
         return f"dose {evidence.number} ({product}, {evidence.stage})"
-    named: dict[str | None, Any] = {"naat": "PCR", "rat": "antigen"}
-    word = named.get(evidence.detail, evidence.detail)
+    word = TEST_KINDS.get(evidence.detail or "", evidence.detail)
     if evidence.kind == "test":
         return f"negative {word} test {evidence.number}"
     return f"infection {evidence.number} (positive {word})"

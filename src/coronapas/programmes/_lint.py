@@ -1,4 +1,4 @@
-"""What a programme that loads may still get wrong: gaps, overlaps, order, missing sources."""
+"""What can be wrong in a programme that loads: gaps, overlaps, order, missing sources."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from coronapas.programmes._clock import Period, add_to_day, local_day
 from coronapas.programmes._model import (
+    EvidenceRule,
     Offer,
     Revision,
     Row,
-    Rule,
     Stage,
 )
 
@@ -26,7 +26,7 @@ _DAY = date(2021, 1, 1)
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing to look at.
+    """Something in a programme to look at.
 
     `code` is stable: ``source``, ``order``, ``gap``, ``overlap``, ``unused`` or ``uncertain``;
     `row` names the row.
@@ -40,12 +40,12 @@ class Finding:
         return f"{self.row}: {self.text}"
 
     def to_json(self) -> dict[str, str]:
-        """Give the finding for JSON."""
+        """Return the finding as a JSON object."""
         return {"code": self.code, "row": self.row, "text": self.text}
 
 
 def lint(programme: Programme) -> tuple[Finding, ...]:
-    """Look through a whole programme; nothing found is an empty tuple."""
+    """Find what is unwise in a programme that loads."""
     found = [*_sources(programme), *_revisions(programme)]
     for revision in programme.revisions:
         found += _overlapping_rules(revision)
@@ -94,8 +94,8 @@ def _revisions(programme: Programme) -> Iterator[Finding]:
                 yield Finding("order", rule.id, "The rule ends before it begins.")
 
 
-def _same_people(one: Rule, other: Rule) -> bool:
-    """Tell whether two rules can apply to one person in one sector at once."""
+def _same_people(one: EvidenceRule, other: EvidenceRule) -> bool:
+    """Return whether two rules can apply to one person in one sector at once."""
     if (one.sectors is None) is not (other.sectors is None):
         return False
     if (

@@ -1,4 +1,9 @@
-"""Reading the rules of evidence, the suspensions and the revisions of a programme's document."""
+"""Load a programme from JSON, with all of its faults at once.
+
+The format is that of ``schemas/programme.schema.json``. The loader also refuses what a schema
+cannot say: rows that name a rule or a product that does not exist, revisions out of order, names
+used twice. Programmes that load may still be unwise: see `coronapas.programmes.lint`.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +25,9 @@ from coronapas._json import Faults, RowReader
 from coronapas.errors import ProgrammeError
 from coronapas.programmes._clock import FOREVER, Period, Reckoning
 from coronapas.programmes._model import (
+    TEST_KINDS,
     Audience,
+    EvidenceRule,
     ExtraDose,
     Offer,
     Policy,
@@ -30,7 +37,6 @@ from coronapas.programmes._model import (
     Reading,
     Requirement,
     Revision,
-    Rule,
     Schedule,
     Stage,
     Suspension,
@@ -39,7 +45,7 @@ from coronapas.programmes._model import (
     canonical,
 )
 
-# The members that every row of a programme has: its name, source, confidence and doubts.
+# Members that every row has.
 
 CONFIDENCES: Final = ("S", "P", "K", "U")
 
@@ -57,7 +63,7 @@ class RowMembers(TypedDict):
 def row_members(
     row: RowReader, *, identified: bool = True, default_id: str | None = None
 ) -> RowMembers:
-    """Read them; a row without a source is no fault here but one that linting finds."""
+    """Read the members of a row; a missing source is not a fault here, but `lint` finds it."""
     needs_id = identified and default_id is None
     return {
         "id": row.text("id", required=needs_id, default=default_id or "") if identified else "",
@@ -69,10 +75,9 @@ def row_members(
 
 
 EVIDENCE: Final = ("test", "recovery", "vaccination")
-TEST_KINDS: Final = ("naat", "rat")
 _STAGES: Final = tuple(stage for stage in Stage if stage is not Stage.UNCOUNTED)
 
-_Row = TypeVar("_Row", Rule, Suspension)
+_Row = TypeVar("_Row", EvidenceRule, Suspension)
 
 
 _LARGEST_PERIOD: Final[Mapping[str, int]] = {"months": 2400, "days": 73_000, "hours": 1_000_000}
@@ -92,7 +97,7 @@ def _period(row: RowReader, name: str, *, required: bool = False) -> Period | No
 
 
 def codes(row: RowReader, name: str, names: Mapping[str, str]) -> tuple[str, ...] | None:
-    """Read a list of products by code or name; each has to be one that the programme recognises."""
+    """Read a list of products by code or name; the programme must recognise each."""
     words = row.words(name)
     if words is None:
         return None
@@ -111,9 +116,9 @@ def _frozen(words: tuple[str, ...] | None) -> frozenset[str] | None:
     return None if words is None else frozenset(words)
 
 
-def read_rules(top: RowReader, names: Mapping[str, str]) -> Mapping[str, Rule]:
+def read_rules(top: RowReader, names: Mapping[str, str]) -> Mapping[str, EvidenceRule]:
     """Read the rules by their names."""
-    found: dict[str, Rule] = {}
+    found: dict[str, EvidenceRule] = {}
     for row in top.rows("rules"):
         evidence = row.choice("evidence", EVIDENCE, required=True, default="test")
         stages = row.words("stages", _STAGES)
@@ -126,7 +131,7 @@ def read_rules(top: RowReader, names: Mapping[str, str]) -> Mapping[str, Rule]:
                 "A vaccination's rule names stages, any other rule kinds of test.",
                 f"Give {wanted} and leave out {other}.",
             )
-        rule = Rule(
+        rule = EvidenceRule(
             evidence=evidence,
             starts=_period(row, "from", required=True) or Period(),
             ends=_period(row, "until"),
@@ -146,7 +151,7 @@ def read_rules(top: RowReader, names: Mapping[str, str]) -> Mapping[str, Rule]:
     return found
 
 
-def _check_bounds(row: RowReader, rule: Rule) -> None:
+def _check_bounds(row: RowReader, rule: EvidenceRule) -> None:
     if rule.evidence != "test" and (rule.starts.hours or (rule.ends and rule.ends.hours)):
         row.faults.note(
             row.path,
@@ -196,7 +201,11 @@ class _Before:
     starts: datetime | None = None
 
     def __init__(self) -> None:
-        self.rules: dict[str, tuple[Rule, ...]] = {"test": (), "recovery": (), "vaccination": ()}
+        self.rules: dict[str, tuple[EvidenceRule, ...]] = {
+            "test": (),
+            "recovery": (),
+            "vaccination": (),
+        }
 
 
 _SLOTS: Final = (("test", "tests"), ("recovery", "recoveries"), ("vaccination", "vaccinations"))
@@ -204,7 +213,7 @@ _SLOTS: Final = (("test", "tests"), ("recovery", "recoveries"), ("vaccination", 
 
 def read_revisions(
     top: RowReader,
-    rules: Mapping[str, Rule],
+    rules: Mapping[str, EvidenceRule],
     suspensions: Mapping[str, Suspension],
     zone: ZoneInfo,
 ) -> tuple[Revision, ...]:
@@ -224,7 +233,7 @@ def read_revisions(
 def _revision(
     row: RowReader,
     before: _Before,
-    rules: Mapping[str, Rule],
+    rules: Mapping[str, EvidenceRule],
     suspensions: Mapping[str, Suspension],
     zone: ZoneInfo,
 ) -> Revision:
@@ -276,7 +285,7 @@ def _starts(row: RowReader, before: _Before, zone: ZoneInfo) -> datetime:
     return starts
 
 
-# Reading the schedule of doses of a programme's document.
+# The schedule of doses.
 
 
 NOTHING: Final = "nothing"
@@ -418,18 +427,14 @@ def _groups(row: RowReader) -> TargetGroups:
     return found
 
 
-# Loading a programme from JSON, with all of its faults at once.
-#
-# The format is that of ``schemas/programme.schema.json``. The loader also refuses what a schema
-# cannot say: rows that name a rule or a product that is not there, revisions out of order, doubled
-# names. Programmes that load may still be unwise: see `coronapas.programmes._lint`.
+# The document.
 
 
 BUNDLED: Final = ("denmark", "eu-travel")
 """The names of the programmes that come with the library."""
 
 LARGEST: Final = 4_000_000
-"""How many bytes a programme's file may have, inclusive."""
+"""The most bytes of a programme's file, inclusive."""
 
 
 def load(source: str | Path | Mapping[str, object]) -> Programme:
@@ -444,7 +449,9 @@ def load(source: str | Path | Mapping[str, object]) -> Programme:
     path = Path(source)
     if not path.is_file():
         names = ", ".join(BUNDLED)
-        raise FileNotFoundError(f"There is no file of this name, and the bundled ones are {names}.")
+        raise FileNotFoundError(
+            f"Neither a file nor a bundled programme; the bundled ones are {names}."
+        )
     return _parse(path.read_bytes() if path.stat().st_size <= LARGEST else b"")
 
 
@@ -459,7 +466,7 @@ def _parse(data: bytes) -> Programme:
         document = json.loads(data)
     except (ValueError, RecursionError):
         hint = f"Give JSON in UTF-8 of at most {LARGEST} bytes."
-        faults.note("", "json.syntax", "The file is no JSON document, or too large.", hint)
+        faults.note("", "json.syntax", "The file must be a JSON document and not too large.", hint)
         raise ProgrammeError(faults.found) from None
     return read_programme(document)
 

@@ -4,8 +4,12 @@ Every row has a source and a confidence, and answers that rest on an uncertain r
 The confidences: ``S`` read in the source, ``P`` from the press or another secondary source, ``K``
 recalled and unsourced, ``U`` uncertain or assumed.
 
-The objects are made by `coronapas.programmes._loader.load` from files that follow
+The objects are made by `coronapas.programmes.load` from files that follow
 ``schemas/programme.schema.json``; they are frozen.
+
+Products are named by code, by name, or by what people say: the names and the lengths of courses are
+those of `coronapas.dcc` (value sets of the EU DCC), and the makers' names that people write for a
+product are data (``data/product-names.json``).
 """
 
 from __future__ import annotations
@@ -30,11 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from zoneinfo import ZoneInfo
 
-# Vaccine products as histories and programmes name them: by code, by name, by what people say.
-#
-# The names and the lengths of courses are those of `coronapas.dcc` (value sets of the EU DCC).
-# People also write the maker's name for the product; those names are data
-# (``data/product-names.json``).
+# Products.
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def _spoken_names() -> Mapping[str, str]:
 
 @lru_cache(maxsize=1024)
 def canonical(text: str) -> str:
-    """Give the code of a product named by code, name or maker; else the text, trimmed."""
+    """Return the code of a product named by code, name or maker; other text is only trimmed."""
     from coronapas.dcc._valuesets import ValueSets
 
     name = text.strip()
@@ -73,11 +73,13 @@ def canonical(text: str) -> str:
 
 @lru_cache(maxsize=8192)
 def course_lengths(code: str, day: date) -> frozenset[int] | None:
-    """Give how many doses complete a course for a dose of that day; None if unknown."""
+    """Return how many doses complete a course for a dose of that day; None if unknown."""
     from coronapas.dcc._doses import lengths
 
     return lengths(code, day)
 
+
+# Rows.
 
 UNCERTAIN: Final = frozenset({"K", "U"})
 """Confidences that mark the answers they lead to."""
@@ -101,6 +103,9 @@ class Stage(StrEnum):
     UNCOUNTED = "uncounted"
     """A dose of a product that the programme does not recognise."""
 
+
+TEST_KINDS: Final[Mapping[str, str]] = MappingProxyType({"naat": "PCR", "rat": "antigen"})
+"""The kinds of test that programmes and histories name, with the words for people."""
 
 COMPLETE: Final = frozenset(
     {Stage.PRIMARY, Stage.SINGLE, Stage.RECOVERED, Stage.EXTRA, Stage.BOOSTER}
@@ -134,7 +139,7 @@ class Mark:
     text: str
 
     def to_json(self) -> dict[str, str]:
-        """Give the mark for JSON."""
+        """Return the mark as a JSON object."""
         return {"row": self.row, "text": self.text}
 
 
@@ -153,7 +158,7 @@ class Row:
     uncertain: str | None = None
 
     def marks(self) -> tuple[Mark, ...]:
-        """Give the marks of the answers that rest on this row."""
+        """Return the marks of the answers that rest on this row."""
         texts = []
         if self.uncertain:
             texts.append(self.uncertain)
@@ -164,7 +169,22 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rule(Row):
+class DatedRow(Row):
+    """A row that is in force from `starts` until `until`.
+
+    Both are local days: `starts` is inclusive, `until` exclusive, and None where no end is known.
+    """
+
+    starts: date
+    until: date | None = None
+
+    def stands_on(self, day: date) -> bool:
+        """Return whether the row is in force on a local day."""
+        return self.starts <= day and (self.until is None or day < self.until)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceRule(Row):
     """When one kind of evidence counts.
 
     `evidence` is ``test``, ``recovery`` or ``vaccination``. It counts from `starts` after the
@@ -219,16 +239,16 @@ class Revision(Row):
     title: str
     requirement: Requirement
     exempt_below: int | None
-    tests: tuple[Rule, ...]
-    recoveries: tuple[Rule, ...]
-    vaccinations: tuple[Rule, ...]
+    tests: tuple[EvidenceRule, ...]
+    recoveries: tuple[EvidenceRule, ...]
+    vaccinations: tuple[EvidenceRule, ...]
     suspension: Suspension | None
     earliest: date | None = None
     latest: date | None = None
     changed: frozenset[str] = frozenset()
 
     @property
-    def rules(self) -> tuple[Rule, ...]:
+    def rules(self) -> tuple[EvidenceRule, ...]:
         """All rules of evidence: tests, recoveries, vaccinations."""
         return self.tests + self.recoveries + self.vaccinations
 
@@ -268,8 +288,8 @@ class Audience:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Offer(Row):
-    """A dose that is offered from `starts` (local day, inclusive) until `until` (exclusive).
+class Offer(DatedRow):
+    """A dose that is offered.
 
     `after` are the stages after which it is given, None among them for the first dose of all;
     `previous` limits it to those whose last dose was of one of these products. The periods are
@@ -278,8 +298,6 @@ class Offer(Row):
     `free_of_limits` lets it stand against the limits on products.
     """
 
-    starts: date
-    until: date | None
     after: frozenset[Stage | None]
     audiences: tuple[Audience, ...]
     products: tuple[str, ...]
@@ -290,44 +308,34 @@ class Offer(Row):
     why: str | None = None
     free_of_limits: bool = False
 
-    def stands_on(self, day: date) -> bool:
-        """Tell whether the row is in force on a local day."""
-        return self.starts <= day and (self.until is None or day < self.until)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProductLimit(Row):
-    """A product that is not given from `starts` (local day, inclusive) until `until` (exclusive).
+class ProductLimit(DatedRow):
+    """A product that is not given.
 
     `status` is a word such as ``paused`` or ``withdrawn``; `age_below` limits it to the younger.
     """
 
     product: str
-    starts: date
-    until: date | None
     status: str
     why: str
     age_below: int | None = None
 
-    def stands_on(self, day: date) -> bool:
-        """Tell whether the row is in force on a local day."""
-        return self.starts <= day and (self.until is None or day < self.until)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wait(Row):
-    """How long after an infection no dose is given, from `starts` (local day, inclusive) on."""
+class Wait(DatedRow):
+    """How long after an infection no dose is given."""
 
-    starts: date
-    until: date | None
     lasts: Period
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TargetGroups(Row):
-    """The numbered target groups as listed from a day on: numbers change their meaning."""
+class TargetGroups(DatedRow):
+    """The numbered target groups as listed from a day on: numbers change their meaning.
 
-    starts: date
+    A list is in force until the next one.
+    """
+
     groups: tuple[tuple[int, str], ...]
 
 
@@ -363,7 +371,7 @@ class Programme:
     names: Mapping[str, str] = field(repr=False)
 
     def revision_at(self, moment: datetime) -> Revision | None:
-        """Give the revision in force at an instant; None before the first."""
+        """Return the revision in force at an instant; None before the first."""
         found = None
         for revision in self.revisions:
             if revision.starts > moment:
@@ -372,13 +380,13 @@ class Programme:
         return found
 
     def period_of(self, revision: Revision) -> tuple[datetime, datetime]:
-        """Give a revision's time in force, in UTC: from, inclusive, until, exclusive."""
+        """Return a revision's time in force, in UTC: from, inclusive, until, exclusive."""
         place = self.revisions.index(revision)
         last = place + 1 == len(self.revisions)
         return revision.starts, FOREVER if last else self.revisions[place + 1].starts
 
     def marks_at(self, moment: datetime) -> tuple[Mark, ...]:
-        """Give the marks of the revision in force, and of one that may have begun already."""
+        """Return the marks of the revision in force, and of one that may have begun already."""
         current = self.revision_at(moment)
         marks = list(current.marks()) if current else []
         for revision in self.revisions:
@@ -392,18 +400,18 @@ class Programme:
         return tuple(marks)
 
     def product(self, text: str | None) -> str | None:
-        """Give the code of a product named by code or name; an unknown name stands as it is."""
+        """Return the code of a product named by code or name; unknown names stay as they are."""
         if text is None:
             return None
         return self.names.get(text.strip().casefold()) or canonical(text)
 
     def product_name(self, code: str) -> str:
-        """Give a product's name; for a product that is not recognised its code."""
+        """Return a product's name, or its code if the programme does not recognise it."""
         product = self.products.get(code)
         return product.name if product else code
 
     def lengths(self, code: str, day: date) -> frozenset[int] | None:
-        """Give how many doses complete a course for a dose of a day; None if unknown."""
+        """Return how many doses complete a course for a dose of a day; None if unknown."""
         product = self.products.get(code)
         if product and product.lengths:
             return product.lengths

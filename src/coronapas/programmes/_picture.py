@@ -1,8 +1,8 @@
 """A timeline as a picture (SVG 1.1): revisions, requirement, evidence, suspensions and validity.
 
 One file without scripts, fonts or references to elsewhere. Every bar has a tooltip in words, and
-the whole a title and a description for those who do not see it. The picture shows the holder's
-dates and no name.
+the whole has a title and a description for readers who cannot see it. The picture shows the
+holder's dates and no name.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from coronapas.programmes._timeline import EvidenceLine, Timeline, ValiditySpan
 
-# What every picture of a timeline shares: colours, hatches, the legend, the breaking of lines.
+# Colours, hatches and sizes.
 
 COLOURS: Final = (
     ("first", "first dose"),
@@ -88,7 +88,7 @@ LEFT: Final = 236
 RIGHT: Final = 24
 LANE: Final = 26
 MOST_LINES: Final = 30
-"""Pieces of evidence that get a lane of their own, the latest ones; the others are only counted."""
+"""The most pieces of evidence with a lane of their own: the latest; the others are counted."""
 
 _CONFIDENCES: Final = (
     "[S] read in the source, [P] press or another secondary source, [K] recalled without a source, "
@@ -124,7 +124,7 @@ def timeline_svg(
     """Draw a timeline.
 
     `start` and `end` limit what is shown and need time zones; by default everything from the first
-    event or revision to a while after the last is. Raises ValueError for an empty time.
+    event or revision to a while after the last one. Raises ValueError for less than an hour.
     """
     scale = _scale(timeline, start, end)
     drawing = _Drawing(timeline, scale)
@@ -144,7 +144,7 @@ def _scale(timeline: Timeline, start: datetime | None, end: datetime | None) -> 
     if last is None:
         last = max(moments, default=first) + timedelta(days=60)
     if last - first < timedelta(hours=1):
-        raise ValueError("There is no time to show between these two.")
+        raise ValueError("The end must be at least an hour after the start.")
     return _Scale(first, last)
 
 

@@ -1,13 +1,13 @@
-"""When is the next dose? A history against the schedule in force on one day.
+"""When is the next dose? A history judged by the schedule in force on one day.
 
 The schedule is that of the day asked about: offers by stage, previous product, age, group and
 date. Periods are counted in the local calendar from the last dose. A dose that is long overdue
 never begins a course anew: the next one is still the one that was missing. Whether a dose is due
-says nothing about whether the pass is valid; `coronapas.programmes._validity` does.
+says nothing about whether the pass is valid; `coronapas.programmes.check` does.
 
-`Planner` keeps what depends on the programme and the day alone, so that a register of millions can
-be gone through (`coronapas.programmes._plan`); `next_dose` answers for one history, with
-reasons.
+`next_dose` answers for one history, with reasons. `invitations` goes through a register of any
+size: it takes the rows one by one and keeps nothing of them, so that its memory does not grow.
+Both work through a `Planner`, which keeps what depends on the programme and the day alone.
 """
 
 from __future__ import annotations
@@ -51,13 +51,13 @@ from coronapas.programmes._model import (
 from coronapas.programmes._reasons import Reason, audience_words
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Iterator
+    from collections.abc import Callable, Hashable, Iterable, Iterator
 
     from coronapas.programmes._course import Ambiguous, World
     from coronapas.programmes._model import Mark
 
 ADULT: Final = 18
-"""An unknown birth date is read as this age and as a very high one; both have to agree."""
+"""An unknown birth date is read as this age and as a very high one; both must agree."""
 
 
 class Status(StrEnum):
@@ -76,7 +76,7 @@ class Status(StrEnum):
 
 
 class Plan(NamedTuple):
-    """The answer in one reading; days are local and inclusive, None where there is none.
+    """The answer in one reading; days are local and inclusive; None where none is set.
 
     `offers` are those that the answer rests on, the deciding one first; `refusals` the rows that
     stand against a dose.
@@ -121,17 +121,13 @@ class Planner:
         for limit in schedule.limits:
             if limit.stands_on(on):
                 self._limits.setdefault(limit.product, []).append(limit)
-        self._waits = [
-            wait
-            for wait in schedule.waits
-            if wait.starts <= on and (wait.until is None or on < wait.until)
-        ]
+        self._waits = [wait for wait in schedule.waits if wait.stands_on(on)]
         # The youngest adult was not born on the day itself: nobody is taken to turn 18 on it.
         youngest = birthday(on, -ADULT - 1) + timedelta(days=1)
         self._unknown_births = (youngest, date(1850, 1, 1))
 
     def events(self, history: History) -> Events:
-        """Give the events up to the end of the day; tests only where a rule looks at infections."""
+        """Return the events up to the end of the day; of the tests only the positive ones."""
         doses = doses_given(self.programme, history.doses)
         if doses and doses[-1].date > self.on:
             doses = tuple(one for one in doses if one.date <= self.on)
@@ -146,8 +142,15 @@ class Planner:
             )
         return Events(doses, tests, past)
 
+    def plan(self, history: History) -> Plan:
+        """Return the answer that holds in every reading of a history."""
+        plans, course, _ = self.plans(history)
+        if len(plans) == 1 and not course.too_many:
+            return plans[0]
+        return joined(plans, course)
+
     def plans(self, history: History) -> tuple[list[Plan], Course, Events]:
-        """Give the answer in every reading of the doses and the birth date."""
+        """Return the answer in every reading of the doses and the birth date."""
         events = self.events(history)
         course = read_course(self.programme, events, history.groups)
         days = births(history.birth_date) or self._unknown_births
@@ -250,7 +253,7 @@ def _soonest(match: _Match) -> tuple[date, date, int]:
 def _standing(
     doses: tuple[GivenDose, ...], world: World
 ) -> tuple[Stage | None, int, GivenDose | None]:
-    """Tell the stage reached, the number of doses that count, and the last of them."""
+    """Return the stage reached, the number of doses that count, and the last of them."""
     reached: Stage | None = None
     counted = 0
     last = None
@@ -268,7 +271,7 @@ def _standing(
 def _member_since(
     audiences: tuple[Audience, ...], born: date, on: date, groups: frozenset[str] | None
 ) -> date | None:
-    """Give since when a person belongs to an audience, if that is so on the day."""
+    """Return the day since which a person belongs to an audience; None if not on `on`."""
     found = None
     for one in audiences:
         if one.groups is not None and (groups is None or one.groups.isdisjoint(groups)):
@@ -321,7 +324,7 @@ def _match(
 class NextDose:
     """The answer for one history on one day.
 
-    Days are local and inclusive; None where there is none or none is known. `dose` is the number
+    Days are local and inclusive; None where none is set or known. `dose` is the number
     of the next dose among those that count. `products` are codes. With readings that differ,
     `status` is `Status.AMBIGUOUS` and the days are None; where only the days differ the cautious
     ones are given.
@@ -343,7 +346,7 @@ class NextDose:
     marks: tuple[Mark, ...] = field(repr=False)
 
     def to_json(self) -> dict[str, Any]:
-        """Give the answer for JSON; days as YYYY-MM-DD, inclusive, local."""
+        """Return the answer as a JSON object; days as YYYY-MM-DD, inclusive, local."""
         return {
             "programme": self.programme,
             "on": self.on.isoformat(),
@@ -363,15 +366,15 @@ class NextDose:
 
 
 def next_dose(programme: Programme, history: History, on: date | datetime) -> NextDose:
-    """Say which dose is next for a holder by the schedule of a local day.
+    """Find which dose is next for a holder by the schedule of a local day.
 
-    An instant is turned into the programme's local day; raises ValueError for one without a time
-    zone. Doses and infections after the day are not known then.
+    An instant is turned into the programme's local day; it must have a time zone (ValueError).
+    Doses and infections after the day do not count.
     """
     if isinstance(on, datetime):
         on = local_day(as_utc(on), programme.zone)
     plans, course, events = Planner(programme, on).plans(history)
-    plan = together(plans, course)
+    plan = joined(plans, course)
     marks = [*course.marks(programme)]
     for row in (*plan.offers, *plan.refusals, *((plan.waiting,) if plan.waiting else ())):
         marks += row.marks()
@@ -393,7 +396,7 @@ def next_dose(programme: Programme, history: History, on: date | datetime) -> Ne
     )
 
 
-def together(plans: list[Plan], course: Course) -> Plan:
+def joined(plans: list[Plan], course: Course) -> Plan:
     """Put the answers of all readings into one: the cautious days where the status is the same."""
     first = plans[0]
     if course.too_many or any(one.status is not first.status for one in plans):
@@ -413,7 +416,7 @@ def together(plans: list[Plan], course: Course) -> Plan:
     )
 
 
-# Why the next dose is as `coronapas.programmes._plan` says: reasons in words.
+# Reasons in words.
 
 
 def plan_reasons(
@@ -425,7 +428,7 @@ def plan_reasons(
     events: Events,
     history: History,
 ) -> tuple[Reason, ...]:
-    """Give the reasons, the deciding ones first."""
+    """Return the reasons, the deciding ones first."""
     found: list[Reason] = []
     if plan.status is Status.AMBIGUOUS:
         found += _ambiguous(plans, course)
@@ -503,7 +506,7 @@ def _ambiguous(plans: list[Plan], course: Course) -> Iterator[Reason]:
         yield Reason("ambiguous", text)
     for one in course.ambiguous():
         words, settled = " or ".join(one.readings), "; ".join(one.settled_by)
-        text = f"Dose {one.dose} can be read as {words}. It would be settled by: {settled}."
+        text = f"Dose {one.dose} can be read as {words}. What would settle it: {settled}."
         yield Reason("ambiguous", text)
     if len(course.worlds) < len(plans):
         yield Reason("birth-date", "The answer depends on the exact birth date.")
@@ -513,11 +516,7 @@ def _ambiguous(plans: list[Plan], course: Course) -> Iterator[Reason]:
         yield Reason("reading", f"In one reading: {plan.status}{since}.", row)
 
 
-# Whom of a register to invite on a day: a stream of histories in, a stream of invitations out.
-#
-# Rows are taken one by one and nothing is kept of them, so that the memory needed does not grow
-# with the register. A row that is not to be invited gives nothing.
-
+# Invitations.
 
 _Id = TypeVar("_Id", bound="Hashable")
 
@@ -543,7 +542,7 @@ class Invitation(Generic[_Id]):
     reason: str
 
     def to_json(self) -> dict[str, Any]:
-        """Give the invitation for JSON."""
+        """Return the invitation as a JSON object."""
         return {
             "id": self.id,
             "status": str(self.status),
@@ -562,22 +561,32 @@ def invitations(
     on: date,
     *,
     since: date | None = None,
+    on_ambiguous: Callable[[_Id], object] | None = None,
 ) -> Iterator[Invitation[_Id]]:
-    """Go through rows of (id, history) and give those who are to be invited on a local day.
+    """Yield an invitation for each row of a register that is to be invited on a local day.
 
-    Invited are those whose next dose is due or may be given on that day, in every reading of their
-    history. With `since`, those who were to be invited on that earlier day already are left out.
+    A holder is invited where the next dose is due or may be given on that day in every reading of
+    the history.
+
+    Args:
+        programme: Whose schedule decides.
+        rows: Pairs of an identifier and a history; each is read once, in order.
+        on: The local day.
+        since: An earlier day; those who were to be invited on it already are left out.
+        on_ambiguous: Called with the identifier of each row whose readings lead to different
+            answers; such a row is not invited.
+
     """
     planner = Planner(programme, on)
     earlier = None if since is None else Planner(programme, since)
     reasons: dict[tuple[str, Status, int], str] = {}
     for key, history in rows:
-        plan = _invited(planner, history)
-        if (
-            plan is None
-            or plan.earliest is None
-            or (earlier is not None and _invited(earlier, history) is not None)
-        ):
+        plan = planner.plan(history)
+        if plan.status is Status.AMBIGUOUS and on_ambiguous is not None:
+            on_ambiguous(key)
+        if plan.earliest is None or not _to_be_invited(plan):
+            continue
+        if earlier is not None and _to_be_invited(earlier.plan(history)):
             continue
         offer = plan.offers[0]
         kind = (offer.id, plan.status, plan.dose)
@@ -598,7 +607,5 @@ def invitations(
         )
 
 
-def _invited(planner: Planner, history: History) -> Plan | None:
-    plans, course, _ = planner.plans(history)
-    plan = plans[0] if len(plans) == 1 and not course.too_many else together(plans, course)
-    return plan if plan.status in _INVITED and plan.products else None
+def _to_be_invited(plan: Plan) -> bool:
+    return plan.status in _INVITED and bool(plan.products)

@@ -14,6 +14,7 @@ from coronapas.programmes._evidence import (
     describe,
 )
 from coronapas.programmes._model import (
+    TEST_KINDS,
     Programme,
     Requirement,
     Revision,
@@ -27,10 +28,10 @@ if TYPE_CHECKING:
 
     from coronapas.facts._history import History
     from coronapas.programmes._course import Course, Events
-    from coronapas.programmes._model import Audience, Offer, Rule, Suspension
+    from coronapas.programmes._model import Audience, EvidenceRule, Offer, Suspension
 
 MOST_OTHERS: Final = 20
-"""Pieces of evidence that do not count at the moment and are named, the latest ones."""
+"""The most pieces of evidence named that do not count at the moment: the latest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class Reason:
     confidence: str | None = None
 
     def to_json(self) -> dict[str, str]:
-        """Give the members that are there for JSON."""
+        """Return the reason as a JSON object, without members that are None."""
         members = {
             "code": self.code,
             "text": self.text,
@@ -72,7 +73,7 @@ def reasons_of(
     valid: bool | None,
     moment: datetime,
 ) -> tuple[Reason, ...]:
-    """Give the reasons of one check, the deciding ones first."""
+    """Return the reasons of one check, the deciding ones first."""
     writer = _Writer(programme, revision, moment)
     found: list[Reason] = []
     found += writer.exempt(views)
@@ -105,14 +106,14 @@ class _Writer:
     def _interval(self, one: Holding | Suspended) -> str:
         if one.end is FOREVER:
             return f"from {self._local(one.start)}, without end"
-        return f"from {self._local(one.start)} until {self._local(one.end)}, the end excluded"
+        return f"from {self._local(one.start)} until {self._local(one.end)} (exclusive)"
 
     def exempt(self, views: tuple[View, ...]) -> Iterator[Reason]:
         untils = {one.exempt_until for one in views}
         for until in untils:
             if until is not None and any(one.exempt_at(self.moment) for one in views):
                 text = (
-                    f"Below {self.revision.exempt_below} years of age no pass is asked for, "
+                    f"No pass is asked for below {self.revision.exempt_below} years of age, "
                     f"until {self._local(until)}."
                 )
                 yield self._said("exempt", text)
@@ -172,10 +173,10 @@ class _Writer:
         for one in course.ambiguous():
             words = " or ".join(one.readings)
             settled = "; ".join(one.settled_by)
-            text = f"Dose {one.dose} can be read as {words}. It would be settled by: {settled}."
+            text = f"Dose {one.dose} can be read as {words}. What would settle it: {settled}."
             yield self._said("ambiguous", text)
         if not course.ambiguous() and not course.too_many:
-            text = "The birth date is known in part only, and the answer depends on the age."
+            text = "The birth date is known only in part, and the answer depends on the age."
             yield self._said("birth-date", text)
 
     def about_the_data(self, history: History, events: Events) -> Iterator[Reason]:
@@ -189,7 +190,7 @@ class _Writer:
             if dose.disputed:
                 text = (
                     f"Sources disagree about dose {place + 1}: the earliest day counts, and a "
-                    "product on which they disagree is taken as unknown."
+                    "product on which they disagree counts as unknown."
                 )
                 yield Reason("disputed", text)
 
@@ -203,11 +204,9 @@ class _Writer:
 
 # Rules and offers in words, for comparisons and pictures.
 
-KINDS = {"naat": "PCR", "rat": "antigen"}
 
-
-def rule_words(rule: Rule) -> str:
-    """Say when a rule lets its evidence count, and for whom."""
+def rule_words(rule: EvidenceRule) -> str:
+    """Describe when a rule lets its evidence count, and for whom."""
     event = {"test": "sampling", "recovery": "the positive test", "vaccination": "the dose"}
     after = event[rule.evidence]
     start = (
@@ -233,20 +232,20 @@ def rule_words(rule: Rule) -> str:
 
 
 def suspension_words(suspension: Suspension | None) -> str:
-    """Say what a positive test does."""
+    """Describe what a positive test does."""
     if suspension is None:
         return "a positive test suspends nothing"
-    kinds = " or ".join(KINDS[kind] for kind in sorted(suspension.kinds))
+    kinds = " or ".join(TEST_KINDS[kind] for kind in sorted(suspension.kinds))
     words = f"a positive {kinds} test suspends the pass for {suspension.lasts}"
     if suspension.lifted_for:
-        positive = " or ".join(KINDS[kind] for kind in sorted(suspension.lifted_for))
-        negative = " or ".join(KINDS[kind] for kind in sorted(suspension.lifted_by))
+        positive = " or ".join(TEST_KINDS[kind] for kind in sorted(suspension.lifted_for))
+        negative = " or ".join(TEST_KINDS[kind] for kind in sorted(suspension.lifted_by))
         words += f", unless a negative {negative} test follows a positive {positive} one"
     return words
 
 
 def offer_words(offer: Offer, programme: Programme) -> str:
-    """Say what an offer offers, to whom and when."""
+    """Describe what is offered, to whom and when."""
     after = " or ".join(sorted("no dose" if one is None else str(one) for one in offer.after))
     whom = "; or ".join(audience_words(one) for one in offer.audiences)
     words = f"after {after}, to {whom}"
@@ -268,7 +267,7 @@ def offer_words(offer: Offer, programme: Programme) -> str:
 
 
 def audience_words(audience: Audience) -> str:
-    """Say in words whom an offer is made to."""
+    """Describe whom an offer is made to."""
     parts = []
     if audience.groups is not None:
         parts.append("members of " + " or ".join(sorted(audience.groups)))

@@ -1,7 +1,7 @@
 """The whole history under all revisions: when which evidence held, and when the pass was valid.
 
-At each instant a timeline says what `coronapas.programmes._validity.check` says there: by the
-revision in force, and with the events known by then.
+At each instant a timeline says what `coronapas.programmes.check` says there: by the revision in
+force, and with the events known by then.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ from coronapas.programmes._clock import (
 )
 from coronapas.programmes._course import Events, distinct, read_course
 from coronapas.programmes._evidence import (
+    DoseJudge,
     Evidence,
+    View,
     bounds,
     describe,
     shared_by_all,
-    views,
 )
 from coronapas.programmes._validity import agreed, people_of
 
@@ -37,14 +38,14 @@ if TYPE_CHECKING:
 
     from coronapas.facts._history import History
     from coronapas.programmes._course import Ambiguous, Course
-    from coronapas.programmes._evidence import Holding, Shared, View
-    from coronapas.programmes._model import Programme, Requirement, Revision
+    from coronapas.programmes._evidence import Holding, Person, Shared
+    from coronapas.programmes._model import Programme, Requirement, Revision, Stage
 
 
 class ValiditySpan(NamedTuple):
     """A time with one answer under one revision: from `start`, inclusive, until `end`, exclusive.
 
-    `end` is `coronapas.programmes._clock.FOREVER` for the last one.
+    `end` is `coronapas.programmes.FOREVER` for the last one.
     """
 
     start: datetime
@@ -107,13 +108,13 @@ class Timeline:
     events: Events = field(repr=False)
 
     def at(self, moment: datetime) -> bool | None:
-        """Give the answer at an instant, which needs a time zone."""
+        """Return the answer at an instant, which must have a time zone (ValueError)."""
         moment = as_utc(moment)
         place = bisect_right(self.validity, moment, key=lambda span: span.start)
         return self.validity[place - 1].valid if place else False
 
     def answers(self) -> list[tuple[datetime, datetime, bool | None]]:
-        """Give the answers alone: times in order, joined over revisions where they agree."""
+        """Return the answers alone as (start, end, valid), joined where revisions agree."""
         joined: list[tuple[datetime, datetime, bool | None]] = []
         for span in self.validity:
             if joined and joined[-1][2] is span.valid:
@@ -123,7 +124,7 @@ class Timeline:
         return joined
 
     def to_json(self) -> dict[str, Any]:
-        """Give the timeline for JSON: each instant in UTC and in local time, ends exclusive."""
+        """Return the timeline as a JSON object: instants in UTC and local time, ends exclusive."""
         zone = self.programme.zone
         return {
             "programme": self.programme.id,
@@ -232,6 +233,10 @@ def _key(evidence: Evidence) -> _Key:
     return evidence.kind, evidence.moment, detail
 
 
+_Readings = dict[tuple["Person", "Stage"], tuple["Holding", ...]]
+"""What one dose counts for, in each reading of the birth date and of the dose."""
+
+
 class _Builder:
     def __init__(self, programme: Programme, history: History) -> None:
         self.programme = programme
@@ -241,22 +246,57 @@ class _Builder:
         self.spans: dict[_Key, list[EvidenceSpan]] = {}
         self.evidence: dict[_Key, list[Evidence]] = {}
         self.people = people_of(history)
-        self.shared: dict[str, tuple[Shared, ...]] = {}
+        self.revision: Revision | None = None
+        self.shared: tuple[Shared, ...] = ()
 
     def add(self, known: Events, start: datetime, end: datetime) -> None:
         revision = self.programme.revision_at(start)
         if revision is None:  # pragma: no cover - slabs begin with the first revision
             return
+        if self.revision is not revision:
+            self.revision = revision
+            self.shared = shared_by_all(self.programme, revision, known, self.people)
+            self.judge = DoseJudge(self.programme, revision)
         course = read_course(self.programme, known, self.history.groups)
-        shared = self.shared.get(revision.id)
-        if shared is None:
-            shared = shared_by_all(self.programme, revision, known, self.people)
-            self.shared = {revision.id: shared}
-        several = views(self.programme, revision, known, course.worlds, self.people, shared)
-        self._add_validity(revision, course, several, start, end)
-        self.suspensions.extend(within(several[0].shared.suspended, start, end))
-        self._add_evidence(revision, [one.doses for one in several], start, end)
-        self._add_evidence(revision, [one.holdings for one in shared], start, end)
+        doses = self._doses(known, course, start, end)
+        self._add_validity(revision, course, self._views(course, doses), start, end)
+        self.suspensions.extend(within(self.shared[0].suspended, start, end))
+        for readings in doses:
+            self._add_evidence(revision, list(readings.values()), start, end)
+        self._add_evidence(revision, [one.holdings for one in self.shared], start, end)
+
+    def _doses(
+        self, known: Events, course: Course, start: datetime, end: datetime
+    ) -> list[_Readings]:
+        """Judge each dose in each of its own readings; worlds only combine these."""
+        stages = [dict.fromkeys(each) for each in zip(*course.worlds, strict=True)]
+        return [
+            {
+                (person, stage): tuple(
+                    one
+                    for one in self.judge.holdings(place, dose, stage, person)
+                    if one.start < end and one.end > start
+                )
+                for person in self.people
+                for stage in stages[place]
+            }
+            for place, dose in enumerate(known.doses)
+        ]
+
+    def _views(self, course: Course, doses: list[_Readings]) -> tuple[View, ...]:
+        # With too many worlds the answer is open everywhere, whatever the doses are.
+        worlds = course.worlds[:1] if course.too_many else course.worlds
+        found = []
+        for person, shared in zip(self.people, self.shared, strict=True):
+            for world in worlds:
+                holdings = tuple(
+                    one
+                    for readings, stage in zip(doses, world, strict=True)
+                    for one in readings[person, stage]
+                )
+                spans = tuple(union((one.start, one.end) for one in holdings))
+                found.append(View(holdings, spans, shared))
+        return tuple(found)
 
     def _add_validity(
         self,

@@ -1,7 +1,7 @@
 """Is the evidence valid at a moment? The check of one history against one programme.
 
-The rules are those in force at the moment of the check, whatever their number of years after a
-dose; events after that moment are not known then and do not count. A history with doses that can
+The rules are those in force at the moment of the check, however long ago a dose was; events after
+that moment do not count. A history with doses that can
 be read in several ways is judged in each of them: where the answers differ, `Validity.valid` is
 None.
 """
@@ -51,10 +51,10 @@ class Validity:
     rules in force at the check and the events known then (exclusive end of the answer; None: it
     does not change); it is what an issuer would have written into a pass. A later revision can end
     it before: `revision_until` is the instant from which another revision is in force, and a
-    `coronapas.programmes._timeline.Timeline` follows them all. `since` is the start of the answer
+    `coronapas.programmes.Timeline` follows them all. `since` is the start of the answer
     by the same rules, inclusive, or None.
 
-    All instants are in UTC; `zone` is the programme's. `requirement` tells whether a pass is asked
+    All instants are in UTC; `zone` is the programme's. `requirement` is whether a pass is asked
     for at all. `holdings` is the evidence that holds at the moment, in at least one reading.
     """
 
@@ -75,7 +75,7 @@ class Validity:
     zone: ZoneInfo = field(repr=False)
 
     def to_json(self) -> dict[str, Any]:
-        """Give the answer for JSON: each instant in UTC, and again in local time."""
+        """Return the answer as a JSON object: each instant in UTC, and again in local time."""
         local = {
             name: moment.astimezone(self.zone).isoformat()
             for name, moment in (("at", self.at), ("since", self.since), ("until", self.until))
@@ -103,7 +103,7 @@ class Validity:
 
 
 def holding_to_json(holding: Holding, zone: ZoneInfo) -> dict[str, Any]:
-    """Give one piece of evidence with its interval for JSON."""
+    """Return one piece of evidence with its interval for JSON."""
     evidence, rule, start, end = holding
     until = None if end is FOREVER else end
     return {
@@ -129,7 +129,7 @@ def _written(moment: datetime | None) -> str | None:
 
 
 def check(programme: Programme, history: History, at: datetime) -> Validity:
-    """Judge a history at an instant, which needs a time zone (ValueError without one)."""
+    """Judge a history at an instant, which must have a time zone (ValueError)."""
     moment = as_utc(at)
     events = distinct(programme, history).known_at(moment, programme.zone)
     revision = programme.revision_at(moment)
@@ -161,7 +161,7 @@ def check(programme: Programme, history: History, at: datetime) -> Validity:
 
 
 def is_valid(programme: Programme, history: History, at: datetime) -> bool | None:
-    """Give only the answer of `check`, at a fraction of its cost."""
+    """Return the answer of `check` alone, at a fraction of its cost."""
     moment = as_utc(at)
     revision = programme.revision_at(moment)
     if revision is None:
@@ -181,7 +181,7 @@ def views_of(
 
 
 def people_of(history: History) -> list[Person]:
-    """Give the holder in each reading of the birth date: its first and its last day."""
+    """Return the holder in each reading of the birth date: its first and its last day."""
     days = births(history.birth_date)
     if days is None:
         return [Person(None, history.sector)]
@@ -189,7 +189,7 @@ def people_of(history: History) -> list[Person]:
 
 
 def agreed(several: tuple[View, ...], course: Course, moment: datetime) -> bool | None:
-    """Give the answer that all readings agree on, or None."""
+    """Return the answer that all readings agree on, or None."""
     if course.too_many:
         return None
     first = several[0].valid_at(moment)

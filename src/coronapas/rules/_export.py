@@ -387,7 +387,7 @@ class _Writer:
             text = "; ".join(dict.fromkeys(rules)) or "It does not count"
             yield logic, f"A dose that is read as {words}: {text}."
 
-    def _for(self, stage: Stage) -> list[model.Rule]:
+    def _for(self, stage: Stage) -> list[model.EvidenceRule]:
         return [rule for rule in self._applying(self.revision.vaccinations) if stage in rule.stages]
 
     def _dose_of(self, stage: Stage) -> Logic:
@@ -440,7 +440,7 @@ class _Writer:
             over = self.times.after_day(_FR, self._moved(suspension.lasts))
             yield over, f"The infection suspends the pass for {suspension.lasts}."
 
-    def _applying(self, rules: Iterable[model.Rule]) -> list[model.Rule]:
+    def _applying(self, rules: Iterable[model.EvidenceRule]) -> list[model.EvidenceRule]:
         return [rule for rule in rules if rule.sectors is None or self.sector in rule.sectors]
 
     def _moved(self, period: Period, *, whole_day: bool = False) -> Callable[[date], datetime]:
@@ -452,7 +452,7 @@ class _Writer:
 
         return instant
 
-    def _window(self, rule: model.Rule, value: Logic) -> list[Logic]:
+    def _window(self, rule: model.EvidenceRule, value: Logic) -> list[Logic]:
         """From when until when a rule lets the event of a day count."""
         found = [self.times.after_day(value, self._moved(rule.starts))]
         if rule.ends is not None:
@@ -460,7 +460,7 @@ class _Writer:
             found.append(negated(self.times.after_day(value, end)))
         return [*found, *self._ages(rule)]
 
-    def _ages(self, rule: model.Rule) -> list[Logic]:
+    def _ages(self, rule: model.EvidenceRule) -> list[Logic]:
         found = []
         if rule.age_from is not None:
             found.append(self.times.age_reached(rule.age_from))
@@ -468,7 +468,7 @@ class _Writer:
             found.append(negated(self.times.age_reached(rule.age_below)))
         return found
 
-    def _codes(self, rule: model.Rule) -> list[str]:
+    def _codes(self, rule: model.EvidenceRule) -> list[str]:
         return sorted(_TEST_CODES[kind] for kind in rule.kinds if kind in _TEST_CODES)
 
     def _hours(self, period: Period) -> int:
@@ -479,7 +479,7 @@ class _Writer:
             raise Unsayable("days after an instant on the local wall clock")
         return period.days * 24 + period.hours
 
-    def _words(self, rule: model.Rule) -> str:
+    def _words(self, rule: model.EvidenceRule) -> str:
         until = "without end" if rule.ends is None else f"until {rule.ends} after it"
         day = ", that day included" if rule.last_day_counts else ""
         ages = [

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING
 
-from coronapas.facts._history import (
+from coronapas.facts import (
     Dose,
     History,
     Infection,
@@ -34,11 +34,11 @@ _GROUPS = (
 def made_up_register(
     rows: int, seed: int = 1, *, tests: bool = False
 ) -> Iterator[tuple[int, History]]:
-    """Make rows of (id, history), one after the other.
+    """Yield rows of (id, history), one after the other.
 
     Doses lie between 2020-12-27 and autumn 2022; with `tests` some have tests of the same time.
     """
-    draw = Random(seed)  # noqa: S311 - no secret is drawn
+    draw = Random(seed)
     for key in range(rows):
         yield key, _history(draw, tests=tests)
 
