@@ -56,7 +56,8 @@ if TYPE_CHECKING:
 
     from coronapas.dcc._valuesets import ValueSets
     from coronapas.facts import EventKind
-    from coronapas.presentation._qr import ErrorLevel, Qr
+    from coronapas.presentation._qr import Qr
+    from coronapas.presentation._symbol import ErrorLevel
     from coronapas.signing import Signer
 
 LIFE: Final = timedelta(hours=72)

@@ -1,8 +1,9 @@
-"""Read the QR codes in an image: their text, and how each of them was written.
+"""Read the QR codes in an image: their text, and whether they are in alphanumeric mode.
 
 hcert-spec 1.0.8, QR code; checks Q1 (a code that cannot be read) and Q2 (another mode than
 alphanumeric) of the EU's basic list. zxing-cpp finds and reads the codes, Pillow opens the image
-(extra ``coronapas[qr]``). zxing-cpp does not tell the mode; it is read from the modules it saw.
+(extra ``coronapas[qr]``). zxing-cpp does not say the mode: the text is encoded again in
+alphanumeric mode, and the modules compared with those that were seen.
 """
 
 from __future__ import annotations
@@ -13,14 +14,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 from coronapas.errors import MissingExtraError, ScanError
-from coronapas.presentation._segments import (
-    Mode,
-    Segment,
-    SegmentError,
-    segments,
-    whole_mode,
-)
-from coronapas.presentation._symbol import SymbolError, data_codewords
+from coronapas.hcert._base45 import ALPHABET
+from coronapas.presentation._symbol import ErrorLevel, Modules, modules_of, symbol
 from coronapas.tolerances import Deviation
 
 if TYPE_CHECKING:
@@ -30,8 +25,11 @@ if TYPE_CHECKING:
 MAX_BYTES: Final = 32 * 1024 * 1024
 """The largest file that is opened, in bytes."""
 
-MAX_PIXELS: Final = 60_000_000
-"""The most pixels that are unpacked, over all frames of an image."""
+MAX_PIXELS: Final = 36_000_000
+"""The most pixels that are unpacked, over all frames of an image: A4 at 600 dots an inch."""
+
+MAX_SIDE: Final = 65_535
+"""The longest side of an image, in pixels: what zxing-cpp takes."""
 
 MAX_FRAMES: Final = 100
 """The most frames (pages) of one image."""
@@ -42,6 +40,19 @@ _FORMATS: Final = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
 MAX_CODES: Final = 100
 """The most QR codes of one image."""
 
+MAX_EDGES: Final = 150_000
+"""The most edges between neighbours in the rows of a picture that is searched.
+
+What looks like the corner of a QR code has 30 of them or more, and the time of a search grows with
+the square of their number. A busier picture is searched at half its size, or a quarter and so on.
+"""
+
+_EDGE: Final = 12
+"""The least difference of two neighbours that makes an edge: half of what zxing-cpp tells apart."""
+
+_ALWAYS_SEARCHED: Final = 500
+"""The side, in pixels, of a picture too small to hold many corners, whatever its edges."""
+
 _MARGIN: Final = 16
 _SECOND_LOOK_SIDE: Final = 2000
 _UPSCALED_SIDE: Final = 1200
@@ -51,34 +62,35 @@ _SMALLEST_SIDE: Final = 21
 
 _WHITE: Final = 255
 
+_CORRECTED: Final[dict[str, float]] = {"L": 0.12, "M": 0.2, "Q": 0.26, "H": 0.32}
+"""The largest part of a symbol's codewords that a level corrects in any version (table 9)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """One QR code that was found in an image.
+    """A QR code that was found in an image.
 
-    `text` is what it says (not shown in the `repr`: it is the holder's pass). `version` is 1 to 40,
-    `error_level` one of L, M, Q, H. `mode` is the mode of all its segments, `Mode.MIXED` where they
-    differ; `segment_modes` names them in order. `frame` counts the image's frames from 0.
+    Attributes:
+        text: What it says. It is the holder's pass and is left out of the `repr`.
+        alphanumeric: Whether it is written in alphanumeric mode, as one segment.
+        error_level: The level of error correction.
+        version: The size of the symbol, 1 to 40.
+        frame: The frame (page) of the image in which it was found, counted from 0.
+
     """
 
     text: str = field(repr=False)
-    mode: Mode
-    segment_modes: tuple[Mode, ...]
-    error_level: str
+    alphanumeric: bool
+    error_level: ErrorLevel
     version: int
     frame: int = 0
 
     @property
     def deviations(self) -> tuple[Deviation, ...]:
-        """``qr.mode`` where the code is not alphanumeric throughout, or its mode unknown (Q2)."""
-        if self.mode is Mode.ALPHANUMERIC:
+        """``qr.mode`` where the code is not in alphanumeric mode throughout (check Q2)."""
+        if self.alphanumeric:
             return ()
-        if self.mode is Mode.UNKNOWN:
-            note = "the mode of the QR code could not be determined"
-        else:
-            found = ", ".join(dict.fromkeys(self.segment_modes)) or "no"
-            note = f"the QR code has {found} segments where alphanumeric is asked for"
-        return (Deviation("qr.mode", "", note),)
+        return (Deviation("qr.mode", "", "the QR code is not written in alphanumeric mode"),)
 
 
 def scan(
@@ -92,17 +104,22 @@ def scan(
     `image` is the content of a file (`bytes`), its path, an open binary file, or a Pillow image.
     PNG, JPEG, GIF, BMP, WebP, TIFF and PPM are opened. Rotated, mirrored and light-on-dark codes
     are read. A frame is first read as it is, and prepared otherwise only where nothing was found.
+    A large frame with very many edges is searched at a smaller size, so that the time is bounded.
 
-    `max_bytes` bounds the file, `max_pixels` the pixels of all frames together, both inclusive; an
-    image has at most 100 frames and 100 codes. Raises ScanError for an image that is too large or
-    cannot be opened, and where no QR code can be read in any frame; TypeError where `image` is none
-    of these kinds, or a bound no whole number; MissingExtraError where Pillow or zxing-cpp is not
-    installed; OSError where the path cannot be read.
+    `max_bytes` bounds the file and `max_pixels` the pixels of all frames together, both inclusive.
+    An image has at most 65 535 pixels a side, 100 frames and 100 codes.
+
+    Raises:
+        ScanError: The image cannot be opened or exceeds a bound, or no QR code can be read in it.
+        TypeError: `image` is of another type, or a bound is not an int.
+        MissingExtraError: Pillow or zxing-cpp is not installed.
+        OSError: The path cannot be read.
+
     """
     bounds: dict[str, object] = {"max_bytes": max_bytes, "max_pixels": max_pixels}
     for name, bound in bounds.items():
         if not isinstance(bound, int) or isinstance(bound, bool):
-            raise TypeError(f"{name} is a whole number (int), not {type(bound).__name__}")
+            raise TypeError(f"{name} must be an int, got {type(bound).__name__}")
     found: list[Scan] = []
     for index, frame in enumerate(_frames(_opened(image, max_bytes), max_pixels)):
         barcodes = _barcodes(frame)
@@ -133,9 +150,9 @@ def _opened(
     elif hasattr(image, "read"):
         content = image.read(max_bytes + 1)
     else:
-        raise TypeError(f"an image is bytes, a path or an open file, not {type(image).__name__}")
+        raise TypeError(f"image must be bytes, a path or an open file, got {type(image).__name__}")
     if not isinstance(content, bytes):
-        raise TypeError("the file is open as text; open it as binary")
+        raise TypeError("image must be a file that is open as binary, not as text")
     if len(content) > max_bytes:
         raise ScanError("image-too-large", f"the image has more than {max_bytes} bytes")
     try:
@@ -154,8 +171,12 @@ def _frames(image: Image.Image, max_pixels: int) -> Iterator[Image.Image]:
         index = 0
         while index == 0 or _sought(image, index):
             left -= image.width * image.height
-            if left < 0 or index == MAX_FRAMES:
-                raise ScanError("image-too-large", "the image has too many pixels or frames")
+            if left < 0:
+                raise ScanError("image-too-large", f"the image has more than {max_pixels} pixels")
+            if max(image.size) > MAX_SIDE:
+                raise ScanError("image-too-large", f"a side has more than {MAX_SIDE} pixels")
+            if index == MAX_FRAMES:
+                raise ScanError("image-too-large", f"the image has more than {MAX_FRAMES} frames")
             yield _grey(image)
             index += 1
     finally:
@@ -173,14 +194,15 @@ def _sought(image: Image.Image, index: int) -> bool:
 
 
 def _grey(image: Image.Image) -> Image.Image:
-    """Turn the frame into 256 greys; what is transparent becomes white, as on paper."""
+    """Return the frame in 256 greys; what is transparent becomes white, as on paper."""
     from PIL import Image
 
     try:
         if image.has_transparency_data:
-            colours = image.convert("RGBA")
-            page = Image.new("RGBA", colours.size, "white")
-            return Image.alpha_composite(page, colours).convert("L")
+            colours = image if image.mode in ("LA", "RGBA") else image.convert("RGBA")
+            page = Image.new("L", image.size, _WHITE)
+            page.paste(colours.convert("L"), mask=colours.getchannel("A"))
+            return page
         if image.mode in ("I", "F") or image.mode.startswith("I;16"):
             return _spread(image.convert("F"))
         return image.convert("L")
@@ -189,7 +211,7 @@ def _grey(image: Image.Image) -> Image.Image:
 
 
 def _spread(image: Image.Image) -> Image.Image:
-    """Make the darkest of an image of deep greys 0 and the lightest 255."""
+    """Return an image of deep greys with 0 as its darkest and 255 as its lightest."""
     extrema = image.getextrema()
     darkest, lightest = (float(value) for value in extrema if not isinstance(value, tuple))
     span = lightest - darkest or 1.0
@@ -220,6 +242,7 @@ def _preparations(grey: Image.Image) -> Iterator[tuple[Image.Image, Binarizer]]:
     from PIL import Image, ImageFilter, ImageOps
     from zxingcpp import Binarizer
 
+    grey = _searchable(grey)
     yield grey, Binarizer.LocalAverage
     grey = ImageOps.contain(grey, (_SECOND_LOOK_SIDE,) * 2) if _is_large(grey) else grey
     framed = ImageOps.expand(grey, _MARGIN, _WHITE)
@@ -239,34 +262,71 @@ def _is_large(image: Image.Image) -> bool:
     return max(image.size) > _SECOND_LOOK_SIDE
 
 
+def _searchable(grey: Image.Image) -> Image.Image:
+    """Return the picture at the largest size, halved as often as needed, that is not too busy."""
+    while max(grey.size) > _ALWAYS_SEARCHED and _edges(grey) > MAX_EDGES:
+        grey = grey.reduce(2)
+    return grey
+
+
+def _edges(grey: Image.Image) -> int:
+    """Return how many neighbours in the rows differ visibly."""
+    from PIL import ImageChops
+
+    width, height = grey.size
+    left, right = grey.crop((0, 0, width - 1, height)), grey.crop((1, 0, width, height))
+    return sum(ImageChops.difference(left, right).histogram()[_EDGE:])
+
+
 def _described(barcode: Barcode, frame: int) -> Scan:
-    modules = _modules(barcode)
-    parts = _segments(modules, barcode.bytes)
+    extra = cast("dict[str, Any]", barcode.extra)
+    level = cast("ErrorLevel", barcode.ec_level)
+    version = int(extra["Version"])
+    seen = modules_of(barcode)
+    wanted = _alphanumeric(barcode.text, level, version, int(extra["DataMask"]))
+    bound = _tolerated(level, version, float(extra["UEC"]))
     return Scan(
         text=barcode.text,
-        mode=Mode.UNKNOWN if parts is None else whole_mode(parts),
-        segment_modes=() if parts is None else tuple(part.mode for part in parts),
-        error_level=barcode.ec_level,
-        version=(len(modules) - 17) // 4,
+        # A mirrored code was seen with its rows as columns.
+        alphanumeric=wanted is not None
+        and min(_differences(seen, wanted), _differences(tuple(zip(*seen, strict=True)), wanted))
+        <= bound,
+        error_level=level,
+        version=version,
         frame=frame,
     )
 
 
-def _modules(barcode: Barcode) -> list[list[bool]]:
-    """Return the modules as zxing-cpp sampled them, before its error correction."""
-    drawn: Any = barcode.to_image(scale=1, add_quiet_zones=False)  # a buffer, which its stub omits
-    rows: list[list[int]] = cast("Any", memoryview(drawn)).tolist()
-    return [[value == 0 for value in row] for row in rows]
-
-
-def _segments(modules: list[list[bool]], content: bytes) -> tuple[Segment, ...] | None:
-    """Return the segments, or None unless they say exactly what zxing-cpp read."""
-    try:
-        parts = segments(data_codewords(modules), (len(modules) - 17) // 4)
-    except (SymbolError, SegmentError):
+def _alphanumeric(text: str, level: ErrorLevel, version: int, mask: int) -> Modules | None:
+    """Return the symbol of the text in alphanumeric mode, or None where there is none."""
+    if not text or not set(ALPHABET).issuperset(text):
         return None
-    return parts if b"".join(part.content for part in parts) == content else None
+    return symbol(text, level, version=version, mask=mask)
+
+
+def _tolerated(level: ErrorLevel, version: int, unused: float) -> float:
+    """Return how many modules may differ: those of the codewords that were corrected, and a few.
+
+    `unused` is the part of the error correction that zxing-cpp did not need, 0 to 1. The few are
+    for damage outside the codewords. A symbol in another mode differs in about half of its modules
+    or, where only a part of it is in another mode, in half of the blocks that hold this part.
+    """
+    side = 17 + 4 * version
+    return side / 2 + (1 - unused) * _CORRECTED[level] * _data_modules(version)
+
+
+def _data_modules(version: int) -> int:
+    """Return the modules of a version that hold codewords (ISO/IEC 18004, table 1)."""
+    count = (16 * version + 128) * version + 64
+    if version >= 2:
+        alignments = version // 7 + 2
+        count -= (25 * alignments - 10) * alignments - 55
+    return count - 36 if version >= 7 else count
+
+
+def _differences(one: Modules, other: Modules) -> int:
+    return sum(a != b for rows in zip(one, other, strict=True) for a, b in zip(*rows, strict=True))
 
 
 def _unreadable() -> ScanError:
-    return ScanError("image-unreadable", "the bytes are no image that can be opened")
+    return ScanError("image-unreadable", "the image cannot be opened")
