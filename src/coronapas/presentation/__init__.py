@@ -19,19 +19,21 @@ if TYPE_CHECKING:
     from coronapas.presentation._scan import MAX_BYTES as MAX_BYTES
     from coronapas.presentation._scan import Scan as Scan
     from coronapas.presentation._scan import scan as scan
+    from coronapas.presentation._segments import Mode as Mode
     from coronapas.presentation._size import ADVISED_DIAGONAL_MM as ADVISED_DIAGONAL_MM
     from coronapas.presentation._size import DEFAULT_DIAGONAL_MM as DEFAULT_DIAGONAL_MM
     from coronapas.presentation._size import SizeReport as SizeReport
     from coronapas.presentation._size import module_for_diagonal as module_for_diagonal
-    from coronapas.presentation._symbol import ErrorLevel as ErrorLevel
-    from coronapas.presentation._symbol import Modules as Modules
+    from coronapas.presentation._writer import ErrorLevel as ErrorLevel
+    from coronapas.presentation._writer import Modules as Modules
 else:
     __getattr__, __dir__, __all__ = _lazy.attach(
         __name__,
         {
             "_qr": "FORMS Form Qr form_of qr",
             "_scan": "MAX_BYTES Scan scan",
+            "_segments": "Mode",
             "_size": "ADVISED_DIAGONAL_MM DEFAULT_DIAGONAL_MM SizeReport module_for_diagonal",
-            "_symbol": "ErrorLevel Modules",
+            "_writer": "ErrorLevel Modules",
         },
     )

@@ -23,7 +23,7 @@ from coronapas.presentation._size import (
     module_for_diagonal,
     scale_for_diagonal,
 )
-from coronapas.presentation._symbol import ErrorLevel, Modules, symbol
+from coronapas.presentation._writer import ErrorLevel, Modules, symbol
 
 Form = Literal["svg", "png", "pdf", "terminal"]
 """What a QR code is drawn as; ``terminal`` is text."""

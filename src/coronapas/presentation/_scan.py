@@ -1,9 +1,9 @@
-"""Read the QR codes in an image: their text, and whether they are in alphanumeric mode.
+"""Read the QR codes in an image: their text, and how each of them was written.
 
 hcert-spec 1.0.8, QR code; checks Q1 (a code that cannot be read) and Q2 (another mode than
 alphanumeric) of the EU's basic list. zxing-cpp finds and reads the codes, Pillow opens the image
-(extra ``coronapas[qr]``). zxing-cpp does not say the mode: the text is encoded again in
-alphanumeric mode, and the modules compared with those that were seen.
+(extra ``coronapas[qr]``). zxing-cpp does not say the mode: it is read from the
+modules that were seen.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
+from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 from coronapas.errors import MissingExtraError, ScanError
-from coronapas.hcert._base45 import ALPHABET
-from coronapas.presentation._symbol import ErrorLevel, Modules, modules_of, symbol
+from coronapas.presentation._segments import Mode, Segment, SegmentError, segments, whole_mode
+from coronapas.presentation._symbol import SymbolError, data_codewords
+from coronapas.presentation._writer import ErrorLevel, Modules, modules_of
 from coronapas.tolerances import Deviation
 
 if TYPE_CHECKING:
@@ -62,9 +63,6 @@ _SMALLEST_SIDE: Final = 21
 
 _WHITE: Final = 255
 
-_CORRECTED: Final[dict[str, float]] = {"L": 0.12, "M": 0.2, "Q": 0.26, "H": 0.32}
-"""The largest part of a symbol's codewords that a level corrects in any version (table 9)."""
-
 
 @dataclass(frozen=True, slots=True)
 class Scan:
@@ -72,7 +70,8 @@ class Scan:
 
     Attributes:
         text: What it says. It is the holder's pass and is left out of the `repr`.
-        alphanumeric: Whether it is written in alphanumeric mode, as one segment.
+        mode: The mode of all its segments, or `Mode.MIXED`, `Mode.EMPTY` or `Mode.UNKNOWN`.
+        segment_modes: The modes of its segments in their order.
         error_level: The level of error correction.
         version: The size of the symbol, 1 to 40.
         frame: The frame (page) of the image in which it was found, counted from 0.
@@ -80,17 +79,23 @@ class Scan:
     """
 
     text: str = field(repr=False)
-    alphanumeric: bool
+    mode: Mode
+    segment_modes: tuple[Mode, ...]
     error_level: ErrorLevel
     version: int
     frame: int = 0
 
     @property
     def deviations(self) -> tuple[Deviation, ...]:
-        """``qr.mode`` where the code is not in alphanumeric mode throughout (check Q2)."""
-        if self.alphanumeric:
+        """``qr.mode`` where the code is not alphanumeric throughout, or its mode unknown (Q2)."""
+        if self.mode is Mode.ALPHANUMERIC:
             return ()
-        return (Deviation("qr.mode", "", "the QR code is not written in alphanumeric mode"),)
+        if self.mode is Mode.UNKNOWN:
+            note = "the mode of the QR code could not be determined"
+        else:
+            found = ", ".join(dict.fromkeys(self.segment_modes)) or "no"
+            note = f"the QR code has {found} segments where alphanumeric is asked for"
+        return (Deviation("qr.mode", "", note),)
 
 
 def scan(
@@ -279,53 +284,25 @@ def _edges(grey: Image.Image) -> int:
 
 
 def _described(barcode: Barcode, frame: int) -> Scan:
-    extra = cast("dict[str, Any]", barcode.extra)
-    level = cast("ErrorLevel", barcode.ec_level)
-    version = int(extra["Version"])
-    seen = modules_of(barcode)
-    wanted = _alphanumeric(barcode.text, level, version, int(extra["DataMask"]))
-    bound = _tolerated(level, version, float(extra["UEC"]))
+    modules = modules_of(barcode)  # as zxing-cpp sampled them, before its error correction
+    parts = _segments(modules, barcode.bytes)
     return Scan(
         text=barcode.text,
-        # A mirrored code was seen with its rows as columns.
-        alphanumeric=wanted is not None
-        and min(_differences(seen, wanted), _differences(tuple(zip(*seen, strict=True)), wanted))
-        <= bound,
-        error_level=level,
-        version=version,
+        mode=Mode.UNKNOWN if parts is None else whole_mode(parts),
+        segment_modes=() if parts is None else tuple(part.mode for part in parts),
+        error_level=cast("ErrorLevel", barcode.ec_level),
+        version=(len(modules) - 17) // 4,
         frame=frame,
     )
 
 
-def _alphanumeric(text: str, level: ErrorLevel, version: int, mask: int) -> Modules | None:
-    """Return the symbol of the text in alphanumeric mode, or None where there is none."""
-    if not text or not set(ALPHABET).issuperset(text):
+def _segments(modules: Modules, content: bytes) -> tuple[Segment, ...] | None:
+    """Return the segments, or None unless they say exactly what zxing-cpp read."""
+    try:
+        parts = segments(data_codewords(modules), (len(modules) - 17) // 4)
+    except (SymbolError, SegmentError):
         return None
-    return symbol(text, level, version=version, mask=mask)
-
-
-def _tolerated(level: ErrorLevel, version: int, unused: float) -> float:
-    """Return how many modules may differ: those of the codewords that were corrected, and a few.
-
-    `unused` is the part of the error correction that zxing-cpp did not need, 0 to 1. The few are
-    for damage outside the codewords. A symbol in another mode differs in about half of its modules
-    or, where only a part of it is in another mode, in half of the blocks that hold this part.
-    """
-    side = 17 + 4 * version
-    return side / 2 + (1 - unused) * _CORRECTED[level] * _data_modules(version)
-
-
-def _data_modules(version: int) -> int:
-    """Return the modules of a version that hold codewords (ISO/IEC 18004, table 1)."""
-    count = (16 * version + 128) * version + 64
-    if version >= 2:
-        alignments = version // 7 + 2
-        count -= (25 * alignments - 10) * alignments - 55
-    return count - 36 if version >= 7 else count
-
-
-def _differences(one: Modules, other: Modules) -> int:
-    return sum(a != b for rows in zip(one, other, strict=True) for a, b in zip(*rows, strict=True))
+    return parts if b"".join(part.content for part in parts) == content else None
 
 
 def _unreadable() -> ScanError:
