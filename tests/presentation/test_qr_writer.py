@@ -50,12 +50,14 @@ def test_every_run_of_digits_at_every_place_is_alphanumeric() -> None:
         assert_alphanumeric(head + "12345678901234"[:run] + tail, "Q")
 
 
-@pytest.mark.parametrize(("text", "level"), [("HC1:A+B", "Q"), ("HC1:123456", "M")])
+@pytest.mark.parametrize(("text", "level"), [("HC1:ABCD", "Q"), ("HC1:1234567", "M")])
 def test_the_modules_are_segno_s(text: str, level: ErrorLevel) -> None:
     for mask in range(8):
         judge = segno.make_qr(text, error=level, mode="alphanumeric", mask=mask, boost_error=False)
         wanted = tuple(tuple(map(bool, row)) for row in judge.matrix)
-        assert symbol(text, level, mask=mask) == wanted
+        # Not where the data ends on a whole byte: segno 1.6 adds a byte of zeros there.
+        same = symbol(text, level, mask=mask) == wanted
+        assert same
 
 
 def test_a_text_that_does_not_fit_is_none() -> None:
