@@ -29,7 +29,8 @@ from coronapas.trust._certificate import is_authority, key_usage
 
 if TYPE_CHECKING:
     from coronapas.facts import Event, EventKind, Holder
-    from coronapas.presentation._qr import ErrorLevel, Qr
+    from coronapas.presentation._qr import Qr
+    from coronapas.presentation._writer import ErrorLevel
     from coronapas.trust._certificate import Certificate
 
 DEFAULT_VERSION: Final = "1.3.2"

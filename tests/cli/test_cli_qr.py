@@ -41,7 +41,9 @@ def test_a_pass_in_a_file_a_picture_a_pipe_or_an_option_is_drawn(country: Countr
         ("a.svg", (), b"<svg"),
         ("a.PNG", (), b"\x89PNG"),
         ("a.txt", (), b"\x1b"),
-        ("a.txt", ("--form", "svg"), b"<svg"),
+        ("a.pdf", (), b"%PDF"),
+        ("a", ("--form", "svg"), b"<svg"),
+        ("a.svg", ("--form", "svg"), b"<svg"),
     ],
 )
 def test_the_form_follows_from_the_files_name_unless_given(
@@ -93,3 +95,20 @@ def test_wrong_usage_and_what_is_not_one_pass_end_with_2(country: Country) -> No
         result = run("qr", *arguments)
         assert result.exit_code == 2, arguments
         assert "Error: " in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--output", "a.jpg"),
+        ("--output", "a"),
+        ("--output", "a.svg", "--form", "png"),
+        ("--output", "a.txt", "--form", "svg"),
+    ],
+)
+def test_a_name_that_says_nothing_or_another_form_ends_with_2(
+    country: Country, arguments: tuple[str, ...]
+) -> None:
+    result = run("qr", "--text", country.text, *arguments)
+    assert result.exit_code == 2
+    assert len([line for line in result.stderr.splitlines() if line.startswith("Error: ")]) == 1

@@ -8,7 +8,9 @@ import re
 import struct
 import subprocess
 import sys
+import unicodedata
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Literal, cast
 from xml.etree import ElementTree
 
@@ -18,8 +20,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from coronapas.errors import CoronapasError, MissingExtraError, QrError
-from coronapas.presentation import ErrorLevel, Qr, qr
-from coronapas.presentation._qr import ALPHABET
+from coronapas.hcert._base45 import ALPHABET
+from coronapas.presentation import ErrorLevel, Qr, form_of, module_for_diagonal, qr, scan
 from coronapas.presentation._segments import Mode, segments
 from coronapas.presentation._symbol import data_codewords
 
@@ -260,6 +262,151 @@ def test_a_terminal_shows_the_modules_on_its_background(
     assert shown.endswith("\n")
 
 
+SEXTANTS = {" ": 0, "▌": 0b010101, "▐": 0b101010, "█": 0b111111} | {
+    # Unicode names a sextant by its parts: BLOCK SEXTANT-135 and so on, in the order of the parts.
+    character: sum(1 << int(part) - 1 for part in unicodedata.name(character).split("-")[1])
+    for character in map(chr, range(0x1FB00, 0x1FB3C))
+}
+
+
+def of_sextants(shown: str) -> list[list[bool]]:
+    """The modules that the lines of a terminal show, True where the ink is."""
+    drawn = []
+    for line in shown.splitlines():
+        cells = [SEXTANTS[character] for character in line]
+        drawn += [
+            [bool(cell >> 2 * row + column & 1) for cell in cells for column in range(2)]
+            for row in range(3)
+        ]
+    return drawn
+
+
+@given(texts, st.sampled_from(["light", "dark"]), st.integers(0, 5))
+@settings(max_examples=20)
+def test_a_narrow_terminal_shows_the_modules_in_half_the_columns(
+    text: str, background: Literal["light", "dark"], border: int
+) -> None:
+    code = qr(text, border=border)
+    whole = code.side + 2 * border
+    assert code.terminal(columns=whole) == code.terminal()
+    shown = code.terminal(background=background, columns=math.ceil(whole / 2))
+    assert {len(line) for line in shown.splitlines()} == {math.ceil(whole / 2)}
+    drawn = [[ink is (background == "light") for ink in row] for row in of_sextants(shown)]
+    assert [row[:whole] for row in drawn[:whole]] == framed(code)
+    assert not any(any(row[whole:]) for row in drawn)
+    assert not any(any(row) for row in drawn[whole:])
+
+
+@pytest.mark.parametrize("length", [30, 300, 560, 1200])
+def test_what_a_narrow_terminal_shows_can_be_scanned(length: int) -> None:
+    code = qr("HC1:" + "AZ09 $" * (length // 6))
+    rows = of_sextants(code.terminal(background="light", columns=(code.side + 9) // 2))
+    pixels = bytes(0 if ink else 255 for row in rows for ink in row)
+    image = Image.frombytes("L", (len(rows[0]), len(rows)), pixels)
+    # A terminal's cell is about twice as high as wide, and a sextant its half by its third.
+    shown = image.resize((image.width * 3, image.height * 4), Image.Resampling.NEAREST)
+    (found,) = scan(shown)
+    assert (found.version, found.mode) == (code.version, Mode.ALPHANUMERIC)
+
+
+def test_a_terminal_that_is_too_narrow_is_refused_with_the_columns_needed() -> None:
+    code = qr("A")
+    assert code.terminal(columns=15)
+    with pytest.raises(QrError, match="needs 15 columns, and there are 14") as caught:
+        code.terminal(columns=14)
+    assert fault_of(caught) == "columns.too-few"
+    with pytest.raises(TypeError, match="columns must be an int"):
+        code.terminal(columns=cast("Any", "80"))
+
+
+@given(texts, st.integers(0, 5), st.floats(0.1, 2))
+@settings(max_examples=20)
+def test_a_pdf_holds_the_modules_at_their_size(text: str, border: int, module_mm: float) -> None:
+    code = qr(text, border=border)
+    content = code.pdf(module_mm=module_mm)
+    assert content == code.pdf(module_mm=module_mm)
+    whole = code.side + 2 * border
+    box = re.search(rb"/MediaBox\[0 0 ([0-9.]+) ([0-9.]+)\]", content)
+    length = re.search(rb"/Length (\d+)>>\nstream\n", content)
+    assert box
+    assert length
+    points = whole * module_mm * 72 / 25.4
+    assert [float(side) for side in box.groups()] == [pytest.approx(points, abs=1e-4)] * 2
+    drawing = content[length.end() :][: int(length[1])].decode()
+    assert content[length.end() :].startswith(f"{drawing}endstream\n".encode())
+    start, runs = drawing.split("0 g\n")
+    unit, a, b, down, left, top, operator = start.splitlines()[0].split()
+    assert (a, b, left, operator) == ("0", "0", "0", "cm")
+    assert float(unit) == -float(down) == pytest.approx(module_mm * 72 / 25.4, abs=1e-6)
+    assert float(top) == float(box[1])
+    assert start.splitlines()[1:] == ["1 g", f"0 0 {whole} {whole} re", "f"]
+    drawn = [[False] * whole for _ in range(whole)]
+    *rectangles, end = runs.splitlines()
+    assert end == "f"
+    for rectangle in rectangles:
+        x, y, width, height, operator = rectangle.split()
+        assert (height, operator) == ("1", "re")
+        for column in range(int(x), int(x) + int(width)):
+            drawn[int(y)][column] = True
+    assert drawn == framed(code)
+
+
+def test_a_pdf_says_where_its_objects_are() -> None:
+    content = qr("HC1:ABC").pdf()
+    assert content.startswith(b"%PDF-1.4\n")
+    assert content.endswith(b"%%EOF\n")
+    (start,) = re.findall(rb"startxref\n(\d+)\n", content)
+    table = content[int(start) :].splitlines(keepends=True)
+    assert table[:3] == [b"xref\n", b"0 5\n", b"0000000000 65535 f \n"]
+    assert all(len(line) == 20 for line in table[2:7])
+    for number, line in enumerate(table[3:7], start=1):
+        assert content[int(line[:10]) :].startswith(b"%d 0 obj\n" % number)
+
+
+@pytest.mark.parametrize(
+    ("name", "start"),
+    [
+        ("a.svg", b"<svg"),
+        ("a.PNG", b"\x89PNG"),
+        ("a.b.pdf", b"%PDF"),
+        ("a.txt", b"\x1b["),
+    ],
+)
+def test_a_file_holds_what_its_name_says(name: str, start: bytes, tmp_path: Path) -> None:
+    code = qr("HC1:ABC")
+    path = tmp_path / name
+    path.write_bytes(b"older")
+    code.save(path, diagonal_mm=40)
+    code.save(str(path), diagonal_mm=40)
+    assert path.read_bytes().startswith(start)
+    assert path.read_bytes() == code.draw(form_of(path), diagonal_mm=40)
+
+
+@pytest.mark.parametrize("name", ["a", "a.jpg", ".svg", "svg"])
+def test_a_name_that_says_nothing_known_is_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(QrError, match=r"\.svg, \.png, \.pdf, \.txt") as caught:
+        qr("A").save(tmp_path / name)
+    assert fault_of(caught) == "path.unknown-ending"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_drawing_has_the_size_asked_for() -> None:
+    code = qr("A" * 500)
+    module_mm = module_for_diagonal(code.side, 40)
+    assert code.draw("svg", diagonal_mm=40) == code.svg(module_mm=module_mm).encode()
+    assert code.draw("pdf", diagonal_mm=40) == code.pdf(module_mm=module_mm)
+    assert code.draw("png", diagonal_mm=40, dpi=600) == code.png(
+        scale=code.scale_for(dpi=600, diagonal_mm=40), dpi=600
+    )
+    assert code.draw("pdf") == code.pdf()
+    with pytest.raises(QrError) as caught:
+        code.draw(cast("Any", "jpg"))
+    assert fault_of(caught) == "form.unknown"
+    with pytest.raises(QrError) as caught:
+        code.draw("pdf", diagonal_mm=0)
+    assert fault_of(caught) == "diagonal_mm.out-of-range"
+
+
 def test_a_size_report_tells_sides_and_diagonals() -> None:
     report = qr("A").size_report(module_mm=1)
     assert report.side_mm == 21
@@ -396,7 +543,7 @@ def test_sizes_are_finite_and_above_zero(size: float) -> None:
 def test_a_value_of_the_wrong_type_is_a_type_error_that_names_it(
     name: str, call: Callable[[], object]
 ) -> None:
-    with pytest.raises(TypeError, match=f"^{name} is a "):
+    with pytest.raises(TypeError, match=f"^{name} must be a"):
         call()
 
 
@@ -406,12 +553,35 @@ def test_another_background_is_refused() -> None:
     assert fault_of(caught) == "background.unknown"
 
 
-def test_a_missing_segno_is_named_with_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "segno", None)
+@pytest.mark.parametrize(
+    ("module", "package", "call"),
+    [
+        ("zxingcpp", "zxing-cpp", lambda _: qr("A")),
+        ("PIL", "pillow", lambda code: code.png()),
+    ],
+)
+def test_a_missing_package_is_named_with_what_installs_it(
+    module: str,
+    package: str,
+    call: Callable[[Qr], object],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    code = qr("A")
+    monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(MissingExtraError, match=r"pip install coronapas\[qr\]") as caught:
-        qr("A")
+        call(code)
     assert isinstance(caught.value, ImportError)
-    assert (caught.value.extra, caught.value.package) == ("qr", "segno")
+    assert (caught.value.extra, caught.value.package) == ("qr", package)
+
+
+def test_a_server_that_only_draws_vectors_loads_no_image_decoder() -> None:
+    code = (
+        "import sys\nfrom coronapas.presentation import qr\n"
+        "qr('HC1:A').svg(), qr('HC1:A').pdf(), qr('HC1:A').terminal()\n"
+        "print(sorted({'segno', 'PIL'} & set(sys.modules)))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == "[]\n"
 
 
 def test_importing_the_room_loads_none_of_its_packages() -> None:

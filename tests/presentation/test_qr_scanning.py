@@ -20,17 +20,9 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFilter, ImageOps
 
 from coronapas.errors import DecodeError, MissingExtraError, ScanError
-from coronapas.presentation import (
-    ErrorLevel,
-    Mode,
-    Scan,
-    qr,
-    scan,
-)
-from coronapas.presentation import (
-    _scan as scanning,
-)
-from coronapas.presentation._qr import ALPHABET
+from coronapas.hcert._base45 import ALPHABET
+from coronapas.presentation import ErrorLevel, Mode, Scan, qr, scan
+from coronapas.presentation import _scan as scanning
 from coronapas.presentation._symbol import SymbolError, data_codewords
 from coronapas.tolerances import FIELD, TOLERANCES
 
@@ -325,6 +317,60 @@ def test_an_image_that_claims_to_be_huge_is_refused_before_it_is_unpacked(side: 
     assert code_of(png_of_size(side, side)) == "qr.image-too-large"
 
 
+def test_an_image_with_too_long_a_side_is_refused() -> None:
+    for size in ((1_000_000, 60), (60, 65_536)):
+        assert code_of(png_of_size(*size)) == "qr.image-too-large"
+    with pytest.raises(ScanError, match="65535"):
+        scan(Image.new("L", (65_536, 30), 255))
+    assert code_of(Image.new("L", (65_535, 30), 255)) == "qr.not-found"
+
+
+def corners(side: int, scale: int) -> Image.Image:
+    """A picture full of what looks like the corners of QR codes."""
+    corner = Image.new("L", (8, 8), 255)
+    corner.paste(0, (0, 0, 7, 7))
+    corner.paste(255, (1, 1, 6, 6))
+    corner.paste(0, (2, 2, 5, 5))
+    corner = corner.resize((8 * scale,) * 2, Image.Resampling.NEAREST)
+    page = Image.new("L", (side, side), 255)
+    for place in range(0, side, 8 * scale):
+        page.paste(corner, (place, 0))
+    for place in range(8 * scale, side, 8 * scale):
+        page.paste(page.crop((0, 0, side, 8 * scale)), (0, place))
+    return page
+
+
+@pytest.mark.parametrize(("side", "scale"), [(600, 1), (2000, 1), (2000, 3), (4000, 2)])
+@pytest.mark.parametrize("inverted", [False, True])
+def test_a_picture_full_of_corners_is_searched_at_a_size_that_holds_few(
+    side: int, scale: int, inverted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = corners(side, scale)
+    searched = []
+
+    def look(image: Image.Image, **_: object) -> list[object]:
+        searched.append(image)
+        return []
+
+    monkeypatch.setattr("zxingcpp.read_barcodes", look)
+    assert code_of(ImageOps.invert(page) if inverted else page) == "qr.not-found"
+    assert 0 < len(searched) <= 6
+    assert searched[0].size != page.size
+    for image in searched:
+        assert (
+            scanning._edges(image) <= scanning.MAX_EDGES
+            or max(image.size) <= scanning._UPSCALED_SIDE + 2 * scanning._MARGIN * 4
+        )
+
+
+def test_a_code_in_a_busy_picture_is_read() -> None:
+    chance = random.Random(3)
+    page = Image.frombytes("L", (1600, 1200), chance.randbytes(1600 * 1200))
+    assert scanning._edges(page) > scanning.MAX_EDGES
+    page.paste(drawn(scale=6), (300, 400))
+    assert only(page).text == TEXT
+
+
 def test_pixels_are_bounded_inclusively_over_all_frames() -> None:
     image = drawn()
     area = image.width * image.height
@@ -345,18 +391,18 @@ def test_bytes_are_bounded_inclusively(tmp_path: Path) -> None:
 
 def test_what_is_no_image_is_a_type_error(tmp_path: Path) -> None:
     (tmp_path / "words").write_text("words")
-    with pytest.raises(TypeError, match="not NoneType"):
+    with pytest.raises(TypeError, match="got NoneType"):
         scan(cast("Any", None))
-    with pytest.raises(TypeError, match="not int"):
+    with pytest.raises(TypeError, match="got int"):
         scan(cast("Any", 3))
     with (
         (tmp_path / "words").open(encoding="utf-8") as file,
-        pytest.raises(TypeError, match="open it as binary"),
+        pytest.raises(TypeError, match="open as binary"),
     ):
         scan(cast("Any", file))
-    with pytest.raises(TypeError, match="max_bytes is a whole number"):
+    with pytest.raises(TypeError, match="max_bytes must be an int"):
         scan(b"", max_bytes=cast("Any", 1.5))
-    with pytest.raises(TypeError, match="max_pixels is a whole number"):
+    with pytest.raises(TypeError, match="max_pixels must be an int"):
         scan(b"", max_pixels=cast("Any", None))
 
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from coronapas.facts import Document
     from coronapas.issue import Issuer, Pass
+    from coronapas.presentation import Form
     from coronapas.signing import Signer
 
 # What an issuing state sees differently, as options: the fields of `ContentPolicy`, read from it.
@@ -253,7 +254,7 @@ def command(
     language: str | None,
     schema_version: str,
     value_sets: tuple[Path, ...],
-    qr: str | None,
+    qr: Form | None,
     level: str | None,
     size: float | None,
     dpi: float | None,
@@ -273,11 +274,14 @@ def command(
     """
     from coronapas.issue import Issuer
 
+    named = output is not None and output.suffix.lower() not in ("", ".txt", ".json")
+    if named or qr is not None:
+        qr = drawing.form_for(output, qr, "--qr")
     if qr is not None and as_json:
         raise click.UsageError("Give --qr or --json, not both.")
     if qr is None and (level, size, dpi) != (None, None, None):
         raise click.UsageError("--qr-level, --qr-size and --qr-dpi are for --qr: add it.")
-    wished = None if qr is None else drawing.wish(qr, level, size, dpi, "qr-")
+    wished = None if qr is None else drawing.wish(qr, level, size, dpi, "qr-", output=output)
     signer = _signer(key, cert, pkcs12, password)
     if country is None and signer.certificate is not None:
         country = signer.certificate.country

@@ -65,7 +65,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from coronapas.dcc._valuesets import ValueSets
-    from coronapas.presentation._qr import ErrorLevel, Qr
+    from coronapas.facts import EventKind
+    from coronapas.presentation._qr import Qr
+    from coronapas.presentation._writer import ErrorLevel
     from coronapas.signing import Signer
 
 LIFE: Final = timedelta(hours=72)

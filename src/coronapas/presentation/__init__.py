@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 from coronapas import _lazy
 
 if TYPE_CHECKING:
-    from coronapas.presentation._qr import ErrorLevel as ErrorLevel
+    from coronapas.presentation._qr import FORMS as FORMS
+    from coronapas.presentation._qr import Form as Form
     from coronapas.presentation._qr import Qr as Qr
+    from coronapas.presentation._qr import form_of as form_of
     from coronapas.presentation._qr import qr as qr
     from coronapas.presentation._scan import MAX_BYTES as MAX_BYTES
     from coronapas.presentation._scan import Scan as Scan
@@ -22,13 +24,16 @@ if TYPE_CHECKING:
     from coronapas.presentation._size import DEFAULT_DIAGONAL_MM as DEFAULT_DIAGONAL_MM
     from coronapas.presentation._size import SizeReport as SizeReport
     from coronapas.presentation._size import module_for_diagonal as module_for_diagonal
+    from coronapas.presentation._writer import ErrorLevel as ErrorLevel
+    from coronapas.presentation._writer import Modules as Modules
 else:
     __getattr__, __dir__, __all__ = _lazy.attach(
         __name__,
         {
-            "_qr": "ErrorLevel Qr qr",
+            "_qr": "FORMS Form Qr form_of qr",
             "_scan": "MAX_BYTES Scan scan",
             "_segments": "Mode",
             "_size": "ADVISED_DIAGONAL_MM DEFAULT_DIAGONAL_MM SizeReport module_for_diagonal",
+            "_writer": "ErrorLevel Modules",
         },
     )

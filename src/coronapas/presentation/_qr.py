@@ -1,20 +1,21 @@
-"""Draw a pass as a QR code: as SVG, as PNG, on a terminal.
+"""Draw a pass as a QR code: as SVG, PNG or PDF, and on a terminal.
 
 hcert-spec 1.0.8, QR code, and ISO/IEC 18004: alphanumeric mode always, error correction level Q as
-recommended, a quiet zone of four modules. The encoding is segno's (extra ``coronapas[qr]``); the
-drawing needs nothing else, so that a server that only issues loads no image decoder.
+recommended, a quiet zone of four modules. zxing-cpp makes the symbol, Pillow the PNG (extra
+``coronapas[qr]``). zxing-cpp draws SVG too, but in pixels and without a label.
 """
 
 from __future__ import annotations
 
 import html
 import math
-import struct
-import zlib
+import os
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final, Literal, get_args
 
 from coronapas.errors import Fault, MissingExtraError, QrError
+from coronapas.hcert._base45 import ALPHABET
 from coronapas.presentation._size import (
     DEFAULT_DIAGONAL_MM,
     MM_PER_INCH,
@@ -22,12 +23,18 @@ from coronapas.presentation._size import (
     module_for_diagonal,
     scale_for_diagonal,
 )
+from coronapas.presentation._writer import ErrorLevel, Modules, symbol
 
-ErrorLevel = Literal["L", "M", "Q", "H"]
-"""ISO/IEC 18004's levels of error correction: about 7, 15, 25 and 30 % may be lost."""
+Form = Literal["svg", "png", "pdf", "terminal"]
+"""What a QR code is drawn as; ``terminal`` is text."""
 
-ALPHABET: Final = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:")
-"""The 45 characters of the alphanumeric mode (ISO/IEC 18004, table 5)."""
+FORMS: Final[dict[str, Form]] = {".svg": "svg", ".png": "png", ".pdf": "pdf", ".txt": "terminal"}
+"""The forms by the ending of a file's name, in lower case."""
+
+DEFAULT_DPI: Final = 300.0
+"""The resolution of a PNG, in dots an inch, where none is given."""
+
+_ALPHABET: Final = frozenset(ALPHABET)
 
 AUTO_LEVELS: Final[tuple[ErrorLevel, ...]] = ("Q", "M", "L")
 """What ``error="auto"`` tries, in this order."""
@@ -43,21 +50,26 @@ BACKGROUNDS: Final = ("any", "dark", "light")
 
 _RESET: Final = "\x1b[0m"
 _BLACK_ON_WHITE: Final = "\x1b[38;5;16;48;5;231m"
+_POINTS_PER_MM: Final = 72 / MM_PER_INCH
 
 
 @dataclass(frozen=True, slots=True)
 class Qr:
-    """One QR code, ready to be drawn.
+    """A QR code, ready to be drawn.
 
-    `version` is 1 to 40, `error` the level of error correction that was used, `border` the quiet
-    zone in modules, `modules` the symbol row by row, True being dark, without the quiet zone. The
-    modules are the pass in full and do not show in the `repr`.
+    Attributes:
+        version: The size of the symbol, 1 to 40: it has ``17 + 4 * version`` modules a side.
+        error: The level of error correction.
+        border: The width of the quiet zone on every side, in modules.
+        modules: The symbol row by row without the quiet zone, True being dark. It is the whole pass
+            and is left out of the `repr`.
+
     """
 
     version: int
     error: ErrorLevel
     border: int
-    modules: tuple[tuple[bool, ...], ...] = field(repr=False)
+    modules: Modules = field(repr=False)
 
     @property
     def mode(self) -> Literal["alphanumeric"]:
@@ -72,12 +84,16 @@ class Qr:
     def size_report(
         self, *, module_mm: float | None = None, dpi: float | None = None, scale: int | None = None
     ) -> SizeReport:
-        """Tell the size in millimetres against the advised 35 to 60 mm.
+        """Return the printed size, which compares itself with the advised 35 to 60 mm.
 
         Give either `module_mm`, the side of a module in millimetres, or `dpi` and `scale`, the
-        printer's dots an inch and the whole dots (pixels of `png`) a module. Raises QrError when it
-        is neither of the two, or a number or the size that follows is not finite and above zero;
-        TypeError for what is no number.
+        printer's dots an inch and the whole dots (pixels of `png`) a module.
+
+        Raises:
+            QrError: Neither or both are given, or a number or the resulting size is not finite and
+                above zero.
+            TypeError: A value is not a number.
+
         """
         if module_mm is not None and dpi is None and scale is None:
             return self._sized(_positive("module_mm", module_mm), None, "module_mm")
@@ -86,46 +102,78 @@ class Qr:
             resolution = _positive("dpi", dpi)
             return self._sized(dots * MM_PER_INCH / resolution, resolution, "dpi")
         raise _fault(
-            "size", "ambiguous", "The size is not told in one way.",
+            "size", "ambiguous", "The size must be given in exactly one way.",
             "Give `module_mm`, or `dpi` together with `scale`.",
         )  # fmt: skip
 
     def _sized(self, module_mm: float, dpi: float | None, cause: str) -> SizeReport:
-        """The report; a module of a size that is one may still make a symbol beyond all numbers."""
+        """Return the report; a finite size of a module may still give an infinite symbol."""
         report = SizeReport(self.side, self.border, module_mm, dpi)
         _positive(cause, report.diagonal_with_border_mm)
         return report
 
     def scale_for(self, *, dpi: float, diagonal_mm: float = DEFAULT_DIAGONAL_MM) -> int:
-        """Tell the `scale` of `png` whose symbol comes nearest to a diagonal when printed at `dpi`.
+        """Return the `scale` of `png`, at least 1, that comes nearest to a diagonal at `dpi`.
 
         `dpi` is the printer's dots an inch; `diagonal_mm` is without the quiet zone, by default the
-        middle of the advised 35 to 60 mm. Dots are whole, so that the size is met about; where the
-        wish lies within the advice, so does the result if any whole number does. At least 1.
-        Raises QrError when a number is not finite and above zero, TypeError for what is none.
+        middle of the advised 35 to 60 mm. Dots are whole, so the size is approximate; a diagonal
+        within the advice stays within it where any whole number of dots does. Raises QrError when a
+        number is not finite and above zero, TypeError when it is not a number.
         """
         resolution, wished = _positive("dpi", dpi), _positive("diagonal_mm", diagonal_mm)
         return scale_for_diagonal(self.side, wished, resolution)
 
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        diagonal_mm: float = DEFAULT_DIAGONAL_MM,
+        dpi: float = DEFAULT_DPI,
+    ) -> None:
+        """Write the drawing that the ending of `path` names: .svg, .png, .pdf or .txt.
+
+        An existing file is replaced. The sizes are those of `draw`. Raises QrError for another
+        ending, OSError where the file cannot be written.
+        """
+        target = Path(path)
+        target.write_bytes(self.draw(form_of(target), diagonal_mm=diagonal_mm, dpi=dpi))
+
+    def draw(
+        self, form: Form, *, diagonal_mm: float = DEFAULT_DIAGONAL_MM, dpi: float = DEFAULT_DPI
+    ) -> bytes:
+        """Return the drawing in a form, at a size.
+
+        `diagonal_mm` is the diagonal without the quiet zone in millimetres, which ``terminal`` has
+        no use for; `dpi` is the resolution of a ``png`` in dots an inch. Raises QrError when the
+        form is unknown, or a number is not finite and above zero.
+        """
+        module_mm = module_for_diagonal(self.side, _positive("diagonal_mm", diagonal_mm))
+        if form == "svg":
+            return self.svg(module_mm=module_mm).encode()
+        if form == "pdf":
+            return self.pdf(module_mm=module_mm)
+        if form == "png":
+            return self.png(scale=self.scale_for(dpi=dpi, diagonal_mm=diagonal_mm), dpi=dpi)
+        if form == "terminal":
+            return self.terminal().encode()
+        raise _fault("form", "unknown", "No such form.", f"Choose {', '.join(get_args(Form))}.")
+
     def svg(self, *, module_mm: float | None = None, label: str = "QR code") -> str:
-        """Draw the symbol with its quiet zone as an SVG document, sized in millimetres.
+        """Return the symbol with its quiet zone as an SVG document, sized in millimetres.
 
         `module_mm` is the side of a module; without it the symbol's diagonal is 47.5 mm, the middle
         of the advised range. `label` is what a screen reader says. Raises QrError when `module_mm`
-        or the side that follows is not finite and above zero, or the label is not printable;
-        TypeError when `module_mm` is no number or the label no text.
+        or the resulting side is not finite and above zero, or the label is not printable; TypeError
+        when `module_mm` is not a number or the label not a string.
         """
         if not _text("label", label).isprintable():
-            raise _fault("label", "not-printable", "It is no text.", "Give a line of plain text.")
-        if module_mm is None:
-            module_mm = module_for_diagonal(self.side, DEFAULT_DIAGONAL_MM)
+            raise _fault(
+                "label", "not-printable", "The label must be printable.",
+                "Give a line of plain text.",
+            )  # fmt: skip
         whole = self.side + 2 * self.border
-        length = f"{self.size_report(module_mm=module_mm).side_with_border_mm:.4f}mm"
-        runs = "".join(
-            f"M{self.border + start} {self.border + y}h{end - start}v1h-{end - start}z"
-            for y, row in enumerate(self.modules)
-            for start, end in _dark_runs(row)
-        )
+        length = f"{self._side_mm(module_mm):.4f}mm"
+        runs = "".join(f"M{x} {y}h{width}v1h-{width}z" for x, y, width in self._dark_runs())
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{length}" height="{length}" '
             f'viewBox="0 0 {whole} {whole}" shape-rendering="crispEdges" role="img" '
@@ -134,58 +182,128 @@ class Qr:
             f'<path fill="#000" d="{runs}"/></svg>'
         )
 
-    def png(self, *, scale: int = 8, dpi: float | None = None) -> bytes:
-        """Draw the symbol with its quiet zone as a black-and-white PNG of `scale` pixels a module.
+    def pdf(self, *, module_mm: float | None = None) -> bytes:
+        """Return a PDF document of one page, which is the symbol with its quiet zone.
 
-        `dpi` (dots an inch), when given, is written into the file, so that it prints at the size
-        that `size_report` tells; the file counts in whole dots a metre. Raises QrError when `scale`
-        is below 1, the image would have more than 20 000 pixels a side, or `dpi` is not finite and
-        above zero; TypeError when `scale` is no whole number or `dpi` no number.
+        It holds vectors (ISO 32000-1), and the same symbol gives the same bytes. `module_mm` and
+        its errors are those of `svg`.
         """
-        side = (self.side + 2 * self.border) * _whole("scale", scale)
-        if scale < 1 or side > MAX_PNG_SIDE:
+        whole = self.side + 2 * self.border
+        points = self._side_mm(module_mm) * _POINTS_PER_MM
+        unit = f"{points / whole:.6f}"
+        runs = "".join(f"{x} {y} {width} 1 re\n" for x, y, width in self._dark_runs())
+        # One unit is a module, and the first row is on top; all runs are one path, without seams.
+        drawing = (
+            f"{unit} 0 0 -{unit} 0 {points:.4f} cm\n1 g\n0 0 {whole} {whole} re\nf\n0 g\n{runs}f\n"
+        )
+        return _pdf_document(
+            "<</Type/Catalog/Pages 2 0 R>>",
+            "<</Type/Pages/Kids[3 0 R]/Count 1>>",
+            f"<</Type/Page/Parent 2 0 R/MediaBox[0 0 {points:.4f} {points:.4f}]"
+            "/Resources<<>>/Contents 4 0 R>>",
+            f"<</Length {len(drawing)}>>\nstream\n{drawing}endstream",
+        )
+
+    def png(self, *, scale: int = 8, dpi: float | None = None) -> bytes:
+        """Return the symbol with its quiet zone as a black-and-white PNG.
+
+        `scale` is the pixels a module. `dpi` (dots an inch), when given, is written into the file,
+        so that it prints at the size that `size_report` states; the file counts in whole dots a
+        metre. Raises QrError when `scale` is below 1, the image would have more than 20 000 pixels
+        a side, or `dpi` is not finite and above zero; TypeError when `scale` is not an int or `dpi`
+        not a number; MissingExtraError where Pillow is not installed.
+        """
+        from io import BytesIO
+
+        whole = self.side + 2 * self.border
+        if _whole("scale", scale) < 1 or whole * scale > MAX_PNG_SIDE:
             raise _fault(
                 "scale", "out-of-range", "The image would have no pixels, or too many.",
                 f"Choose a scale that gives 1 to {MAX_PNG_SIDE} pixels a side.",
             )  # fmt: skip
-        lines = (b"\0" + _packed(row, scale) for row in self._framed())
-        chunks = [(b"IHDR", struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0))]
-        if dpi is not None:
-            per_metre = _positive("dpi", dpi) / MM_PER_INCH * 1000
-            dots_per_metre = max(1, round(min(per_metre, 2**31 - 1)))
-            chunks.append((b"pHYs", struct.pack(">IIB", dots_per_metre, dots_per_metre, 1)))
-        chunks.append((b"IDAT", zlib.compress(b"".join(line * scale for line in lines), 9)))
-        chunks.append((b"IEND", b""))
-        return b"\x89PNG\r\n\x1a\n" + b"".join(
-            struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
-            for name, body in chunks
-        )
+        options = {} if dpi is None else {"dpi": (_png_dpi(dpi),) * 2}
+        try:
+            from PIL import Image
+        except ImportError as missing:
+            raise MissingExtraError("qr", "pillow") from missing
+        pixels = bytes(0 if dark else 255 for row in self._framed() for dark in row)
+        image = Image.frombytes("L", (whole, whole), pixels).convert("1")
+        content = BytesIO()
+        larger = image.resize((whole * scale,) * 2, Image.Resampling.NEAREST)
+        larger.save(content, "PNG", optimize=True, **options)
+        return content.getvalue()
 
-    def terminal(self, *, background: Literal["any", "dark", "light"] = "any") -> str:
-        """Draw the symbol with its quiet zone for a terminal, two modules to a character.
+    def terminal(
+        self,
+        *,
+        background: Literal["any", "dark", "light"] = "any",
+        columns: int | None = None,
+    ) -> str:
+        """Return the symbol with its quiet zone as lines of characters for a terminal.
+
+        A character holds one module by two (half blocks), so that a line has as many columns as the
+        symbol has modules a side. Where `columns` is less, a character holds two modules by three
+        (sextants: Unicode 13, in most terminals' fonts), in half as many columns.
 
         ``any`` sets the colours itself (ANSI, 256 colours) and so reads on dark and on light
         terminals. ``dark`` and ``light`` are plain text without colours, right for terminals with
         that background alone. Every line ends with a newline. Raises QrError for another
-        background.
+        background, and for fewer columns than the sextants need (``columns.too-few``).
         """
         if background not in BACKGROUNDS:
             raise _fault(
                 "background", "unknown", "No such background.", "Choose any, dark or light."
             )
-        rows = [[not dark for dark in row] for row in self._framed()]
-        rows.append([True] * len(rows[0]))  # every symbol has an odd number of rows
+        rows = self._framed()
+        width, height, glyphs = 1, 2, _HALF_BLOCKS
+        if columns is not None and _whole("columns", columns) < len(rows):
+            width, height, glyphs = 2, 3, _SEXTANTS
+            needed = -(-len(rows) // 2)
+            if columns < needed:
+                raise _fault(
+                    "columns", "too-few",
+                    f"The QR code needs {needed} columns, and there are {columns}.",
+                    f"Widen the terminal to {needed} columns, or draw a picture.",
+                )  # fmt: skip
         ink_is_light = background == "dark"
-        glyphs = {
-            (upper, lower): " ▀▄█"[(upper is ink_is_light) + 2 * (lower is ink_is_light)]
-            for upper in (False, True)
-            for lower in (False, True)
-        }
-        before, after = (_BLACK_ON_WHITE, _RESET) if background == "any" else ("", "")
-        return "".join(
-            before + "".join(map(glyphs.__getitem__, zip(*pair, strict=True))) + after + "\n"
-            for pair in zip(rows[::2], rows[1::2], strict=True)
+        whole = len(rows)
+        places = [
+            [(x + dx, y + dy) for dy in range(height) for dx in range(width)]
+            for y in range(0, whole, height)
+            for x in range(0, whole, width)
+        ]
+        # What a character holds beyond the quiet zone is light, too.
+        drawn = "".join(
+            glyphs[
+                sum(
+                    ((x < whole and y < whole and rows[y][x]) != ink_is_light) << place
+                    for place, (x, y) in enumerate(cell)
+                )
+            ]
+            for cell in places
         )
+        before, after = (_BLACK_ON_WHITE, _RESET) if background == "any" else ("", "")
+        length = -(-whole // width)
+        return "".join(
+            before + drawn[start : start + length] + after + "\n"
+            for start in range(0, len(drawn), length)
+        )
+
+    def _side_mm(self, module_mm: float | None) -> float:
+        """Return the side in mm, quiet zone included, by default of a diagonal of 47.5 mm."""
+        if module_mm is None:
+            module_mm = module_for_diagonal(self.side, DEFAULT_DIAGONAL_MM)
+        return self.size_report(module_mm=module_mm).side_with_border_mm
+
+    def _dark_runs(self) -> list[tuple[int, int, int]]:
+        """Return the dark stretches as (column, row, width), the quiet zone included."""
+        runs = []
+        for y, row in enumerate(self.modules):
+            pairs = zip((False, *row), (*row, False), strict=True)
+            edges = [x for x, (left, right) in enumerate(pairs) if left != right]
+            for start, end in zip(edges[::2], edges[1::2], strict=True):
+                runs.append((self.border + start, self.border + y, end - start))
+        return runs
 
     def _framed(self) -> list[tuple[bool, ...]]:
         edge = (False,) * self.border
@@ -201,23 +319,26 @@ def qr(
     border: int = 4,
     max_version: int = 40,
 ) -> Qr:
-    """Make the QR code of `text`, which must be alphanumeric as a pass's text is.
+    """Return the QR code of `text`, which must be alphanumeric as a pass's text is.
 
     `error` is the level of error correction, used as it is: nothing is lowered or raised silently.
     ``auto`` takes the first of Q, M and L at which the text fits. `border` is the quiet zone in
-    modules, 0 to 100 (ISO/IEC 18004 asks for 4). `max_version` (1 to 40) bounds the symbol, for a
+    modules, 0 to 100 (ISO/IEC 18004 asks for 4). `max_version` (1 to 40) bounds the symbol: a
     coarser symbol is easier to scan.
 
-    Raises QrError for a text that is empty, not alphanumeric or too long, saying what is wrong and
-    where, never the text, and for a setting outside its bounds; TypeError for a text that is none,
-    and a border or version that is no whole number; MissingExtraError where segno is not installed.
+    Raises:
+        QrError: The text is empty, not alphanumeric or too long (the error says what is wrong and
+            where, and never repeats the text), or a setting is outside its bounds.
+        TypeError: The text is not a string, or the border or version not an int.
+        MissingExtraError: zxing-cpp is not installed.
+
     """
     _check_arguments(error, border, max_version)
     _check_text(text)
     for level in AUTO_LEVELS if error == "auto" else (error,):
-        symbol = _encode(text, level, border)
-        if symbol is not None and symbol.version <= max_version:
-            return symbol
+        code = _encode(text, level, border)
+        if code is not None and code.version <= max_version:
+            return code
     raise _fault(
         "text",
         "too-long",
@@ -228,17 +349,23 @@ def qr(
     )
 
 
+def form_of(path: str | os.PathLike[str]) -> Form:
+    """Return the form that the ending of a file's name stands for, whatever its case.
+
+    Raises QrError (``path.unknown-ending``) for an ending that is not one of `FORMS`.
+    """
+    ending = Path(path).suffix.lower()
+    if ending not in FORMS:
+        raise _fault(
+            "path", "unknown-ending", "The ending of the file's name stands for no drawing.",
+            f"Choose {', '.join(FORMS)}.",
+        )  # fmt: skip
+    return FORMS[ending]
+
+
 def _encode(text: str, level: ErrorLevel, border: int) -> Qr | None:
-    try:
-        import segno
-    except ImportError as missing:
-        raise MissingExtraError("qr", "segno") from missing
-    try:
-        code = segno.make_qr(text, error=level, mode="alphanumeric", boost_error=False)
-    except segno.DataOverflowError:
-        return None
-    modules = tuple(tuple(map(bool, row)) for row in code.matrix)
-    return Qr((len(modules) - 17) // 4, level, border, modules)
+    modules = symbol(text, level)
+    return None if modules is None else Qr((len(modules) - 17) // 4, level, border, modules)
 
 
 def _check_arguments(error: str, border: int, max_version: int) -> None:
@@ -256,8 +383,10 @@ def _check_arguments(error: str, border: int, max_version: int) -> None:
 def _check_text(text: str) -> None:
     if not _text("text", text):
         raise _fault("text", "empty", "There is nothing to encode.", "Give the pass's text.")
+    if _ALPHABET.issuperset(text):
+        return
     for index, character in enumerate(text):
-        if character not in ALPHABET:
+        if character not in _ALPHABET:
             raise _fault(
                 "text",
                 "not-alphanumeric",
@@ -268,7 +397,7 @@ def _check_text(text: str) -> None:
 
 
 def _kind(character: str) -> str:
-    """Tell the kind of a character; the character itself may be the holder's."""
+    """Return the kind of a character; the character itself may be the holder's."""
     if not character.isascii():
         return "not ASCII"
     if character.islower():
@@ -278,25 +407,25 @@ def _kind(character: str) -> str:
 
 def _text(name: str, value: object) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"{name} is a text (str), not {type(value).__name__}")
+        raise TypeError(f"{name} must be a string, got {type(value).__name__}")
     return value
 
 
 def _whole(name: str, value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{name} is a whole number (int), not {type(value).__name__}")
+        raise TypeError(f"{name} must be an int, got {type(value).__name__}")
     return value
 
 
 def _positive(name: str, value: object) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool):
-        raise TypeError(f"{name} is a number (float or int), not {type(value).__name__}")
+        raise TypeError(f"{name} must be a number, got {type(value).__name__}")
     try:
         number = float(value)
     except OverflowError:  # an int beyond all floats
         number = math.inf
     if not (math.isfinite(number) and number > 0):
-        raise _fault(name, "out-of-range", "It is not a size.", "Give a finite number above zero.")
+        raise _fault(name, "out-of-range", "It must be a size.", "Give a finite number above zero.")
     return number
 
 
@@ -304,15 +433,31 @@ def _fault(name: str, code: str, problem: str, hint: str) -> QrError:
     return QrError([Fault(name, f"{name}.{code}", problem, hint)])
 
 
-def _dark_runs(row: tuple[bool, ...]) -> list[tuple[int, int]]:
-    """Return the dark stretches of a row as (first, past the last)."""
-    pairs = zip((False, *row), (*row, False), strict=True)
-    edges = [x for x, (left, right) in enumerate(pairs) if left != right]
-    return list(zip(edges[::2], edges[1::2], strict=True))
+def _png_dpi(dpi: float) -> float:
+    """Return the resolution as far as a PNG holds it: 1 to 2³¹-1 whole dots a metre."""
+    metre = 1000 / MM_PER_INCH
+    return max(1, round(min(_positive("dpi", dpi) * metre, 2**31 - 1))) / metre
 
 
-def _packed(row: tuple[bool, ...], scale: int) -> bytes:
-    """One line of a PNG with a bit a pixel, 1 being white, each module `scale` pixels wide."""
-    bits = "".join(("0" if dark else "1") * scale for dark in row)
-    width = -(-len(bits) // 8)
-    return int(bits.ljust(width * 8, "0"), 2).to_bytes(width, "big")
+def _pdf_document(*objects: str) -> bytes:
+    """Return a document of these objects, numbered from 1, of which the first is the catalogue."""
+    document = "%PDF-1.4\n"
+    offsets = []
+    for number, body in enumerate(objects, start=1):
+        offsets.append(f"{len(document):010d} 00000 n \n")
+        document += f"{number} 0 obj\n{body}\nendobj\n"
+    size = len(objects) + 1
+    return (
+        f"{document}xref\n0 {size}\n0000000000 65535 f \n{''.join(offsets)}"
+        f"trailer\n<</Size {size}/Root 1 0 R>>\nstartxref\n{len(document)}\n%%EOF\n"
+    ).encode("ascii")
+
+
+def _sextant(bits: int) -> str:
+    """Return the block with these of its two by three parts filled, row by row from bit 0."""
+    others = {0: " ", 0b010101: "▌", 0b101010: "▐", 0b111111: "█"}  # older than the sextants
+    return others.get(bits) or chr(0x1FB00 + bits - 1 - (bits > 0b010101) - (bits > 0b101010))
+
+
+_HALF_BLOCKS: Final = " ▀▄█"
+_SEXTANTS: Final = "".join(map(_sextant, range(64)))

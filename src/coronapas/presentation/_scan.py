@@ -2,7 +2,8 @@
 
 hcert-spec 1.0.8, QR code; checks Q1 (a code that cannot be read) and Q2 (another mode than
 alphanumeric) of the EU's basic list. zxing-cpp finds and reads the codes, Pillow opens the image
-(extra ``coronapas[qr]``). zxing-cpp does not tell the mode; it is read from the modules it saw.
+(extra ``coronapas[qr]``). zxing-cpp does not say the mode: it is read from the
+modules that were seen.
 """
 
 from __future__ import annotations
@@ -10,17 +11,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
+from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 from coronapas.errors import MissingExtraError, ScanError
-from coronapas.presentation._segments import (
-    Mode,
-    Segment,
-    SegmentError,
-    segments,
-    whole_mode,
-)
+from coronapas.presentation._segments import Mode, Segment, SegmentError, segments, whole_mode
 from coronapas.presentation._symbol import SymbolError, data_codewords
+from coronapas.presentation._writer import ErrorLevel, Modules, modules_of
 from coronapas.tolerances import Deviation
 
 if TYPE_CHECKING:
@@ -30,8 +26,11 @@ if TYPE_CHECKING:
 MAX_BYTES: Final = 32 * 1024 * 1024
 """The largest file that is opened, in bytes."""
 
-MAX_PIXELS: Final = 60_000_000
-"""The most pixels that are unpacked, over all frames of an image."""
+MAX_PIXELS: Final = 36_000_000
+"""The most pixels that are unpacked, over all frames of an image: A4 at 600 dots an inch."""
+
+MAX_SIDE: Final = 65_535
+"""The longest side of an image, in pixels: what zxing-cpp takes."""
 
 MAX_FRAMES: Final = 100
 """The most frames (pages) of one image."""
@@ -41,6 +40,19 @@ _FORMATS: Final = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
 
 MAX_CODES: Final = 100
 """The most QR codes of one image."""
+
+MAX_EDGES: Final = 150_000
+"""The most edges between neighbours in the rows of a picture that is searched.
+
+What looks like the corner of a QR code has 30 of them or more, and the time of a search grows with
+the square of their number. A busier picture is searched at half its size, or a quarter and so on.
+"""
+
+_EDGE: Final = 12
+"""The least difference of two neighbours that makes an edge: half of what zxing-cpp tells apart."""
+
+_ALWAYS_SEARCHED: Final = 500
+"""The side, in pixels, of a picture too small to hold many corners, whatever its edges."""
 
 _MARGIN: Final = 16
 _SECOND_LOOK_SIDE: Final = 2000
@@ -54,17 +66,22 @@ _WHITE: Final = 255
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """One QR code that was found in an image.
+    """A QR code that was found in an image.
 
-    `text` is what it says (not shown in the `repr`: it is the holder's pass). `version` is 1 to 40,
-    `error_level` one of L, M, Q, H. `mode` is the mode of all its segments, `Mode.MIXED` where they
-    differ; `segment_modes` names them in order. `frame` counts the image's frames from 0.
+    Attributes:
+        text: What it says. It is the holder's pass and is left out of the `repr`.
+        mode: The mode of all its segments, or `Mode.MIXED`, `Mode.EMPTY` or `Mode.UNKNOWN`.
+        segment_modes: The modes of its segments in their order.
+        error_level: The level of error correction.
+        version: The size of the symbol, 1 to 40.
+        frame: The frame (page) of the image in which it was found, counted from 0.
+
     """
 
     text: str = field(repr=False)
     mode: Mode
     segment_modes: tuple[Mode, ...]
-    error_level: str
+    error_level: ErrorLevel
     version: int
     frame: int = 0
 
@@ -92,17 +109,22 @@ def scan(
     `image` is the content of a file (`bytes`), its path, an open binary file, or a Pillow image.
     PNG, JPEG, GIF, BMP, WebP, TIFF and PPM are opened. Rotated, mirrored and light-on-dark codes
     are read. A frame is first read as it is, and prepared otherwise only where nothing was found.
+    A large frame with very many edges is searched at a smaller size, so that the time is bounded.
 
-    `max_bytes` bounds the file, `max_pixels` the pixels of all frames together, both inclusive; an
-    image has at most 100 frames and 100 codes. Raises ScanError for an image that is too large or
-    cannot be opened, and where no QR code can be read in any frame; TypeError where `image` is none
-    of these kinds, or a bound no whole number; MissingExtraError where Pillow or zxing-cpp is not
-    installed; OSError where the path cannot be read.
+    `max_bytes` bounds the file and `max_pixels` the pixels of all frames together, both inclusive.
+    An image has at most 65 535 pixels a side, 100 frames and 100 codes.
+
+    Raises:
+        ScanError: The image cannot be opened or exceeds a bound, or no QR code can be read in it.
+        TypeError: `image` is of another type, or a bound is not an int.
+        MissingExtraError: Pillow or zxing-cpp is not installed.
+        OSError: The path cannot be read.
+
     """
     bounds: dict[str, object] = {"max_bytes": max_bytes, "max_pixels": max_pixels}
     for name, bound in bounds.items():
         if not isinstance(bound, int) or isinstance(bound, bool):
-            raise TypeError(f"{name} is a whole number (int), not {type(bound).__name__}")
+            raise TypeError(f"{name} must be an int, got {type(bound).__name__}")
     found: list[Scan] = []
     for index, frame in enumerate(_frames(_opened(image, max_bytes), max_pixels)):
         barcodes = _barcodes(frame)
@@ -133,9 +155,9 @@ def _opened(
     elif hasattr(image, "read"):
         content = image.read(max_bytes + 1)
     else:
-        raise TypeError(f"an image is bytes, a path or an open file, not {type(image).__name__}")
+        raise TypeError(f"image must be bytes, a path or an open file, got {type(image).__name__}")
     if not isinstance(content, bytes):
-        raise TypeError("the file is open as text; open it as binary")
+        raise TypeError("image must be a file that is open as binary, not as text")
     if len(content) > max_bytes:
         raise ScanError("image-too-large", f"the image has more than {max_bytes} bytes")
     try:
@@ -154,8 +176,12 @@ def _frames(image: Image.Image, max_pixels: int) -> Iterator[Image.Image]:
         index = 0
         while index == 0 or _sought(image, index):
             left -= image.width * image.height
-            if left < 0 or index == MAX_FRAMES:
-                raise ScanError("image-too-large", "the image has too many pixels or frames")
+            if left < 0:
+                raise ScanError("image-too-large", f"the image has more than {max_pixels} pixels")
+            if max(image.size) > MAX_SIDE:
+                raise ScanError("image-too-large", f"a side has more than {MAX_SIDE} pixels")
+            if index == MAX_FRAMES:
+                raise ScanError("image-too-large", f"the image has more than {MAX_FRAMES} frames")
             yield _grey(image)
             index += 1
     finally:
@@ -173,14 +199,15 @@ def _sought(image: Image.Image, index: int) -> bool:
 
 
 def _grey(image: Image.Image) -> Image.Image:
-    """Turn the frame into 256 greys; what is transparent becomes white, as on paper."""
+    """Return the frame in 256 greys; what is transparent becomes white, as on paper."""
     from PIL import Image
 
     try:
         if image.has_transparency_data:
-            colours = image.convert("RGBA")
-            page = Image.new("RGBA", colours.size, "white")
-            return Image.alpha_composite(page, colours).convert("L")
+            colours = image if image.mode in ("LA", "RGBA") else image.convert("RGBA")
+            page = Image.new("L", image.size, _WHITE)
+            page.paste(colours.convert("L"), mask=colours.getchannel("A"))
+            return page
         if image.mode in ("I", "F") or image.mode.startswith("I;16"):
             return _spread(image.convert("F"))
         return image.convert("L")
@@ -189,7 +216,7 @@ def _grey(image: Image.Image) -> Image.Image:
 
 
 def _spread(image: Image.Image) -> Image.Image:
-    """Make the darkest of an image of deep greys 0 and the lightest 255."""
+    """Return an image of deep greys with 0 as its darkest and 255 as its lightest."""
     extrema = image.getextrema()
     darkest, lightest = (float(value) for value in extrema if not isinstance(value, tuple))
     span = lightest - darkest or 1.0
@@ -220,6 +247,7 @@ def _preparations(grey: Image.Image) -> Iterator[tuple[Image.Image, Binarizer]]:
     from PIL import Image, ImageFilter, ImageOps
     from zxingcpp import Binarizer
 
+    grey = _searchable(grey)
     yield grey, Binarizer.LocalAverage
     grey = ImageOps.contain(grey, (_SECOND_LOOK_SIDE,) * 2) if _is_large(grey) else grey
     framed = ImageOps.expand(grey, _MARGIN, _WHITE)
@@ -239,27 +267,36 @@ def _is_large(image: Image.Image) -> bool:
     return max(image.size) > _SECOND_LOOK_SIDE
 
 
+def _searchable(grey: Image.Image) -> Image.Image:
+    """Return the picture at the largest size, halved as often as needed, that is not too busy."""
+    while max(grey.size) > _ALWAYS_SEARCHED and _edges(grey) > MAX_EDGES:
+        grey = grey.reduce(2)
+    return grey
+
+
+def _edges(grey: Image.Image) -> int:
+    """Return how many neighbours in the rows differ visibly."""
+    from PIL import ImageChops
+
+    width, height = grey.size
+    left, right = grey.crop((0, 0, width - 1, height)), grey.crop((1, 0, width, height))
+    return sum(ImageChops.difference(left, right).histogram()[_EDGE:])
+
+
 def _described(barcode: Barcode, frame: int) -> Scan:
-    modules = _modules(barcode)
+    modules = modules_of(barcode)  # as zxing-cpp sampled them, before its error correction
     parts = _segments(modules, barcode.bytes)
     return Scan(
         text=barcode.text,
         mode=Mode.UNKNOWN if parts is None else whole_mode(parts),
         segment_modes=() if parts is None else tuple(part.mode for part in parts),
-        error_level=barcode.ec_level,
+        error_level=cast("ErrorLevel", barcode.ec_level),
         version=(len(modules) - 17) // 4,
         frame=frame,
     )
 
 
-def _modules(barcode: Barcode) -> list[list[bool]]:
-    """Return the modules as zxing-cpp sampled them, before its error correction."""
-    drawn: Any = barcode.to_image(scale=1, add_quiet_zones=False)  # a buffer, which its stub omits
-    rows: list[list[int]] = cast("Any", memoryview(drawn)).tolist()
-    return [[value == 0 for value in row] for row in rows]
-
-
-def _segments(modules: list[list[bool]], content: bytes) -> tuple[Segment, ...] | None:
+def _segments(modules: Modules, content: bytes) -> tuple[Segment, ...] | None:
     """Return the segments, or None unless they say exactly what zxing-cpp read."""
     try:
         parts = segments(data_codewords(modules), (len(modules) - 17) // 4)
@@ -269,4 +306,4 @@ def _segments(modules: list[list[bool]], content: bytes) -> tuple[Segment, ...] 
 
 
 def _unreadable() -> ScanError:
-    return ScanError("image-unreadable", "the bytes are no image that can be opened")
+    return ScanError("image-unreadable", "the image cannot be opened")

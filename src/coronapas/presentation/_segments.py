@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from coronapas.hcert._base45 import ALPHABET
+
 
 class Mode(StrEnum):
     """The mode of a segment, or of a whole code.
@@ -80,7 +82,7 @@ class _Bits:
         return self._value >> self.left & (1 << count) - 1
 
 
-_ALPHABET: Final = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"
+_ALPHABET: Final = ALPHABET.encode("ascii")
 
 
 def _numeric(bits: _Bits, size: int) -> bytes:

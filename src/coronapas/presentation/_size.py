@@ -1,8 +1,8 @@
-"""How large a QR code comes out on paper or on a screen, against the advised size.
+"""The printed size of a QR code, compared with the advised size.
 
-hcert-spec 1.0.8, QR code: a diagonal of 35 to 60 mm is recommended. It is not said whether the
+hcert-spec 1.0.8, QR code: a diagonal of 35 to 60 mm is recommended. It does not say whether the
 quiet zone counts; ISO/IEC 18004 calls the modules alone the symbol, so the symbol is what is judged
-here, and the size with the quiet zone is told beside it.
+here, and the size with the quiet zone is stated beside it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ ADVISED_DIAGONAL_MM: Final = (35.0, 60.0)
 """The recommended diagonal of the symbol in millimetres, both bounds inclusive."""
 
 DEFAULT_DIAGONAL_MM: Final = sum(ADVISED_DIAGONAL_MM) / 2
-"""The diagonal of a symbol, in millimetres, where nobody chose one: the middle of the advice."""
+"""The diagonal of a symbol, in millimetres, by default: the middle of the advice."""
 
 MM_PER_INCH: Final = 25.4
 
@@ -26,10 +26,14 @@ _PRECISION: Final = 9
 
 @dataclass(frozen=True, slots=True)
 class SizeReport:
-    """The printed size of one symbol of `modules` a side with `border` modules of quiet zone.
+    """The printed size of a symbol.
 
-    `module_mm` is the side of one module in millimetres. Where the size was asked for by a
-    resolution, `dpi` (dots an inch) is that resolution, else None.
+    Attributes:
+        modules: The modules a side, without the quiet zone.
+        border: The width of the quiet zone on every side, in modules.
+        module_mm: The side of a module in millimetres.
+        dpi: The resolution in dots an inch, where the size was asked for by one.
+
     """
 
     modules: int
@@ -69,7 +73,7 @@ class SizeReport:
 
     @property
     def scales(self) -> range:
-        """The whole dots a module at `dpi` that meet the advice; empty where none does."""
+        """The whole dots a module at `dpi` that meet the advice; empty where no number does."""
         if self.dpi is None:
             return range(0)
         dots_per_mm = self.dpi / MM_PER_INCH

@@ -1,0 +1,107 @@
+"""Symbols in alphanumeric mode (ISO/IEC 18004), made by zxing-cpp's writer.
+
+The writer divides a text into segments by itself: a long run of digits becomes a segment in numeric
+mode, which hcert-spec 1.0.8 (QR code) does not have for a pass. A text with such a run is therefore
+made from three texts without digits, as `_from_shares` explains.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
+
+from coronapas.errors import MissingExtraError
+from coronapas.hcert._base45 import ALPHABET
+
+if TYPE_CHECKING:
+    from zxingcpp import Barcode
+
+ErrorLevel = Literal["L", "M", "Q", "H"]
+"""ISO/IEC 18004's levels of error correction: about 7, 15, 25 and 30 % may be lost."""
+
+Modules = tuple[tuple[bool, ...], ...]
+"""A symbol row by row without its quiet zone, True being dark."""
+
+# A segment in numeric mode saves bits from 7 digits on at either end of a text, from 13 on in its
+# middle, and always in a text of digits alone. The bounds here are one lower.
+_DIGITS: Final = re.compile(r"\A[0-9]+\Z|\A[0-9]{6}|[0-9]{6}\Z|[0-9]{12}")
+
+_LETTERS: Final = ALPHABET[10:]
+_DARK: Final = bytes(pixel == 0 for pixel in range(256))
+
+
+def symbol(
+    text: str, level: ErrorLevel, *, version: int | None = None, mask: int | None = None
+) -> Modules | None:
+    """Return the symbol of a text as one segment in alphanumeric mode, or None if it does not fit.
+
+    Without `version` (1 to 40) it is the smallest that holds the text at `level`; without `mask`
+    (0 to 7) the mask is chosen. `text` has at least one character, all of the 45. Raises
+    MissingExtraError where zxing-cpp is not installed.
+    """
+    options = {"version": version, "data_mask": mask}
+    chosen = {name: value for name, value in options.items() if value is not None}
+    try:
+        if _DIGITS.search(text):
+            return _from_shares(text, level, {"data_mask": 0, **chosen})
+        return _written(text, level, chosen)
+    except ValueError:  # the text is too long
+        return None
+
+
+def modules_of(barcode: Barcode) -> Modules:
+    """Return the modules of a symbol that zxing-cpp made, or sampled from an image."""
+    drawn: Any = barcode.to_image(scale=1, add_quiet_zones=False)  # a buffer, which its stub omits
+    pixels, side = bytes(drawn).translate(_DARK), cast("int", drawn.shape[1])
+    starts = range(0, len(pixels), side)
+    return tuple(tuple(map(bool, pixels[start : start + side])) for start in starts)
+
+
+def _written(text: str, level: ErrorLevel, options: dict[str, int]) -> Modules:
+    try:
+        import zxingcpp
+    except ImportError as missing:
+        raise MissingExtraError("qr", "zxing-cpp") from missing
+    made = zxingcpp.create_barcode(
+        text, zxingcpp.BarcodeFormat.QRCodeModel2, ec_level=level, **options
+    )
+    return modules_of(made)
+
+
+def _from_shares(text: str, level: ErrorLevel, options: dict[str, int]) -> Modules:
+    """Return the sum (modulo 2) of the symbols of three texts without digits.
+
+    Of symbols of the same version, level and mask, the data bits, the Reed-Solomon code, the mask
+    and the patterns are all linear over GF(2): an odd number of symbols adds up to the symbol of
+    the sum of their data. The three texts are chosen such that their data adds up to the text's.
+    """
+    groups = (_shares(text[start : start + 2]) for start in range(0, len(text), 2))
+    symbols = [_written("".join(share), level, options) for share in zip(*groups, strict=True)]
+    return tuple(
+        tuple(a ^ b ^ c for a, b, c in zip(*rows, strict=True))
+        for rows in zip(*symbols, strict=True)
+    )
+
+
+@cache
+def _shares(group: str) -> tuple[str, str, str]:
+    """Return three groups without digits whose values add up (modulo 2) to that of one or two.
+
+    They exist: more than half of the 64 values of one character, and of the 2048 of two, belong to
+    groups without digits.
+    """
+    seconds = _LETTERS if len(group) == 2 else ("",)
+    without = {_value(first + second): first + second for first in _LETTERS for second in seconds}
+    some = _LETTERS[0] * len(group)
+    rest = _value(group) ^ _value(some)
+    value = next(value for value in without if value ^ rest in without)
+    return some, without[value], without[value ^ rest]
+
+
+def _value(group: str) -> int:
+    """Return the value of one or two characters in alphanumeric mode (chapter 7.4.5)."""
+    value = 0
+    for character in group:
+        value = 45 * value + ALPHABET.index(character)
+    return value
