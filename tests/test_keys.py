@@ -239,7 +239,7 @@ def test_a_pkcs12_file_is_never_written_open() -> None:
 
 def test_a_request_is_made_of_a_private_key() -> None:
     wrong: Any = make_key().public_key()
-    with pytest.raises(KeyMaterialError, match="not signed with"):
+    with pytest.raises(KeyMaterialError, match="cannot be signed with"):
         make_request(wrong, country="DK", organisation="O")
 
 

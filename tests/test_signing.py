@@ -133,7 +133,7 @@ def test_a_signer_without_certificate_needs_a_kid() -> None:
 
 @pytest.mark.parametrize("kid", ["12345678", 8, list(b"12345678")])
 def test_a_kid_that_is_no_bytes_is_refused(kid: Any) -> None:
-    with pytest.raises(KeyMaterialError, match="a kid is bytes"):
+    with pytest.raises(KeyMaterialError, match="a kid must be bytes"):
         Signer(ec_pair().private_key, kid=kid)
 
 
@@ -171,7 +171,7 @@ def test_rsa_keys_at_both_bounds_are_taken(bits: int) -> None:
     ],
 )
 def test_keys_that_passes_do_not_use_are_refused(key: object) -> None:
-    with pytest.raises(KeyMaterialError, match="passes are"):
+    with pytest.raises(KeyMaterialError, match="(the|an RSA) key must|passes cannot"):
         pass_key(key)
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from coronapas.errors import KeyMaterialError
 from coronapas.facts import EventKind
-from coronapas.signing import Signer, pass_key, private
+from coronapas.signing import Signer, load_private, pass_key, private, private_bytes
 from coronapas.trust._certificate import USAGE_OIDS, Certificate
 
 if TYPE_CHECKING:
@@ -56,7 +56,10 @@ _LONGEST_NAME: Final = 64  # RFC 5280 appendix A.1, ub-common-name and ub-organi
 
 @dataclass(frozen=True, slots=True)
 class KeyPair:
-    """A private key and its certificate; raises KeyMaterialError if that is for another key."""
+    """A private key and its certificate; raises KeyMaterialError if that is for another key.
+
+    A pickle of it holds the private key without encryption: keep it as you would keep the key.
+    """
 
     private_key: PrivateKey = field(repr=False)
     certificate: Certificate
@@ -64,6 +67,9 @@ class KeyPair:
     def __post_init__(self) -> None:
         if self.certificate.public_key != self.private_key.public_key():
             raise KeyMaterialError("the certificate is for another key")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _pair, (type(self), private_bytes(self.private_key), self.certificate)
 
     def signer(self, *, deterministic: bool = False) -> Signer:
         """A signer with this key (see `Signer` for `deterministic`).
@@ -101,6 +107,10 @@ class KeyPair:
             None,
             _encrypted(password),
         )
+
+
+def _pair(kind: type[KeyPair], key: bytes, certificate: Certificate) -> KeyPair:
+    return kind(load_private(key), certificate)
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,12 +59,12 @@ def step(key: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
-    """One named tolerance: what it forgives, where that was seen, and whether `FIELD` grants it."""
+    """A named tolerance: what it forgives, where that was seen, and whether `FIELD` grants it."""
 
     name: str
     forgives: str
     seen: str
-    field: bool
+    granted_by_field: bool
 
 
 _TABLE: Final = (
@@ -216,5 +216,5 @@ TOLERANCES: Final[Mapping[str, Tolerance]] = MappingProxyType({row.name: row for
 STRICT: Final[frozenset[str]] = frozenset()
 """Grants nothing: the specification to the letter."""
 
-FIELD: Final[frozenset[str]] = frozenset(row.name for row in _TABLE if row.field)
+FIELD: Final[frozenset[str]] = frozenset(row.name for row in _TABLE if row.granted_by_field)
 """Grants what real passes were seen to need; the default."""

@@ -18,6 +18,10 @@ from types import MappingProxyType
 from typing import Final
 
 
+COVID_19: Final = "840539006"
+"""The SNOMED CT code of COVID-19 (value set disease-agent-targeted), which has no other member."""
+
+
 class EventKind(StrEnum):
     """The three kinds of event a pass can state."""
 
@@ -120,7 +124,7 @@ class Vaccination:
     country: str | None = field(default=None, repr=False)
     vaccine: str | None = field(default=None, repr=False)
     manufacturer: str | None = field(default=None, repr=False)
-    disease: str = field(default="840539006", repr=False)
+    disease: str = field(default=COVID_19, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +146,7 @@ class Test:
     country: str | None = field(default=None, repr=False)
     name: str | None = field(default=None, repr=False)
     device: str | None = field(default=None, repr=False)
-    disease: str = field(default="840539006", repr=False)
+    disease: str = field(default=COVID_19, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +161,7 @@ class Recovery:
     valid_from: date = field(repr=False)
     valid_until: date = field(repr=False)
     country: str | None = field(default=None, repr=False)
-    disease: str = field(default="840539006", repr=False)
+    disease: str = field(default=COVID_19, repr=False)
 
 
 Event = Vaccination | Test | Recovery

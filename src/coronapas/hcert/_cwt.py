@@ -50,6 +50,9 @@ class Claims(NamedTuple):
         issuer = self.issuer if self.issuer in COUNTRIES else None
         return f"<Claims issuer={issuer!r}>"
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return cbor.rebuild, (type(self), cbor.pack(tuple(self)))
+
 
 def dump(*, issuer: str, issued_at: int, expires: int, hcert: Mapping[int, object]) -> bytes:
     """The CBOR of the claims."""

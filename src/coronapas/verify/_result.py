@@ -164,7 +164,12 @@ class Verification:
         """What pickle and copy take: everything, but of the trust list only what is told of it."""
         slots: dict[str, object]
         _, slots = super().__getstate__()  # type: ignore[misc]
-        return None, {**slots, "_trust": self._told_of_trust()}
+        told = {"_trust": self._told_of_trust(), "_dcc": cbor.pack(self._dcc)}
+        return None, {**slots, **told}
+
+    def __setstate__(self, state: tuple[None, dict[str, Any]]) -> None:
+        for name, value in state[1].items():
+            setattr(self, name, cbor.unpack(value) if name == "_dcc" else value)
 
     def _told_of_trust(self) -> TrustStore | None:
         """A store of the one certificate, with the lists that vouch for it."""
