@@ -316,7 +316,11 @@ def test_an_issuer_says_and_issues_the_same_in_another_process(make: Callable[[]
         value_sets=ValueSets.default(),
         policy=ContentPolicy(dropped_letters=True, alternatives=Alternatives(o_diaeresis="O")),
     )
-    terms = {"expires": timedelta(90), "issued_at": NOW, "uvci": "URN:UVCI:01:DK:ABC"}
+    terms: dict[str, Any] = {
+        "expires": timedelta(90),
+        "issued_at": NOW,
+        "uvci": "URN:UVCI:01:DK:ABC",
+    }
     holder = Holder("Гончар", "Björn 7", date(1990, 4, 1))
     for again in (away(issuer), copy.copy(issuer), copy.deepcopy(issuer)):
         issued = [each.issue(holder, backend.VACCINATION, **terms) for each in (issuer, again)]

@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from coronapas.dcc import _claims as claims
 from coronapas.dcc import _uvci as uvcis
-from coronapas.dcc._claims import ContentPolicy
 from coronapas.dcc._names import language_fault
-from coronapas.dcc._scrutiny import Scrutiny
+from coronapas.dcc._scrutiny import ContentPolicy, Scrutiny
 from coronapas.dcc._valuesets import COUNTRY, ValueSets
 from coronapas.errors import Fault, IssueError
 from coronapas.facts import EVENT_TYPES, kind_of
@@ -31,6 +30,12 @@ if TYPE_CHECKING:
     from coronapas.facts import Event, EventKind, Holder
     from coronapas.presentation._qr import ErrorLevel, Qr
     from coronapas.trust._certificate import Certificate
+
+__all__ = [
+    "DEFAULT_VERSION",
+    "Issuer",
+    "Pass",
+]
 
 DEFAULT_VERSION: Final = "1.3.2"
 """The DCC schema release that passes are issued in; 1.3.3 changed nothing in effect."""
@@ -122,11 +127,11 @@ class Issuer:
         that states no key usage restricts nothing). Raises TypeError where `signer`, `value_sets`
         or `policy` is none, and KeyMaterialError for a certificate that cannot be read.
         """
-        check_types(signer, value_sets, policy)
+        _check_types(signer, value_sets, policy)
         certificate = signer.certificate
         faults = [
-            *settings_faults(country, name, version, language, value_sets),
-            *certificate_faults(certificate, country),
+            *_settings_faults(country, name, version, language, value_sets),
+            *_certificate_faults(certificate, country),
         ]
         if faults:
             raise IssueError(faults)
@@ -271,14 +276,14 @@ class Issuer:
             )
 
 
-def check_types(signer: object, value_sets: object, policy: object) -> None:
+def _check_types(signer: object, value_sets: object, policy: object) -> None:
     """Raise TypeError where one of an issuer's parts is none; only the signer has to be there."""
     for kind, value in ((Signer, signer), (ValueSets, value_sets), (ContentPolicy, policy)):
         if not isinstance(value, kind) and (value is not None or kind is Signer):
             raise TypeError(f"a {kind.__name__} is needed, not a {type(value).__name__}")
 
 
-def settings_faults(
+def _settings_faults(
     country: object,
     name: object,
     version: object,
@@ -312,7 +317,7 @@ def settings_faults(
     return faults if wrong is None else [*faults, wrong]
 
 
-def certificate_faults(certificate: Certificate | None, country: str) -> list[Fault]:
+def _certificate_faults(certificate: Certificate | None, country: str) -> list[Fault]:
     """Why nothing may be signed with a certificate in a country's name; nothing for None.
 
     hcert-spec, certificates: a DSC is its country's, is no CA's, and its key usage has

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from coronapas.errors import KeyMaterialError
 from coronapas.facts import EventKind
-from coronapas.signing import Signer, load_private, pass_key, private, private_bytes
+from coronapas.signing import Signer, _load_private, _pass_key, _private, _private_bytes
 from coronapas.trust._certificate import USAGE_OIDS, Certificate
 
 if TYPE_CHECKING:
@@ -30,6 +30,18 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.serialization import KeySerializationEncryption
 
     from coronapas.signing import PrivateKey, PublicKey
+
+__all__ = [
+    "CSCA_VALIDITY",
+    "DSC_VALIDITY",
+    "USAGE_PURPOSES",
+    "Authority",
+    "KeyName",
+    "KeyPair",
+    "make_csca",
+    "make_key",
+    "make_request",
+]
 
 CSCA_VALIDITY: Final = timedelta(days=4 * 365)
 """How long a CSCA is valid unless told otherwise. Four years is recalled from the EU's certificate
@@ -69,7 +81,7 @@ class KeyPair:
             raise KeyMaterialError("the certificate is for another key")
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _pair, (type(self), private_bytes(self.private_key), self.certificate)
+        return _pair, (type(self), _private_bytes(self.private_key), self.certificate)
 
     def signer(self, *, deterministic: bool = False) -> Signer:
         """A signer with this key (see `Signer` for `deterministic`).
@@ -110,7 +122,7 @@ class KeyPair:
 
 
 def _pair(kind: type[KeyPair], key: bytes, certificate: Certificate) -> KeyPair:
-    return kind(load_private(key), certificate)
+    return kind(_load_private(key), certificate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +172,7 @@ class Authority(KeyPair):
         signed with, names that do not fit, usages that are no kinds of event (a single one is to
         stand in a collection too), and validities outside the CSCA's.
         """
-        pass_key(public_key)
+        _pass_key(public_key)
         kinds = _kinds(usages)
         issuer = self._issuer()
         first, last = _period(valid_from, valid_for)
@@ -196,7 +208,7 @@ class Authority(KeyPair):
         if country != self.certificate.country:
             raise KeyMaterialError("the request is for another country than the CSCA's")
         return self.certify(
-            pass_key(asked.public_key()),
+            _pass_key(asked.public_key()),
             valid_from=valid_from,
             valid_for=valid_for,
             usages=_requested_usages(asked),
@@ -278,7 +290,7 @@ def make_request(
     from cryptography import x509
 
     kinds = _kinds(usages)
-    pass_key(private(private_key).public_key())
+    _pass_key(_private(private_key).public_key())
     builder = (
         x509.CertificateSigningRequestBuilder()
         .subject_name(_name(country, name or f"{country} DSC", organisation))

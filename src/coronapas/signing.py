@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal, NoReturn
+from typing import TYPE_CHECKING, Final, Literal, NoReturn, TypeAlias
 
 from coronapas import _signatures as signatures
 from coronapas.errors import KeyMaterialError, SigningError
@@ -28,11 +28,23 @@ if TYPE_CHECKING:
 
     from coronapas.trust._material import Material
 
-    PrivateKey = EllipticCurvePrivateKey | RSAPrivateKey
-    PublicKey = EllipticCurvePublicKey | RSAPublicKey
-    SignDigest = Callable[[bytes], bytes]
+__all__ = [
+    "PrivateKey",
+    "PublicKey",
+    "SignDigest",
+    "SignatureForm",
+    "Signer",
+]
 
-__all__ = ["SignatureForm", "Signer"]
+# As text, so that importing this module does not load `cryptography`.
+PrivateKey: TypeAlias = "EllipticCurvePrivateKey | RSAPrivateKey"
+"""A private key of `cryptography` for ECDSA or RSA."""
+
+PublicKey: TypeAlias = "EllipticCurvePublicKey | RSAPublicKey"
+"""A public key of `cryptography` for ECDSA or RSA."""
+
+SignDigest: TypeAlias = "Callable[[bytes], bytes]"
+"""A function that signs a SHA-256 digest of 32 bytes: see `Signer.remote`."""
 
 SignatureForm = Literal["raw", "der"]
 """How a remote signer encodes an ECDSA signature: r and s in 64 bytes, or DER (ANSI X9.62)."""
@@ -60,6 +72,7 @@ class Signer:
     private key, unencrypted (PKCS #8): keep it as you would keep the key itself. That of a remote
     signer holds the callable, which must be picklable: a function of a module, or an object with
     ``__call__``. A copy of a signer is the signer.
+
     """
 
     __slots__ = (
@@ -93,8 +106,8 @@ class Signer:
         kid: bytes | None = None,
         deterministic: bool = False,
     ) -> None:
-        private_key = private(private_key)
-        public_key = pass_key(private_key.public_key())
+        private_key = _private(private_key)
+        public_key = _pass_key(private_key.public_key())
         own = None if certificate is None else Certificate.load(certificate)
         if own is not None and own.public_key != public_key:
             raise KeyMaterialError("the certificate is for another key")
@@ -144,7 +157,7 @@ class Signer:
             private_key = load_pem_private_key(_to_bytes(key), _password(password))
         except Exception as error:  # refusals come in many types; none of them names the key
             raise KeyMaterialError(f"the private key cannot be read: {error}") from error
-        return cls(private(private_key), certificate, kid=kid, deterministic=deterministic)
+        return cls(_private(private_key), certificate, kid=kid, deterministic=deterministic)
 
     @classmethod
     def from_pkcs12(
@@ -155,7 +168,7 @@ class Signer:
         kid: bytes | None = None,
         deterministic: bool = False,
     ) -> Signer:
-        """Load a private key and, if there is one, its certificate from the bytes of a PKCS #12 file.
+        """Load a private key, and its certificate if there is one, from a PKCS #12 file.
 
         Raises KeyMaterialError also if the password is wrong or there is no private key.
         """
@@ -169,7 +182,7 @@ class Signer:
             raise KeyMaterialError(f"the PKCS #12 file cannot be read: {error}") from error
         if private_key is None:
             raise KeyMaterialError("the PKCS #12 file holds no private key")
-        return cls(private(private_key), certificate, kid=kid, deterministic=deterministic)
+        return cls(_private(private_key), certificate, kid=kid, deterministic=deterministic)
 
     @classmethod
     def remote(
@@ -193,7 +206,7 @@ class Signer:
         error's cause. `sign_digest` runs in whichever thread calls `sign`.
         """
         own = Certificate.load(certificate)
-        public_key = pass_key(own.public_key)
+        public_key = _pass_key(own.public_key)
         if signature_form not in ("raw", "der"):
             raise ValueError("signature_form must be 'raw' or 'der'")
         new = object.__new__(cls)
@@ -224,14 +237,16 @@ class Signer:
         return self._source.rebuilder(self.certificate, self.kid)
 
 
-def pass_key(public_key: object) -> PublicKey:
+def _pass_key(public_key: object) -> PublicKey:
     """Return the key if passes may be signed with its kind; raise KeyMaterialError if not."""
     from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
     if isinstance(public_key, ec.EllipticCurvePublicKey):
         if public_key.curve.name == "secp256r1":
             return public_key
-        raise KeyMaterialError(f"the key must be on the curve P-256, not on {public_key.curve.name}")
+        raise KeyMaterialError(
+            f"the key must be on the curve P-256, not on {public_key.curve.name}"
+        )
     if isinstance(public_key, rsa.RSAPublicKey):
         if public_key.key_size in RSA_BITS:
             return public_key
@@ -248,7 +263,7 @@ def _algorithm(key: PublicKey) -> int:
     return ES256 if isinstance(key, ec.EllipticCurvePublicKey) else PS256
 
 
-def private(key: object) -> PrivateKey:
+def _private(key: object) -> PrivateKey:
     """Return the key if it is a private key for EC or RSA; raise KeyMaterialError if not."""
     from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
@@ -265,7 +280,7 @@ def _signature_length(key: PublicKey) -> int:
     return (key.key_size + 7) // 8
 
 
-def private_bytes(key: PrivateKey) -> bytes:
+def _private_bytes(key: PrivateKey) -> bytes:
     """Return the DER of a private key (PKCS #8), unencrypted."""
     from cryptography.hazmat.primitives.serialization import (
         Encoding,
@@ -276,11 +291,11 @@ def private_bytes(key: PrivateKey) -> bytes:
     return key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
 
 
-def load_private(data: bytes) -> PrivateKey:
-    """Return the private key that `private_bytes` wrote."""
+def _load_private(data: bytes) -> PrivateKey:
+    """Return the private key that `_private_bytes` wrote."""
     from cryptography.hazmat.primitives.serialization import load_der_private_key
 
-    return private(load_der_private_key(data, None))
+    return _private(load_der_private_key(data, None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,7 +320,7 @@ class _Local:
 
     def rebuilder(self, certificate: Certificate | None, kid: bytes) -> tuple[object, ...]:
         """Return what `Signer.__reduce__` returns for this key."""
-        key = private_bytes(self.private_key)
+        key = _private_bytes(self.private_key)
         return _rebuild_local, (key, certificate, kid, self.deterministic)
 
 
@@ -328,7 +343,7 @@ class _Remote:
 def _rebuild_local(
     key: bytes, certificate: Certificate | None, kid: bytes, deterministic: bool
 ) -> Signer:
-    return Signer(load_private(key), certificate, kid=kid, deterministic=deterministic)
+    return Signer(_load_private(key), certificate, kid=kid, deterministic=deterministic)
 
 
 def _rebuild_remote(
@@ -401,11 +416,13 @@ def _both_forms(answer: bytes, form: SignatureForm) -> tuple[bytes, bytes]:
         try:
             return signatures.from_der(answer, _COORDINATE), answer
         except (ValueError, OverflowError) as error:
-            raise SigningError("the remote signer's answer is not an ECDSA signature in DER") from error
+            raise SigningError(
+                "the remote signer's answer is not an ECDSA signature in DER"
+            ) from error
     if len(answer) != 2 * _COORDINATE:
         raise SigningError(
-            f"the remote signer returned {len(answer)} bytes instead of {2 * _COORDINATE} (r and s); "
-            "use signature_form='der' for answers in DER"
+            f"the remote signer returned {len(answer)} bytes, not {2 * _COORDINATE} (r and s);"
+            " use signature_form='der' for answers in DER"
         )
     return answer, signatures.to_der(answer)
 

@@ -32,7 +32,7 @@ from coronapas.dcc._schema import (
 )
 from coronapas.dcc._text import CONTROLS, is_normal, normal
 from coronapas.facts import TestKind
-from coronapas.tolerances import Deviation, step
+from coronapas.tolerances import Deviation, _step
 
 if TYPE_CHECKING:
     from coronapas.dcc._schema import Codes, Violation
@@ -131,7 +131,9 @@ def _record(
             if not absent:
                 result[name] = text
         elif isinstance(value, float) and value.is_integer() and name in _DOSES:
-            _report(out, "content.whole-float", where, "the number is a whole floating-point number")
+            _report(
+                out, "content.whole-float", where, "the number is a whole floating-point number"
+            )
             result[name] = int(value)
         else:
             result[name] = value
@@ -152,7 +154,7 @@ def _text(value: str, path: str, out: list[Deviation]) -> str:
 
 def _unknown(name: object, path: str, out: list[Deviation]) -> None:
     """Report a field that the release does not name."""
-    where = f"{path}.{step(name)}" if path else step(name)
+    where = f"{path}.{_step(name)}" if path else _step(name)
     _report(out, "content.unknown-field", where, "the release of the schema has no such field")
 
 

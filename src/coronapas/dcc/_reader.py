@@ -174,7 +174,9 @@ class _Reader:
         value = self._values.get(name)
         if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
             return value
-        self._report("content.schema", self._at(name), "the value is not a whole number of 1 or more")
+        self._report(
+            "content.schema", self._at(name), "the value is not a whole number of 1 or more"
+        )
         return None
 
     def value(

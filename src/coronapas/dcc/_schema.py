@@ -310,7 +310,9 @@ def _check_text(rule: Text, value: object, path: str, out: list[Violation]) -> N
         out.append(Violation(path, "type", "the value is not a string"))
         return
     if rule.longest is not None and len(value) > rule.longest:
-        out.append(Violation(path, "maxLength", f"the text is longer than {rule.longest} characters"))
+        out.append(
+            Violation(path, "maxLength", f"the text is longer than {rule.longest} characters")
+        )
     if rule.pattern is not None and rule.pattern.search(value) is None:
         out.append(Violation(path, "pattern", "the text does not have the required form"))
 
@@ -354,7 +356,9 @@ def _check_record(rule: Record, value: object, path: str, out: list[Violation]) 
     if rule.one_of:
         count = sum(name in value for name in rule.one_of)
         if count != 1:
-            out.append(Violation(path, "oneOf", f"there are {count} groups of events instead of one"))
+            out.append(
+                Violation(path, "oneOf", f"there are {count} groups of events instead of one")
+            )
     for name, inner in rule.fields.items():
         if name in value:
             _check(inner, value[name], _below(path, name), out)

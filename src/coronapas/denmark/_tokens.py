@@ -40,7 +40,7 @@ from coronapas.hcert._envelope import (
     Limits,
     decode,
 )
-from coronapas.tolerances import Deviation, step
+from coronapas.tolerances import Deviation, _step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -225,7 +225,7 @@ def shown_entry(token: Dk3, at: datetime) -> DatedEntry | None:
 def _extra_claims(tree: Mapping[Any, Any], expected: frozenset[object]) -> Iterator[Deviation]:
     for label in tree:
         if label not in expected:
-            yield Deviation("cwt.extra-claim", step(label), "the claim is not one of the token's")
+            yield Deviation("cwt.extra-claim", _step(label), "the claim is not one of the token's")
 
 
 def _moment(seconds: int | None) -> datetime | None:

@@ -17,7 +17,6 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-
 COVID_19: Final = "840539006"
 """The SNOMED CT code of COVID-19 (value set disease-agent-targeted), which has no other member."""
 
