@@ -32,7 +32,9 @@ def _places(function: Callable[..., None]) -> Callable[..., None]:
             default=Path(),
             help="The folder for the files [default: the current one].",
         ),
-        click.option("--file-name", "stem", callback=filled, help="What the files' names begin with."),
+        click.option(
+            "--file-name", "stem", callback=filled, help="What the files' names begin with."
+        ),
         click.option(
             "--password",
             callback=password_source,
@@ -51,7 +53,11 @@ def _validity(days: int) -> Callable[[Callable[..., None]], Callable[..., None]]
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
         since = click.option(
-            "--from", "start", callback=moment, metavar="MOMENT", help="The first moment [default: now]."
+            "--from",
+            "start",
+            callback=moment,
+            metavar="MOMENT",
+            help="The first moment [default: now].",
         )
         span = click.option(
             "--days", type=click.IntRange(1, 36500), default=days, show_default=True
@@ -172,7 +178,9 @@ def dsc(
 
 @command.command("request")
 @click.option("--country", required=True, help="ISO 3166-1 alpha-2.")
-@click.option("--organisation", required=True, callback=filled, help="The organisation that will sign passes.")
+@click.option(
+    "--organisation", required=True, callback=filled, help="The organisation that will sign passes."
+)
 @_name
 @_usage
 @click.option(

@@ -46,7 +46,7 @@ class Item(NamedTuple):
     fault: DecodeError | None = None
 
     def readable(self) -> Item:
-        """Return this item if it has a text; otherwise raise an error that ends the command with 2."""
+        """Return this item if it has a text; raise UnreadableError otherwise."""
         if self.fault is not None:
             raise UnreadableError(plain(f"{self.place}: {self.fault.message}."))
         return self
