@@ -184,7 +184,7 @@ def test_a_validity_can_begin_with_1950_and_end_with_9999() -> None:
 def test_a_time_of_the_wrong_type_is_a_type_error(wrong: Any) -> None:
     with pytest.raises(TypeError, match="valid_from must be a datetime"):
         make_csca("DK", valid_from=wrong)
-    with pytest.raises(TypeError, match="valid_for is a timedelta"):
+    with pytest.raises(TypeError, match="valid_for must be a timedelta"):
         make_csca("DK", valid_from=START, valid_for=wrong)
 
 

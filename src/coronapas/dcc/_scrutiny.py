@@ -176,8 +176,8 @@ class Scrutiny:
                     path,
                     "text.unwritable-character",
                     "The text contains a character that no name or label needs: a control"
-                    " character, half a surrogate pair, a line break, a direction mark, an invisible"
-                    " one or one of private use.",
+                    " character, half a surrogate pair, a line break, a direction mark, an"
+                    " invisible one or one of private use.",
                     "Remove it.",
                 )
                 inner = seen.strip()
