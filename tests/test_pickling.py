@@ -25,8 +25,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import backend
-from coronapas._time import moment
 from coronapas import _signatures as signatures
+from coronapas._time import moment
 from coronapas.dcc import Alternatives, ContentPolicy, ValueSets
 from coronapas.errors import Fault, IssueError
 from coronapas.facts import EventKind, Holder
