@@ -635,7 +635,6 @@ NOT_OFFERED = {
     "coronapas.trust._material.Material",
     "coronapas.trust._pins.Pins",
     "coronapas.trust._x509.Extension",
-    "coronapas.verify._keyring.KeyRing",
 }
 
 
