@@ -323,7 +323,7 @@ def test_all_faults_of_the_settings_are_told_together() -> None:
     "settings", [{"value_sets": "x"}, {"policy": "x"}, {"policy": 5}, {"signer": None}]
 )
 def test_a_setting_of_the_wrong_type_is_a_type_error_at_once(settings: dict[str, Any]) -> None:
-    with pytest.raises(TypeError, match="is needed, not a"):
+    with pytest.raises(TypeError, match="must be a"):
         Issuer(**{"country": "DK", "signer": backend.dsc().signer(), **settings})
 
 

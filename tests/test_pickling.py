@@ -1,6 +1,7 @@
-"""Results go to other processes: whatever was decoded, and with no more of the trust than is told.
+"""Values that go to other processes: signers, issuers, passes, facts, and results of every kind.
 
-Also what a result shares with what it hands out, and how it tells its moment.
+A result takes along whatever was decoded, and no more of the trust than it tells. Also what a
+result shares with what it hands out, and how it tells its moment.
 """
 
 from __future__ import annotations
@@ -8,23 +9,42 @@ from __future__ import annotations
 import copy
 import math
 import pickle
-from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
 
 import cbor2
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+from cryptography.hazmat.primitives.hashes import SHA256
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import backend
+from coronapas import _signatures as signatures
 from coronapas._time import moment
+from coronapas.dcc import Alternatives, ContentPolicy, ValueSets
+from coronapas.errors import Fault, IssueError
+from coronapas.facts import EventKind, Holder
 from coronapas.hcert import _cbor as cbor
 from coronapas.hcert._envelope import Envelope, decode
+from coronapas.issue import Issuer
+from coronapas.signing import Signer
+from coronapas.tolerances import Deviation
 from coronapas.trust._certificate import Certificate
 from coronapas.trust._list import Source, TrustList
 from coronapas.trust._store import TrustStore
 from coronapas.verify._result import Verification
 from coronapas.verify._verifier import Verifier
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from coronapas.keys import KeyPair
 
 NOW = backend.NOW
 GOOD = backend.forge(backend.claims())
@@ -93,13 +113,23 @@ def told(result: Verification) -> Any:
 @settings(max_examples=200)
 def test_every_value_that_cbor_can_say_can_be_copied_and_pickled(item: Any) -> None:
     found, _ = cbor.load(cbor2.dumps([item, {1: item}]))
-    for again in (away(found), copy.deepcopy(found), cbor.copy(found)):
+    for again in (cbor.unpack(cbor.pack(found)), cbor.copy(found)):
         assert shown(again) == shown(found)
         assert again is not found
 
 
 def test_the_one_undefined_value_stays_the_one() -> None:
-    assert away(cbor2.undefined) is copy.deepcopy(cbor2.undefined) is cbor2.undefined
+    assert cbor.unpack(cbor.pack(cbor2.undefined)) is cbor2.undefined
+
+
+def test_nothing_is_registered_for_pickles_of_the_whole_process() -> None:
+    code = """
+import copyreg, cbor2, coronapas.verify._verifier
+kinds = cbor2.frozendict, cbor2.CBORTag, cbor2.CBORSimpleValue, type(cbor2.undefined)
+print({*kinds} & {*copyreg.dispatch_table})
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    assert run.stdout == "set()\n"
 
 
 def test_a_copy_shares_nothing_changeable_under_a_tag() -> None:
@@ -192,3 +222,125 @@ def test_every_number_of_seconds_has_its_nearest_moment(seconds: float) -> None:
 @given(st.datetimes(timezones=st.just(UTC)))
 def test_a_moment_of_the_calendar_is_told_as_it_is(at: datetime) -> None:
     assert abs(moment(at.timestamp()) - at) <= timedelta(microseconds=32)
+
+
+def digest_signer(digest: bytes) -> bytes:
+    """What stands in for a service: a function of a module, so that pickle can name it."""
+    key = backend.dsc().private_key
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    return key.sign(digest, ec.ECDSA(Prehashed(SHA256())))
+
+
+def remote() -> Signer:
+    return Signer.remote(backend.dsc().certificate, digest_signer, signature_form="der")
+
+
+def signed_by(signer: Signer) -> bool:
+    message = b"The very bytes."
+    key = signer.public_key
+    signature = signer.sign(message)
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        der = signatures.to_der(signature)
+        key.verify(der, message, ec.ECDSA(SHA256()))
+    else:
+        key.verify(signature, message, PSS(MGF1(SHA256()), 32), SHA256())
+    return len(signature) == signer.signature_length
+
+
+@pytest.mark.parametrize("key", ["P-256", "RSA-2048"])
+@pytest.mark.parametrize("kid", [None, b"12345678"])
+def test_a_local_signer_signs_in_another_process(key: str, kid: bytes | None) -> None:
+    pair = backend.dsc(key=key)
+    signer = Signer(pair.private_key, pair.certificate, kid=kid)
+    again = away(signer)
+    assert signed_by(again)
+    assert (again.kid, again.algorithm) == (signer.kid, signer.algorithm)
+    assert again.certificate == signer.certificate
+    assert again.public_key == signer.public_key
+
+
+def test_a_signer_without_a_certificate_and_a_deterministic_one_stay_so() -> None:
+    signer = Signer(backend.dsc().private_key, kid=b"12345678", deterministic=True)
+    again = away(signer)
+    assert again.certificate is None
+    assert again.sign(b"x") == signer.sign(b"x")
+
+
+def test_a_remote_signer_asks_the_same_function_in_another_process() -> None:
+    again = away(remote())
+    assert signed_by(again)
+    assert again.certificate == backend.dsc().certificate
+
+
+def test_a_remote_signer_goes_no_further_than_its_function() -> None:
+    signer = Signer.remote(backend.dsc().certificate, lambda digest: digest)
+    with pytest.raises((pickle.PicklingError, AttributeError)):
+        pickle.dumps(signer)
+    assert copy.deepcopy(signer) is signer
+
+
+@pytest.mark.parametrize("made", [backend.dsc().signer(), remote()], ids=["local", "remote"])
+def test_a_copy_of_a_signer_is_the_signer(made: Signer) -> None:
+    assert copy.copy(made) is made
+    assert copy.deepcopy(made) is made
+
+
+def test_no_repr_shows_a_private_key() -> None:
+    pair = backend.dsc()
+    numbers = pair.private_key.private_numbers()
+    assert isinstance(numbers, ec.EllipticCurvePrivateNumbers)
+    secret = numbers.private_value
+    issuer = Issuer("DK", pair.signer())
+    hidden = (secret.to_bytes(32, "big").hex(), str(secret), "PrivateKey", "PRIVATE")
+    for value in (pair, away(pair), pair.signer(), away(pair.signer()), issuer, away(issuer)):
+        assert not [text for text in hidden if text in repr(value)]
+    assert not [text for text in hidden if text in repr(pair.signer()._source)]
+
+
+@pytest.mark.parametrize("pair", [backend.dsc(), backend.csca()], ids=["DSC", "CSCA"])
+def test_a_pair_of_key_and_certificate_can_be_copied_and_pickled(pair: KeyPair) -> None:
+    for again in (away(pair), copy.copy(pair), copy.deepcopy(pair)):
+        assert type(again) is type(pair)
+        assert again.key_pem() == pair.key_pem()
+        assert again.certificate == pair.certificate
+
+
+@pytest.mark.parametrize("make", [lambda: backend.dsc().signer(), remote], ids=["local", "remote"])
+def test_an_issuer_says_and_issues_the_same_in_another_process(make: Callable[[], Signer]) -> None:
+    issuer = Issuer(
+        "DK",
+        make(),
+        name="Invented Health Agency",
+        version="1.3.0",
+        language="uk",
+        value_sets=ValueSets.default(),
+        policy=ContentPolicy(dropped_letters=True, alternatives=Alternatives(o_diaeresis="O")),
+    )
+    terms: dict[str, Any] = {
+        "expires": timedelta(90),
+        "issued_at": NOW,
+        "uvci": "URN:UVCI:01:DK:ABC",
+    }
+    holder = Holder("Гончар", "Björn 7", date(1990, 4, 1))
+    for again in (away(issuer), copy.copy(issuer), copy.deepcopy(issuer)):
+        issued = [each.issue(holder, backend.VACCINATION, **terms) for each in (issuer, again)]
+        assert decode(issued[0].text).payload == decode(issued[1].text).payload
+        wrong = replace(backend.VACCINATION, product="Nonsense", doses=0)
+        faults = [each.faults(holder, wrong, **terms) for each in (issuer, again)]
+        assert faults[0] == faults[1] != ()
+
+
+def test_passes_facts_and_faults_can_be_copied_and_pickled() -> None:
+    issued = backend.issue()
+    facts = Verifier(backend.trust()).verify(issued.text, NOW).facts
+    fault = Fault("holder", "holder.type", "Wrong.", "Mend it.")
+    deviation = Deviation("cose.untagged", "", "the message lacks its tag 18")
+    for value in (
+        *(issued, facts, fault, deviation, IssueError([fault]), EventKind.TEST),
+        *(backend.HOLDER, backend.VACCINATION, ContentPolicy(), ValueSets.default()),
+    ):
+        for again in (away(value), copy.copy(value), copy.deepcopy(value)):
+            assert type(again) is type(value)
+            assert repr(again) == repr(value)
+            assert isinstance(value, IssueError) or again == value
+    assert away(IssueError([fault])).faults == (fault,)

@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 from coronapas.errors import KeyMaterialError, SigningError
 from coronapas.hcert._cose import ES256, PS256
 from coronapas.keys import KeyPair, make_csca
-from coronapas.signing import Signer, pass_key
+from coronapas.signing import Signer, _pass_key
 from coronapas.trust import Certificate
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def test_a_signer_without_certificate_needs_a_kid() -> None:
 
 @pytest.mark.parametrize("kid", ["12345678", 8, list(b"12345678")])
 def test_a_kid_that_is_no_bytes_is_refused(kid: Any) -> None:
-    with pytest.raises(KeyMaterialError, match="a kid is bytes"):
+    with pytest.raises(KeyMaterialError, match="a kid must be bytes"):
         Signer(ec_pair().private_key, kid=kid)
 
 
@@ -157,7 +157,7 @@ def public_rsa(bits: int) -> rsa.RSAPublicKey:
 @pytest.mark.parametrize("bits", [2048, 3072])
 def test_rsa_keys_at_both_bounds_are_taken(bits: int) -> None:
     key = public_rsa(bits)
-    assert pass_key(key) is key
+    assert _pass_key(key) is key
 
 
 @pytest.mark.parametrize(
@@ -171,8 +171,8 @@ def test_rsa_keys_at_both_bounds_are_taken(bits: int) -> None:
     ],
 )
 def test_keys_that_passes_do_not_use_are_refused(key: object) -> None:
-    with pytest.raises(KeyMaterialError, match="passes are"):
-        pass_key(key)
+    with pytest.raises(KeyMaterialError, match=r"(the|an RSA) key must|passes cannot"):
+        _pass_key(key)
 
 
 def test_private_keys_that_passes_do_not_use_are_refused() -> None:

@@ -23,18 +23,23 @@ def attach(
     Args:
         package: The door's ``__name__``.
         names: For each module behind the door, relative to it, the names that it defines, separated
-            by white space. A module whose name is empty stands for the door itself.
+            by white space. ``read_sign1=read`` offers the module's ``read`` under another name.
         rooms: The names of sub-packages that are reached as attributes, separated by white space.
 
     A name that is not in the tables is an AttributeError, as for any module.
 
     """
-    homes = {name: module for module, listed in names.items() for name in listed.split()}
+    homes: dict[str, tuple[str, str]] = {}
+    for module, listed_names in names.items():
+        for entry in listed_names.split():
+            name, _, defined = entry.partition("=")
+            homes[name] = module, defined or name
     packages = frozenset(rooms.split())
 
     def load(name: str) -> object:
         if name in homes:
-            value = getattr(import_module(f"{package}.{homes[name]}"), name)
+            module, defined = homes[name]
+            value = getattr(import_module(f"{package}.{module}"), defined)
         elif name in packages:
             value = import_module(f"{package}.{name}")
         else:

@@ -1,7 +1,7 @@
-"""Every error that the library raises, and the faults that they carry.
+"""The errors that the library raises, and the faults that they carry.
 
-One base class, so that a caller can catch the library's errors and nothing else. An error names the
-layer and the field at fault and never repeats the holder's data: what it says may be logged.
+All have one base class, so that a caller can catch the library's errors and nothing else. An error
+names the layer and the field at fault and never repeats the holder's data: it may be logged.
 """
 
 from __future__ import annotations
@@ -12,22 +12,44 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+__all__ = [
+    "CmsError",
+    "CoronapasError",
+    "DecodeError",
+    "FactsError",
+    "Fault",
+    "FaultsError",
+    "HistoryError",
+    "IssueError",
+    "KeyMaterialError",
+    "MissingExtraError",
+    "ProgrammeError",
+    "QrError",
+    "RevocationListError",
+    "RuleError",
+    "ScanError",
+    "SigningError",
+    "TrustListError",
+    "TrustStoreError",
+    "ValueSetError",
+    "WalletError",
+]
+
 
 class CoronapasError(Exception):
-    """Base of every error that this library raises on purpose.
+    """Base class of every error that this library raises on purpose.
 
-    Each of them can be copied and pickled, also by a pool of processes that hands it to its caller.
+    Each of them can be copied and pickled, and so returned by a pool of processes.
     """
 
     def __reduce__(self) -> tuple[object, ...]:
-        # What Python does by itself is to make the error again from `args`, and that is the text
-        # alone; a class that is made from a layer and a code cannot be, and a pool of processes
-        # breaks where it tries.
-        return _made_again, (type(self), self.args), self.__dict__
+        # By default Python calls the class with `args`, which hold the text alone. That fails for a
+        # class whose constructor takes a layer and a code, and it would break a pool of processes.
+        return _rebuild, (type(self), self.args), self.__dict__
 
 
-def _made_again(kind: type[CoronapasError], args: tuple[object, ...]) -> CoronapasError:
-    """An error with its text, whatever its class is made from; pickle adds its attributes."""
+def _rebuild(kind: type[CoronapasError], args: tuple[object, ...]) -> CoronapasError:
+    """Return an error with its text, without calling its constructor; pickle adds attributes."""
     error = kind.__new__(kind)
     error.args = args
     return error
@@ -49,24 +71,26 @@ class DecodeError(CoronapasError, ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing wrong with an input, and how to put it right.
+    """Something wrong with an input, and how to correct it.
 
-    `field` is the path of the value (``vaccination.dose_number``), empty where the input as a whole
-    is at fault; `code` is stable (``dose.number-below-one``), `problem` and `hint` are sentences
-    for a person. Neither sentence holds the value itself: it may be the holder's.
+    No text here repeats the value itself, which may be personal data.
     """
 
     field: str
+    """The path of the value (``vaccination.dose_number``); empty for the input as a whole."""
     code: str
+    """A stable code (``dose.number-below-one``)."""
     problem: str
+    """What is wrong, as a sentence for a person."""
     hint: str
+    """How to correct it, as a sentence for a person."""
 
     def __str__(self) -> str:
         sentences = f"{self.problem} {self.hint}"
         return f"{self.field}: {sentences}" if self.field else sentences
 
     def within(self, place: str) -> Fault:
-        """The same fault of a larger input, in which `place` is where this input stands."""
+        """Return the same fault of a larger input that holds this one at the path `place`."""
         path = f"{place}.{self.field}" if self.field else place
         return Fault(path, self.code, self.problem, self.hint)
 
@@ -80,7 +104,7 @@ class FaultsError(CoronapasError, ValueError):
 
 
 class IssueError(FaultsError):
-    """Facts, or a signing certificate, from which no valid pass can be made."""
+    """Facts or a signing certificate from which no valid pass can be issued."""
 
 
 class FactsError(FaultsError):
@@ -88,17 +112,17 @@ class FactsError(FaultsError):
 
 
 class KeyMaterialError(CoronapasError, ValueError):
-    """A key or certificate that cannot be read, does not fit, or is of a kind passes do not use."""
+    """A key or certificate that cannot be read or used for passes, or does not fit another."""
 
 
 class SigningError(CoronapasError):
-    """A signer (a remote one as a rule) that failed or gave something that is no signature."""
+    """A signer, usually a remote one, that failed or returned something other than a signature."""
 
 
 class MissingExtraError(CoronapasError, ImportError):
-    """A package that an optional part of the library needs is not installed.
+    """A missing package that an optional part of the library needs.
 
-    `extra` is the name of the extra that brings it, `package` the package that is missing.
+    `extra` is the name of the extra that installs it, `package` the missing package.
     """
 
     def __init__(self, extra: str, package: str) -> None:
@@ -110,20 +134,20 @@ class MissingExtraError(CoronapasError, ImportError):
         self.package = package
 
     def __reduce__(self) -> tuple[object, ...]:
-        # An ImportError keeps its text and its name where `__dict__` has no place for them.
+        # An ImportError keeps its text and its name outside of `__dict__`.
         return (
-            _made_again,
+            _rebuild,
             (type(self), self.args),
             {**vars(self), "msg": self.msg, "name": self.name},
         )
 
 
 class QrError(FaultsError):
-    """A text from which no QR code can be made, or a size at which none can be drawn."""
+    """A text that cannot become a QR code, or a size at which none can be drawn."""
 
 
 class ScanError(DecodeError):
-    """An image that cannot be read, or in which no QR code can be.
+    """An image that cannot be read, or in which no QR code can be read.
 
     `layer` is ``qr``; `code` is ``qr.image-unreadable``, ``qr.image-too-large`` or
     ``qr.not-found``.
@@ -134,7 +158,7 @@ class ScanError(DecodeError):
 
 
 class ValueSetError(CoronapasError, ValueError):
-    """A document of value sets, or of dose courses, that cannot be read; `path` says where."""
+    """A document of value sets or dose courses that cannot be read; `path` says where."""
 
     def __init__(self, path: str, problem: str) -> None:
         super().__init__(f"{path or 'document'}: {problem}")
@@ -147,7 +171,7 @@ class ProgrammeError(FaultsError):
 
 
 class HistoryError(FaultsError):
-    """A history that does not follow ``schemas/history.schema.json``, or parts of two holders'."""
+    """A history that does not follow ``schemas/history.schema.json``, or mixes two holders."""
 
 
 class CmsError(CoronapasError, ValueError):
@@ -213,8 +237,8 @@ class TrustStoreError(CoronapasError, ValueError):
 
 
 class RuleError(FaultsError):
-    """JSON that is no business rule; `faults` says what is wrong with each of its members."""
+    """JSON that is not a business rule; `faults` says what is wrong with each member."""
 
 
 class WalletError(CoronapasError, ValueError):
-    """Passes that cannot be judged together: none at all, too many, or not of one holder."""
+    """Passes that cannot be judged together: none, too many, or of more than one holder."""

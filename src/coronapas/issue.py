@@ -1,10 +1,10 @@
 """Issue a pass: from a register's facts to the signed text (hcert-spec; DCC schema).
 
-Issuing is strict. When the issuer is made, its settings are held against each other and against the
-certificate: it is a DSC's and not a CA's, and its key may sign (hcert-spec, certificates). Before
-anything is signed, the facts and the certificate are checked together and every fault is reported
-at once: what a register must keep (`coronapas.dcc._claims`), and that the DSC may sign this kind of
-pass, is valid when the pass is issued, and stays valid until the pass ends.
+Issuing is strict. When an issuer is created, its settings are checked against each other and
+against the certificate, which must be a DSC's and not a CA's, with a key that may sign (hcert-spec,
+certificates). Before anything is signed, the facts and the certificate are checked together and
+every fault is reported at once: the rules of the payload (`coronapas.dcc.build_dcc`), and that the
+DSC may sign this kind of pass, is valid when the pass is issued, and stays valid until it ends.
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from coronapas.dcc import _claims as claims
 from coronapas.dcc import _uvci as uvcis
-from coronapas.dcc._claims import ContentPolicy
 from coronapas.dcc._names import language_fault
-from coronapas.dcc._scrutiny import Scrutiny
+from coronapas.dcc._scrutiny import ContentPolicy, Scrutiny
 from coronapas.dcc._valuesets import COUNTRY, ValueSets
 from coronapas.errors import Fault, IssueError
 from coronapas.facts import EVENT_TYPES, kind_of
@@ -33,6 +32,12 @@ if TYPE_CHECKING:
     from coronapas.presentation._writer import ErrorLevel
     from coronapas.trust._certificate import Certificate
 
+__all__ = [
+    "DEFAULT_VERSION",
+    "Issuer",
+    "Pass",
+]
+
 DEFAULT_VERSION: Final = "1.3.2"
 """The DCC schema release that passes are issued in; 1.3.3 changed nothing in effect."""
 
@@ -45,46 +50,46 @@ _OTHER_COUNTRY: Final = Fault(
 _AUTHORITY: Final = Fault(
     "signer.certificate",
     "certificate.authority",
-    "The certificate is a CA's, which signs certificates and no passes.",
+    "The certificate is a CA's, which signs certificates but not passes.",
     "Sign with a DSC that the CSCA has issued.",
 )
 _KEY_USAGE: Final = Fault(
     "signer.certificate",
     "certificate.key-usage",
-    "The certificate's key usage leaves digitalSignature out.",
-    "Sign with a DSC whose key may make digital signatures.",
+    "The certificate's key usage does not include digitalSignature.",
+    "Sign with a DSC whose key usage includes digitalSignature.",
 )
 
 
 class Pass(NamedTuple):
-    """An issued pass: its text (what the QR code holds), its identifier, and its message.
-
-    `iat` and `exp` bound its validity in seconds since 1970-01-01T00:00:00Z, both inclusive;
-    `issued_at` and `expires` are the same as moments. `message` is the COSE_Sign1 message before
-    compression.
-    """
+    """An issued pass."""
 
     text: str
+    """The text that the QR code holds."""
     uvci: str
+    """The identifier."""
     iat: int
+    """The first second of validity (inclusive), counted from 1970-01-01T00:00:00Z."""
     exp: int
+    """The last second of validity (inclusive), counted from 1970-01-01T00:00:00Z."""
     message: bytes
+    """The COSE_Sign1 message, before compression."""
 
     @property
     def issued_at(self) -> datetime:
-        """The moment of issue, in UTC, whole seconds; from it on (inclusive) the pass is valid."""
+        """The first moment of validity (inclusive), in UTC, in whole seconds."""
         return datetime.fromtimestamp(self.iat, UTC)
 
     @property
     def expires(self) -> datetime:
-        """The last moment of the validity (inclusive), in UTC, whole seconds."""
+        """The last moment of validity (inclusive), in UTC, in whole seconds."""
         return datetime.fromtimestamp(self.exp, UTC)
 
     def __repr__(self) -> str:
         return f"<Pass from {self.issued_at:%Y-%m-%dT%H:%MZ} to {self.expires:%Y-%m-%dT%H:%MZ}>"
 
     def qr(self, *, error: ErrorLevel | Literal["auto"] = "Q", border: int = 4) -> Qr:
-        """The pass as a QR code in alphanumeric mode; needs ``coronapas[qr]``."""
+        """Return the pass as a QR code in alphanumeric mode; needs ``coronapas[qr]``."""
         from coronapas.presentation._qr import qr
 
         return qr(self.text, error=error, border=border)
@@ -93,15 +98,19 @@ class Pass(NamedTuple):
 class Issuer:
     """Issues passes for one country with one signing key; immutable and thread-safe.
 
-    - `country`: the issuing country's ISO 3166-1 alpha-2 code, claim ``iss``; it also stands in an
-      entry whose event names no country.
-    - `signer`: the key; see `coronapas.signing.Signer`. With a certificate, the certificate is held
-      against every pass; without one there is nothing to hold.
-    - `name`: the organisation that the entry names as issuer (``is``); by default the country.
-    - `version`: the schema release, 1.3.2 or 1.3.0.
-    - `language`: the language of the holders' names (two letters of ISO 639-1, subtags allowed)
-      where the transliteration of their script depends on it.
-    - `value_sets`, `policy`: what codes are judged by, and what a country may see differently.
+    An issuer can be pickled as far as its signer can: see `coronapas.signing.Signer`.
+
+    Args:
+        country: The issuing country's ISO 3166-1 alpha-2 code (claim ``iss``); it is also written
+            to an entry whose event names no country.
+        signer: The key. If it has a certificate, every pass is checked against it.
+        name: The organisation that the entry names as issuer (``is``); by default the country.
+        version: The schema release, 1.3.2 or 1.3.0.
+        language: The language of the holders' names (two letters of ISO 639-1, subtags allowed),
+            where the transliteration of their script depends on it.
+        value_sets: The value sets by which codes are judged; by default the bundled release.
+        policy: What an issuing country may see differently.
+
     """
 
     def __init__(
@@ -115,25 +124,28 @@ class Issuer:
         value_sets: ValueSets | None = None,
         policy: ContentPolicy | None = None,
     ) -> None:
-        """Hold the settings against each other, and against the certificate.
+        """Check the settings against each other, and against the certificate.
 
-        Raises IssueError with every fault that each of the passes would have: an unknown country, a
-        name that no pass can state, a release that cannot be issued, an unknown language; a
-        certificate of another country, of a CA, or whose key usage leaves digitalSignature out (one
-        that states no key usage restricts nothing). Raises TypeError where `signer`, `value_sets`
-        or `policy` is none, and KeyMaterialError for a certificate that cannot be read.
+        Raises:
+            IssueError: With every fault that all passes would have: an unknown country, a name that
+                no pass can state, a release that cannot be issued, an unknown language; a
+                certificate of another country, of a CA, or whose key usage does not include
+                digitalSignature (without a key usage nothing is restricted).
+            TypeError: `signer`, `value_sets` or `policy` is of another type.
+            KeyMaterialError: The certificate cannot be read.
+
         """
-        check_types(signer, value_sets, policy)
+        _check_types(signer, value_sets, policy)
         certificate = signer.certificate
         faults = [
-            *settings_faults(country, name, version, language, value_sets),
-            *certificate_faults(certificate, country),
+            *_settings_faults(country, name, version, language, value_sets),
+            *_certificate_faults(certificate, country),
         ]
         if faults:
             raise IssueError(faults)
         self._country = country
         self._signer = signer
-        # Read once: every pass is held against them.
+        # Read once: every pass is checked against them.
         self._usages: frozenset[EventKind] = (
             frozenset() if certificate is None else certificate.usages
         )
@@ -159,12 +171,19 @@ class Issuer:
     ) -> Pass:
         """Issue a pass that states `event` of `holder`.
 
-        `expires` is the last moment of validity (inclusive), or how long the pass lives from its
-        issue; `issued_at` is now unless given. Both need a time zone and are cut to whole seconds.
-        `uvci` is the identifier; a random one of the issuing country is made unless one is given.
+        Args:
+            holder: The person.
+            event: The vaccination, test or recovery.
+            expires: The last moment of validity (inclusive), with a time zone, or the time from the
+                issue to it; cut to whole seconds.
+            issued_at: The moment of issue, with a time zone, cut to whole seconds; by default now.
+            uvci: The identifier; by default a random one of the issuing country.
 
-        Raises IssueError with every fault of the facts and of the certificate, SigningError where a
-        remote signer fails, and TypeError where a moment is no datetime.
+        Raises:
+            IssueError: With every fault of the facts and of the certificate.
+            SigningError: A remote signer failed.
+            TypeError: A moment is not a datetime.
+
         """
         identifier = uvcis.make(self._country) if uvci is None else uvci
         faults: list[Fault] = []
@@ -186,9 +205,9 @@ class Issuer:
         issued_at: datetime | None = None,
         uvci: str | None = None,
     ) -> tuple[Fault, ...]:
-        """All faults for which `issue` would refuse the same arguments; nothing is signed.
+        """Return all faults for which `issue` would refuse the same arguments; nothing is signed.
 
-        Raises TypeError where a moment is no datetime.
+        Raises TypeError if a moment is not a datetime.
         """
         identifier = uvcis.make(self._country) if uvci is None else uvci
         faults: list[Fault] = []
@@ -204,10 +223,10 @@ class Issuer:
         uvci: str,
         faults: list[Fault],
     ) -> tuple[int, int, dict[str, Any]]:
-        """``iat``, ``exp`` and the DCC; what is wrong is added to `faults`."""
+        """Return ``iat``, ``exp`` and the DCC; add what is wrong to `faults`."""
         start = datetime.now(UTC) if issued_at is None else issued_at
         iat, exp = _lifetime(start, expires, faults)
-        self._hold_against_certificate(event, iat, exp, faults)
+        self._check_certificate(event, iat, exp, faults)
         on = start if start.tzinfo is not None else start.replace(tzinfo=UTC)
         return iat, exp, self._claims(holder, event, uvci, on, faults)
 
@@ -231,16 +250,14 @@ class Issuer:
             faults[:0] = error.faults
             return {}
 
-    def _hold_against_certificate(
-        self, event: Event, iat: int, exp: int, faults: list[Fault]
-    ) -> None:
-        """Whether the DSC may sign this pass (hcert-spec, chapter 4).
+    def _check_certificate(self, event: Event, iat: int, exp: int, faults: list[Fault]) -> None:
+        """Add what keeps the DSC from signing this pass (hcert-spec, chapter 4) to `faults`.
 
-        Times that are at fault themselves are held against nothing.
+        Times that are at fault themselves are not compared.
         """
         first, last = (None, None) if faults else self._validity
         kind = None
-        given: object = event  # what is no event is a fault of the facts, told elsewhere
+        given: object = event  # another type is a fault of the facts, reported elsewhere
         if self._usages and isinstance(given, EVENT_TYPES):
             kind = kind_of(event)
         if kind is not None and kind not in self._usages:
@@ -258,7 +275,7 @@ class Issuer:
                     "issued_at",
                     "certificate.not-begun",
                     "The pass is issued before the certificate is valid.",
-                    "Sign with a DSC that is valid already.",
+                    "Sign with a DSC that is already valid.",
                 )
             )
         if last is not None and exp > last:
@@ -267,28 +284,28 @@ class Issuer:
                     "expires",
                     "certificate.outlived",
                     "The pass outlives the certificate.",
-                    "Let the pass end before the DSC does, or sign with a longer one.",
+                    "Let the pass end before the DSC does, or sign with a longer-lived DSC.",
                 )
             )
 
 
-def check_types(signer: object, value_sets: object, policy: object) -> None:
-    """Raise TypeError where one of an issuer's parts is none; only the signer has to be there."""
+def _check_types(signer: object, value_sets: object, policy: object) -> None:
+    """Raise TypeError if a part of an issuer is of another type; only the signer is required."""
     for kind, value in ((Signer, signer), (ValueSets, value_sets), (ContentPolicy, policy)):
         if not isinstance(value, kind) and (value is not None or kind is Signer):
-            raise TypeError(f"a {kind.__name__} is needed, not a {type(value).__name__}")
+            raise TypeError(f"must be a {kind.__name__}, got {type(value).__name__}")
 
 
-def settings_faults(
+def _settings_faults(
     country: object,
     name: object,
     version: object,
     language: object,
     value_sets: ValueSets | None,
 ) -> list[Fault]:
-    """What would be at fault with every pass, by the settings of its issuer.
+    """Return the faults that the settings of an issuer would cause in every pass.
 
-    For the fields ``country``, ``name`` (None is good), ``version`` and ``language``.
+    Their fields are ``country``, ``name`` (which may be None), ``version`` and ``language``.
     """
     sets = ValueSets.default() if value_sets is None else value_sets
     scrutiny = Scrutiny(sets, ContentPolicy(), date.max)
@@ -298,8 +315,8 @@ def settings_faults(
             Fault(
                 "country",
                 "country.unknown",
-                "It is no ISO 3166-1 alpha-2 code of the value set.",
-                "Give the issuing country's two capitals.",
+                "The country is not an ISO 3166-1 alpha-2 code of the value set.",
+                "Give the issuing country's two capital letters.",
             )
         )
     if name is not None:
@@ -307,18 +324,23 @@ def settings_faults(
     if not isinstance(version, str) or version not in claims.FAMILY_NAME_NEEDED:
         known = " or ".join(claims.FAMILY_NAME_NEEDED)
         faults.append(
-            Fault("version", "version.unsupported", "It cannot be issued.", f"Use {known}.")
+            Fault(
+                "version",
+                "version.unsupported",
+                "Passes of this schema version cannot be issued.",
+                f"Use {known}.",
+            )
         )
     wrong = language_fault(language)
     return faults if wrong is None else [*faults, wrong]
 
 
-def certificate_faults(certificate: Certificate | None, country: str) -> list[Fault]:
-    """Why nothing may be signed with a certificate in a country's name; nothing for None.
+def _certificate_faults(certificate: Certificate | None, country: str) -> list[Fault]:
+    """Return why a certificate may not sign in a country's name; nothing for None.
 
-    hcert-spec, certificates: a DSC is its country's, is no CA's, and its key usage has
-    digitalSignature. RFC 5280, section 4.2.1.3: without that extension the key is restricted to
-    nothing; bare keys have none. Raises KeyMaterialError for extensions that cannot be read.
+    hcert-spec, certificates: a DSC belongs to its country, is not a CA's, and its key usage
+    includes digitalSignature. RFC 5280, section 4.2.1.3: without that extension the key is not
+    restricted; bare keys have none. Raises KeyMaterialError for unreadable extensions.
     """
     if certificate is None:
         return []
@@ -336,7 +358,7 @@ def certificate_faults(certificate: Certificate | None, country: str) -> list[Fa
 def _lifetime(
     start: datetime, expires: datetime | timedelta, faults: list[Fault]
 ) -> tuple[int, int]:
-    """``iat`` and ``exp`` in whole seconds; zeros where one of them is at fault."""
+    """Return ``iat`` and ``exp`` in whole seconds; zeros if one of them is at fault."""
     if not (type(start) is datetime and start.tzinfo and type(expires) is timedelta):
         _check_moment("issued_at", start, datetime, faults)
         _check_moment("expires", expires, (datetime, timedelta), faults)
@@ -363,13 +385,13 @@ def _check_moment(
     name: str, given: object, kinds: type | tuple[type, ...], faults: list[Fault]
 ) -> None:
     if not isinstance(given, kinds):
-        raise TypeError(f"{name} is a moment (a datetime), not a {type(given).__name__}")
+        raise TypeError(f"{name} must be a datetime, got {type(given).__name__}")
     if isinstance(given, datetime) and given.utcoffset() is None:
         faults.append(
             Fault(
                 name,
                 "time.no-zone",
                 "The moment has no time zone.",
-                "Give a datetime with a tzinfo, say UTC.",
+                "Give a datetime with a tzinfo, such as UTC.",
             )
         )

@@ -1,12 +1,12 @@
-"""Makes keys and certificates for a backend: a CSCA, its DSCs, and requests for real DSCs.
+"""Make keys and certificates for a backend: a CSCA, its DSCs, and requests for real DSCs.
 
 hcert-spec, certificates (a CSCA signs DSCs, a DSC signs passes); RFC 5280 chapter 4 for the fields.
-Real passes need DSCs that a country's own CSCA has signed: `make_request` makes what to send there,
-and what `make_csca` makes is for tests, demonstrations and closed deployments.
+Real passes need DSCs signed by the country's own CSCA: `make_request` makes the request to send
+there. The CSCAs of `make_csca` are for tests, demonstrations and closed deployments.
 
-Times are arguments, with their zones; validity counts whole seconds and both its ends belong to it.
-What does not fit raises KeyMaterialError, whatever it is; a time that is no datetime, and a span
-that is no timedelta, raise TypeError.
+Times are arguments with a time zone; validity counts whole seconds, and both ends are inclusive.
+Anything that does not fit raises KeyMaterialError; a time that is not a datetime, or a span that is
+not a timedelta, raises TypeError.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from coronapas.errors import KeyMaterialError
 from coronapas.facts import EventKind
-from coronapas.signing import Signer, pass_key, private
+from coronapas.signing import Signer, _load_private, _pass_key, _private, _private_bytes
 from coronapas.trust._certificate import USAGE_OIDS, Certificate
 
 if TYPE_CHECKING:
@@ -31,12 +31,24 @@ if TYPE_CHECKING:
 
     from coronapas.signing import PrivateKey, PublicKey
 
+__all__ = [
+    "CSCA_VALIDITY",
+    "DSC_VALIDITY",
+    "USAGE_PURPOSES",
+    "Authority",
+    "KeyName",
+    "KeyPair",
+    "make_csca",
+    "make_key",
+    "make_request",
+]
+
 CSCA_VALIDITY: Final = timedelta(days=4 * 365)
-"""How long a CSCA is valid unless told otherwise. Four years is recalled from the EU's certificate
+"""How long a CSCA is valid by default. Four years is recalled from the EU's certificate
 governance and was not checked against its text [K]."""
 
 DSC_VALIDITY: Final = timedelta(days=2 * 365)
-"""How long a DSC is valid unless told otherwise. Two years is recalled from the same place [K]. It
+"""How long a DSC is valid by default. Two years is recalled from the same place [K]. It
 has to outlast every pass that the key signs: a pass must not expire after its DSC does."""
 
 KeyName = Literal["P-256", "P-384", "P-521", "RSA-2048", "RSA-3072", "RSA-4096"]
@@ -56,7 +68,10 @@ _LONGEST_NAME: Final = 64  # RFC 5280 appendix A.1, ub-common-name and ub-organi
 
 @dataclass(frozen=True, slots=True)
 class KeyPair:
-    """A private key and its certificate; raises KeyMaterialError if that is for another key."""
+    """A private key and its certificate; raises KeyMaterialError if that is for another key.
+
+    A pickle of it holds the private key without encryption: keep it as you would keep the key.
+    """
 
     private_key: PrivateKey = field(repr=False)
     certificate: Certificate
@@ -65,15 +80,18 @@ class KeyPair:
         if self.certificate.public_key != self.private_key.public_key():
             raise KeyMaterialError("the certificate is for another key")
 
-    def signer(self, *, deterministic: bool = False) -> Signer:
-        """A signer with this key (see `Signer` for `deterministic`).
+    def __reduce__(self) -> tuple[object, ...]:
+        return _pair, (type(self), _private_bytes(self.private_key), self.certificate)
 
-        A signer signs whatever it is given; an issuer refuses the certificate of a CSCA.
+    def signer(self, *, deterministic: bool = False) -> Signer:
+        """Return a signer with this key (see `Signer` for `deterministic`).
+
+        A signer signs anything; it is an issuer that refuses the certificate of a CSCA.
         """
         return Signer(self.private_key, self.certificate, deterministic=deterministic)
 
     def key_pem(self, password: str | bytes | None = None) -> bytes:
-        """The private key as PKCS #8 in PEM, encrypted where there is a password.
+        """Return the private key as PKCS #8 in PEM, encrypted if there is a password.
 
         Raises KeyMaterialError for a password that is empty or of more than 1023 bytes.
         """
@@ -84,11 +102,11 @@ class KeyPair:
         )
 
     def certificate_pem(self) -> bytes:
-        """The certificate as PEM."""
+        """Return the certificate as PEM."""
         return self.certificate.pem()
 
     def pkcs12(self, password: str | bytes, name: str = "coronapas") -> bytes:
-        """Key and certificate as an encrypted PKCS #12 file; `name` is its friendly name.
+        """Return key and certificate as an encrypted PKCS #12 file; `name` is its friendly name.
 
         Raises KeyMaterialError for a password that is empty or of more than 1023 bytes.
         """
@@ -101,6 +119,10 @@ class KeyPair:
             None,
             _encrypted(password),
         )
+
+
+def _pair(kind: type[KeyPair], key: bytes, certificate: Certificate) -> KeyPair:
+    return kind(_load_private(key), certificate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +139,9 @@ class Authority(KeyPair):
         name: str | None = None,
         organisation: str | None = None,
     ) -> KeyPair:
-        """A new key (P-256 signs with ES256, RSA with PS256) and its certificate; see `certify`.
+        """Make a key (P-256 signs with ES256, RSA with PS256) and its certificate; see `certify`.
 
-        Raises what `certify` does, and KeyMaterialError for a key of another name.
+        Raises what `certify` raises, and KeyMaterialError for an unknown kind of key.
         """
         private_key = make_key(key)
         certificate = self.certify(
@@ -142,15 +164,22 @@ class Authority(KeyPair):
         name: str | None = None,
         organisation: str | None = None,
     ) -> Certificate:
-        """A DSC for a public key, with digitalSignature and the CSCA's country.
+        """Issue a DSC for a public key, with digitalSignature and the CSCA's country.
 
-        `usages` restricts what may be signed to one or several kinds of event; with none given all
-        may be. `name` and `organisation` are the subject's CN and O (64 characters at most). The
-        validity has to lie within the CSCA's. Raises KeyMaterialError for keys that passes are not
-        signed with, names that do not fit, usages that are no kinds of event (a single one is to
-        stand in a collection too), and validities outside the CSCA's.
+        Args:
+            public_key: A key of a kind that signs passes.
+            valid_from: The first moment of validity (inclusive).
+            valid_for: How long it is valid; it must end within the CSCA's validity.
+            usages: The kinds of event that may be signed; all if the collection is empty.
+            name: The subject's CN, at most 64 characters.
+            organisation: The subject's O, at most 64 characters.
+
+        Raises:
+            KeyMaterialError: A key of another kind, names that do not fit, usages that are not
+                kinds of event (or not a collection), a validity outside the CSCA's.
+
         """
-        pass_key(public_key)
+        _pass_key(public_key)
         kinds = _kinds(usages)
         issuer = self._issuer()
         first, last = _period(valid_from, valid_for)
@@ -176,17 +205,17 @@ class Authority(KeyPair):
         valid_from: datetime,
         valid_for: timedelta = DSC_VALIDITY,
     ) -> Certificate:
-        """A DSC for a request (parsed, or PEM or DER bytes), with its CN, O and requested usages.
+        """Issue a DSC for a request (parsed, or PEM or DER bytes), with its CN, O and usages.
 
-        Raises KeyMaterialError also where the request's own signature is wrong, its country is not
-        the CSCA's or it asks for other purposes. Who may ask for what is for the caller to know.
+        Raises KeyMaterialError also if the request's own signature is wrong, its country is not the
+        CSCA's or it asks for other purposes. The caller decides who may ask for what.
         """
         asked = _parse_request(request)
         country = _attribute(asked.subject, "C")
         if country != self.certificate.country:
             raise KeyMaterialError("the request is for another country than the CSCA's")
         return self.certify(
-            pass_key(asked.public_key()),
+            _pass_key(asked.public_key()),
             valid_from=valid_from,
             valid_for=valid_for,
             usages=_requested_usages(asked),
@@ -201,18 +230,18 @@ class Authority(KeyPair):
         try:
             constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
         except (x509.ExtensionNotFound, ValueError) as error:
-            raise KeyMaterialError("the certificate is no CA's") from error
+            raise KeyMaterialError("the certificate must be a CA's") from error
         if not constraints.value.ca:
-            raise KeyMaterialError("the certificate is no CA's")
+            raise KeyMaterialError("the certificate must be a CA's")
         return certificate
 
 
 def make_key(name: KeyName = "P-256") -> PrivateKey:
-    """A new private key; raises KeyMaterialError for a name that is none of `KeyName`."""
+    """Make a private key; raise KeyMaterialError for a name that is not in `KeyName`."""
     from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
     if name not in get_args(KeyName):
-        raise KeyMaterialError(f"a key is one of {', '.join(get_args(KeyName))}")
+        raise KeyMaterialError(f"a key must be one of {', '.join(get_args(KeyName))}")
     if name.startswith("RSA-"):
         return rsa.generate_private_key(65537, int(name.removeprefix("RSA-")))
     curves = {"P-256": ec.SECP256R1(), "P-384": ec.SECP384R1(), "P-521": ec.SECP521R1()}
@@ -228,10 +257,10 @@ def make_csca(
     organisation: str | None = None,
     key: KeyName = "P-256",
 ) -> Authority:
-    """A new CSCA for a country (ISO 3166-1 alpha-2): self-signed, CA, path length 0.
+    """Make a CSCA for a country (ISO 3166-1 alpha-2): self-signed, CA, path length 0.
 
     `name` and `organisation` are its CN and O. Raises KeyMaterialError for a country or names that
-    do not fit, a key that is none of `KeyName`, and a validity that is empty, begins before 1950 or
+    do not fit, a key that is not in `KeyName`, and a validity that is empty, begins before 1950 or
     ends after 9999: certificates have no other years (RFC 5280, section 4.1.2.5).
     """
     from cryptography import x509
@@ -259,16 +288,16 @@ def make_request(
     name: str | None = None,
     usages: Collection[EventKind] = (),
 ) -> x509.CertificateSigningRequest:
-    """A PKCS #10 request for a DSC, to be sent to the country's CSCA.
+    """Make a PKCS #10 request for a DSC, to be sent to the country's CSCA.
 
-    It asks for digitalSignature and, where `usages` names kinds of event, for their key purposes.
-    Raises KeyMaterialError for keys that passes are not signed with, names that do not fit, and
-    usages that are no kinds of event.
+    It asks for digitalSignature, and for the key purposes of the kinds of event in `usages`. Raises
+    KeyMaterialError for a key of another kind, names that do not fit, and usages that are not kinds
+    of event.
     """
     from cryptography import x509
 
     kinds = _kinds(usages)
-    pass_key(private(private_key).public_key())
+    _pass_key(_private(private_key).public_key())
     builder = (
         x509.CertificateSigningRequestBuilder()
         .subject_name(_name(country, name or f"{country} DSC", organisation))
@@ -281,20 +310,20 @@ def make_request(
 
 def _period(valid_from: datetime, valid_for: timedelta) -> tuple[datetime, datetime]:
     if not isinstance(valid_from, datetime):
-        raise TypeError(f"valid_from is a datetime, not a {type(valid_from).__name__}")
+        raise TypeError(f"valid_from must be a datetime, got {type(valid_from).__name__}")
     if not isinstance(valid_for, timedelta):
-        raise TypeError(f"valid_for is a timedelta, not a {type(valid_for).__name__}")
+        raise TypeError(f"valid_for must be a timedelta, got {type(valid_for).__name__}")
     if valid_from.utcoffset() is None:
-        raise KeyMaterialError("the start of a validity needs a time zone")
+        raise KeyMaterialError("the start of a validity must have a time zone")
     if valid_from < _FIRST_INSTANT:
-        raise KeyMaterialError("a validity begins with the year 1950 at the earliest")
+        raise KeyMaterialError("a validity must not begin before the year 1950")
     try:
         first = valid_from.astimezone(UTC).replace(microsecond=0)
         last = (first + valid_for).replace(microsecond=0)
     except OverflowError as error:
-        raise KeyMaterialError("a validity ends with the year 9999 at the latest") from error
+        raise KeyMaterialError("a validity must not end after the year 9999") from error
     if last <= first:
-        raise KeyMaterialError("a validity has to last for a second at least")
+        raise KeyMaterialError("a validity must last for a second at least")
     return first, last
 
 
@@ -303,7 +332,7 @@ def _name(country: object, common_name: object, organisation: object) -> x509.Na
     from cryptography.x509.oid import NameOID
 
     if not isinstance(country, str) or not _COUNTRY.fullmatch(country):
-        raise KeyMaterialError("a country is two capital letters (ISO 3166-1 alpha-2)")
+        raise KeyMaterialError("a country must be two capital letters (ISO 3166-1 alpha-2)")
     attributes = [x509.NameAttribute(NameOID.COUNTRY_NAME, country)]
     if organisation is not None:
         attributes.append(x509.NameAttribute(NameOID.ORGANIZATION_NAME, _name_part(organisation)))
@@ -313,12 +342,14 @@ def _name(country: object, common_name: object, organisation: object) -> x509.Na
 
 def _name_part(text: object) -> str:
     if not isinstance(text, str) or not 0 < len(text) <= _LONGEST_NAME:
-        raise KeyMaterialError(f"a name in a certificate has 1 to {_LONGEST_NAME} characters")
+        raise KeyMaterialError(f"a name in a certificate must have 1 to {_LONGEST_NAME} characters")
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
         # Not chained: the error repeats the name.
-        raise KeyMaterialError("a name in a certificate has no half surrogate pairs") from None
+        raise KeyMaterialError(
+            "a name in a certificate must not contain half a surrogate pair"
+        ) from None
     return text
 
 
@@ -340,7 +371,7 @@ def _builder(
 
 
 def _key_usage(*, authority: bool) -> x509.KeyUsage:
-    """KeyCertSign and cRLSign for a CSCA, digitalSignature for a DSC, and nothing else."""
+    """Return keyCertSign and cRLSign for a CSCA, digitalSignature for a DSC."""
     from cryptography import x509
 
     return x509.KeyUsage(
@@ -367,14 +398,14 @@ def _authority_key_identifier(issuer: x509.Certificate) -> x509.AuthorityKeyIden
 
 
 def _kinds(usages: object) -> frozenset[EventKind]:
-    """The kinds of event in a collection of them, or of their names."""
+    """Return the kinds of event in a collection of them, or of their names."""
     if isinstance(usages, str) or not isinstance(usages, Iterable):
-        raise KeyMaterialError("usages are a collection of kinds of event")
+        raise KeyMaterialError("usages must be a collection of kinds of event")
     try:
         return frozenset(map(EventKind, usages))
     except ValueError as error:
         known = ", ".join(EventKind)
-        raise KeyMaterialError(f"a usage is a kind of event: one of {known}") from error
+        raise KeyMaterialError(f"a usage must be a kind of event: one of {known}") from error
 
 
 def _extended_key_usage(kinds: frozenset[EventKind]) -> x509.ExtendedKeyUsage:
@@ -391,7 +422,7 @@ def _sign(builder: x509.CertificateBuilder, key: PrivateKey) -> Certificate:
 
 
 def _digest_for(key: PrivateKey) -> SHA256 | SHA384 | SHA512:
-    """A digest as strong as the key (P-384 with SHA-384, and so on); RSA keys sign with SHA-256."""
+    """Return a digest as strong as the key (P-384: SHA-384, and so on); SHA-256 for RSA."""
     from cryptography.hazmat.primitives import hashes
 
     if key.key_size == 384:
@@ -413,7 +444,7 @@ def _parse_request(
     except Exception as error:  # its kinds of refusal are many and change with its releases
         raise KeyMaterialError(f"the request cannot be read: {error}") from error
     if not genuine:
-        raise KeyMaterialError("the request is not signed with the key that it is for")
+        raise KeyMaterialError("the request must be signed with the key that it is for")
     return request
 
 
@@ -426,15 +457,15 @@ def _requested_usages(request: x509.CertificateSigningRequest) -> frozenset[Even
         return frozenset()
     except ValueError as error:
         raise KeyMaterialError(f"the request's extensions cannot be read: {error}") from error
-    # Leaving a purpose out could leave none, and none means that everything may be signed.
+    # Ignoring a purpose could leave none, and none means that everything may be signed.
     strange = [oid.dotted_string for oid in purposes if oid.dotted_string not in USAGE_OIDS]
     if strange:
-        raise KeyMaterialError(f"the request asks for purposes that a DSC has not: {strange}")
+        raise KeyMaterialError(f"the request asks for purposes that a DSC cannot have: {strange}")
     return frozenset(USAGE_OIDS[oid.dotted_string] for oid in purposes)
 
 
 def _attribute(name: x509.Name, label: str) -> str | None:
-    """The first attribute of that kind (``C``, ``CN``, ``O``)."""
+    """Return the first attribute of that kind (``C``, ``CN``, ``O``), or None."""
     for attribute in name:
         if attribute.rfc4514_attribute_name == label:
             return str(attribute.value)
@@ -454,11 +485,11 @@ def _encrypted(password: object) -> KeySerializationEncryption:
         secret = password.encode("utf-8") if isinstance(password, str) else password
     except UnicodeEncodeError:
         # Not chained: the error repeats the password.
-        raise KeyMaterialError("a password has no half surrogate pairs") from None
+        raise KeyMaterialError("a password must not contain half a surrogate pair") from None
     if not isinstance(secret, bytes):
-        raise KeyMaterialError("a password is a text or bytes")
+        raise KeyMaterialError("a password must be a string or bytes")
     if not secret:
-        raise KeyMaterialError("an empty password protects nothing")
+        raise KeyMaterialError("a password must not be empty")
     if len(secret) > _LONGEST_PASSWORD:
-        raise KeyMaterialError(f"a password has {_LONGEST_PASSWORD} bytes at most")
+        raise KeyMaterialError(f"a password must have {_LONGEST_PASSWORD} bytes at most")
     return serialization.BestAvailableEncryption(secret)

@@ -1,9 +1,9 @@
-"""A bridge for users of pycose: keys and messages both ways (extra ``coronapas[pycose]``).
+"""Keys and messages converted to pycose's and back (extra ``coronapas[pycose]``).
 
-pycose 1.1.0 decodes nothing under cbor2 6, but takes a message that is decoded already; that is
-how messages go over. It signs and verifies ES256 with a package in pure Python whose running time
-depends on the secret (CVE-2024-23342): use it to read and compare, and sign with
-`coronapas.signing`.
+pycose 1.1.0 cannot decode anything under cbor2 6, but it takes messages that are decoded already,
+and that is how they are converted here. It signs and verifies ES256 with a package in pure Python
+whose running time depends on the secret key (CVE-2024-23342): use it to read and compare, and sign
+with `coronapas.signing`.
 """
 
 from __future__ import annotations
@@ -22,13 +22,21 @@ if TYPE_CHECKING:
 
     from coronapas.signing import PrivateKey, PublicKey
 
+__all__ = [
+    "from_pycose",
+    "from_pycose_key",
+    "private_key",
+    "public_key",
+    "to_pycose",
+]
+
 _COORDINATE = 32
 
 
 def to_pycose(data: bytes) -> Sign1Message:
-    """The pycose message for the bytes of a COSE_Sign1 message, whichever way it is tagged.
+    """Return the pycose message for the bytes of a COSE_Sign1 message, tagged or not.
 
-    Raises DecodeError where `data` is no such message, MissingExtraError without pycose.
+    Raises DecodeError if `data` is not such a message, MissingExtraError without pycose.
     """
     read = cose.read(data)
     parts = [read.protected, dict(read.unprotected), read.payload, read.signature]
@@ -37,12 +45,12 @@ def to_pycose(data: bytes) -> Sign1Message:
 
 
 def from_pycose(message: Sign1Message) -> bytes:
-    """The bytes of a pycose message, under tag 18; pycose signs it where it has a private key."""
+    """Return the bytes of a pycose message under tag 18; pycose signs it if it has a key."""
     return bytes(message.encode())
 
 
 def public_key(key: PublicKey) -> EC2Key | RSAKey:
-    """The pycose key for a P-256 or RSA public key; KeyMaterialError for any other."""
+    """Return the pycose key for a P-256 or RSA public key; KeyMaterialError for any other."""
     if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name == "secp256r1":
         point = key.public_numbers()
         return _ec2(point.x, point.y)
@@ -50,11 +58,11 @@ def public_key(key: PublicKey) -> EC2Key | RSAKey:
         numbers = key.public_numbers()
         made: RSAKey = _pycose("keys.rsa").RSAKey(n=_bytes(numbers.n), e=_bytes(numbers.e))
         return made
-    raise KeyMaterialError("passes are signed with keys on P-256 or for RSA")
+    raise KeyMaterialError("the key must be on P-256 or for RSA")
 
 
 def private_key(key: PrivateKey) -> EC2Key | RSAKey:
-    """The pycose key for a P-256 or RSA private key; KeyMaterialError for any other."""
+    """Return the pycose key for a P-256 or RSA private key; KeyMaterialError for any other."""
     if isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name == "secp256r1":
         secret = key.private_numbers()
         point = secret.public_numbers
@@ -75,16 +83,16 @@ def private_key(key: PrivateKey) -> EC2Key | RSAKey:
             **{name: _bytes(value) for name, value in parts.items()}
         )
         return made
-    raise KeyMaterialError("passes are signed with keys on P-256 or for RSA")
+    raise KeyMaterialError("the key must be on P-256 or for RSA")
 
 
 def from_pycose_key(key: EC2Key | RSAKey) -> PublicKey:
-    """The public key, for `cryptography`, of a pycose key; KeyMaterialError where it has none."""
+    """Return the public key of a pycose key for `cryptography`; KeyMaterialError if it has none."""
     parts: Any = key  # pycose types the parts of its keys loosely
     try:
         if hasattr(parts, "crv"):
             if parts.crv is not _pycose("keys.curves").P256:
-                raise KeyMaterialError("passes are signed on P-256")
+                raise KeyMaterialError("the key must be on P-256")
             x, y = (int.from_bytes(part, "big") for part in (parts.x, parts.y))
             return ec.EllipticCurvePublicNumbers(x, y, ec.SECP256R1()).public_key()
         n, e = (int.from_bytes(part, "big") for part in (parts.n, parts.e))
@@ -92,7 +100,9 @@ def from_pycose_key(key: EC2Key | RSAKey) -> PublicKey:
     except (AttributeError, TypeError, ValueError) as error:
         if isinstance(error, KeyMaterialError):
             raise
-        raise KeyMaterialError("the pycose key holds no public key that passes use") from error
+        raise KeyMaterialError(
+            "the pycose key must hold a public key on P-256 or for RSA"
+        ) from error
 
 
 def _ec2(x: int, y: int, d: int | None = None) -> EC2Key:

@@ -1,7 +1,7 @@
 """The JSON Schemas that the project publishes, loaded by name.
 
-They lie in ``schemas/`` of the source tree and, in an installed wheel, in ``coronapas/_schemas``;
-this module finds them in either. `load("facts")` gives ``schemas/facts.schema.json``.
+They are in ``schemas/`` of the source tree and, in an installed wheel, in ``coronapas/_schemas``.
+`load("facts")` returns the content of ``schemas/facts.schema.json``.
 """
 
 from __future__ import annotations
@@ -16,22 +16,27 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
+__all__ = [
+    "load",
+    "names",
+]
+
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_][A-Za-z0-9_.-]*)*")
 _ENDING: Final = ".schema.json"
 
 
 def load(name: str) -> dict[str, Any]:
-    """Give the schema of that name, a new copy on every call.
+    """Return the schema of that name, a new copy on every call.
 
-    `name` is the path below ``schemas/`` with ``/`` between its parts and without the ending.
-    Raises LookupError where there is none.
+    `name` is the path below ``schemas/``, with ``/`` between its parts and without
+    ``.schema.json``. Raises LookupError if there is no such schema.
     """
     document: dict[str, Any] = json.loads(_read(name))
     return document
 
 
 def names() -> tuple[str, ...]:
-    """Give the names of all schemas, sorted."""
+    """Return the names of all schemas, sorted."""
     return tuple(sorted(_walk(_folder(), "")))
 
 
@@ -46,7 +51,7 @@ def _read(name: str) -> bytes:
 
 @cache
 def _folder() -> Traversable:
-    """Find the folder: the wheel's, else that of the source tree."""
+    """Return the folder of the wheel, or else that of the source tree."""
     installed = files("coronapas").joinpath("_schemas")
     if installed.is_dir():
         return installed

@@ -1,24 +1,19 @@
-"""Signs the bytes of a COSE_Sign1: with a key at hand, or through the door for HSMs and services.
+"""Sign the bytes of a COSE_Sign1 message, with a local key or a remote one (HSM, key service).
 
-hcert-spec, signature algorithm; RFC 9053 chapter 2.1 (ES256: raw r and s, 32 bytes each) and RFC
-8230 chapter 2 (PS256: SHA-256, MGF1 with SHA-256, a salt of 32 bytes). The keys never leave
-`cryptography` or the device that holds them.
+hcert-spec, signature algorithm; RFC 9053 section 2.1 (ES256: raw r and s, 32 bytes each) and RFC
+8230 section 2 (PS256: SHA-256, MGF1 with SHA-256, a salt of 32 bytes). A private key stays within
+`cryptography`, or the device that holds it, unless a local signer is pickled.
 """
 
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Final, Literal, NoReturn
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Literal, NoReturn, TypeAlias
 
 from coronapas import _signatures as signatures
 from coronapas.errors import KeyMaterialError, SigningError
-from coronapas.hcert._cose import (
-    ALGORITHMS,
-    ES256,
-    KID_LENGTH,
-    PS256,
-    RSA_BITS,
-)
+from coronapas.hcert._cose import ALGORITHMS, ES256, KID_LENGTH, PS256, RSA_BITS
 from coronapas.trust._certificate import Certificate
 
 if TYPE_CHECKING:
@@ -33,12 +28,26 @@ if TYPE_CHECKING:
 
     from coronapas.trust._material import Material
 
-    PrivateKey = EllipticCurvePrivateKey | RSAPrivateKey
-    PublicKey = EllipticCurvePublicKey | RSAPublicKey
-    SignDigest = Callable[[bytes], bytes]
+__all__ = [
+    "PrivateKey",
+    "PublicKey",
+    "SignDigest",
+    "SignatureForm",
+    "Signer",
+]
+
+# As text, so that importing this module does not load `cryptography`.
+PrivateKey: TypeAlias = "EllipticCurvePrivateKey | RSAPrivateKey"
+"""A private key of `cryptography` for ECDSA or RSA."""
+
+PublicKey: TypeAlias = "EllipticCurvePublicKey | RSAPublicKey"
+"""A public key of `cryptography` for ECDSA or RSA."""
+
+SignDigest: TypeAlias = "Callable[[bytes], bytes]"
+"""A function that signs a SHA-256 digest of 32 bytes: see `Signer.remote`."""
 
 SignatureForm = Literal["raw", "der"]
-"""How a remote signer writes an ECDSA signature: r and s in 64 bytes, or the DER of X9.62."""
+"""How a remote signer encodes an ECDSA signature: r and s in 64 bytes, or DER (ANSI X9.62)."""
 
 _COORDINATE: Final = 32
 _SALT: Final = 32
@@ -47,26 +56,47 @@ _SALT: Final = 32
 class Signer:
     """Makes COSE signatures with one key. Immutable; any number of threads may share one.
 
-    A P-256 key signs with ES256, an RSA key of 2048 to 3072 bits (inclusive) with PS256; every
-    other key is a KeyMaterialError, and so is a certificate for another key. `certificate` may come
-    in any form that `Certificate.load` takes. `kid`, 8 bytes, is the certificate's unless another
-    is given; without a certificate it has to be given. Whatever else it is, a text too, is a
-    KeyMaterialError.
+    Args:
+        private_key: A P-256 key, which signs with ES256, or an RSA key of 2048 to 3072 bits
+            (inclusive), which signs with PS256.
+        certificate: The key's certificate, in any form that `Certificate.load` takes.
+        kid: The key identifier, 8 bytes; by default the certificate's, and required without one.
+        deterministic: Sign with RFC 6979 under ES256, so that the same bytes always get the same
+            signature. Test vectors need this; passes do not.
 
-    `deterministic` asks for RFC 6979 signatures with ES256: the same bytes are always signed alike,
-    which test vectors need and passes do not.
+    Raises:
+        KeyMaterialError: Another kind of key, a certificate for another key, or a kid that is
+            missing, not bytes, or not 8 bytes long.
+
+    A signer can be pickled, to hand it to another process. The pickle of a local signer holds its
+    private key, unencrypted (PKCS #8): keep it as you would keep the key itself. That of a remote
+    signer holds the callable, which must be picklable: a function of a module, or an object with
+    ``__call__``. A copy of a signer is the signer.
+
     """
 
-    __slots__ = ("_sign", "algorithm", "certificate", "kid", "public_key", "signature_length")
+    __slots__ = (
+        "_sign",
+        "_source",
+        "algorithm",
+        "certificate",
+        "kid",
+        "public_key",
+        "signature_length",
+    )
 
     algorithm: int
     """The COSE algorithm: -7 (ES256) or -37 (PS256)."""
     kid: bytes
+    """The key identifier that messages name, 8 bytes."""
     signature_length: int
     """The length of every signature, in bytes."""
     certificate: Certificate | None
+    """The certificate; None for a signer without one."""
     public_key: PublicKey
+    """The public half of the key."""
     _sign: Callable[[bytes], bytes]
+    _source: _Local | _Remote
 
     def __init__(
         self,
@@ -76,35 +106,36 @@ class Signer:
         kid: bytes | None = None,
         deterministic: bool = False,
     ) -> None:
-        private_key = private(private_key)
-        public_key = pass_key(private_key.public_key())
+        private_key = _private(private_key)
+        public_key = _pass_key(private_key.public_key())
         own = None if certificate is None else Certificate.load(certificate)
         if own is not None and own.public_key != public_key:
             raise KeyMaterialError("the certificate is for another key")
-        self._fill(public_key, own, kid, _local(private_key, deterministic=deterministic))
+        self._fill(public_key, own, kid, _Local(private_key, deterministic))
 
     def _fill(
         self,
         public_key: PublicKey,
         certificate: Certificate | None,
         kid: bytes | None,
-        sign: Callable[[bytes], bytes],
+        source: _Local | _Remote,
     ) -> None:
         if kid is None:
             if certificate is None:
                 raise KeyMaterialError("a signer without a certificate needs a kid")
             kid = certificate.kid
         if not isinstance(kid, bytes | bytearray | memoryview):
-            raise KeyMaterialError(f"a kid is bytes, not {type(kid).__name__}")
+            raise KeyMaterialError(f"a kid must be bytes, got {type(kid).__name__}")
         if len(kid) != KID_LENGTH:
-            raise KeyMaterialError(f"a kid has {KID_LENGTH} bytes, this one {len(kid)}")
+            raise KeyMaterialError(f"a kid must be {KID_LENGTH} bytes long, got {len(kid)}")
         put = object.__setattr__
         put(self, "algorithm", _algorithm(public_key))
         put(self, "signature_length", _signature_length(public_key))
         put(self, "public_key", public_key)
         put(self, "certificate", certificate)
         put(self, "kid", bytes(kid))
-        put(self, "_sign", sign)
+        put(self, "_source", source)
+        put(self, "_sign", source.signing(public_key))
 
     @classmethod
     def from_pem(
@@ -116,9 +147,9 @@ class Signer:
         kid: bytes | None = None,
         deterministic: bool = False,
     ) -> Signer:
-        """From a private key in PEM: PKCS #8 or the traditional forms, encrypted or not.
+        """Load a private key from PEM: PKCS #8 or the traditional forms, encrypted or not.
 
-        Raises KeyMaterialError also where the password is wrong, missing or not needed.
+        Raises KeyMaterialError also if the password is wrong, missing or not needed.
         """
         from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
@@ -126,7 +157,7 @@ class Signer:
             private_key = load_pem_private_key(_to_bytes(key), _password(password))
         except Exception as error:  # refusals come in many types; none of them names the key
             raise KeyMaterialError(f"the private key cannot be read: {error}") from error
-        return cls(private(private_key), certificate, kid=kid, deterministic=deterministic)
+        return cls(_private(private_key), certificate, kid=kid, deterministic=deterministic)
 
     @classmethod
     def from_pkcs12(
@@ -137,7 +168,10 @@ class Signer:
         kid: bytes | None = None,
         deterministic: bool = False,
     ) -> Signer:
-        """From a PKCS #12 file that holds a private key and, as a rule, its certificate."""
+        """Load a private key, and its certificate if there is one, from a PKCS #12 file.
+
+        Raises KeyMaterialError also if the password is wrong or there is no private key.
+        """
         from cryptography.hazmat.primitives.serialization import pkcs12
 
         try:
@@ -148,7 +182,7 @@ class Signer:
             raise KeyMaterialError(f"the PKCS #12 file cannot be read: {error}") from error
         if private_key is None:
             raise KeyMaterialError("the PKCS #12 file holds no private key")
-        return cls(private(private_key), certificate, kid=kid, deterministic=deterministic)
+        return cls(_private(private_key), certificate, kid=kid, deterministic=deterministic)
 
     @classmethod
     def remote(
@@ -159,30 +193,31 @@ class Signer:
         kid: bytes | None = None,
         signature_form: SignatureForm = "raw",
     ) -> Signer:
-        """A signer whose key is elsewhere: `sign_digest` gets 32 bytes, the SHA-256 of the message.
+        """Return a signer whose key is elsewhere: in an HSM, or with a key service.
 
-        For a P-256 certificate it returns the ECDSA signature over the digest, as `signature_form`
-        says: 64 bytes (what PKCS #11 gives) or DER (what most cloud services give). For an RSA
-        certificate it returns the RSASSA-PSS signature over the digest with MGF1-SHA-256 and a salt
-        of 32 bytes, and `signature_form` means nothing.
+        `sign_digest` is called with 32 bytes, the SHA-256 digest of the message. For a P-256
+        certificate it must return the ECDSA signature over the digest in the encoding that
+        `signature_form` names: 64 bytes (as PKCS #11 returns it) or DER (as most cloud services
+        do). For an RSA certificate it must return the RSASSA-PSS signature over the digest with
+        MGF1-SHA-256 and a salt of 32 bytes; `signature_form` is then ignored.
 
-        Every answer is verified under the certificate's key before it is used. `sign` raises
-        SigningError for a wrong one, and where `sign_digest` raises an exception, which is then the
-        error's cause. `sign_digest` is called from whichever threads call `sign`.
+        Every answer is verified with the certificate's key before it is used. `sign` raises
+        SigningError for a wrong answer, and if `sign_digest` raises an exception, which becomes the
+        error's cause. `sign_digest` runs in whichever thread calls `sign`.
         """
         own = Certificate.load(certificate)
-        public_key = pass_key(own.public_key)
+        public_key = _pass_key(own.public_key)
         if signature_form not in ("raw", "der"):
-            raise ValueError("signature_form is 'raw' or 'der'")
+            raise ValueError("signature_form must be 'raw' or 'der'")
         new = object.__new__(cls)
-        new._fill(public_key, own, kid, _remote(public_key, sign_digest, signature_form))
+        new._fill(public_key, own, kid, _Remote(sign_digest, signature_form))
         return new
 
     def sign(self, message: bytes) -> bytes:
-        """The COSE signature over `message` (the Sig_structure, RFC 9052 chapter 4.4).
+        """Return the COSE signature over `message` (the Sig_structure, RFC 9052 section 4.4).
 
-        ES256: r and s, 64 bytes; PS256: as many bytes as the modulus has. A remote signer that
-        fails raises SigningError.
+        ES256: r and s, 64 bytes; PS256: as many bytes as the modulus has. Raises SigningError if a
+        remote signer fails.
         """
         return self._sign(message)
 
@@ -190,25 +225,36 @@ class Signer:
         return f"<Signer {self.kid.hex()}, {ALGORITHMS[self.algorithm]}>"
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
-        raise AttributeError("a Signer does not change")
+        raise AttributeError("a Signer is immutable")
+
+    def __copy__(self) -> Signer:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Signer:
+        return self
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return self._source.rebuilder(self.certificate, self.kid)
 
 
-def pass_key(public_key: object) -> PublicKey:
-    """The key itself, if passes are signed with its kind; raises KeyMaterialError if not."""
+def _pass_key(public_key: object) -> PublicKey:
+    """Return the key if passes may be signed with its kind; raise KeyMaterialError if not."""
     from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
     if isinstance(public_key, ec.EllipticCurvePublicKey):
         if public_key.curve.name == "secp256r1":
             return public_key
-        raise KeyMaterialError(f"passes are signed on P-256, not on {public_key.curve.name}")
+        raise KeyMaterialError(
+            f"the key must be on the curve P-256, not on {public_key.curve.name}"
+        )
     if isinstance(public_key, rsa.RSAPublicKey):
         if public_key.key_size in RSA_BITS:
             return public_key
         raise KeyMaterialError(
-            f"passes are signed with RSA keys of {RSA_BITS.start} to {RSA_BITS.stop - 1} bits, "
-            f"not of {public_key.key_size}"
+            f"an RSA key must have {RSA_BITS.start} to {RSA_BITS.stop - 1} bits, "
+            f"got {public_key.key_size}"
         )
-    raise KeyMaterialError(f"passes are not signed with {type(public_key).__name__}")
+    raise KeyMaterialError(f"passes cannot be signed with {type(public_key).__name__}")
 
 
 def _algorithm(key: PublicKey) -> int:
@@ -217,13 +263,13 @@ def _algorithm(key: PublicKey) -> int:
     return ES256 if isinstance(key, ec.EllipticCurvePublicKey) else PS256
 
 
-def private(key: object) -> PrivateKey:
-    """The key itself, if it is a private one of EC or RSA; raises KeyMaterialError if not."""
+def _private(key: object) -> PrivateKey:
+    """Return the key if it is a private key for EC or RSA; raise KeyMaterialError if not."""
     from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
     if isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
         return key
-    raise KeyMaterialError(f"passes are not signed with {type(key).__name__}")
+    raise KeyMaterialError(f"passes cannot be signed with {type(key).__name__}")
 
 
 def _signature_length(key: PublicKey) -> int:
@@ -234,17 +280,76 @@ def _signature_length(key: PublicKey) -> int:
     return (key.key_size + 7) // 8
 
 
-def _local(key: PrivateKey, *, deterministic: bool) -> Callable[[bytes], bytes]:
-    """The signing function of a key at hand; all that depends on the key alone is made once."""
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.hazmat.primitives.hashes import SHA256
+def _private_bytes(key: PrivateKey) -> bytes:
+    """Return the DER of a private key (PKCS #8), unencrypted."""
+    from cryptography.hazmat.primitives.serialization import (
+        Encoding,
+        NoEncryption,
+        PrivateFormat,
+    )
 
-    if isinstance(key, ec.EllipticCurvePrivateKey):
-        sign_ecdsa, scheme = key.sign, ec.ECDSA(SHA256(), deterministic)
-        from_der = signatures.from_der
-        return lambda message: from_der(sign_ecdsa(message, scheme), _COORDINATE)
-    sign_pss, padding, digest = key.sign, _pss(), SHA256()
-    return lambda message: sign_pss(message, padding, digest)
+    return key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+
+
+def _load_private(data: bytes) -> PrivateKey:
+    """Return the private key that `_private_bytes` wrote."""
+    from cryptography.hazmat.primitives.serialization import load_der_private_key
+
+    return _private(load_der_private_key(data, None))
+
+
+@dataclass(frozen=True, slots=True)
+class _Local:
+    """A private key at hand."""
+
+    private_key: PrivateKey = field(repr=False)
+    deterministic: bool
+
+    def signing(self, _public_key: PublicKey) -> Callable[[bytes], bytes]:
+        """Return the signing function; whatever depends on the key alone is computed once."""
+        from cryptography.hazmat.primitives.asymmetric import ec
+        from cryptography.hazmat.primitives.hashes import SHA256
+
+        key = self.private_key
+        if isinstance(key, ec.EllipticCurvePrivateKey):
+            sign_ecdsa, scheme = key.sign, ec.ECDSA(SHA256(), self.deterministic)
+            from_der = signatures.from_der
+            return lambda message: from_der(sign_ecdsa(message, scheme), _COORDINATE)
+        sign_pss, padding, digest = key.sign, _pss(), SHA256()
+        return lambda message: sign_pss(message, padding, digest)
+
+    def rebuilder(self, certificate: Certificate | None, kid: bytes) -> tuple[object, ...]:
+        """Return what `Signer.__reduce__` returns for this key."""
+        key = _private_bytes(self.private_key)
+        return _rebuild_local, (key, certificate, kid, self.deterministic)
+
+
+@dataclass(frozen=True, slots=True)
+class _Remote:
+    """A private key that is elsewhere, and the form of the answers."""
+
+    sign_digest: SignDigest = field(repr=False)
+    form: SignatureForm
+
+    def signing(self, public_key: PublicKey) -> Callable[[bytes], bytes]:
+        """Return the signing function, which verifies each answer with the public key."""
+        return _remote(public_key, self.sign_digest, self.form)
+
+    def rebuilder(self, certificate: Certificate | None, kid: bytes) -> tuple[object, ...]:
+        """Return what `Signer.__reduce__` returns for this key."""
+        return _rebuild_remote, (certificate, self.sign_digest, kid, self.form)
+
+
+def _rebuild_local(
+    key: bytes, certificate: Certificate | None, kid: bytes, deterministic: bool
+) -> Signer:
+    return Signer(_load_private(key), certificate, kid=kid, deterministic=deterministic)
+
+
+def _rebuild_remote(
+    certificate: Certificate, sign_digest: SignDigest, kid: bytes, form: SignatureForm
+) -> Signer:
+    return Signer.remote(certificate, sign_digest, kid=kid, signature_form=form)
 
 
 def _pss() -> PSS:
@@ -266,14 +371,14 @@ def _remote(
         except Exception as error:
             raise SigningError(f"the remote signer failed ({type(error).__name__})") from error
         if not isinstance(answer, bytes):
-            raise SigningError(f"the remote signer gave {type(answer).__name__} instead of bytes")
+            raise SigningError(f"the remote signer must return bytes, got {type(answer).__name__}")
         return check(answer, digest)
 
     return signature
 
 
 def _checker(key: PublicKey, form: SignatureForm) -> Callable[[bytes, bytes], bytes]:
-    """A function that gives a remote answer in COSE's form once it holds under `key`."""
+    """Return a function that turns a remote answer into COSE's form if it verifies under `key`."""
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
@@ -299,23 +404,25 @@ def _checker(key: PublicKey, form: SignatureForm) -> Callable[[bytes, bytes], by
             return verify(answer, digest)
         except InvalidSignature as error:
             raise SigningError(
-                "the remote signer's answer is no signature under the certificate's key"
+                "the remote signer's answer is not a signature under the certificate's key"
             ) from error
 
     return check
 
 
 def _both_forms(answer: bytes, form: SignatureForm) -> tuple[bytes, bytes]:
-    """An ECDSA signature as raw r and s, and as DER."""
+    """Return an ECDSA signature as raw r and s, and as DER."""
     if form == "der":
         try:
             return signatures.from_der(answer, _COORDINATE), answer
         except (ValueError, OverflowError) as error:
-            raise SigningError("the remote signer's answer is no ECDSA signature in DER") from error
+            raise SigningError(
+                "the remote signer's answer is not an ECDSA signature in DER"
+            ) from error
     if len(answer) != 2 * _COORDINATE:
         raise SigningError(
-            f"the remote signer gave {len(answer)} bytes instead of r and s in {2 * _COORDINATE} "
-            "(an answer in DER needs signature_form='der')"
+            f"the remote signer returned {len(answer)} bytes, not {2 * _COORDINATE} (r and s);"
+            " use signature_form='der' for answers in DER"
         )
     return answer, signatures.to_der(answer)
 

@@ -1,12 +1,11 @@
-"""What a reader may forgive: tolerances by name, and the deviations that used them.
+"""Named tolerances, and the deviations from the specification that they forgive.
 
 A *deviation* is a place where a pass departs from the specification although it can be read.
-Readers report every deviation they meet and judge none. Whoever verifies names the tolerances
-that are granted: a deviation whose `code` is not granted fails the check of its layer.
+Readers report every deviation they meet and judge none. A verifier is given the names of the
+tolerances to grant: a deviation whose `code` is not granted fails the check of its layer.
 
-`FIELD` grants what passes of real countries needed; `STRICT` grants nothing. Both are plain
-frozen sets: ``FIELD | {"prefix.missing"}`` and ``FIELD - {"cwt.float-time"}`` are how single ones
-are chosen.
+`FIELD` grants what passes of real countries needed; `STRICT` grants nothing. Both are plain frozen
+sets: use ``FIELD | {"prefix.missing"}`` or ``FIELD - {"cwt.float-time"}`` to add or remove one.
 """
 
 from __future__ import annotations
@@ -21,18 +20,26 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+__all__ = [
+    "COUNTRIES",
+    "FIELD",
+    "STRICT",
+    "TOLERANCES",
+    "Deviation",
+    "Tolerance",
+]
+
 
 @dataclass(frozen=True, slots=True)
 class Deviation:
-    """One departure from the specification that did not stop the reading.
-
-    `code` is the name of the tolerance that forgives it and starts with the layer; `field` is the
-    path in the pass (``v.0.mp``) or empty; `note` says what was found, without the holder's data.
-    """
+    """A departure from the specification that did not stop the reading."""
 
     code: str
+    """The name of the tolerance that forgives it; it starts with the layer."""
     field: str
+    """The path in the pass (``v.0.mp``), or empty."""
     note: str
+    """What was found, as a lower-case fragment without the holder's data."""
 
     @property
     def layer(self) -> str:
@@ -41,16 +48,16 @@ class Deviation:
 
 
 COUNTRIES: Final = frozenset(map("".join, product(ascii_uppercase, repeat=2)))
-"""What has the form of an ISO 3166-1 alpha-2 code, by which readers tell an odd country."""
+"""All texts with the form of an ISO 3166-1 alpha-2 code: two capitals, assigned or not."""
 
 _NAME: Final = re.compile("[a-z]{1,3}")
 
 
-def step(key: object) -> str:
-    """One step of a deviation's path: what may be shown of a key or label that a stranger chose.
+def _step(key: object) -> str:
+    """Return what a deviation's path may show of a key or label of an untrusted pass.
 
-    An integer, or a name of the shape that all names of the schema have (one to three small
-    letters); ``?`` for anything else, because a name can hold whatever a value can.
+    That is an integer from -999 to 999, or a name of one to three lower-case letters, as all names
+    of the schema are; ``?`` stands for anything else, because a key can hold personal data too.
     """
     if type(key) is int and -1000 < key < 1000:
         return str(key)
@@ -59,12 +66,16 @@ def step(key: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
-    """One named tolerance: what it forgives, where that was seen, and whether `FIELD` grants it."""
+    """A named tolerance."""
 
     name: str
+    """The code of the deviations that it forgives (``cose.untagged``)."""
     forgives: str
+    """What it forgives, as a lower-case fragment."""
     seen: str
-    field: bool
+    """Where that was seen: countries, documents or test vectors; empty where it was not."""
+    granted_by_field: bool
+    """Whether `FIELD` grants it."""
 
 
 _TABLE: Final = (
@@ -99,7 +110,7 @@ _TABLE: Final = (
         "",
         True,
     ),
-    Tolerance("cwt.issuer", "an `iss` that is no two capitals", "", True),
+    Tolerance("cwt.issuer", "an `iss` that is not two capitals", "", True),
     Tolerance("cwt.float-time", "`exp` or `iat` as a floating-point number", "HU ES", True),
     Tolerance("cwt.missing-iat", "no usable `iat`", "", False),
     Tolerance(
@@ -118,7 +129,7 @@ _TABLE: Final = (
     ),
     Tolerance(
         "content.positive-test",
-        "a test that found the infection, as if it proved anything",
+        "a positive test",
         "",
         False,
     ),
@@ -126,12 +137,15 @@ _TABLE: Final = (
     Tolerance("content.sampled-in-future", "a sample taken after the check", "DGC8", False),
     Tolerance(
         "content.version",
-        "a release 1.x.y of the schema that never was: the nearest is applied",
+        "a release 1.x.y of the schema that does not exist: the nearest is applied",
         "",
         True,
     ),
     Tolerance(
-        "content.version-unknown", "a `ver` that is no version, or of another major one", "", False
+        "content.version-unknown",
+        "a `ver` that is not a version, or of another major version",
+        "",
+        False,
     ),
     Tolerance("content.whitespace", "white space around a value", "GR ES", True),
     Tolerance("content.control-character", "a control character inside a text", "", True),
@@ -144,7 +158,7 @@ _TABLE: Final = (
     ),
     Tolerance(
         "content.centre-missing",
-        "no `tc` where the test or the release asks for it",
+        "no `tc` where the test or the release requires it",
         "real passes",
         True,
     ),
@@ -168,7 +182,7 @@ _TABLE: Final = (
         True,
     ),
     Tolerance(
-        "content.date-with-time", "a date with a time, or milliseconds, behind it", "BG SG", True
+        "content.date-with-time", "a date followed by a time, or by milliseconds", "BG SG", True
     ),
     Tolerance(
         "content.date-time-form",
@@ -216,5 +230,5 @@ TOLERANCES: Final[Mapping[str, Tolerance]] = MappingProxyType({row.name: row for
 STRICT: Final[frozenset[str]] = frozenset()
 """Grants nothing: the specification to the letter."""
 
-FIELD: Final[frozenset[str]] = frozenset(row.name for row in _TABLE if row.field)
-"""Grants what real passes were seen to need; the default."""
+FIELD: Final[frozenset[str]] = frozenset(row.name for row in _TABLE if row.granted_by_field)
+"""Grants what real passes were found to need; the default."""

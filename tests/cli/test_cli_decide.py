@@ -265,7 +265,7 @@ def test_value_sets_of_a_folder_or_file_take_the_place_of_the_bundled(country: C
     (folder / "schema.json").write_text("{}")
     result = decide(country, *arguments, "--value-sets", str(folder))
     assert result.exit_code == 1
-    assert "schema.json: passed over: it is no value set" in result.stderr
+    assert "schema.json: skipped: not a value set" in result.stderr
     value_set(folder, "EU/1/20/1528")
     assert decide(country, *arguments, "--value-sets", str(folder / "names.json")).exit_code == 0
 
@@ -274,7 +274,7 @@ def test_value_sets_that_cannot_be_read_end_with_2(country: Country) -> None:
     folder = country.folder / "sets"
     folder.mkdir()
     arguments = ("--country", "VV", *DAY, "--value-sets", str(folder))
-    assert "there is no value set" in decide(country, *arguments).stderr
+    assert "contains no value set" in decide(country, *arguments).stderr
     (folder / "a.json").write_text("{")
     assert "a.json: The file is no JSON" in decide(country, *arguments).stderr
     value_set(folder, "A", "a.json")
@@ -285,7 +285,7 @@ def test_value_sets_that_cannot_be_read_end_with_2(country: Country) -> None:
     assert only.exit_code == 2
     empty = country.file("none.json", "[]")
     told = decide(country, "--country", "VV", *DAY, "--value-sets", empty)
-    assert (told.exit_code, "there is no value set" in told.stderr) == (2, True)
+    assert (told.exit_code, "contains no value set" in told.stderr) == (2, True)
 
 
 def test_value_sets_are_read_in_this_projects_own_form_too_and_the_last_counts(
@@ -327,7 +327,7 @@ def test_files_that_are_no_rules_are_named_and_no_rule_at_all_ends_with_2(
     (folder / "note\x1b.json").write_text("{}")
     result = decide(country, "--country", "XX", *DAY, rules="rules")
     assert result.exit_code == 2
-    assert "note\ufffd.json: passed over: it is no rule" in result.stderr
+    assert "note\ufffd.json: skipped: not a rule" in result.stderr
     assert "There is no rule" in result.stderr
     assert decide(country, "--country", "XX", *DAY, rules="absent").exit_code == 2
 

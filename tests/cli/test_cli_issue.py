@@ -57,7 +57,7 @@ def test_an_empty_list_is_nothing_to_issue_and_ends_with_2(country: Country) -> 
     for content in ("[]", " [ ] "):
         result = run("issue", "-", *country.key, *TERMS, input=content)
         assert (result.exit_code, result.stdout) == (2, "")
-        assert "there is nothing to issue" in result.stderr
+        assert "The list of facts is empty" in result.stderr
 
 
 def test_what_the_pass_is_to_say_can_be_chosen(country: Country) -> None:
@@ -382,7 +382,7 @@ def test_the_state_chooses_how_letters_are_written(country: Country) -> None:
 def test_every_field_of_the_policy_has_its_option_and_every_hint_names_one() -> None:
     from dataclasses import fields
 
-    from coronapas.dcc._claims import ContentPolicy
+    from coronapas.dcc import ContentPolicy
 
     switches, bounds = issue.names(bool), issue.names(int, date)
     told = {*switches.values(), *bounds.values(), "alternatives"}

@@ -346,7 +346,7 @@ def test_a_store_is_built_of_each_kind_of_hash(country: Country, kind: str) -> N
 def test_country_hashes_of_identifiers_need_the_country(country: Country) -> None:
     given = ("--type", "COUNTRYCODEUCI")
     assert "--country" in build(country, country.uvci, *given, code=2)
-    assert "It is empty" in build(country, country.uvci, *given, "--country", "", code=2)
+    assert "The value is empty" in build(country, country.uvci, *given, "--country", "", code=2)
     out = build(country, country.uvci, *given, "--country", "DK")
     assert checked(country, "--revocation", out, code=1)["hash_type"] == "COUNTRYCODEUCI"
 

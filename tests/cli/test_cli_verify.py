@@ -204,7 +204,7 @@ def test_a_text_without_a_pass_ends_with_2_and_the_others_are_still_judged(
     result = run("verify", good, empty, picture, *whole, *country.trust, *AT)
     assert result.exit_code == 2
     lines = result.stdout.splitlines()
-    assert lines[1:3] == [f"{empty}: FAIL", "  FAIL     input: There is no pass in it."]
+    assert lines[1:3] == [f"{empty}: FAIL", "  FAIL     input: It contains no pass."]
     assert lines[-1] == "2 ok, 0 failed, 1 unreadable, revocation not known of 2"
     found = documents(run("verify", empty, good, "--json", *whole, *country.trust, *AT).stdout)
     assert [(one["failures"], one["ok"]) for one in found] == [(["input.empty"], False), ([], True)]

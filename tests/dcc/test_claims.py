@@ -17,13 +17,13 @@ from coronapas import schemas
 from coronapas.dcc import _valuesets as vs
 from coronapas.dcc._claims import (
     FAMILY_NAME_NEEDED,
-    ContentPolicy,
     build,
     faults,
     notices,
 )
 from coronapas.dcc._doses import courses, lengths, misnumbering
 from coronapas.dcc._names import Alternatives
+from coronapas.dcc._scrutiny import ContentPolicy
 from coronapas.errors import FaultsError, IssueError
 from coronapas.facts import (
     EventKind,

@@ -237,7 +237,7 @@ def test_a_mode_read_from_other_content_than_the_text_is_not_believed(
 
 
 def test_the_field_tolerates_the_mode_and_the_strict_do_not() -> None:
-    assert TOLERANCES["qr.mode"].field
+    assert TOLERANCES["qr.mode"].granted_by_field
     assert "qr.mode" in FIELD
 
 

@@ -1,13 +1,13 @@
 """The command line, on the library's public names alone.
 
 Each command is a module that is loaded when it is asked for, and loads the library itself only when
-it runs: ``coronapas --help`` stays quick. Only this room knows click and rich (``coronapas[cli]``).
+it runs: ``coronapas --help`` stays quick. Only this room uses click (``coronapas[cli]``).
 """
 
 import sys
 from importlib.util import find_spec
 
-PACKAGES = ("click", "rich")
+PACKAGES = ("click",)
 """What the command line needs beyond the library."""
 
 

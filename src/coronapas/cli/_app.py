@@ -1,9 +1,8 @@
 """The command `coronapas` and its table of commands; errors become one line and an exit code.
 
-Exit codes: 0, all is well; 1, something was judged and is not (a pass that does not verify, facts
-that are refused, a vector that disagrees); 2, it could not be judged (wrong usage, unreadable
-input); 141, the reader of the output went away (`coronapas verify … | head -1`), so that nothing is
-said of what was judged.
+Exit codes: 0, all is well; 1, a negative result (a pass that does not verify, facts that are
+refused, a vector that disagrees); 2, no result (wrong usage, unreadable input); 141, the reader of
+the output closed it (`coronapas verify … | head -1`), which says nothing about the result.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _COMMANDS: Final = {
-    "issue": "Make passes of a register's facts.",
+    "issue": "Issue passes from a register's facts.",
     "verify": "Say what is true of passes.",
     "inspect": "Show every layer of a pass.",
     "qr": "Draw the QR code of a pass.",
@@ -36,19 +35,19 @@ _COMMANDS: Final = {
     "conformance": "Run test vectors, and suites of rules.",
     "demo": "Issue and verify passes with test keys.",
 }
-"""Each command with its short help, so that listing them loads none of them."""
+"""Each command with its short help, so that listing them does not load them."""
 
 _READER_LEFT: Final = 141
-"""What a shell says of a command that SIGPIPE ended: 128 and the signal's number."""
+"""The exit code that shells use for SIGPIPE: 128 and the signal's number."""
 
 
 @contextmanager
-def _reader_may_leave() -> Iterator[None]:
-    """End with 141 where a pipe is closed: click would end with 1, as if a pass were not ok."""
+def _closed_output() -> Iterator[None]:
+    """Exit with 141 if a pipe is closed; click would exit with 1, as for a pass that is not ok."""
     try:
         yield
     except BrokenPipeError:
-        # What is still to be flushed at the end has nowhere to go.
+        # Output that is still buffered must go nowhere when Python exits.
         nowhere = os.open(os.devnull, os.O_WRONLY)
         sys.stdout = sys.stderr = os.fdopen(nowhere, "w", encoding="utf-8")
         sys.exit(_READER_LEFT)
@@ -72,11 +71,11 @@ class _Commands(click.Group):
             formatter.write_dl(list(_COMMANDS.items()))
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
-        with _reader_may_leave():
+        with _closed_output():
             return super().make_context(*args, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
-        with _reader_may_leave():
+        with _closed_output():
             return self._invoke(ctx)
 
     def _invoke(self, ctx: click.Context) -> Any:
@@ -104,10 +103,10 @@ class _Unusable(click.ClickException):
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="coronapas", message="%(prog)s %(version)s")
 def coronapas() -> None:
-    """Issue, verify and look into EU DCC-compatible health passes.
+    """Issue, verify and inspect EU DCC-compatible health passes.
 
-    Nothing here opens a network connection. The holder's data is shown only where it is asked for.
+    No command opens a network connection. Personal data is shown only on request.
 
-    Exit codes: 0 all is well; 1 something was judged and is not well; 2 it could not be judged; 141
-    the reader of the output went away.
+    Exit codes: 0 all is well; 1 a negative result; 2 no result (wrong usage, unreadable input);
+    141 the reader of the output closed it.
     """

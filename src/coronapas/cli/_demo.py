@@ -1,7 +1,7 @@
-"""``coronapas demo``: keys made, passes issued, drawn, verified, and one of them tampered with.
+"""``coronapas demo``: make keys; issue, draw and verify passes; verify one that was tampered with.
 
-Everything is made up, in memory, and without any network: the keys are thrown away at the end, and
-the people do not exist.
+Everything is invented and in memory, and nothing uses a network: the keys are discarded at the end,
+and the people do not exist.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ _TAMPERED: Final = b"Uvedkom."
 
 @click.command("demo", short_help="Issue and verify passes with test keys.")
 def command() -> None:
-    """Issue three passes with test keys, draw a QR code, verify them, and one tampered with.
+    """Issue three passes with test keys, draw a QR code, and verify them and a tampered one.
 
-    Exit codes: 0 everything came out as it should; 1 something did not.
+    Exit codes: 0 every result is as expected; 1 one is not.
     """
     from coronapas.trust import TrustStore
     from coronapas.verify import Verifier
@@ -43,21 +43,21 @@ def command() -> None:
     click.secho("\nThe vaccination pass, as its holder carries it", bold=True)
     click.echo(vaccination.qr().terminal())
     verifier = Verifier(TrustStore(pair.certificate for pair in pairs.values()))
-    good = [_verify(verifier, f"The {kind} pass", one.text, now) for kind, one in passes.items()]
-    title = "The vaccination pass, with another name written into it"
+    good = [_verify(verifier, f"The {kind} pass", made.text, now) for kind, made in passes.items()]
+    title = "The vaccination pass, with another name in it"
     tampered = _verify(verifier, title, _tamper(vaccination), now)
     as_expected = all(good) and not tampered
     click.secho(
-        "\nThe three passes are ok and the tampered one is not, as it should be."
+        "\nThe three passes are ok and the tampered one is not, as expected."
         if as_expected
-        else "\nThis is not as it should be.",
+        else "\nThis is not as expected.",
         bold=True,
     )
     sys.exit(0 if as_expected else 1)
 
 
 def _keys(now: datetime) -> dict[EventKind, KeyPair]:
-    """A CSCA, and a DSC for each kind of pass."""
+    """Make a CSCA, and a DSC for each kind of pass."""
     from coronapas.facts import EventKind
     from coronapas.keys import make_csca
 
@@ -104,10 +104,10 @@ def _issue(pair: KeyPair, event: Event, now: datetime) -> Pass:
 
 
 def _tamper(issued: Pass) -> str:
-    """The pass with its holder's name overwritten, and all else as it was."""
-    from coronapas.hcert import _envelope as envelope
+    """Return the pass with its holder's name overwritten, and everything else unchanged."""
+    from coronapas.hcert import encode
 
-    return envelope.encode(issued.message.replace(_GENUINE, _TAMPERED))
+    return encode(issued.message.replace(_GENUINE, _TAMPERED))
 
 
 def _verify(verifier: Verifier, title: str, text: str, now: datetime) -> bool:

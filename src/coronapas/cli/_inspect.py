@@ -1,9 +1,9 @@
-"""Every layer of a pass as one document, with the holder's data masked unless it is asked for.
+"""``coronapas inspect``: every layer of a pass, without trust, personal data masked by default.
 
-Masking keeps what is known to be no one's: numbers of bytes, headers, times of issue, and codes
-that stand in the value set of their field. Everything else that a pass says is masked, whatever
-field it stands in, for a pass from a stranger may say anything anywhere. The bytes of the layers
-are the pass itself and are left out with it.
+Masking keeps what cannot be personal: numbers of bytes, headers, times of issue, and codes that are
+in the value set of their field. Everything else that a pass says is masked, whatever its field,
+because an untrusted pass may say anything anywhere. The bytes of the layers are left out, as they
+are the pass itself.
 """
 
 from __future__ import annotations
@@ -19,61 +19,69 @@ import click
 
 from coronapas.cli._output import plain
 from coronapas.cli._passes import Item, items
-from coronapas.dcc import GROUPS, RELEASES
-from coronapas.dcc import _valuesets as valuesets
+from coronapas.dcc import (
+    COUNTRY,
+    DISEASE,
+    GROUPS,
+    MANUFACTURER,
+    PRODUCT,
+    PROPHYLAXIS,
+    RELEASES,
+    TEST_DEVICE,
+    TEST_TYPE,
+    ValueSets,
+)
 from coronapas.errors import DecodeError
 from coronapas.hcert import (
+    ALGORITHMS,
+    CLAIM_EXP,
+    CLAIM_HCERT,
+    CLAIM_IAT,
+    CLAIM_ISS,
+    HEADER_ALG,
+    HEADER_KID,
     PREFIX,
+    base45_decode,
     decode,
-)
-from coronapas.hcert import (
-    _base45 as base45,
-)
-from coronapas.hcert import (
-    _compression as compression,
-)
-from coronapas.hcert import (
-    _cose as cose,
-)
-from coronapas.hcert import (
-    _cwt as cwt,
+    inflate,
+    read_sign1,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from coronapas.hcert import Envelope
+    from coronapas.hcert import Envelope, Sign1
 
 MASK: Final = "(masked)"
-"""What stands in the place of a value that is not shown."""
+"""What is shown in place of a masked value."""
 
 # The fields whose values are shown where they are codes of their value set.
 _CODED: Final = {
-    "co": (valuesets.COUNTRY,),
-    "ma": (valuesets.MANUFACTURER, valuesets.TEST_DEVICE),
-    "mp": (valuesets.PRODUCT,),
-    "tg": (valuesets.DISEASE,),
-    "tt": (valuesets.TEST_TYPE,),
-    "vp": (valuesets.PROPHYLAXIS,),
+    "co": (COUNTRY,),
+    "ma": (MANUFACTURER, TEST_DEVICE),
+    "mp": (PRODUCT,),
+    "tg": (DISEASE,),
+    "tt": (TEST_TYPE,),
+    "vp": (PROPHYLAXIS,),
 }
 _MASKED: Final = ("dob", "fn", "gn", "fnt", "gnt", "dt", "is", "ci", "nm", "sc", "dr", "tr", "tc")
 _MASKED_TOO: Final = ("fr", "df", "du")
 _NUMBERS: Final = ("dn", "sd")
 _NAMES: Final = frozenset(("ver", "nam", *GROUPS, *_CODED, *_NUMBERS, *_MASKED, *_MASKED_TOO))
 _MOST_DOSES: Final = 99
-_PUBLIC_HEADERS: Final = {cose.HEADER_ALG: "alg", cose.HEADER_KID: "kid"}
+_PUBLIC_HEADERS: Final = {HEADER_ALG: "alg", HEADER_KID: "kid"}
 
 
 def describe(text: str | bytes, *, personal: bool) -> dict[str, Any]:
-    """Every layer that can be opened; ``error`` says why the next one cannot.
+    """Describe every layer that can be opened; ``error`` says why the next one cannot.
 
-    `personal` shows the holder's data and the bytes of the layers, which hold it.
+    `personal` shows the holder's data, and the bytes of the layers, which contain it.
     """
     try:
         return _of_envelope(decode(text), personal)
     except DecodeError as error:
         return {
-            **_as_far_as_it_goes(text),
+            **_readable_layers(text),
             "error": {"layer": error.layer, "code": error.code, "message": error.message},
         }
 
@@ -93,7 +101,7 @@ def _of_envelope(envelope: Envelope, personal: bool) -> dict[str, Any]:
             "other_claims": [
                 str(label) if type(label) is int else MASK
                 for label in claims.tree
-                if label not in (cwt.ISSUER, cwt.EXPIRES, cwt.ISSUED_AT, cwt.HCERT)
+                if label not in (CLAIM_ISS, CLAIM_EXP, CLAIM_IAT, CLAIM_HCERT)
             ],
         },
         "dcc": in_json(envelope.dcc) if personal else masked(envelope.dcc),
@@ -109,18 +117,18 @@ def _of_envelope(envelope: Envelope, personal: bool) -> dict[str, Any]:
     return document
 
 
-def _as_far_as_it_goes(text: str | bytes) -> dict[str, Any]:
-    """The layers below the one that cannot be opened."""
+def _readable_layers(text: str | bytes) -> dict[str, Any]:
+    """Describe the layers before the one that cannot be opened."""
     document: dict[str, Any] = {}
     try:
         body = (text.decode("ascii") if isinstance(text, bytes) else text).strip()
         document["prefix"] = PREFIX if body.startswith(PREFIX) else ""
         body = body.removeprefix(PREFIX)
         document["base45"] = {"characters": len(body)}
-        compressed = base45.decode(body)
+        compressed = base45_decode(body)
         document["compression"] = _compression(compressed)
-        message = compression.inflate(compressed)
-        document["cose"] = _message(message, cose.read(message))
+        message = inflate(compressed)
+        document["cose"] = _message(message, read_sign1(message))
     except (DecodeError, UnicodeDecodeError):
         pass
     return document
@@ -130,10 +138,10 @@ def _compression(data: bytes) -> dict[str, Any]:
     return {"bytes": len(data), "begins": data[:2].hex()}
 
 
-def _message(data: bytes, message: cose.Sign1) -> dict[str, Any]:
+def _message(data: bytes, message: Sign1) -> dict[str, Any]:
     return {
         "bytes": len(data),
-        "algorithm": cose.ALGORITHMS.get(message.algorithm or 0, message.algorithm),
+        "algorithm": ALGORITHMS.get(message.algorithm or 0, message.algorithm),
         "kid": None if message.kid is None else message.kid.hex(),
         "protected": list(map(_header, message.headers)),
         "unprotected": list(map(_header, message.unprotected)),
@@ -142,14 +150,14 @@ def _message(data: bytes, message: cose.Sign1) -> dict[str, Any]:
 
 
 def _header(label: object) -> str:
-    """A header's name: only integer labels are sure to say nothing of the holder."""
+    """Return a header's name; only an integer label is certain not to be personal data."""
     if type(label) is not int:
         return MASK
     return _PUBLIC_HEADERS.get(label, str(label))
 
 
 def _issuer(issuer: str | None, personal: bool) -> str | None:
-    if issuer is None or personal or _is_code(valuesets.COUNTRY, issuer):
+    if issuer is None or personal or _is_code(COUNTRY, issuer):
         return issuer
     return MASK
 
@@ -164,7 +172,7 @@ def _moment(seconds: int | None) -> str | int | None:
 
 
 def in_json(value: object) -> object:
-    """What CBOR can say and JSON cannot, in JSON: bytes in hexadecimal, other things as text."""
+    """Convert a decoded CBOR value for JSON: bytes to hexadecimal, other foreign types to text."""
     if isinstance(value, Mapping):
         return {str(in_json(name)): in_json(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
@@ -177,7 +185,7 @@ def in_json(value: object) -> object:
 
 
 def masked(value: object, field: str = "") -> object:
-    """A decoded DCC with every value masked that could be the holder's, its structure kept."""
+    """Return a decoded DCC with every value masked that could be personal, its structure kept."""
     if isinstance(value, Mapping):
         return {
             name if name in _NAMES else f"{MASK} {place}": masked(inner, str(name))
@@ -197,10 +205,8 @@ def _is_public(field: str, value: object) -> bool:
 
 
 def _is_code(value_set: str, value: str) -> bool:
-    return valuesets.ValueSets.default().code(value_set, value) is not None
+    return ValueSets.default().code(value_set, value) is not None
 
-
-# ``coronapas inspect``: every layer of a pass, without trust and without the holder's data.
 
 _INDENT: Final = "  "
 
@@ -210,20 +216,20 @@ _INDENT: Final = "  "
     "file", required=False, type=click.Path(exists=True, dir_okay=False, allow_dash=True)
 )
 @click.option("--text", metavar="PASS", help="The pass itself.")
-@click.option("--whole", is_flag=True, help="Take a text file as one pass, not one on each line.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each pass.")
+@click.option("--whole", is_flag=True, help="Read a text file as one pass, not one a line.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line for each pass.")
 @click.option(
     "--show-personal-data",
     is_flag=True,
-    help="Show what the pass says of its holder, and the bytes of the layers.",
+    help="Show personal data, and the bytes of the layers.",
 )
 def command(
     file: str | None, text: str | None, whole: bool, as_json: bool, show_personal_data: bool
 ) -> None:
     """Show every layer of a pass: from a text file, a picture, standard input (-), or --text.
 
-    Nothing is verified. What a pass says of its holder is masked, and so are values in fields or
-    of forms that nobody knows.
+    Nothing is verified. Personal data is masked, and so is every value in an unknown field or of
+    an unknown form.
 
     Exit codes: 0 every layer could be opened; 1 some could not; 2 wrong usage, or no pass.
     """
@@ -249,7 +255,7 @@ def command(
 
 
 def _lines(document: dict[str, Any], indent: str = "") -> Iterator[str]:
-    """A document as lines, nested by indentation."""
+    """Format a document as lines, nested by indentation."""
     for name, value in document.items():
         yield from _entry(f"{indent}{plain(str(name))}:", value, indent)
 

@@ -26,67 +26,62 @@ from coronapas.cli._options import (
 from coronapas.cli._output import progress
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime, timedelta
-
-    from coronapas.facts import Document
-    from coronapas.issue import Issuer, Pass
-    from coronapas.presentation import Form
-    from coronapas.signing import Signer
-
-# What an issuing state sees differently, as options: the fields of `ContentPolicy`, read from it.
-#
-# ``--grant`` and ``--refuse`` name its yes-or-no fields, ``--bound`` its days and numbers of days,
-# ``--letter`` the letters for which ICAO leaves a choice. A field's name has hyphens in the shell.
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
     from coronapas.dcc import ContentPolicy
     from coronapas.errors import Fault
+    from coronapas.facts import FactsDocument
+    from coronapas.issue import Issuer, Pass
+    from coronapas.presentation import Form
+    from coronapas.signing import Signer
 
     _ParamType = click.ParamType[Any]
 else:
     _ParamType = click.ParamType
 
+# The fields of `ContentPolicy` as options: ``--grant`` and ``--refuse`` name its yes-or-no fields,
+# ``--bound`` its days and numbers of days, ``--letter`` the letters for which ICAO leaves a choice.
+# In a shell, a field's name has hyphens.
+
 _WHOLE: Final = re.compile("[0-9]{1,5}")
 
-# What a shell has for a fault, by the fault's code.
+# The hint for a user of the command, by the fault's code.
 _OPTIONS: Final = {
-    "code.unknown": "--value-sets takes newer lists.",
-    "code.inactive": "A state that allows it gives --grant inactive-codes.",
-    "code.expired": "A state that allows it gives --grant inactive-codes.",
-    "vaccine.not-of-product": "A state that allows it gives --grant other-encodings.",
-    "manufacturer.not-of-product": "A state that allows it gives --grant other-encodings.",
-    "name.letters-dropped": "A state that allows it gives --grant dropped-letters.",
-    "date.too-early": "--bound earliest-event=YYYY-MM-DD sets it.",
-    "recovery.starts-too-early": "--bound recovery-from-days=DAYS sets it.",
-    "recovery.ends-too-late": "--bound recovery-until-days=DAYS sets it.",
+    "code.unknown": "Load newer lists with --value-sets.",
+    "code.inactive": "If the state allows it, use --grant inactive-codes.",
+    "code.expired": "If the state allows it, use --grant inactive-codes.",
+    "vaccine.not-of-product": "If the state allows it, use --grant other-encodings.",
+    "manufacturer.not-of-product": "If the state allows it, use --grant other-encodings.",
+    "name.letters-dropped": "If the state allows it, use --grant dropped-letters.",
+    "date.too-early": "Set it with --bound earliest-event=YYYY-MM-DD.",
+    "recovery.starts-too-early": "Set it with --bound recovery-from-days=DAYS.",
+    "recovery.ends-too-late": "Set it with --bound recovery-until-days=DAYS.",
 }
 _CALL: Final = " (ValueSets.replace)"
-"""What a program calls; there is nothing to call in a shell."""
+"""A hint for programs, which is left out in a shell."""
 
 
 def names(*kinds: type) -> dict[str, str]:
-    """The policy's fields whose value is of one of these very types, by their names in a shell."""
+    """Return the policy's fields whose default has exactly one of these types, by shell name."""
     from coronapas.dcc import ContentPolicy
 
     return {
-        one.name.replace("_", "-"): one.name
-        for one in dataclasses.fields(ContentPolicy)
-        if type(one.default) in kinds
+        field.name.replace("_", "-"): field.name
+        for field in dataclasses.fields(ContentPolicy)
+        if type(field.default) in kinds
     }
 
 
 def letters() -> dict[str, str]:
-    """The letters for which there is a choice, by their names in a shell."""
+    """Return the letters for which there is a choice, by shell name."""
     from coronapas.dcc import Alternatives
 
-    return {one.name.replace("_", "-"): one.name for one in dataclasses.fields(Alternatives)}
+    return {field.name.replace("_", "-"): field.name for field in dataclasses.fields(Alternatives)}
 
 
 class _Named(_ParamType):
-    """A name out of a table that is loaded when it is asked for, with or without a value."""
+    """A name of a table that is loaded when it is needed, with or without a value."""
 
     name = "name"
 
@@ -95,11 +90,11 @@ class _Named(_ParamType):
         self._value = value
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
-        """The names, and what stands behind them."""
+        """Return the names, and the form of the value."""
         return f"[{'|'.join(self._table())}]{self._value and '='}{self._value}"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The field's name; and its value as text, where it has one."""
+        """Return the field's name, with its value as text if it has one."""
         given, mark, text = str(value).partition("=")
         field = self._table().get(given)
         if field is None or bool(mark) != bool(self._value):
@@ -109,35 +104,35 @@ class _Named(_ParamType):
 
 
 def options(function: Callable[..., None]) -> Callable[..., None]:
-    """Add the options of a policy to a command; `policy_from` takes what they give."""
+    """Add the options of a policy to a command; pass their values to `policy_from`."""
     for option in (
         click.option(
             "--letter",
             "chosen_letters",
             multiple=True,
             type=_Named(letters, "FORM"),
-            help="How the state writes a letter for which ICAO leaves it a choice: o-diaeresis=O.",
+            help="How the state writes a letter for which ICAO leaves a choice: o-diaeresis=O.",
         ),
         click.option(
             "--bound",
             "bounds",
             multiple=True,
             type=_Named(lambda: names(int, date), "VALUE"),
-            help="Another bound than the usual one, inclusive: days, a date, or none.",
+            help="Change a bound, inclusive: a number of days, a date, or none.",
         ),
         click.option(
             "--refuse",
             "refusals",
             multiple=True,
             type=_Named(lambda: names(bool)),
-            help="Refuse what is granted otherwise.",
+            help="Refuse what is granted by default.",
         ),
         click.option(
             "--grant",
             "grants",
             multiple=True,
             type=_Named(lambda: names(bool)),
-            help="Grant what is refused otherwise, as the issuing state's law allows.",
+            help="Grant what is refused by default, if the issuing state's law allows it.",
         ),
     ):
         function = option(function)
@@ -150,12 +145,12 @@ def policy_from(
     bounds: tuple[tuple[str, str], ...],
     chosen_letters: tuple[tuple[str, str], ...],
 ) -> ContentPolicy:
-    """The policy that the options tell; UsageError where they make no sense."""
+    """Return the policy that the options describe; UsageError if they contradict each other."""
     from coronapas.dcc import Alternatives, ContentPolicy
     from coronapas.errors import FaultsError
 
     if both := set(grants) & set(refusals):
-        raise click.UsageError(f"{min(both).replace('_', '-')} is granted and refused.")
+        raise click.UsageError(f"{min(both).replace('_', '-')} is both granted and refused.")
     usual = ContentPolicy()
     changed: dict[str, Any] = dict.fromkeys(grants, True) | dict.fromkeys(refusals, False)
     for field, text in bounds:
@@ -170,7 +165,7 @@ def policy_from(
 
 
 def in_a_shell(fault: Fault) -> Fault:
-    """The fault, with the option that mends it where there is one."""
+    """Return the fault, with a hint that names the option for it if there is one."""
     hint = _OPTIONS.get(fault.code)
     if hint is None:
         return fault
@@ -178,7 +173,7 @@ def in_a_shell(fault: Fault) -> Fault:
 
 
 def _bound(field: str, text: str, usual: object) -> date | int | None:
-    """A bound of the usual one's kind; None for ``none``."""
+    """Return a bound of the same kind as the usual one; None for ``none``."""
     if text == "none":
         return None
     if isinstance(usual, date):
@@ -197,7 +192,7 @@ def _bound(field: str, text: str, usual: object) -> date | int | None:
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
-@click.command("issue", short_help="Make passes of a register's facts.")
+@click.command("issue", short_help="Issue passes from a register's facts.")
 @click.argument("facts", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
 @click.option("--key", type=_FILE, help="The signing key, PEM.")
 @click.option("--cert", type=_FILE, help="Its certificate (DSC).")
@@ -206,23 +201,25 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     "--password",
     callback=password_source,
     metavar="prompt|env:NAME",
-    help="Where the key's password comes from.",
+    help="Where to read the key's password.",
 )
 @click.option(
-    "--country", callback=filled, help="The issuing country; the certificate's unless given."
+    "--country", callback=filled, help="The issuing country [default: the certificate's]."
 )
 @click.option(
-    "--issuer", callback=filled, metavar="NAME", help="The organisation; the country unless given."
+    "--issuer", callback=filled, metavar="NAME", help="The organisation [default: the country]."
 )
 @click.option(
     "--expires",
     required=True,
     callback=lifetime,
     metavar="MOMENT|DAYS",
-    help="The last moment, or a number of days: 365d.",
+    help="The last moment of validity, or a number of days: 365d.",
 )
-@click.option("--issued-at", callback=moment, metavar="MOMENT", help="Now unless given.")
-@click.option("--uvci", help="The identifier; a random one is made unless given.")
+@click.option(
+    "--issued-at", callback=moment, metavar="MOMENT", help="The moment of issue [default: now]."
+)
+@click.option("--uvci", help="The identifier (UVCI) [default: a random one].")
 @click.option(
     "--language", callback=filled, metavar="LANG", help="The language of the names (ISO 639-1)."
 )
@@ -237,9 +234,9 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @options
 @click.option("--qr", type=click.Choice(drawing.FORMS), help="Draw the QR code.")
 @drawing.options("qr-")
-@click.option("--json", "as_json", is_flag=True, help="Text, identifier and times as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print text, identifier and times as JSON.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to a file.")
-@click.option("--force", is_flag=True, help="Replace the file of --output.")
+@click.option("--force", is_flag=True, help="Replace an existing --output file.")
 def command(
     facts: str,
     key: Path | None,
@@ -265,12 +262,12 @@ def command(
 ) -> None:
     """Issue a pass from FACTS, a JSON file (schemas/facts.schema.json) or standard input (-).
 
-    A list of such documents gives one pass a line. If any of them is refused, none is issued. Of a
-    QR code, version, level and size are told on standard error, the size against the advised
-    diagonal of 35 to 60 mm.
+    For a list of such documents, one pass is printed a line. If one is refused, none is issued.
+    With --qr, the code's version, level and size are printed on standard error, the size compared
+    with the recommended diagonal of 35 to 60 mm.
 
-    Exit codes: 0 issued; 1 the facts are refused, every fault on a line; 2 wrong usage, or an
-    input that cannot be read.
+    Exit codes: 0 issued; 1 the facts are refused, one fault a line; 2 wrong usage, or an input
+    that cannot be read.
     """
     from coronapas.issue import Issuer
 
@@ -280,20 +277,20 @@ def command(
     if qr is not None and as_json:
         raise click.UsageError("Give --qr or --json, not both.")
     if qr is None and (level, size, dpi) != (None, None, None):
-        raise click.UsageError("--qr-level, --qr-size and --qr-dpi are for --qr: add it.")
+        raise click.UsageError("--qr-level, --qr-size and --qr-dpi need --qr.")
     wished = None if qr is None else drawing.wish(qr, level, size, dpi, "qr-", output=output)
     signer = _signer(key, cert, pkcs12, password)
     if country is None and signer.certificate is not None:
         country = signer.certificate.country
     if country is None:
-        raise click.UsageError("The certificate names no country; give --country.")
+        raise click.UsageError("The certificate names no country: give --country.")
     documents, in_list = _facts(facts)
     if not documents:
-        raise click.UsageError("The list of facts is empty: there is nothing to issue.")
+        raise click.UsageError("The list of facts is empty.")
     if uvci is not None and len(documents) != 1:
-        raise click.UsageError("--uvci is for one pass.")
+        raise click.UsageError("--uvci needs exactly one pass.")
     if qr is not None and len(documents) != 1:
-        raise click.UsageError("--qr is for one pass.")
+        raise click.UsageError("--qr needs exactly one pass.")
     office = Issuer(
         country,
         signer,
@@ -309,7 +306,7 @@ def command(
         content = drawing.draw(passes[0].text, wished)
     else:
         form = _json if as_json else _text
-        content = "".join(f"{form(one)}\n" for one in passes).encode()
+        content = "".join(f"{form(issued)}\n" for issued in passes).encode()
     drawing.put(content, qr, output, force=force)
 
 
@@ -325,26 +322,26 @@ def _signer(
     raise click.UsageError("Give --key and --cert, or --pkcs12.")
 
 
-def _facts(source: str) -> tuple[list[Document], bool]:
-    """The documents of a file, and whether they stand in a list."""
+def _facts(source: str) -> tuple[list[FactsDocument], bool]:
+    """Return the documents of a file, and whether they are in a list."""
     from coronapas.errors import FactsError
-    from coronapas.facts import _json as facts_json
+    from coronapas.facts import parse_facts, read_facts
 
     with click.open_file(source, "rb") as file:
         content = file.read()
     try:
-        found = facts_json.loads(content)
+        found = parse_facts(content)
     except FactsError as error:
         raise click.UsageError(error.faults[0].problem) from None
     if isinstance(found, list):
-        return [facts_json.read(document) for document in found], True
-    return [facts_json.read(found)], False
+        return [read_facts(document) for document in found], True
+    return [read_facts(found)], False
 
 
 def _issue(
-    office: Issuer, documents: Sequence[Document], terms: dict[str, Any], *, in_list: bool
+    office: Issuer, documents: Sequence[FactsDocument], terms: dict[str, Any], *, in_list: bool
 ) -> list[Pass]:
-    """All passes; IssueError with the faults of all documents, with their places in a list."""
+    """Issue all passes; raise IssueError with the faults of all documents, by place in a list."""
     from coronapas.errors import IssueError
 
     passes: list[Pass] = []

@@ -24,22 +24,24 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 def _places(function: Callable[..., None]) -> Callable[..., None]:
-    """The options that say where the files go, shared by all three commands."""
+    """Add the options for the new files, which all three commands share."""
     options = (
         click.option(
             "--out",
             type=click.Path(file_okay=False, path_type=Path),
             default=Path(),
-            help="The folder for the files; this one unless given.",
+            help="The folder for the files [default: the current one].",
         ),
-        click.option("--file-name", "stem", callback=filled, help="How the files' names begin."),
+        click.option(
+            "--file-name", "stem", callback=filled, help="What the files' names begin with."
+        ),
         click.option(
             "--password",
             callback=password_source,
             metavar="prompt|env:NAME",
-            help="Encrypt the new key; where from.",
+            help="Encrypt the new key; where to read its password.",
         ),
-        click.option("--force", is_flag=True, help="Replace files that exist."),
+        click.option("--force", is_flag=True, help="Replace existing files."),
     )
     for option in reversed(options):
         function = option(function)
@@ -47,11 +49,15 @@ def _places(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def _validity(days: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """The options that say when a certificate is valid."""
+    """Add the options for the validity of a certificate."""
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
         since = click.option(
-            "--from", "start", callback=moment, metavar="MOMENT", help="Now unless given."
+            "--from",
+            "start",
+            callback=moment,
+            metavar="MOMENT",
+            help="The first moment [default: now].",
         )
         span = click.option(
             "--days", type=click.IntRange(1, 36500), default=days, show_default=True
@@ -70,7 +76,7 @@ _usage = click.option(
     "usages",
     multiple=True,
     type=click.Choice(_KINDS),
-    help="A kind of pass that may be signed; several may be given, and without any all may.",
+    help="A kind of pass that the key may sign; repeatable [default: all kinds].",
 )
 
 
@@ -78,7 +84,7 @@ _usage = click.option(
 def command() -> None:
     """Make keys and certificates: a test CSCA, its DSCs, and requests for real DSCs.
 
-    Key files can be read by their owner alone, and no file is replaced unless --force is given.
+    Only their owner can read key files. No file is replaced without --force.
     """
 
 
@@ -119,10 +125,10 @@ def csca(
     "--csca-password",
     callback=password_source,
     metavar="prompt|env:NAME",
-    help="Where its key's password comes from.",
+    help="Where to read its password.",
 )
 @_usage
-@click.option("--each", is_flag=True, help="Make three: one for each kind of pass.")
+@click.option("--each", is_flag=True, help="Make three, one for each kind of pass.")
 @click.option(
     "--type",
     "key_type",
@@ -172,7 +178,9 @@ def dsc(
 
 @command.command("request")
 @click.option("--country", required=True, help="ISO 3166-1 alpha-2.")
-@click.option("--organisation", required=True, callback=filled, help="Who is to sign passes.")
+@click.option(
+    "--organisation", required=True, callback=filled, help="The organisation that will sign passes."
+)
 @_name
 @_usage
 @click.option(
@@ -182,12 +190,12 @@ def dsc(
     default="P-256",
     show_default=True,
 )
-@click.option("--key", type=_FILE, help="A key that is there already; a new one unless given.")
+@click.option("--key", type=_FILE, help="An existing key [default: a new one].")
 @click.option(
     "--key-password",
     callback=password_source,
     metavar="prompt|env:NAME",
-    help="Where that key's password comes from.",
+    help="Where to read its password.",
 )
 @_places
 def request(
@@ -203,13 +211,13 @@ def request(
     password: str | None,
     force: bool,
 ) -> None:
-    """Make a request for a DSC, which the country's CSCA is to sign, and its key."""
+    """Make a request for a DSC, to be signed by the country's CSCA, and its key."""
     from cryptography.hazmat.primitives.serialization import Encoding
 
     from coronapas.keys import make_key, make_request
 
     if key is not None and password is not None:
-        raise click.UsageError("--password is for a new key; give --key-password.")
+        raise click.UsageError("--password is for a new key: give --key-password.")
     private_key = (
         make_key(key_type) if key is None else _private_key(key, password_from(key_password))
     )
@@ -234,7 +242,7 @@ def _authority(key: Path, certificate: Path, password: str | None) -> Authority:
 
 
 def _private_key(path: Path, password: str | None) -> PrivateKey:
-    """The key in a PEM file; KeyMaterialError where the password does not open it."""
+    """Return the key in a PEM file; KeyMaterialError if the password does not open it."""
     from cryptography.hazmat.primitives.asymmetric import ec, rsa
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
@@ -245,7 +253,7 @@ def _private_key(path: Path, password: str | None) -> PrivateKey:
     except (ValueError, TypeError) as error:
         raise KeyMaterialError(f"{path}: the private key cannot be read: {error}") from error
     if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
-        raise KeyMaterialError(f"{path}: passes are not signed with {type(key).__name__}")
+        raise KeyMaterialError(f"{path}: passes cannot be signed with {type(key).__name__}")
     return key
 
 
@@ -277,7 +285,7 @@ def _write_pairs(pairs: dict[str, KeyPair], out: Path, password: str | None, for
 
 
 def _write_all(files: dict[Path, tuple[bytes, bool]], force: bool) -> None:
-    """Write the files, all or, where one exists that may not be replaced, none."""
+    """Write all files, or none if one exists that must not be replaced."""
     for path in files:
         if path.exists() and not force:
             raise click.UsageError(f"{path} exists; --force replaces it.")

@@ -1,15 +1,11 @@
-"""What the commands that judge codes read: value sets, which take the place of the bundled ones."""
+"""Options that several commands share: values and their forms, passwords, value sets, rules."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
-from datetime import (
-    UTC,
-    date,
-    datetime,
-    timedelta,
-)
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,9 +19,7 @@ if TYPE_CHECKING:
     from coronapas.dcc import ValueSets
     from coronapas.rules import RuleSet
 
-# The kinds of value that options take, as click's callbacks.
-#
-# Moments, lifetimes, durations, names, and where passwords come from.
+# Callbacks of click, each for one form of value.
 
 
 def accepted(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str, ...]:
@@ -60,7 +54,7 @@ _SOURCE: Final = re.compile("prompt|env:[A-Za-z_][A-Za-z0-9_]*")
 
 
 def moment(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
-    """A moment by ISO 8601, with its time zone."""
+    """Read a moment in ISO 8601 with its time zone."""
     if value is None:
         return None
     try:
@@ -76,13 +70,13 @@ def moment(ctx: click.Context, param: click.Parameter, value: str | None) -> dat
 
 
 def lifetime(ctx: click.Context, param: click.Parameter, value: str) -> datetime | timedelta | None:
-    """A moment, or a number of days: ``365d``."""
+    """Read a moment, or a number of days: ``365d``."""
     days = _DAYS.fullmatch(value)
     return timedelta(days=int(days[1])) if days else moment(ctx, param, value)
 
 
 def duration(ctx: click.Context, param: click.Parameter, value: str | None) -> timedelta | None:
-    """A duration in seconds (``90``, ``90s``), minutes (``5m``) or hours (``1h``)."""
+    """Read a duration in seconds (``90``, ``90s``), minutes (``5m``) or hours (``1h``)."""
     if value is None:
         return None
     found = _DURATION.fullmatch(value)
@@ -93,21 +87,25 @@ def duration(ctx: click.Context, param: click.Parameter, value: str | None) -> t
 
 
 def filled(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    """A text with something in it: an empty one is no way to ask for what is usual."""
+    """Refuse an empty text: leaving the option out is the way to ask for its default."""
     if value is not None and not value.strip():
-        raise click.BadParameter("It is empty. Leave the option out, or fill it.", ctx, param)
+        raise click.BadParameter(
+            "The value is empty: fill it, or leave the option out.", ctx, param
+        )
     return value
 
 
 def password(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    """Where a password comes from; never the password itself, which others could see."""
+    """Check where a password comes from; the password itself would be visible to others."""
     if value is not None and not _SOURCE.fullmatch(value):
-        raise click.BadParameter("Write prompt, or env: and a variable's name.", ctx, param)
+        raise click.BadParameter(
+            "Write prompt, or env: followed by the name of a variable.", ctx, param
+        )
     return value
 
 
 def password_from(source: str | None, *, new: bool = False) -> str | None:
-    """The password from where `source` says; a `new` one is asked for twice."""
+    """Return the password from `source`; the prompt for a `new` one asks twice."""
     if source is None:
         return None
     if source == "prompt":
@@ -121,22 +119,23 @@ def password_from(source: str | None, *, new: bool = False) -> str | None:
 
 
 _MOST_FILES: Final = 10_000
+_MOST_BYTES: Final = 10_000_000
 
 value_sets_option = click.option(
     "--value-sets",
     multiple=True,
     type=click.Path(exists=True, path_type=Path),
     metavar="FILE",
-    help="Value sets in the official form or in that of schemas/valuesets.schema.json, a file or a "
-    "folder: each set takes the place of the bundled one. Of several, the last counts.",
+    help="A file or folder of value sets, official or by schemas/valuesets.schema.json: each set "
+    "replaces the bundled one. Of several, the last counts.",
 )
 
 
 def value_sets_from(sources: Iterable[Path]) -> ValueSets | None:
-    """The bundled value sets with those of files and folders in their places; None for no source.
+    """Return the bundled value sets, with those of the sources in their place; None for no source.
 
-    A JSON file of a folder that holds no value set is named on standard error. One that should and
-    cannot be read, and a source without any, ends the command with 2.
+    A JSON file of a folder that is not a value set is named on standard error. A value set that
+    cannot be read, or a source without any, ends the command with 2.
     """
     from coronapas.dcc import ValueSets
     from coronapas.errors import ValueSetError
@@ -151,12 +150,12 @@ def value_sets_from(sources: Iterable[Path]) -> ValueSets | None:
         except ValueSetError as error:
             raise click.UsageError(plain(f"{source}: {error}")) from None
         if not held:
-            raise click.UsageError(plain(f"{source}: there is no value set in it."))
+            raise click.UsageError(plain(f"{source}: it contains no value set."))
     return found
 
 
 def _sets(source: Path) -> Iterator[ValueSets]:
-    """The value sets of one source; those in the official form together, for none may recur."""
+    """Yield the value sets of one source; official ones together, as none may occur twice."""
     from coronapas.dcc import ValueSets
 
     official: dict[str, Any] = {}
@@ -172,17 +171,15 @@ def _sets(source: Path) -> Iterator[ValueSets]:
 
 
 def _documents(source: Path) -> Iterator[tuple[str, Any]]:
-    """The documents of a file or folder, by their place; of a folder, value sets alone."""
-    from coronapas.rules import _loading as loading
-
+    """Yield the documents of a file or folder with their places; of a folder, only value sets."""
     files = sorted(source.rglob("*.json"))[:_MOST_FILES] if source.is_dir() else [source]
     for path in files:
         try:
-            document = loading.parse(loading.content(path))
+            document = _read_json(path)
         except ValueError as error:
             raise click.UsageError(plain(f"{path}: {error}")) from None
         if path != source and not (_is_official(document) or _is_own(document)):
-            click.echo(plain(f"{path}: passed over: it is no value set"), err=True)
+            click.echo(plain(f"{path}: skipped: not a value set"), err=True)
             continue
         yield path.name if path == source else path.relative_to(source).as_posix(), document
 
@@ -195,15 +192,35 @@ def _is_own(document: object) -> bool:
     return isinstance(document, dict) and "sets" in document
 
 
-# What the commands on rules read: a rule set, and a moment.
+def _read_json(path: Path) -> object:
+    """Read a file of bounded size; ValueError says why it is not JSON, without repeating it."""
+    with path.open("rb") as file:
+        content = file.read(_MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
+        raise ValueError(f"The file is larger than {_MOST_BYTES} bytes.")
+    try:
+        return json.loads(content.decode("utf-8-sig"), object_pairs_hook=_without_repeats)
+    except UnicodeDecodeError:
+        raise ValueError("The file is not UTF-8.") from None
+    except RecursionError:
+        raise ValueError("The JSON is nested too deeply.") from None
+    except json.JSONDecodeError as error:
+        raise ValueError(f"The file is not JSON: line {error.lineno}.") from None
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("An object of the JSON states a field twice.")
+    return found
 
 
 EU_TRAVEL: Final = "eu-travel"
-"""The name of the project's own rule set; a file of that name is ``./eu-travel``."""
+"""The name of the project's own rule set; a file of that name must be given as ``./eu-travel``."""
 
 
 def day_or_moment(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
-    """A moment by ISO 8601 with its time zone; a date alone is its midnight in UTC."""
+    """Read a moment in ISO 8601 with its time zone; a date alone means its midnight in UTC."""
     if value is not None:
         try:
             day = date.fromisoformat(value)
@@ -214,20 +231,20 @@ def day_or_moment(ctx: click.Context, param: click.Parameter, value: str | None)
 
 
 def rules_from(names: Iterable[str]) -> RuleSet:
-    """The rules of files, of folders, and of the bundled set.
+    """Load the rules of files, of folders, and of the bundled set.
 
-    What could not be read, and what is no rule, is named on standard error. Without any rule at all
-    the command ends with 2.
+    What could not be read, and what is not a rule, is named on standard error. Without any rule the
+    command ends with 2.
     """
     from coronapas.rules import RuleSet, eu_travel
 
     found = RuleSet.load(*(eu_travel() if name == EU_TRAVEL else Path(name) for name in names))
     for place in found.passed_over:
-        click.echo(plain(f"{place}: passed over: it is no rule"), err=True)
+        click.echo(plain(f"{place}: skipped: not a rule"), err=True)
     for unread in found.unread:
         click.echo(plain(f"{unread.place}: not read: {_problems(unread.faults)}"), err=True)
     if not found and not found.unread:
-        raise click.UsageError("There is no rule in what --rules or the arguments name.")
+        raise click.UsageError("The given files and folders contain no rule.")
     return found
 
 

@@ -1,7 +1,7 @@
-"""Passes from files: text with a pass on every line, text that is one pass, and pictures.
+"""Passes from files: texts with one pass a line, texts that are one pass, and pictures.
 
-Files are read as a stream, so that one with any number of passes takes no more memory than its
-longest line, and of a line that no pass could be as long as, only its beginning.
+Files are read as a stream, so that a file with any number of passes takes no more memory than its
+longest line; of a line that is too long for a pass only the beginning is kept.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ _NETPBM: Final = tuple(f"P{kind}{space}".encode() for kind in "123456" for space
 
 
 class Item(NamedTuple):
-    """One pass to look at: where it stands, its text, and what was odd in the picture of it.
+    """One pass of an input: its place, its text, and what was odd in the picture of it.
 
-    `size` is how much of the input it took, in bytes. `fault` says why an input gave no text: a
-    picture without a code that can be read, a text without any pass (``input.empty``), or a file
-    that could not be read (``input.unreadable``).
+    `size` is how many bytes of the input it took. `fault` says why an input has no text: a picture
+    without a readable code, a text without a pass (``input.empty``), or a file that could not be
+    read (``input.unreadable``).
     """
 
     place: str
@@ -46,22 +46,22 @@ class Item(NamedTuple):
     fault: DecodeError | None = None
 
     def readable(self) -> Item:
-        """This item, where it has a text; an error that ends the command with 2 otherwise."""
+        """Return this item if it has a text; raise UnreadableError otherwise."""
         if self.fault is not None:
             raise UnreadableError(plain(f"{self.place}: {self.fault.message}."))
         return self
 
 
 class UnreadableError(click.ClickException):
-    """An input without a pass that can be read."""
+    """An input without a readable pass."""
 
     exit_code = 2
 
 
 def items(source: str, *, whole: bool = False) -> Iterator[Item]:
-    """The passes in a file, or in standard input for ``-``; `whole` takes a text as one pass.
+    """Yield the passes of a file, or of standard input for ``-``; `whole` reads it as one pass.
 
-    Where there is none, it is one item with a `fault`: the other inputs can still be judged.
+    An input without a pass yields one item with a `fault`, so that other inputs are still judged.
     """
     name = "standard input" if source == STDIN else source
     try:
@@ -75,11 +75,11 @@ def items(source: str, *, whole: bool = False) -> Iterator[Item]:
 
 
 def one_pass(source: str, *, whole: bool = False) -> Item:
-    """The pass of an input that is to have one; UnreadableError for none, UsageError for more."""
+    """Return the only pass of an input; UnreadableError for none, UsageError for several."""
     found = items(source, whole=whole)
     item, more = next(found), next(found, None)
     if more is not None:
-        raise click.UsageError(plain(f"{source}: there are several passes in it; give one."))
+        raise click.UsageError(plain(f"{source}: it contains several passes; give one."))
     return item.readable()
 
 
@@ -90,7 +90,7 @@ def _without(name: str, code: str, why: str) -> Item:
 
 
 def total_size(sources: tuple[str, ...]) -> int | None:
-    """How many bytes there are to be read; None where standard input is among the sources."""
+    """Return how many bytes there are to read; None if standard input is among the sources."""
     if STDIN in sources:
         return None
     return sum(Path(source).stat().st_size for source in sources)
@@ -106,13 +106,13 @@ def _of_stream(stream: IO[bytes], name: str, whole: bool) -> Iterator[Item]:
         found = True
         yield item
     if not found:
-        yield _without(name, "empty", "there is no pass in it")
+        yield _without(name, "empty", "it contains no pass")
 
 
 def _is_picture(head: bytes) -> bool:
     if head.startswith(_SIGNATURES) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP"):
         return True
-    # Both could begin a text: a bitmap has zeros in its head, a Netpbm file a white space.
+    # A text could begin like both: a bitmap has zeros in its head, a Netpbm file white space.
     return (head[:2] == b"BM" and head[6:10] == bytes(4)) or head.startswith(_NETPBM)
 
 
@@ -139,7 +139,7 @@ def _whole(head: bytes, stream: IO[bytes], name: str) -> Iterator[Item]:
 
 
 def _lines(head: bytes, stream: IO[bytes], name: str) -> Iterator[Item]:
-    """Every line that is not blank; the end of a line is the file's and not the pass's."""
+    """Yield every line that is not blank, without its line end, which is not part of the pass."""
     pending = head.removeprefix(_BOM)
     number = 0
     while True:
@@ -153,7 +153,7 @@ def _lines(head: bytes, stream: IO[bytes], name: str) -> Iterator[Item]:
 
 
 def _line(pending: bytes, stream: IO[bytes]) -> tuple[bytes, bytes, int]:
-    """The next line, at most its beginning, what was read beyond it, and how long it was."""
+    """Return the next line (a long one cut), what was read beyond it, and its length."""
     line, mark, rest = pending.partition(b"\n")
     if mark:
         return line + mark, rest, len(line) + 1

@@ -330,10 +330,10 @@ def _of_input(item: Item, granted: Collection[str]) -> tuple[Check, ...]:
 
 
 def _facts_json(facts: PassFacts) -> dict[str, Any]:
-    from coronapas.facts import _json as facts_json
+    from coronapas.facts import facts_to_json
 
     return {
-        **facts_json.to_json(facts.holder, facts.event),
+        **facts_to_json(facts.holder, facts.event),
         "issuer": facts.issuer,
         "uvci": facts.uvci,
     }

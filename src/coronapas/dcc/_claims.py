@@ -1,25 +1,40 @@
-"""The events' claims: the one entry of ``v``, ``t`` or ``r`` (DCC schema 1.3.x and its value sets).
+"""From facts to claims: the DCC that states a holder and one event, checked strictly.
 
-Rules 2 to 6 of `coronapas.dcc._claims`. Every function here fills what is the event's own; ``is``,
-``ci`` and, where the event names no country, ``co`` are the issuer's.
+Implements the DCC schema 1.3.2 and 1.3.0, and what an issuer must observe besides (eHN guidelines,
+value sets 2.12.0, Implementing Decision (EU) 2021/2301 on dose numbers, Regulation (EU) 2021/953
+on recoveries). The rules:
+
+1. Holder: at least one of the names, as text or in machine-readable form; in 1.3.0 the family name.
+   The machine-readable forms are transliterated (ICAO Doc 9303 part 3) or given, then A-Z with
+   single ``<`` between. The birth date is a date, a month, a year (1900 to 2099) or unknown, and
+   not later than the event.
+2. Codes are active members of their value sets, or were valid on the event's day.
+3. A vaccination's prophylaxis code and manufacturer follow from the product; dn/sd are numbered as
+   `coronapas.dcc._doses` says.
+4. A NAAT names its centre and no device, a RAT its device and no name; the sampling has a time
+   zone.
+5. A recovery's first day of validity is not after its last; the first is at least 11 days after the
+   positive test, the last at most 180.
+6. No event is later than the issuing, or earlier than 2020. A local day is later if it has begun
+   nowhere on earth at the moment of issue.
+7. Texts are 1 to 80 characters in NFC; fields without a value are left out.
+
+`ContentPolicy` holds what an issuing country may see differently. All faults are found together; a
+fault names the field in the facts and never the value. Two things are changed silently, as they
+change no meaning: text is brought into NFC, and a fraction of a second of the sampling is cut.
 """
 
 from __future__ import annotations
 
 import re
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Required, TypedDict, Unpack
 
 from coronapas.dcc import _valuesets as vs
 from coronapas.dcc._doses import lengths, misnumbering
 from coronapas.dcc._names import language_fault, transliterate
-from coronapas.dcc._scrutiny import (
-    MAX_LENGTH,
-    ContentPolicy,
-    Scrutiny,
-    begun_at,
-)
+from coronapas.dcc._scrutiny import MAX_LENGTH, ContentPolicy, Scrutiny, begun_at
 from coronapas.dcc._uvci import checksum_holds
 from coronapas.errors import Fault, IssueError
 from coronapas.facts import (
@@ -33,13 +48,16 @@ from coronapas.facts import (
 )
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from coronapas.facts import Event
 
-# The holder's claims: ``nam`` and ``dob`` (DCC schema 1.3.x; ICAO Doc 9303 part 3 for the names).
-#
-# Rule 1 of `coronapas.dcc._claims`.
+FAMILY_NAME_NEEDED: Final = MappingProxyType({"1.3.2": False, "1.3.0": True})
+"""The schema versions that can be issued, and whether each needs the family name (``fnt``)."""
+
+_DEFAULT_POLICY: Final = ContentPolicy()
+_UVCI: Final = re.compile(r"URN:UVCI:01:([A-Z]{2}):[A-Z0-9]+(?:/[A-Z0-9]+){0,2}(#[A-Z0-9/:])?")
+_FIELDS: Final = ("on", "version", "language", "holder", "vaccination", "test", "recovery", "event")
+
+# The holder: ``nam`` and ``dob`` (rule 1).
 
 _MRZ: Final = re.compile(r"[A-Z]+(?:<[A-Z]+)*")
 _YEARS: Final = range(1900, 2100)
@@ -54,14 +72,14 @@ _DROPPED: Final = (
 _TRUNCATED: Final = (
     "name.truncated",
     f"The machine-readable form is shortened to {MAX_LENGTH} characters (ICAO Doc 9303 part 3).",
-    "Nothing is to be mended.",
+    "Nothing needs to be corrected.",
 )
 
 
 def names(
     scrutiny: Scrutiny, holder: Holder, language: str | None, *, family_needed: bool
 ) -> dict[str, str]:
-    """Write the names; `family_needed` where the schema's version needs ``fnt``."""
+    """Return the names; `family_needed` says whether the schema's version needs ``fnt``."""
     claims: dict[str, str] = {}
     family, given = holder.family_name, holder.given_name
     family_mrz, given_mrz = holder.family_name_mrz, holder.given_name_mrz
@@ -140,11 +158,11 @@ def _mrz(scrutiny: Scrutiny, path: str, value: object) -> str:
 
 
 def birth(scrutiny: Scrutiny, value: object, event: object, event_day: date | None) -> str:
-    """Write the birth date; a partial one is held against the event by its first possible day.
+    """Return the birth date as written; a partial one is compared by its first possible day.
 
-    Both are local days of places unknown. So against a test, whose moment is known, a birth date is
-    too late only where that day had begun nowhere on earth; `event_day` is None for a faulty event,
-    which leaves the day of issue to hold it against.
+    Both days are local days of unknown places. So if the event is a test, whose moment is known, a
+    birth date is too late only if that day had begun nowhere on earth. `event_day` is None for a
+    faulty event; the birth date is then compared with the day of issue.
     """
     if value is None:
         return ""
@@ -158,8 +176,8 @@ def birth(scrutiny: Scrutiny, value: object, event: object, event_day: date | No
         scrutiny.add(
             "holder.birth_date",
             "birth-date.year",
-            "A pass can state the years 1900 to 2099 alone.",
-            "Mend the year, or give None.",
+            "A pass can only state the years 1900 to 2099.",
+            "Correct the year, or give None.",
         )
     elif first > (event_day or scrutiny.latest) and not _can_be_born(
         scrutiny, first, event, event_day
@@ -168,7 +186,7 @@ def birth(scrutiny: Scrutiny, value: object, event: object, event_day: date | No
             "holder.birth_date",
             "birth-date.after-event",
             "The holder was born after the event.",
-            "Mend one of the dates.",
+            "Correct one of the dates.",
         )
     return str(value) if isinstance(value, PartialDate) else first.isoformat()
 
@@ -184,7 +202,10 @@ def _first_day(scrutiny: Scrutiny, partial: PartialDate) -> date | None:
     if type(year) is int and (month is None or type(month) is int):
         if month is not None and not 1 <= month <= 12:
             scrutiny.add(
-                "holder.birth_date", "birth-date.month", "There is no such month.", "Give 1 to 12."
+                "holder.birth_date",
+                "birth-date.month",
+                "The month does not exist.",
+                "Give 1 to 12.",
             )
             month = None
         # A year that no date can have is reported with those that no pass can state.
@@ -192,7 +213,7 @@ def _first_day(scrutiny: Scrutiny, partial: PartialDate) -> date | None:
     scrutiny.add(
         "holder.birth_date",
         "birth-date.type",
-        "The year or the month is no whole number.",
+        "The year and the month must be whole numbers.",
         "Give integers.",
     )
     return None
@@ -201,13 +222,13 @@ def _first_day(scrutiny: Scrutiny, partial: PartialDate) -> date | None:
 def notices(
     holder: Holder, *, language: str | None = None, policy: ContentPolicy | None = None
 ) -> tuple[Fault, ...]:
-    """Tell what the transliteration of a valid holder's names leaves out or shortens.
+    """Return what the transliteration of a valid holder's names leaves out or shortens.
 
-    `language` and `policy` are those that the pass is issued with: the names are written with the
-    policy's `alternatives`, which decide how long they get. Characters without a transliteration
-    are told whatever the policy; they stop the issuing unless it grants them
-    (`ContentPolicy.dropped_letters`). A name of more than 80 characters is shortened as ICAO Doc
-    9303 part 3 says, and issued. Raises FaultsError for a language that ISO 639-1 does not have.
+    `language` and `policy` are those that the pass is issued with: the policy's `alternatives`
+    decide how long the names become. Characters without a transliteration are always reported; they
+    stop the issuing unless the policy grants them (`ContentPolicy.dropped_letters`). A name of more
+    than 80 characters is shortened by ICAO Doc 9303 part 3, and issued. Raises FaultsError for a
+    language that is not in ISO 639-1.
     """
     choices = None if policy is None else policy.alternatives
     found = []
@@ -224,10 +245,13 @@ def notices(
     return tuple(found)
 
 
+# The event: the one entry of ``v``, ``t`` or ``r`` (rules 2 to 6).
+
+
 def event_claims(
     scrutiny: Scrutiny, event: object, entry: dict[str, Any]
 ) -> tuple[str, date | None]:
-    """Fill the entry; give its group in the payload, and the event's day where that is sound."""
+    """Fill the entry; return its group in the payload, and the event's day if that is sound."""
     if isinstance(event, Vaccination):
         return "v", _vaccination(scrutiny, event, entry)
     if isinstance(event, Test):
@@ -237,7 +261,7 @@ def event_claims(
     scrutiny.add(
         "event",
         "event.type",
-        "The value is no event.",
+        "The value is not an event.",
         "Give a Vaccination, a Test or a Recovery.",
     )
     return "v", None
@@ -295,7 +319,7 @@ def _of_product(
     product: vs.Product | None,
     day: date | None,
 ) -> str:
-    """Take the code from the encoding instructions, or hold the given one against them."""
+    """Take the code from the encoding instructions, or check the given one against them."""
     path = f"vaccination.{name}"
     if value is None:
         if instructed:
@@ -304,7 +328,7 @@ def _of_product(
             scrutiny.add(
                 path,
                 f"{name}.missing",
-                "The product has no encoding instructions that it could follow from.",
+                "The product has no encoding instructions from which it could follow.",
                 "Give its code.",
             )
         return ""
@@ -331,7 +355,10 @@ def _test(scrutiny: Scrutiny, event: Test, entry: dict[str, Any]) -> date | None
     kind, result = _kind(event.kind), _result(event.result)
     if kind is None:
         scrutiny.add(
-            "test.kind", "test.kind-unknown", "It is no kind of test.", "Give NAAT or RAT."
+            "test.kind",
+            "test.kind-unknown",
+            "The value is not a kind of test.",
+            "Give NAAT or RAT.",
         )
     else:
         entry["tt"] = scrutiny.code("test.kind", vs.TEST_TYPE, kind.value, day)
@@ -344,7 +371,7 @@ def _test(scrutiny: Scrutiny, event: Test, entry: dict[str, Any]) -> date | None
         scrutiny.add(
             "test.result",
             "test.result-unknown",
-            "It is no result of a test.",
+            "The value is not a test result.",
             "Give 'detected' or 'not detected'.",
         )
     else:
@@ -371,13 +398,13 @@ def _result(value: object) -> TestResult | None:
 def _naat(scrutiny: Scrutiny, event: Test) -> None:
     if event.centre is None:
         scrutiny.add(
-            "test.centre", "test.centre-missing", "A NAAT states its test centre.", "Give it."
+            "test.centre", "test.centre-missing", "A NAAT must state its test centre.", "Give it."
         )
     if event.device is not None:
         scrutiny.add(
             "test.device",
             "test.device-of-naat",
-            "A NAAT states no device.",
+            "A NAAT must not state a device.",
             "Leave it out (None); the test's name may be given.",
         )
 
@@ -387,14 +414,14 @@ def _rat(scrutiny: Scrutiny, event: Test) -> None:
         scrutiny.add(
             "test.device",
             "test.device-missing",
-            "A RAT states its device.",
+            "A RAT must state its device.",
             "Give the device's number on the common list.",
         )
     if event.name is not None:
         scrutiny.add(
             "test.name",
             "test.name-of-rat",
-            "A RAT states no name: its device names it.",
+            "A RAT must not state a name: its device names it.",
             "Leave it out (None).",
         )
 
@@ -408,8 +435,8 @@ def _recovery(scrutiny: Scrutiny, event: Recovery, entry: dict[str, Any]) -> dat
         scrutiny.add(
             "recovery.valid_until",
             "recovery.period-reversed",
-            "The last day of validity lies before the first.",
-            "Mend one of the days.",
+            "The last day of validity is before the first.",
+            "Correct one of the days.",
         )
     if first is not None:
         _recovery_bounds(scrutiny, first, start, end)
@@ -439,97 +466,52 @@ def _recovery_bounds(scrutiny: Scrutiny, first: date, start: date | None, end: d
         )
 
 
-# Facts to claims: the DCC that states a holder and one event, made strictly.
-#
-# Implements the DCC schema 1.3.2 and 1.3.0, and what an issuer must keep besides (eHN guidelines,
-# value sets 2.12.0, Implementing Decision (EU) 2021/2301 on dose numbers, Regulation (EU) 2021/953
-# on recoveries). The rules:
-#
-# 1. Holder: at least one of the names, as text or in machine-readable form; in 1.3.0 the family
-# name. The machine-readable forms are transliterated (ICAO Doc 9303 part 3) or given, then A-Z with
-# single ``<`` between. The birth date is a date, a month, a year (1900-2099) or unknown, and no
-# later than the event.
-# 2. Codes are active members of their value sets, or were valid on the event's day.
-# 3. A vaccination's prophylaxis code and manufacturer follow from the product; dn/sd are numbered
-# as `coronapas.dcc._doses` says.
-# 4. A NAAT names its centre and no device, a RAT its device and no name; the sampling has a time
-# zone.
-# 5. A recovery's first day of validity is not after its last; the first is at least 11 days after
-# the positive test, the last at most 180.
-# 6. No event lies after the issuing, nor before 2020. A local day does when it has begun nowhere on
-# earth at the moment of issue.
-# 7. Texts are 1 to 80 characters in NFC; fields without a value are left out.
-#
-# What an issuing country may see differently is in `ContentPolicy`. All faults are found together;
-# a fault names the field in the facts and never the value.
-#
-# One thing is changed silently, as it changes no meaning: text is brought into NFC. Besides, a
-# fraction of a second of the sampling is cut.
+# The whole DCC: its events, what the issuer states, and its holder.
 
 
-__all__ = ["FAMILY_NAME_NEEDED", "ContentPolicy", "build", "faults", "notices"]
+class ClaimTerms(TypedDict, total=False):
+    """What `build_dcc` and `dcc_faults` need besides the holder and the event."""
 
-FAMILY_NAME_NEEDED: Final = MappingProxyType({"1.3.2": False, "1.3.0": True})
-"""The schema versions that can be issued, and whether each needs the family name (``fnt``)."""
+    country: Required[str]
+    """The issuing country: the UVCI's, and ``co`` where the event names none."""
+    issuer: Required[str]
+    """The organisation, ``is``."""
+    uvci: Required[str]
+    """The identifier, ``ci``."""
+    on: Required[date | datetime]
+    """When the pass is issued: the local day, or the moment with its time zone.
 
-_DEFAULT_POLICY: Final = ContentPolicy()
-_UVCI: Final = re.compile(r"URN:UVCI:01:([A-Z]{2}):[A-Z0-9]+(?:/[A-Z0-9]+){0,2}(#[A-Z0-9/:])?")
-_FIELDS: Final = ("on", "version", "language", "holder", "vaccination", "test", "recovery", "event")
+    Events may lie on that day or at that moment but not after it. A day is taken exactly. With a
+    moment, a day (of an event or of the birth) is too late only if it has begun neither in the
+    moment's own zone nor anywhere on earth (UTC+14 is first): such days are local, and their place
+    is not known.
+    """
+    version: str
+    """The release of the schema, 1.3.2 (the default) or 1.3.0."""
+    value_sets: vs.ValueSets | None
+    """The value sets by which codes are judged; by default the bundled release."""
+    language: str | None
+    """The language of the names (ISO 639-1), for the transliteration of Cyrillic."""
+    policy: ContentPolicy
+    """What the issuing country may see differently."""
 
 
-def build(
-    holder: Holder,
-    event: Event,
-    *,
-    country: str,
-    issuer: str,
-    uvci: str,
-    on: date | datetime,
-    version: str = "1.3.2",
-    value_sets: vs.ValueSets | None = None,
-    language: str | None = None,
-    policy: ContentPolicy = _DEFAULT_POLICY,
-) -> dict[str, Any]:
-    """Make the DCC, ready for CBOR, that states the facts.
-
-    `country` is the issuing country (``co`` where the event names none, and the UVCI's country),
-    `issuer` the organisation (``is``), `uvci` the identifier (``ci``). `language` is the name's
-    (ISO 639-1), for the transliteration of Cyrillic. `value_sets` are by default the bundled
-    release.
-
-    `on` is when the pass is issued: the local day, or the moment with its time zone; events may lie
-    on that day or at that moment but not after it. A day given for `on` is exact. At a moment, a
-    day (of an event or of the birth) lies after it when it has begun neither in the moment's own
-    zone nor anywhere on earth (UTC+14 is first): such days are local, and their place is not known.
+def build(holder: Holder, event: Event, **terms: Unpack[ClaimTerms]) -> dict[str, Any]:
+    """Return the DCC that states the facts, ready for CBOR.
 
     Raises IssueError with every fault; the fields are those of the facts (``holder.given_name``,
     ``vaccination.dose_number``), and ``country``, ``issuer``, ``uvci``, ``version``, ``language``,
     ``on``.
     """
-    scrutiny = Scrutiny(value_sets or vs.ValueSets.default(), policy, on)
-    claims = _claims(scrutiny, holder, event, country, issuer, uvci, version, language)
-    if scrutiny.faults:
-        raise IssueError(_in_order(scrutiny.faults))
+    faults, claims = _checked(holder, event, **terms)
+    if faults:
+        raise IssueError(_in_order(faults))
     return claims
 
 
-def faults(
-    holder: Holder,
-    event: Event,
-    *,
-    country: str,
-    issuer: str,
-    uvci: str,
-    on: date | datetime,
-    version: str = "1.3.2",
-    value_sets: vs.ValueSets | None = None,
-    language: str | None = None,
-    policy: ContentPolicy = _DEFAULT_POLICY,
-) -> tuple[Fault, ...]:
-    """Give all faults for which `build` would refuse the same arguments."""
-    scrutiny = Scrutiny(value_sets or vs.ValueSets.default(), policy, on)
-    _claims(scrutiny, holder, event, country, issuer, uvci, version, language)
-    return _in_order(scrutiny.faults)
+def faults(holder: Holder, event: Event, **terms: Unpack[ClaimTerms]) -> tuple[Fault, ...]:
+    """Return all faults for which `build` would refuse the same arguments."""
+    return _in_order(_checked(holder, event, **terms)[0])
 
 
 def _in_order(found: list[Fault]) -> tuple[Fault, ...]:
@@ -540,16 +522,21 @@ def _in_order(found: list[Fault]) -> tuple[Fault, ...]:
     return tuple(sorted(found, key=rank))
 
 
-def _claims(
-    scrutiny: Scrutiny,
+def _checked(
     holder: object,
     event: object,
+    *,
     country: object,
     issuer: object,
     uvci: object,
-    version: object,
-    language: str | None,
-) -> dict[str, Any]:
+    on: date | datetime,
+    version: object = "1.3.2",
+    value_sets: vs.ValueSets | None = None,
+    language: str | None = None,
+    policy: ContentPolicy = _DEFAULT_POLICY,
+) -> tuple[list[Fault], dict[str, Any]]:
+    """Return all faults, and the claims as far as they could be written."""
+    scrutiny = Scrutiny(value_sets or vs.ValueSets.default(), policy, on)
     family_needed = FAMILY_NAME_NEEDED.get(version) if isinstance(version, str) else None
     if family_needed is None:
         known = " or ".join(FAMILY_NAME_NEEDED)
@@ -571,14 +558,15 @@ def _claims(
     entry["is"] = scrutiny.text("issuer", issuer)
     entry["ci"] = _uvci(scrutiny, uvci, known_country)
     if not isinstance(holder, Holder):
-        scrutiny.add("holder", "holder.type", "The value is no Holder.", "Give a Holder.")
-        return {}
-    return {
+        scrutiny.add("holder", "holder.type", "The value is not a Holder.", "Give a Holder.")
+        return scrutiny.faults, {}
+    claims = {
         "ver": version,
         "nam": names(scrutiny, holder, language, family_needed=bool(family_needed)),
         "dob": birth(scrutiny, holder.birth_date, event, day),
         group: [entry],
     }
+    return scrutiny.faults, claims
 
 
 def _uvci(scrutiny: Scrutiny, value: object, country: str | None) -> str:
@@ -596,7 +584,7 @@ def _uvci(scrutiny: Scrutiny, value: object, country: str | None) -> str:
             "uvci",
             "uvci.form",
             "The identifier does not have the form of a UVCI of version 01.",
-            "Write URN:UVCI:01:<country>:<opaque>, in capitals and digits, or let one be made.",
+            "Write URN:UVCI:01:<country>:<opaque>, in capitals and digits, or leave it out.",
         )
     elif country is not None and found[1] != country:
         scrutiny.add(
@@ -606,5 +594,5 @@ def _uvci(scrutiny: Scrutiny, value: object, country: str | None) -> str:
             "Make it with the issuing country.",
         )
     elif found[2] is not None and not checksum_holds(text):
-        scrutiny.add("uvci", "uvci.checksum", "The checksum does not hold.", "Recompute it.")
+        scrutiny.add("uvci", "uvci.checksum", "The checksum is wrong.", "Compute it again.")
     return text

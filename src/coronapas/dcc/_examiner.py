@@ -32,7 +32,7 @@ from coronapas.dcc._schema import (
 )
 from coronapas.dcc._text import CONTROLS, is_normal, normal
 from coronapas.facts import TestKind
-from coronapas.tolerances import Deviation, step
+from coronapas.tolerances import Deviation, _step
 
 if TYPE_CHECKING:
     from coronapas.dcc._schema import Codes, Violation
@@ -107,7 +107,7 @@ def tidy(dcc: Mapping[Any, Any]) -> Tidy:
     if any(isinstance(result.get(group), list) and result[group] for group in GROUPS):
         for group in empty:
             del result[group]
-            _report(out, "content.null-group", group, "The group is there but empty.")
+            _report(out, "content.null-group", group, "the group is null or empty")
     return Tidy(result, release, tuple(out))
 
 
@@ -122,16 +122,18 @@ def _record(
             continue
         where = f"{path}.{name}" if path else name
         if value is None and name in _MAY_BE_NULL.get(kind, _NOTHING):
-            _report(out, "content.null-field", where, "The field is null.")
+            _report(out, "content.null-field", where, "the field is null")
         elif isinstance(value, str):
             text = _text(value, where, out)
             absent = not text and name in _MAY_GO_WHEN_EMPTY.get(kind, _NOTHING)
             if absent or (not text and name in _MUST_SAY_SOMETHING):
-                _report(out, "content.empty-field", where, "The field is empty.")
+                _report(out, "content.empty-field", where, "the field is empty")
             if not absent:
                 result[name] = text
         elif isinstance(value, float) and value.is_integer() and name in _DOSES:
-            _report(out, "content.whole-float", where, "The number is a whole float.")
+            _report(
+                out, "content.whole-float", where, "the number is a whole floating-point number"
+            )
             result[name] = int(value)
         else:
             result[name] = value
@@ -141,19 +143,19 @@ def _record(
 def _text(value: str, path: str, out: list[Deviation]) -> str:
     text = value.strip()
     if text != value:
-        _report(out, "content.whitespace", path, "There is white space around the text.")
+        _report(out, "content.whitespace", path, "white space surrounds the text")
     if _CONTROL.search(text):
-        _report(out, "content.control-character", path, "A control character is in the text.")
+        _report(out, "content.control-character", path, "the text contains a control character")
     if text.isascii() or is_normal(text):
         return text
-    _report(out, "content.not-nfc", path, "The text is not in Unicode's normal form NFC.")
+    _report(out, "content.not-nfc", path, "the text is not in Unicode's normal form NFC")
     return normal(text)
 
 
 def _unknown(name: object, path: str, out: list[Deviation]) -> None:
     """Report a field that the release does not name."""
-    where = f"{path}.{step(name)}" if path else step(name)
-    _report(out, "content.unknown-field", where, "The release of the schema has no such field.")
+    where = f"{path}.{_step(name)}" if path else _step(name)
+    _report(out, "content.unknown-field", where, "the release of the schema has no such field")
 
 
 def _report(out: list[Deviation], code: str, path: str, note: str) -> None:
@@ -171,16 +173,16 @@ _DATES: Final = {"v": ("dt",), "t": (), "r": ("fr", "df", "du")}
 _MOMENTS: Final = {"v": (), "t": ("sc", "dr"), "r": ()}
 
 NOTES: Final = {
-    "content.birth-date": "The release does not admit a date of birth in this form.",
-    "content.date": "There is no such date or time, or it has a form that cannot be read.",
-    "content.date-with-time": "A time stands behind the date.",
-    "content.date-time-form": "The date-time is not YYYY-MM-DDThh:mm:ss with a zone.",
-    "content.date-time-offset": "The offset is not of the form +hh:mm.",
-    "content.date-time-zone": "The date-time has no zone and is read as UTC.",
-    "content.value-set": "The code is not in the value set at hand.",
-    "content.length": "The text is longer than the release admits.",
-    "content.name-alphabet": "The standardised name holds other characters than A-Z and <.",
-    "content.dose-limit": "The number is above what the release admits.",
+    "content.birth-date": "the release does not admit a date of birth in this form",
+    "content.date": "the date or time does not exist, or its form cannot be read",
+    "content.date-with-time": "the date is followed by a time",
+    "content.date-time-form": "the date-time is not of the form YYYY-MM-DDThh:mm:ss with a zone",
+    "content.date-time-offset": "the offset is not of the form +hh:mm",
+    "content.date-time-zone": "the date-time has no zone and is read as UTC",
+    "content.value-set": "the code is not in the value set at hand",
+    "content.length": "the text is longer than the release admits",
+    "content.name-alphabet": "the standardised name holds characters other than A-Z and <",
+    "content.dose-limit": "the number is higher than the release admits",
 }
 """What a deviation found in a single value says, by its code."""
 
@@ -198,8 +200,8 @@ _BY_KEYWORD: Final = {
 def wrong_count(count: int) -> Deviation:
     """Report a number of events that is not 1."""
     if count == 0:
-        return Deviation("content.no-event", "", "The pass states no event.")
-    return Deviation("content.several-events", "", f"The pass states {count} events.")
+        return Deviation("content.no-event", "", "the pass states no event")
+    return Deviation("content.several-events", "", f"the pass states {count} events")
 
 
 class _Recognisers(dict[str, Callable[[dict[str, Any]], tuple[Deviation, ...] | None]]):
@@ -239,7 +241,7 @@ class Examiner:
     def examine_closely(self, dcc: object) -> tuple[Deviation, ...]:
         """As `examine`, and with the same result, but always piece by piece."""
         if not isinstance(dcc, Mapping):
-            return (Deviation("content.schema", "", "The payload is no object."),)
+            return (Deviation("content.schema", "", "the payload is not an object"),)
         even = tidy(dcc)
         look = _Look(even, self._codes[even.release])
         look.version(dcc.get("ver"))
@@ -250,7 +252,7 @@ class Examiner:
         found = tuple(dict.fromkeys((*even.deviations, *look.out)))
         if len(found) <= MOST_DEVIATIONS:
             return found
-        more = Deviation("content.schema", "", "There are more deviations than are listed.")
+        more = Deviation("content.schema", "", "there are more deviations than are listed")
         return (*found[: MOST_DEVIATIONS - 1], more)
 
 
@@ -285,7 +287,7 @@ class _Look:
         number = version_number(stated.strip())
         known = number is not None and number[0] == 1
         code = "content.version" if known else "content.version-unknown"
-        self.report(code, "ver", f"There is no such release; {self.even.release} is applied.")
+        self.report(code, "ver", f"there is no such release; {self.even.release} is applied")
 
     def events(self) -> None:
         count = len(self.even.entries)
@@ -314,7 +316,7 @@ class _Look:
             if not isinstance(value, str) or value in codes:
                 continue
             if not value:
-                self.report("content.schema", f"{path}.{name}", "The field is empty.")
+                self.report("content.schema", f"{path}.{name}", "the field is empty")
             else:
                 self.report("content.value-set", f"{path}.{name}")
         for names, read in ((_DATES[group], read_date), (_MOMENTS[group], read_moment)):
@@ -331,17 +333,17 @@ class _Look:
         kind = entry.get("tt")
         if kind == TestKind.NAAT:
             if "ma" in entry:
-                self.report("content.test-fields", f"{path}.ma", "A NAAT states no device.")
+                self.report("content.test-fields", f"{path}.ma", "a NAAT must not state a device")
             if "tc" not in entry:
                 self._missing_centre(f"{path}.tc")
         elif kind == TestKind.RAT:
             if "nm" in entry:
-                self.report("content.test-fields", f"{path}.nm", "A RAT states no test name.")
+                self.report("content.test-fields", f"{path}.nm", "a RAT must not state a test name")
             if "ma" not in entry:
-                self.report("content.test-fields", f"{path}.ma", "A RAT states its device.")
+                self.report("content.test-fields", f"{path}.ma", "a RAT must state its device")
 
     def _missing_centre(self, path: str) -> None:
-        self.report("content.centre-missing", path, "The test centre is missing.")
+        self.report("content.centre-missing", path, "the test centre is missing")
 
     def _recovery(self, path: str, entry: dict[str, Any]) -> None:
         start, end = (
@@ -349,14 +351,14 @@ class _Look:
             for value in (entry.get("df"), entry.get("du"))
         )
         if start and end and start > end:
-            self.report("content.date-order", f"{path}.du", "The validity ends before it starts.")
+            self.report("content.date-order", f"{path}.du", "the validity ends before it starts")
 
     def schema(self) -> None:
         for violation in violations(self.even.dcc, self.even.release):
             self._violation(violation, violation.path.rpartition(".")[2])
         nam = self.even.dcc.get("nam")
         if isinstance(nam, dict) and not any(map(_says_something, map(nam.get, _NAMES))):
-            self.report("content.no-name", "nam", "The pass states no name.")
+            self.report("content.no-name", "nam", "the pass states no name")
 
     def _violation(self, found: Violation, name: str) -> None:
         """Report a violation of the schema, unless a closer word for it has been said."""

@@ -30,32 +30,20 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import cache, lru_cache
 from string import ascii_uppercase
-from typing import (
-    TYPE_CHECKING,
-    Final,
-    NamedTuple,
-    TypedDict,
-)
+from typing import TYPE_CHECKING, Final, NamedTuple, TypedDict
 from unicodedata import category, normalize
 
 from coronapas.dcc._text import normal
 from coronapas.errors import Fault, FaultsError
 
 if TYPE_CHECKING:
-    from collections.abc import (
-        Iterable,
-        Iterator,
-        Mapping,
-        Sequence,
-    )
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-# The tags of the languages that names are in (ISO 639-1; BCP 47 for what may follow).
-#
-# A wrong tag would be no error of its own: the transliteration would leave out the exceptions of
-# the language that was meant, and nobody would be told. So a tag is held against the list of codes,
-# which is data: ``data/languages.json``, with its source.
+# Language tags: ISO 639-1, and BCP 47 for the subtags. A mistyped tag would silently drop the
+# exceptions of the language that was meant, so every tag is checked against the list of codes in
+# ``data/languages.json``, which names its source.
 
-# BCP 47 writes hyphens between the parts; locales, which are much used for tags, underscores.
+# BCP 47 separates subtags by hyphens; locale names, which are often used as tags, by underscores.
 _TAG: Final = re.compile(r"([a-z]{2})(?:[-_][a-z0-9]{1,8})*", re.ASCII | re.IGNORECASE)
 
 
@@ -108,11 +96,7 @@ def _fault(tag: str) -> Fault | None:
     return Fault("language", "language.unknown", "ISO 639-1 has no such language.", hint)
 
 
-# The tables by which names are transliterated, compiled from ``data/transliteration.json``.
-#
-# Implements the tables of ICAO Doc 9303 part 3, section 6 (Latin, Cyrillic, Arabic), and ELOT 743
-# (Greek). The data states the source and the confidence of each group of entries; those of
-# confidence ``K``, all of Greek among them, are recalled and uncertain.
+# Transliteration tables, compiled from ``data/transliteration.json``.
 
 
 class Unit(NamedTuple):

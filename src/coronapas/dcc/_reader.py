@@ -123,7 +123,7 @@ def facts_of(dcc: object) -> tuple[PassFacts | None, tuple[Deviation, ...]]:
     are of these. Texts are without white space around them and in NFC.
     """
     if not isinstance(dcc, Mapping):
-        return None, (Deviation("content.schema", "", "The payload is no object."),)
+        return None, (Deviation("content.schema", "", "the payload is not an object"),)
     even = tidy(dcc)
     reader = _Reader(list(even.deviations))
     facts = _facts(even, reader)
@@ -149,7 +149,7 @@ class _Reader:
         self._path = path
         self._values = values if isinstance(values, Mapping) else {}
         if not isinstance(values, Mapping):
-            self._report("content.schema", path, "The value is missing, or no object.")
+            self._report("content.schema", path, "the value is missing or not an object")
 
     def text(self, name: str) -> str | None:
         """Give a text; None for an empty or missing one."""
@@ -157,16 +157,16 @@ class _Reader:
         if isinstance(value, str):
             return value or None
         if value is not None:
-            self._report("content.schema", self._at(name), "The value is no text.")
+            self._report("content.schema", self._at(name), "the value is not a string")
         return None
 
     def needed(self, name: str) -> str | None:
         """Give a text without which there are no facts."""
         value = self._values.get(name)
         if not isinstance(value, str):
-            self._report("content.schema", self._at(name), "The value is missing, or no text.")
+            self._report("content.schema", self._at(name), "the value is missing or not a string")
         elif not value:
-            self._report("content.empty-field", self._at(name), "The field is empty.")
+            self._report("content.empty-field", self._at(name), "the field is empty")
         return value if isinstance(value, str) and value else None
 
     def dose(self, name: str) -> int | None:
@@ -174,7 +174,9 @@ class _Reader:
         value = self._values.get(name)
         if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
             return value
-        self._report("content.schema", self._at(name), "The value is no whole number from 1 on.")
+        self._report(
+            "content.schema", self._at(name), "the value is not a whole number of 1 or more"
+        )
         return None
 
     def value(

@@ -34,9 +34,10 @@ The checksum after ``#`` is not computed: most real ones do not match.
 
 def odd_uvci(path: str) -> Deviation:
     """Report a UVCI that does not have the exact form."""
-    return Deviation("content.uvci", path, "The UVCI does not have its usual form.")
+    return Deviation("content.uvci", path, "the UVCI does not have its usual form")
 
 
+_NAAT: Final = TestKind.NAAT.value  # a plain str compares faster than the enumeration's member
 _COUNTRY: Final = re.compile("[A-Z]{1,10}")
 _PLAIN: Final = re.compile("[!-~]+")
 _ODD_UVCI: Final = {group: (odd_uvci(f"{group}.0.ci"),) for group in GROUPS}
@@ -146,7 +147,7 @@ class Recogniser:
         ):
             return None
         name = centre = "-"
-        if kind == "LP6464-4":
+        if kind == _NAAT:
             centre = entry["tc"]
             if size == 9:
                 name = entry["nm"]

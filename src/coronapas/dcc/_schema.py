@@ -44,7 +44,7 @@ class Violation:
 
     `path` leads to the value at fault, or to where a missing one belongs (``t.0.tc``; empty for the
     whole DCC); `keyword` is JSON Schema's (``required``, ``type``, ``pattern``, …); `problem` is a
-    sentence for a person, without the value.
+    lower-case fragment for a person, without the value.
     """
 
     path: str
@@ -275,15 +275,15 @@ def groups_fault(dcc: object) -> Violation | None:
     """
     present = [name for name in GROUPS if name in dcc] if isinstance(dcc, Mapping) else []
     if not isinstance(dcc, Mapping) or not present:
-        return Violation("", "required", "There is no group of events: one of v, t, r is needed.")
+        return Violation("", "required", "one of the groups v, t and r is needed")
     if len(present) > 1:
-        return Violation("", "oneOf", f"There are {len(present)} groups of events, not one.")
+        return Violation("", "oneOf", f"there are {len(present)} groups of events instead of one")
     group = dcc[present[0]]
     if not isinstance(group, list | tuple):
-        return Violation(present[0], "type", "The group of events is no array.")
+        return Violation(present[0], "type", "the group of events is not an array")
     if len(group) != 1:
         keyword = "maxItems" if group else "minItems"
-        return Violation(present[0], keyword, f"The group holds {len(group)} events, not one.")
+        return Violation(present[0], keyword, f"the group holds {len(group)} events instead of one")
     return None
 
 
@@ -307,12 +307,14 @@ def _check(
 
 def _check_text(rule: Text, value: object, path: str, out: list[Violation]) -> None:
     if not isinstance(value, str):
-        out.append(Violation(path, "type", "The value is no text."))
+        out.append(Violation(path, "type", "the value is not a string"))
         return
     if rule.longest is not None and len(value) > rule.longest:
-        out.append(Violation(path, "maxLength", f"The text is longer than {rule.longest}."))
+        out.append(
+            Violation(path, "maxLength", f"the text is longer than {rule.longest} characters")
+        )
     if rule.pattern is not None and rule.pattern.search(value) is None:
-        out.append(Violation(path, "pattern", "The text does not have the form asked for."))
+        out.append(Violation(path, "pattern", "the text does not have the required form"))
 
 
 def _check_whole(rule: Whole, value: object, path: str, out: list[Violation]) -> None:
@@ -320,21 +322,21 @@ def _check_whole(rule: Whole, value: object, path: str, out: list[Violation]) ->
         isinstance(value, float) and value.is_integer()
     )
     if not whole or not isinstance(value, int | float):
-        out.append(Violation(path, "type", "The value is no whole number."))
+        out.append(Violation(path, "type", "the value is not a whole number"))
     elif value < rule.least:
-        out.append(Violation(path, "minimum", f"The number is below {rule.least}."))
+        out.append(Violation(path, "minimum", f"the number is below {rule.least}"))
     elif rule.most is not None and value > rule.most:
-        out.append(Violation(path, "maximum", f"The number is above {rule.most}."))
+        out.append(Violation(path, "maximum", f"the number is above {rule.most}"))
 
 
 def _check_group(rule: Group, value: object, path: str, out: list[Violation]) -> None:
     if not isinstance(value, list | tuple):
-        out.append(Violation(path, "type", "The value is no array."))
+        out.append(Violation(path, "type", "the value is not an array"))
         return
     if not value:
-        out.append(Violation(path, "minItems", "The group holds no event."))
+        out.append(Violation(path, "minItems", "the group holds no event"))
     if rule.most is not None and len(value) > rule.most:
-        out.append(Violation(path, "maxItems", f"The group holds {len(value)} events."))
+        out.append(Violation(path, "maxItems", f"the group holds {len(value)} events"))
     for index, entry in enumerate(value):
         if len(out) >= MOST_VIOLATIONS:
             return
@@ -343,18 +345,20 @@ def _check_group(rule: Group, value: object, path: str, out: list[Violation]) ->
 
 def _check_record(rule: Record, value: object, path: str, out: list[Violation]) -> None:
     if not isinstance(value, Mapping):
-        out.append(Violation(path, "type", "The value is no object."))
+        out.append(Violation(path, "type", "the value is not an object"))
         return
     for name in rule.required:
         if name not in value:
-            out.append(Violation(_below(path, name), "required", f"The field {name} is missing."))
+            out.append(Violation(_below(path, name), "required", f"the field {name} is missing"))
     if rule.any_of and not any(name in value for name in rule.any_of):
         names = " and ".join(rule.any_of)
-        out.append(Violation(path, "anyOf", f"Neither of the fields {names} is there."))
+        out.append(Violation(path, "anyOf", f"none of the fields {names} is present"))
     if rule.one_of:
         count = sum(name in value for name in rule.one_of)
         if count != 1:
-            out.append(Violation(path, "oneOf", f"There are {count} groups of events, not one."))
+            out.append(
+                Violation(path, "oneOf", f"there are {count} groups of events instead of one")
+            )
     for name, inner in rule.fields.items():
         if name in value:
             _check(inner, value[name], _below(path, name), out)

@@ -1,9 +1,9 @@
-"""The single values of a DCC: texts, codes, days, moments, counts; each checked strictly.
+"""The single values of a DCC: texts, codes, days, moments and counts, each checked strictly.
 
-`Scrutiny` holds what the checks of one pass share and gathers their faults. Every check returns the
-value as the payload writes it; where the value is at fault it adds one `Fault` and returns what
-lets the other checks go on, so that all faults are found together. The good path is short on
-purpose: issuing a pass is to cost little more than its signature.
+`Scrutiny` holds what the checks of one pass share and collects their faults. Every check returns
+the value as the payload writes it. For a wrong value it adds one `Fault` and returns something with
+which the other checks can go on, so that all faults are found together. The path of a good value is
+short on purpose: issuing a pass should cost little more than its signature.
 
 Implements the DCC schema 1.3.x (types, lengths, patterns) and what the schema cannot say:
 membership of the value sets, real dates, NFC, nothing empty.
@@ -62,31 +62,32 @@ _UNWRITABLE: Final = re.compile(f"[{_NEEDLESS}]|(?<![{_JOINING}])[\u200c\u200d]"
 
 @dataclass(frozen=True, slots=True)
 class ContentPolicy:
-    """Where an issuer may differ from another in what it grants.
-
-    `one_dose_after_recovery`: 1/1 of a product with a longer course may be issued, for the
-    country's protocol allows one dose after recovery. `inactive_codes`: codes that the value sets
-    give up may be issued. `other_encodings`: a prophylaxis code or manufacturer may differ from
-    the product's encoding instructions. `dropped_letters`: a name may be issued although
-    characters of it have no transliteration and are left out (`coronapas.dcc._claims.notices`
-    tells of them). `alternatives`: how the issuing state writes the letters for which ICAO leaves
-    it a choice. `earliest_event` is the first day, inclusive, on which an event can have
-    happened, None for no bound; the default says that there was neither vaccine nor test for
-    COVID-19 before 2020.
-
-    `recovery_from_days` and `recovery_until_days`: a recovery is valid at the earliest, and at the
-    latest, so many days after the first positive test, both inclusive (Regulation (EU) 2021/953);
-    None for no bound.
-    """
+    """What an issuing country may see differently from another."""
 
     one_dose_after_recovery: bool = True
+    """Allow 1/1 of a product with a longer course, for one dose after a recovery."""
     inactive_codes: bool = False
+    """Allow codes that are inactive in their value set."""
     other_encodings: bool = False
+    """Allow a prophylaxis code or manufacturer other than the product's encoding instructions."""
     dropped_letters: bool = False
+    """Allow names of which characters are left out because they have no transliteration.
+
+    `coronapas.dcc.name_notices` reports such names.
+    """
     alternatives: Alternatives | None = None
+    """How the state writes the letters for which ICAO leaves a choice; None for the defaults."""
     earliest_event: date | None = date(2020, 1, 1)
+    """The first day, inclusive, of an event; None for no bound.
+
+    The default assumes that there was neither a vaccine nor a test for COVID-19 before 2020.
+    """
     recovery_from_days: int | None = 11
+    """The least number of days, inclusive, from the first positive test to the first day of a
+    recovery's validity (Regulation (EU) 2021/953); None for no bound."""
     recovery_until_days: int | None = 180
+    """The greatest number of days, inclusive, from the first positive test to the last day of a
+    recovery's validity (Regulation (EU) 2021/953); None for no bound."""
 
 
 class Scrutiny:
@@ -148,7 +149,7 @@ class Scrutiny:
 
     def _careful_text(self, path: str, value: object) -> str:
         if not isinstance(value, str):
-            self.add(path, "text.type", "The value is no text.", "Give a text.")
+            self.add(path, "text.type", "The value is not a string.", "Give a string.")
             return ""
         text = str.__str__(value)
         if len(text) <= _HOPELESS and not is_normalized("NFC", text):
@@ -165,7 +166,7 @@ class Scrutiny:
             self.add(
                 path,
                 "text.outer-whitespace",
-                "White space stands before or after the text.",
+                "White space precedes or follows the text.",
                 "Trim it.",
             )
         if not (inner.isprintable() and _PRINTABLE.isdisjoint(inner)):
@@ -174,9 +175,9 @@ class Scrutiny:
                 self.add(
                     path,
                     "text.unwritable-character",
-                    "The text holds a character that no name or label needs: a control character,"
-                    " half a surrogate pair, a line break, a direction mark, one that is not seen"
-                    " or of private use.",
+                    "The text contains a character that no name or label needs: a control"
+                    " character, half a surrogate pair, a line break, a direction mark, an"
+                    " invisible one or one of private use.",
                     "Remove it.",
                 )
                 inner = seen.strip()
@@ -192,7 +193,7 @@ class Scrutiny:
 
     def _careful_code(self, path: str, set_id: str, value: object, day: date | None) -> str:
         if not isinstance(value, str):
-            self.add(path, "text.type", "The value is no text.", "Give a code as text.")
+            self.add(path, "text.type", "The value is not a string.", "Give a code as a string.")
             return ""
         code = str.__str__(value)
         entry = self.value_sets.code(set_id, code)
@@ -205,7 +206,7 @@ class Scrutiny:
                 self.add(
                     path,
                     "code.expired",
-                    f"The code of the value set {set_id} had ended before the event.",
+                    f"The code of the value set {set_id} had expired before the event.",
                     "Give a code that was valid on the event's day.",
                 )
         return code
@@ -226,7 +227,7 @@ class Scrutiny:
         self.add(
             path,
             "code.inactive",
-            f"The code of the value set {set_id} is no longer to be used for new passes.",
+            f"The code of the value set {set_id} must not be used for new passes any more.",
             f"Use {heir}." if heir else "Give an active code.",
         )
 
@@ -260,7 +261,7 @@ class Scrutiny:
         self.add(
             path,
             "date.type",
-            "The value is no date (a datetime is none either).",
+            "The value is not a date (a datetime is not one either).",
             "Give a datetime.date: the local day.",
         )
         return None
@@ -270,15 +271,15 @@ class Scrutiny:
             self.add(
                 path,
                 "date.future",
-                "The event lies after the issuing.",
-                "Mend the date, or issue later.",
+                "The event is later than the issuing.",
+                "Correct the date, or issue later.",
             )
         elif day < self.earliest:
             self.add(
                 path,
                 "date.too-early",
-                "The event lies before the first day that the policy grants.",
-                "Mend the date, or set earliest_event in the policy.",
+                "The event is earlier than the first day that the policy allows.",
+                "Correct the date, or set earliest_event in the policy.",
             )
         else:
             return True
@@ -292,7 +293,7 @@ class Scrutiny:
         as future when both its local and its UTC day are later.
         """
         if not isinstance(value, datetime):
-            self.add(path, "date-time.type", "The value is no datetime.", "Give a datetime.")
+            self.add(path, "date-time.type", "The value is not a datetime.", "Give a datetime.")
             return "", None
         offset = value.utcoffset()
         if offset is None:
@@ -300,7 +301,7 @@ class Scrutiny:
                 path,
                 "date-time.no-zone",
                 "The moment has no time zone.",
-                "Give it its zone (tzinfo).",
+                "Give it a time zone (tzinfo).",
             )
             return "", None
         day = value.date()
@@ -320,7 +321,9 @@ class Scrutiny:
         try:
             return value.astimezone(UTC).isoformat(timespec="seconds")[:19] + "Z"
         except OverflowError:
-            self.add(path, "date-time.type", "The moment has no year in UTC.", "Mend it.")
+            self.add(
+                path, "date-time.type", "In UTC the moment is outside the calendar.", "Correct it."
+            )
             return ""
 
     def count(self, path: str, value: object) -> int | None:
@@ -328,7 +331,7 @@ class Scrutiny:
         if type(value) is int and 0 < value <= MOST_DOSES:
             return value
         if not isinstance(value, int) or isinstance(value, bool):
-            self.add(path, "dose.type", "The value is no whole number.", "Give an integer.")
+            self.add(path, "dose.type", "The value is not a whole number.", "Give an integer.")
             return None
         if value < 1:
             self.add(path, "dose.number-below-one", "Doses are counted from 1.", "Give 1 or more.")
@@ -338,7 +341,7 @@ class Scrutiny:
                 path,
                 "dose.number-too-high",
                 f"There are more than {MOST_DOSES} doses.",
-                "Mend the number.",
+                "Correct the number.",
             )
             return None
         return int(value)

@@ -75,6 +75,15 @@ class ValueSet:
     complete: bool = True
     note: str | None = None
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # A view of a mapping cannot be pickled or deep-copied; what it shows can.
+        entries = dict(self.entries)
+        return _value_set, (self.id, self.date, entries, self.complete, self.note)
+
+
+def _value_set(set_id: str, day: str, entries: dict[str, Entry], *rest: Any) -> ValueSet:
+    return ValueSet(set_id, day, MappingProxyType(entries), *rest)
+
 
 @dataclass(frozen=True, slots=True)
 class Product:
@@ -105,6 +114,9 @@ class ValueSets:
     undated: Mapping[str, frozenset[str]] = field(init=False, repr=False, compare=False)
     """For each set the active codes without an end of validity: usable on every day."""
     _by_name: Mapping[str, Product] = field(init=False, repr=False, compare=False)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (dict(self.sets), dict(self.products), self.release, self.source)
 
     def __post_init__(self) -> None:
         undated = {

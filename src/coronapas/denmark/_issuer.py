@@ -25,8 +25,8 @@ from unicodedata import category
 
 from coronapas.dcc import _claims as claims
 from coronapas.dcc import _uvci as uvcis
-from coronapas.dcc._claims import ContentPolicy
 from coronapas.dcc._schema import GROUPS
+from coronapas.dcc._scrutiny import ContentPolicy
 from coronapas.dcc._text import normal
 from coronapas.denmark._tokens import (
     BIRTH_DATE,
@@ -59,7 +59,7 @@ from coronapas.hcert import (
 from coronapas.hcert import (
     _envelope as envelope,
 )
-from coronapas.issue import certificate_faults, check_types, settings_faults
+from coronapas.issue import _certificate_faults, _check_types, _settings_faults
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -146,12 +146,12 @@ class DanishIssuer:
         Raises IssueError with every fault, those of `coronapas.issue.Issuer` among them, and the
         same other errors.
         """
-        check_types(signer, value_sets, policy)
+        _check_types(signer, value_sets, policy)
         certificate = signer.certificate
         faults = [
             *_time_faults(life, granularity),
-            *settings_faults(country, name, version, language, value_sets),
-            *certificate_faults(certificate, country),
+            *_settings_faults(country, name, version, language, value_sets),
+            *_certificate_faults(certificate, country),
         ]
         if faults:
             raise IssueError(faults)

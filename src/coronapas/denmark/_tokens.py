@@ -41,7 +41,7 @@ from coronapas.hcert._envelope import (
     Limits,
     decode,
 )
-from coronapas.tolerances import Deviation, step
+from coronapas.tolerances import Deviation, _step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -241,7 +241,7 @@ def shown_entry(token: Dk3, at: datetime) -> DatedEntry | None:
 def _extra_claims(tree: Mapping[Any, Any], expected: frozenset[object]) -> Iterator[Deviation]:
     for label in tree:
         if label not in expected:
-            yield Deviation("cwt.extra-claim", step(label), "not a claim of this token")
+            yield Deviation("cwt.extra-claim", _step(label), "not a claim of this token")
 
 
 def _moment(seconds: int | None) -> datetime | None:

@@ -14,7 +14,13 @@ if TYPE_CHECKING:
     from coronapas.facts._history import Infection as Infection
     from coronapas.facts._history import Tested as Tested
     from coronapas.facts._history import merge as merge
-    from coronapas.facts._json import Document as Document
+    from coronapas.facts._json import Document as FactsDocument
+    from coronapas.facts._json import from_json as facts_from_json
+    from coronapas.facts._json import from_json_list as facts_from_json_list
+    from coronapas.facts._json import loads as parse_facts
+    from coronapas.facts._json import read as read_facts
+    from coronapas.facts._json import to_json as facts_to_json
+    from coronapas.facts._model import COVID_19 as COVID_19
     from coronapas.facts._model import EVENT_TYPES as EVENT_TYPES
     from coronapas.facts._model import Event as Event
     from coronapas.facts._model import EventKind as EventKind
@@ -27,15 +33,29 @@ if TYPE_CHECKING:
     from coronapas.facts._model import TestResult as TestResult
     from coronapas.facts._model import Vaccination as Vaccination
     from coronapas.facts._model import kind_of as kind_of
+
+    # Names that differ from those in their modules are exported to type checkers by this alone.
+    __all__ = [
+        "FactsDocument",
+        "facts_from_json",
+        "facts_from_json_list",
+        "facts_to_json",
+        "parse_facts",
+        "read_facts",
+    ]
 else:
     __getattr__, __dir__, __all__ = _lazy.attach(
         __name__,
         {
             "_model": (
-                "EVENT_TYPES Event EventKind Holder PartialDate PassFacts Recovery Test "
+                "COVID_19 EVENT_TYPES Event EventKind Holder PartialDate PassFacts Recovery Test "
                 "TestKind TestResult Vaccination kind_of"
             ),
-            "_json": "Document",
+            "_json": (
+                "FactsDocument=Document facts_from_json=from_json "
+                "facts_from_json_list=from_json_list facts_to_json=to_json parse_facts=loads "
+                "read_facts=read"
+            ),
             "_history": "Birth Dose History Infection LARGEST Tested merge",
         },
     )

@@ -10,20 +10,24 @@ cbor2 does the decoding. This module decides what it may do:
   every other tag stays a `CBORTag`. A decoder that obeys tags builds patterns, addresses,
   messages and shared references out of whatever a stranger sends.
 
-cbor2's own values can be neither pickled nor copied. Importing this module teaches both to
-`copyreg`, so that what was read can go to another process.
+cbor2's own values can be neither pickled nor deep-copied. What holds such values is pickled by way
+of `pack` and `unpack`, which know them; nothing is registered for the whole process.
 """
 
 from __future__ import annotations
 
 import copyreg
 import os
+import pickle
 from io import BytesIO
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import cbor2
 
 from coronapas.errors import DecodeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 MAX_DEPTH: Final = 16
 """How deep containers and tags may nest, inclusive; a vaccination entry stands at depth 5."""
@@ -143,14 +147,37 @@ def copy(item: Any) -> Any:
 
 
 def _undefined() -> Any:
-    """There is one `undefined`, and its type cannot be called."""
+    """Return the only `undefined`; its type cannot be called."""
     return cbor2.undefined
 
 
-copyreg.pickle(cbor2.frozendict, lambda item: (cbor2.frozendict, (dict(item),)))
-copyreg.pickle(cbor2.CBORTag, lambda item: (cbor2.CBORTag, (item.tag, item.value)))
-copyreg.pickle(cbor2.CBORSimpleValue, lambda item: (cbor2.CBORSimpleValue, (item.value,)))
-copyreg.pickle(type(cbor2.undefined), lambda _: (_undefined, ()))
+class _Pickler(pickle.Pickler):
+    """A pickler that also knows the values of cbor2."""
+
+    dispatch_table: Mapping[type, Callable[[Any], Any]] = {
+        **copyreg.dispatch_table,
+        cbor2.frozendict: lambda item: (cbor2.frozendict, (dict(item),)),
+        cbor2.CBORTag: lambda item: (cbor2.CBORTag, (item.tag, item.value)),
+        cbor2.CBORSimpleValue: lambda item: (cbor2.CBORSimpleValue, (item.value,)),
+        type(cbor2.undefined): lambda _: (_undefined, ()),
+    }
+
+
+def pack(item: object) -> bytes:
+    """Return a pickle of anything that was decoded, or that holds such values."""
+    target = BytesIO()
+    _Pickler(target).dump(item)
+    return target.getvalue()
+
+
+def unpack(data: bytes) -> Any:
+    """Return what `pack` was given. As with any pickle, `data` must come from a trusted source."""
+    return pickle.loads(data)  # noqa: S301 - part of a pickle that the caller chose to load
+
+
+def rebuild(kind: Callable[..., Any], data: bytes) -> Any:
+    """Call `kind` with the packed arguments: what the `__reduce__` of a result refers to."""
+    return kind(*unpack(data))
 
 
 def dump(item: object) -> bytes:

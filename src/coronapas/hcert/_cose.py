@@ -74,6 +74,9 @@ class Sign1(NamedTuple):
     def __repr__(self) -> str:
         return f"<Sign1 algorithm={self.algorithm} kid={self.kid.hex() if self.kid else None}>"
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return cbor.rebuild, (type(self), cbor.pack(tuple(self)))
+
 
 def signed_bytes(protected: bytes, payload: bytes) -> bytes:
     """The CBOR of ``["Signature1", protected, h'', payload]``."""

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from coronapas.errors import DecodeError
 from coronapas.hcert import _cbor as cbor
-from coronapas.tolerances import COUNTRIES, Deviation, step
+from coronapas.tolerances import COUNTRIES, Deviation, _step
 
 ISSUER: Final = 1
 EXPIRES: Final = 4
@@ -49,6 +49,9 @@ class Claims(NamedTuple):
         # What is no country's code may be anything, the holder's name too.
         issuer = self.issuer if self.issuer in COUNTRIES else None
         return f"<Claims issuer={issuer!r}>"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return cbor.rebuild, (type(self), cbor.pack(tuple(self)))
 
 
 def dump(*, issuer: str, issued_at: int, expires: int, hcert: Mapping[int, object]) -> bytes:
@@ -89,13 +92,13 @@ def read(data: bytes) -> Claims:
         deviations.append(Deviation("cwt.missing-iat", "iat", "no usable time of issue is stated"))
     if not tree.keys() <= _KNOWN:
         deviations.extend(
-            Deviation("cwt.extra-claim", step(key), "the claim is not one of a pass's")
+            Deviation("cwt.extra-claim", _step(key), "the claim is not one of a pass's")
             for key in tree
             if key not in _KNOWN
         )
     if type(hcert) is dict and DCC in hcert and len(hcert) > 1:
         deviations.extend(
-            Deviation("cwt.extra-claim", f"{HCERT}.{step(key)}", "beside the DCC stands more")
+            Deviation("cwt.extra-claim", f"{HCERT}.{_step(key)}", "beside the DCC stands more")
             for key in hcert
             if key != DCC
         )
@@ -134,7 +137,7 @@ def _tagged(item: object, path: tuple[str, ...], deviations: list[Deviation]) ->
         )
     elif isinstance(item, Mapping):
         for key, value in item.items():
-            _tagged(value, (*path, step(key)), deviations)
+            _tagged(value, (*path, _step(key)), deviations)
     elif isinstance(item, (list, tuple)):
         for index, value in enumerate(item):
             _tagged(value, (*path, str(index)), deviations)

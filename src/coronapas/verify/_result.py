@@ -164,7 +164,13 @@ class Verification:
         """What pickle and copy take: everything, but of the trust list only what is told of it."""
         slots: dict[str, object]
         _, slots = super().__getstate__()  # type: ignore[misc]
-        return None, {**slots, "_trust": self._told_of_trust()}
+        said = cbor.pack((self._payload, self._content))
+        return None, {**slots, "_trust": self._told_of_trust(), "_payload": said, "_content": None}
+
+    def __setstate__(self, state: tuple[None, dict[str, Any]]) -> None:
+        for name, value in state[1].items():
+            setattr(self, name, value)
+        self._payload, self._content = cbor.unpack(state[1]["_payload"])
 
     def _told_of_trust(self) -> TrustStore | None:
         """A store of the one certificate, with the lists that vouch for it."""
