@@ -85,7 +85,7 @@ def test_a_slice_that_is_named_many_times_is_read_once(monkeypatch: pytest.Monke
     found = distribution.read(
         json.dumps(lists).encode(),
         {KID: json.dumps([{"kid": kid, "chunks": chunks}]).encode()},
-        [archive.make([archive.Member(kid, "null", "0", name, content)])],
+        [archive.write([archive.Member(kid, "null", "0", name, content)])],
         as_of=NOW,
     )
     assert len(reads) == 1
@@ -101,7 +101,7 @@ def test_a_german_type_that_is_named_by_byte_and_by_number_is_a_gap() -> None:
             cbor2.dumps(content), algorithm=signer.algorithm, kid=signer.kid, sign=signer.sign
         )
 
-    files = germany.make({(KID, HashType.UCI): [digest(1)]}, signer, at=NOW)
+    files = germany.write({(KID, HashType.UCI): [digest(1)]}, signer, at=NOW)
     files[germany.KID_LIST] = signed({KID: {b"\x0b": 1, 11: 1}})
     store = RevocationStore([germany.read(files, pair("DE").certificate, as_of=NOW)])
     assert ask(store, digest(1)).code == "revocation.revoked"

@@ -1,14 +1,14 @@
-"""What the commands show: safe text, colours on a terminal, progress on long work."""
+"""What the commands put out: safe text, colours on a terminal, progress on long work, files."""
 
 from __future__ import annotations
 
-import os
-import secrets
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 import click
+
+from coronapas import _files as files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -60,26 +60,12 @@ def progress(
         yield lambda steps: bar.advance(task, steps)
 
 
-# Files that the commands write: never over another one unasked, secrets for their owner alone.
-
-
 def write(path: Path, content: bytes, *, force: bool, secret: bool = True) -> None:
-    """Write a file; one that exists is replaced only with `force`, and then in one step.
+    """Write a file whole or not at all; one that exists is replaced only with `force`.
 
     A `secret` file is readable and writable by its owner alone (0600) from the moment it exists.
     """
-    mode = 0o600 if secret else 0o644
-    # A name that nothing left behind can have: not what an earlier run that was killed wrote.
-    target = path.with_name(f".{secrets.token_hex(16)}.new") if force else path
     try:
-        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        files.write(path, content, secret=secret, replace=force)
     except FileExistsError:
         raise click.UsageError(f"{path} exists; --force replaces it.") from None
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        if force:
-            os.replace(target, path)
-    except BaseException:
-        os.unlink(target)
-        raise
