@@ -547,7 +547,10 @@ class _Head:
             raise ValueError("a slice is neither a filter nor a list of prefixes")
         content = self._contents.get(where)
         if content is None:
-            content = _KINDS[where[0]].read(bytes(self._part(where[2], where[1])))
+            data = bytes(self._part(where[2], where[1]))
+            content = _KINDS[where[0]].read(data)
+            if content.write() != data:
+                raise ValueError("a list of prefixes is not as a store writes it")
             self._contents[where] = content
         hash_types = frozenset(map(_type, _items(types)))
         expires = _optional(_moment, end)
@@ -556,6 +559,8 @@ class _Head:
     def _part(self, at: int, size: int) -> memoryview:
         if at % _ALIGN or at + size > len(self._body):
             raise ValueError("a part lies outside the file")
+        if any(self._body[at + size : at + size + -size % _ALIGN]):
+            raise ValueError("a part is not filled up with zeros")
         return self._body[at : at + size]
 
 
