@@ -143,7 +143,7 @@ def _beginning(target: Path) -> str:
 
 @contextlib.contextmanager
 def _unnamed(folder: Path, mode: int) -> Iterator[int | None]:
-    """Open a file without a name, which is gone when its process is; None where there is none."""
+    """Open a file without a name, which ends with its process; None where that cannot be done."""
     flag = getattr(os, "O_TMPFILE", 0)
     descriptor = None
     if flag and os.path.isdir("/proc/self/fd"):

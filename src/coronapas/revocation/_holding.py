@@ -240,7 +240,7 @@ def _parts(tables: Sequence[Table]) -> Iterator[list[str]]:
 
 
 def _stack(parts: Iterable[list[str]]) -> Table:
-    """A table of rows that come in parts, ordered among each other."""
+    """Return a table of rows that come in parts, which are in their order."""
     heads = array("Q")
     tails = bytearray()
     for rows in parts:
@@ -536,7 +536,7 @@ def hold(given: RevocationList) -> Holding:
 
 
 def _numbers(stack: tuple[Table, ...], values: tuple[bytes, ...]) -> list[int]:
-    """The numbers of all batches in a stack of tables that hold one of the hashes."""
+    """Return the numbers of all batches in a stack of tables that hold one of the hashes."""
     if len(stack) == 1 and len(values) == 1:
         return stack[0].batches_of(values[0])
     return [number for rows in stack for value in values for number in rows.batches_of(value)]
@@ -550,7 +550,7 @@ def _in_groups(held: Held, change: RevocationList) -> bool:
 def _state_after(
     state: RevocationList, change: RevocationList, filled: frozenset[str]
 ) -> RevocationList:
-    """What is known of the list after a change; what the change leaves open stays as it was."""
+    """Return what is known of the list after a change; what the change does not state stays."""
     left = (gap for gap in state.gaps if not gap.id or gap.id not in filled)
     gaps = dict.fromkeys((*left, *change.gaps))
     return replace(
@@ -586,7 +586,7 @@ def _filed(
 def _swept(
     tables: Mapping[GroupKey, tuple[Table, ...]], batches: Mapping[int, Held], due: bool
 ) -> dict[GroupKey, tuple[Table, ...]]:
-    """The tables, those mostly of removed batches without them."""
+    """Return the tables; those that are mostly removed batches, without these."""
     if not due:
         return dict(tables)
     alive: dict[GroupKey, int] = {}
@@ -605,7 +605,7 @@ def _swept(
 def _stacked(
     tables: Mapping[GroupKey, tuple[Table, ...]], fresh: Mapping[GroupKey, Table]
 ) -> dict[GroupKey, tuple[Table, ...]]:
-    """The tables with new ones on top, merged so that each stack stays low."""
+    """Return the tables with new ones on top, merged so that each stack stays low."""
     stacked = dict(tables)
     for key, rows in fresh.items():
         stack = [*stacked.get(key, ()), rows]
@@ -617,7 +617,7 @@ def _stacked(
 
 
 def _may_hold(gap: Gap, hashes: PassHashes) -> bool:
-    """Whether the absent part may hold one of the hashes."""
+    """Tell whether the missing part may hold one of the hashes."""
     values: Iterable[bytes] = [
         value
         for hash_type, candidates in hashes.candidates

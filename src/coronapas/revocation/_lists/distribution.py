@@ -8,8 +8,8 @@
 Where a hash belongs follows from its hexadecimal digits h: in POINT mode the chunk is h[0]; in
 VECTOR mode x is h[0] and the chunk h[1]; in COORDINATE mode x is h[0], y is h[1], the chunk h[2].
 
-None of these documents is signed: the digests tie the slices to the partitions, and nothing ties
-those to their publisher but the connection. Slices that are absent or do not fit leave gaps.
+None of these documents is signed: the digests tie the slices to the partitions, and only the
+connection ties those to their publisher. Slices that are missing or do not fit leave gaps.
 The types' names ``BLOOMFILTER`` and ``VARHASHLIST`` are recalled and were not checked [K].
 """
 
@@ -58,19 +58,19 @@ class SliceMode(StrEnum):
 
     @property
     def depth(self) -> int:
-        """How many hexadecimal digits of a hash say where it belongs, 1 to 3."""
+        """The number of hexadecimal digits of a hash that say where it belongs, 1 to 3."""
         return tuple(SliceMode).index(self) + 1
 
     @classmethod
     def of(cls, count: int) -> SliceMode:
-        """The mode for this number of hashes of one kid."""
+        """Return the mode for this number of hashes of one kid."""
         if count <= 100_000:
             return cls.POINT
         return cls.VECTOR if count <= 1_600_000 else cls.COORDINATE
 
 
 class SliceType(StrEnum):
-    """What a slice is."""
+    """The two kinds of slices."""
 
     BLOOMFILTER = "BLOOMFILTER"
     VARHASHLIST = "VARHASHLIST"
@@ -106,11 +106,20 @@ def read(
     valid_until: datetime | None = None,
     source: str = "EU distribution service",
 ) -> RevocationList:
-    """The list that these documents make: `partitions` by kid, `archives` in any order.
+    """Return the list that these documents make.
 
-    `as_of` is when `lists` was fetched. What `lists` says of a kid counts until its `expires`.
-    Raises RevocationListError where `lists` or an archive cannot be read; a kid whose partitions
-    are absent or faulty, and every slice that is absent or not the one named, leaves a gap.
+    Args:
+        lists: The lists of kids. What they say of a kid counts until its `expires`.
+        partitions: The partitions, by kid.
+        archives: The archives of slices, in any order.
+        as_of: When `lists` was fetched.
+        valid_until: The last moment at which the list may be relied on, if there is one.
+        source: The list's name.
+
+    Raises:
+        RevocationListError: `lists` or an archive cannot be read. A kid whose partitions are
+            missing or faulty, and a slice that is missing or not the one named, leave gaps.
+
     """
     slices_by_digest = _unpacked(archives)
     read_already: dict[tuple[str, SliceType], Membership] = {}
@@ -127,18 +136,18 @@ def read(
         except RevocationListError as error:
             gaps.append(Gap(error.message, item.kid))
             continue
-        for one in wanted:
+        for piece in wanted:
             try:
                 # Partitions may name the same slice again and again, and each is large.
-                content = read_already.get((one.digest, one.kind))
+                content = read_already.get((piece.digest, piece.kind))
                 if content is None:
-                    content = _content(slices_by_digest.get(one.digest), one.kind)
-                    read_already[one.digest, one.kind] = content
+                    content = _content(slices_by_digest.get(piece.digest), piece.kind)
+                    read_already[piece.digest, piece.kind] = content
             except RevocationListError as error:
-                gaps.append(Gap(f"slice {one.id}: {error.message}", item.kid, None, one.prefix))
+                gaps.append(Gap(f"slice {piece.id}: {error.message}", item.kid, None, piece.prefix))
                 continue
             slices.append(
-                Slice(one.id, item.kid, one.prefix, item.hash_types, content, one.expires)
+                Slice(piece.id, item.kid, piece.prefix, item.hash_types, content, piece.expires)
             )
     return RevocationList(
         source=source,
@@ -190,10 +199,10 @@ def _listed(data: bytes) -> dict[bytes, _Listed]:
     for item in _array(data, "the lists"):
         kid = item.kid("kid")
         if kid in found:
-            item.fail("the kid stands twice")
+            item.fail("the kid must not stand twice")
         types = item.items("hashTypes")
         if not types or not all(isinstance(name, str) for name in types):
-            item.fail("`hashTypes` names no types")
+            item.fail("`hashTypes` must name types")
         found[kid] = _Listed(
             kid,
             _mode(item),
@@ -215,16 +224,16 @@ def _mode(item: Document) -> SliceMode:
 def _array(data: bytes, what: str) -> list[Document]:
     value = documents.parse(data, form=FORMAT, what=what)
     if not isinstance(value, list):
-        raise RevocationListError(FORMAT, "malformed", f"{what} are no array")
+        raise RevocationListError(FORMAT, "malformed", f"{what} must be an array")
     return [Document.of(item, form=FORMAT, what=f"an item of {what}") for item in value]
 
 
 def _wanted(data: bytes, listed: _Listed) -> list[_Wanted]:
-    """Every slice of a kid's partitions."""
+    """Return every slice of a kid's partitions."""
     found: dict[str, _Wanted] = {}
     for partition in _array(data, "the partitions"):
         if partition.kid("kid") != listed.kid:
-            partition.fail("it is of another kid")
+            partition.fail("it belongs to another kid")
         id_ = partition.text("id") if "id" in partition else "null"
         start = _coordinates(partition, listed.mode)
         for chunk, by_expiry in partition.members("chunks").items():
@@ -234,10 +243,10 @@ def _wanted(data: bytes, listed: _Listed) -> list[_Wanted]:
                 problem = f"a chunk has more than {MAX_SLICES} slices"
                 raise RevocationListError(FORMAT, "too-large", problem)
             for expiry in by_expiry:
-                one = _wanted_slice(slices, expiry, f"{listed.kid.hex()}/{id_}/{chunk}", prefix)
-                if one.id in found:
+                wanted = _wanted_slice(slices, expiry, f"{listed.kid.hex()}/{id_}/{chunk}", prefix)
+                if wanted.id in found:
                     partition.fail("a slice stands twice")
-                found[one.id] = one
+                found[wanted.id] = wanted
     return list(found.values())
 
 
@@ -253,22 +262,22 @@ def _wanted_slice(slices: Document, expiry: str, where: str, prefix: str) -> _Wa
 
 
 def _coordinates(partition: Document, mode: SliceMode) -> str:
-    """The first digits of the hashes of a partition."""
+    """Return the first digits of the hashes of a partition."""
     names = ("x", "y")[: mode.depth - 1]
     if any(name in partition for name in ("x", "y")[mode.depth - 1 :]):
-        partition.fail(f"it has coordinates that mode {mode} does not")
+        partition.fail(f"mode {mode} has fewer coordinates")
     return "".join(_digit(partition.text(name)) for name in names)
 
 
 def _digit(text: str) -> str:
     digit = text.lower()
     if len(digit) != 1 or digit not in "0123456789abcdef":
-        raise RevocationListError(FORMAT, "malformed", "a coordinate is no hexadecimal digit")
+        raise RevocationListError(FORMAT, "malformed", "a coordinate must be a hexadecimal digit")
     return digit
 
 
 def _unpacked(archives: Iterable[bytes]) -> dict[str, bytes]:
-    """The slices of the archives by their digests; a member that its name belies is refused."""
+    """Return the slices of the archives by digest; one that does not match its name is refused."""
     found: dict[str, bytes] = {}
     total = packed = 0
     for data in archives:
@@ -294,7 +303,7 @@ def _content(data: bytes | None, kind: SliceType) -> Membership:
 
 @dataclass(frozen=True, slots=True)
 class DistributionFiles:
-    """What a distribution service publishes: what `read` takes."""
+    """The files of a distribution service, as `read_distribution` takes them."""
 
     lists: bytes
     partitions: dict[bytes, bytes]
@@ -305,7 +314,7 @@ class DistributionFiles:
 class RevokedHashes:
     """The revoked passes of one kid, to be published: hashes of the types named, 16 bytes each.
 
-    `mode` is the one that goes with their number unless it is given.
+    A `mode` of None stands for the one that goes with the number of hashes.
     """
 
     hashes: frozenset[bytes]
@@ -321,7 +330,7 @@ def write(
     kind: SliceType = SliceType.BLOOMFILTER,
     rate: float = 1e-10,
 ) -> DistributionFiles:
-    """The documents and archives that publish these revocations, each kid in an archive of its own.
+    """Return the files that publish these revocations, each kid in an archive of its own.
 
     `rate` is the rate of false matches of every slice. Raises ValueError for hashes that are not
     16 bytes long and for numbers of them that no slice can hold.
@@ -373,11 +382,11 @@ def _partition(kid: str, start: str, revoked: RevokedHashes, at: datetime) -> di
 
 
 def _divided(hashes: Collection[bytes], mode: SliceMode) -> dict[str, list[bytes]]:
-    """The hashes by the digits that say where they belong."""
+    """Return the hashes by the digits that say where they belong."""
     parts: dict[str, list[bytes]] = {}
     for value in sorted(hashes):
         if len(value) != HASH_LENGTH:
-            raise ValueError(f"a hash has {HASH_LENGTH} bytes")
+            raise ValueError(f"a hash must have {HASH_LENGTH} bytes")
         parts.setdefault(value.hex()[: mode.depth], []).append(value)
     return parts
 

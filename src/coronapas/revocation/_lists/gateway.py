@@ -6,8 +6,8 @@ upload certificate of its country. The batch list is JSON in pages: ``{more, bat
 country, date, deleted}]}``, oldest first, and is not signed.
 
 `read` takes the pages and the batches that were fetched. A batch that the list names and that is
-absent, or that cannot be believed, leaves a gap: the list then never says of any pass that it is
-not revoked, but what it does hold counts.
+missing, or must not be believed, leaves a gap: the list then never says of any pass that it is not
+revoked, but what it does hold counts.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def read(
     complete: bool = True,
     source: str = "EU gateway",
 ) -> RevocationList:
-    """The list of all `pages`, with the `batches` that were fetched, by their ids.
+    """Return the list of all `pages`, with the `batches` that were fetched, by their ids.
 
     `uploaders` are the upload certificates that are trusted, with their countries. `as_of` is when
     the pages were fetched: the gateway states no validity, so `valid_until` is the caller's, too.
@@ -109,7 +109,7 @@ def read(
 def read_batch(
     message: bytes, uploaders: Collection[Certificate], *, batch_id: str, country: str | None = None
 ) -> Batch:
-    """One batch, signed with one of the `uploaders`' keys.
+    """Return one batch, signed with the key of one of the `uploaders`.
 
     `batch_id` is the one under which the gateway lists it, `country` the one that it lists. Raises
     RevocationListError: ``list.signature`` where the message does not hold, ``list.signer`` where
@@ -122,7 +122,7 @@ def read_batch(
         raise RevocationListError(FORMAT, "signature", error.message) from error
     signer = next((known for known in uploaders if known.der == certificate.der), None)
     if signer is None:
-        raise RevocationListError(FORMAT, "signer", "the signer is no trusted uploader")
+        raise RevocationListError(FORMAT, "signer", "the signer is not a trusted uploader")
     batch = Document.parse(content, form=FORMAT, what="the batch")
     stated = batch.text("country")
     if signer.country != stated.upper():
@@ -180,7 +180,7 @@ def _hash(entry: Document) -> bytes:
 
 
 def _entries(pages: Iterable[bytes]) -> tuple[list[BatchEntry], bool]:
-    """What is listed, each batch by its latest line, and whether there is more."""
+    """Return what is listed, each batch by its latest line, and whether there is more."""
     latest: dict[str, BatchEntry] = {}
     more = True
     for data in pages:
@@ -208,14 +208,14 @@ def write_batch(
     key: EllipticCurvePrivateKey | RSAPrivateKey,
     certificate: Certificate,
 ) -> bytes:
-    """A batch of 1 to 1,000 hashes, signed for the upload to the gateway.
+    """Return a batch of 1 to 1,000 hashes, signed for the upload to the gateway.
 
     `kid` None stands for ``UNKNOWN_KID``. Raises ValueError for other numbers of hashes, hashes
     that are not 16 bytes long and an `expires` without its time zone, and KeyMaterialError for a
     certificate that is not the key's.
     """
     if not 1 <= len(hashes) <= MAX_ENTRIES:
-        raise ValueError(f"a batch has 1 to {MAX_ENTRIES} entries")
+        raise ValueError(f"a batch must have 1 to {MAX_ENTRIES} entries")
     pack(hashes)
     content = {
         "country": country,
@@ -228,7 +228,7 @@ def write_batch(
 
 
 def write_batch_list(entries: Iterable[BatchEntry], *, more: bool = False) -> bytes:
-    """One page of a batch list."""
+    """Return one page of a batch list."""
     lines = [
         {
             "batchId": entry.id,

@@ -9,7 +9,7 @@ Every file is a COSE_Sign1 message, its payload CBOR:
 - ``<kid><type>/<b1>/chunk.lst``, or ``<kid><type>/<b1>/<b2>/chunk.lst`` where the index goes on to
   b2: ``[hash (16 bytes)]``.
 
-Not every file has to be there: what is absent leaves a gap of just its kid, type and first bytes.
+Not every file has to be there: what is missing leaves a gap of just its kid, type and first bytes.
 Keys of the maps are byte strings; whole numbers are read too. That the times are seconds since
 1970 is recalled and was not checked [K]; they are not used.
 """
@@ -75,17 +75,17 @@ def read(
     valid_until: datetime | None = None,
     source: str = "DE CovPass",
 ) -> RevocationList:
-    """The lists in `files`, by their paths, each signed with `key`'s key.
+    """Return the list in `files`, by their paths, each signed with `key`'s key.
 
     `as_of` is when ``kid.lst`` was fetched; the files state no validity. Raises
-    RevocationListError where ``kid.lst`` is absent or cannot be believed; any other file that is
-    absent, not to be believed, or at odds with what the index says of it leaves a gap.
+    RevocationListError where ``kid.lst`` is missing or must not be believed; any other file that is
+    missing, must not be believed, or does not match its index leaves a gap.
     """
     reader = _Reader(files, key)
     kids = _map(reader.payload(KID_LIST), KID_LIST)
     for kid, types in kids.items():
         if type(kid) is not bytes or len(kid) != cose.KID_LENGTH:
-            raise RevocationListError(FORMAT, "malformed", f"{KID_LIST} holds a kid that is none")
+            raise RevocationListError(FORMAT, "malformed", f"a kid in {KID_LIST} must have 8 bytes")
         for code, count in _map(types, KID_LIST).items():
             reader.group(kid, _byte(code, KID_LIST), _count(count, KID_LIST))
     return RevocationList(
@@ -125,7 +125,7 @@ class _Reader:
         self.gaps: list[Gap] = []
 
     def payload(self, path: str) -> Any:
-        """What a file holds, its signature verified; no file is named twice.
+        """Return what a file holds, its signature verified; no file may be named twice.
 
         The byte 0x0a and the number 10 are two keys of a map, and mean the same.
         """
@@ -134,7 +134,7 @@ class _Reader:
         self._paths.add(path)
         data = self._files.get(path)
         if data is None:
-            raise RevocationListError(FORMAT, "inconsistent", f"{path} is absent")
+            raise RevocationListError(FORMAT, "inconsistent", f"{path} is missing")
         if len(data) > MAX_FILE:
             raise RevocationListError(FORMAT, "too-large", f"{path} has more than {MAX_FILE} bytes")
         try:
@@ -174,7 +174,7 @@ class _Reader:
         if not isinstance(hashes, list | tuple) or not all(
             type(value) is bytes and len(value) == HASH_LENGTH for value in hashes
         ):
-            gap(f"{place.path} holds what is no hash")
+            gap(f"{place.path} must hold hashes of 16 bytes")
             return
         if len(hashes) != place.size or not all(value.startswith(place.first) for value in hashes):
             gap(f"{place.path} is not of the index's state")
@@ -182,24 +182,24 @@ class _Reader:
 
 
 def _places(kid: bytes, code: int, index: Any, path: str) -> Iterator[_Place]:
-    """The chunks that an index names."""
+    """Yield the chunks that an index names."""
     for first, entry in _map(index, path).items():
         if not isinstance(entry, list | tuple) or not 2 <= len(entry) <= 3:
-            raise RevocationListError(FORMAT, "malformed", f"{path} holds what is no entry")
+            raise RevocationListError(FORMAT, "malformed", f"{path} holds a wrong entry")
         start = bytes((_byte(first, path),))
         deeper = _map(entry[2], path) if len(entry) == 3 and entry[2] is not None else {}
         if not deeper:
             yield _Place(kid, code, start, _count(entry[1], path))
         for second, inner in deeper.items():
             if not isinstance(inner, list | tuple) or len(inner) != 2:
-                raise RevocationListError(FORMAT, "malformed", f"{path} holds what is no entry")
+                raise RevocationListError(FORMAT, "malformed", f"{path} holds a wrong entry")
             second_byte = bytes((_byte(second, path),))
             yield _Place(kid, code, start + second_byte, _count(inner[1], path))
 
 
 def _map(value: Any, path: str) -> Mapping[Any, Any]:
     if not isinstance(value, Mapping):
-        raise RevocationListError(FORMAT, "malformed", f"{path} holds no map where one belongs")
+        raise RevocationListError(FORMAT, "malformed", f"{path} must hold a map")
     return value
 
 
@@ -208,13 +208,13 @@ def _byte(value: Any, path: str) -> int:
         return value[0]
     if type(value) is int and 0 <= value <= 0xFF:
         return value
-    raise RevocationListError(FORMAT, "malformed", f"{path} holds a key that is no byte")
+    raise RevocationListError(FORMAT, "malformed", f"{path} holds a key that is not a byte")
 
 
 def _count(value: Any, path: str) -> int:
     if type(value) is int and value >= 0:
         return value
-    raise RevocationListError(FORMAT, "malformed", f"{path} holds a count that is none")
+    raise RevocationListError(FORMAT, "malformed", f"{path} holds a wrong count")
 
 
 def write(
@@ -224,7 +224,7 @@ def write(
     at: datetime,
     deep: bool = False,
 ) -> dict[str, bytes]:
-    """The files that list these hashes, by their paths; `deep` splits chunks by a second byte."""
+    """Return the files of a list, by their paths; `deep` splits chunks by a second byte."""
     moment = int(at.timestamp())
     codes = {hash_type: code for code, hash_type in TYPES.items()}
     kids: dict[bytes, dict[bytes, int]] = {}

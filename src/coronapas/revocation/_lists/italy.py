@@ -49,15 +49,15 @@ def read(
     countries: Collection[str] | None = COUNTRIES,
     source: str = "IT DRL",
 ) -> RevocationList:
-    """The list, or the change, that `chunks` of one version make, in any order.
+    """Return the list, or the change, that `chunks` of one version make, in any order.
 
     `as_of` is when they were fetched; the list states no validity. `countries` are those whose
-    passes the list has a say on (None: all). A chunk that is absent leaves a gap. Raises
+    passes the list has a say on (None: all). A chunk that is missing leaves a gap. Raises
     RevocationListError, ``list.inconsistent`` for chunks of several versions or kinds.
     """
     parsed = [Document.parse(data, form=FORMAT, what="the chunk") for data in chunks]
     if not parsed:
-        raise RevocationListError(FORMAT, "malformed", "there is no chunk")
+        raise RevocationListError(FORMAT, "malformed", "there must be at least one chunk")
     version = _same([_number(chunk, "version") for chunk in parsed], "versions")
     last = _same([_number(chunk, "lastChunk") or len(parsed) for chunk in parsed], "lengths")
     is_change = _same(["delta" in chunk for chunk in parsed], "kinds")
@@ -128,7 +128,7 @@ def _hashes(items: list[Any]) -> bytes:
     packed = bytearray()
     for item in items:
         if not isinstance(item, str):
-            raise RevocationListError(FORMAT, "malformed", "an entry is no text")
+            raise RevocationListError(FORMAT, "malformed", "an entry must be a string")
         digest = documents.from_base64(item, form=FORMAT, what="an entry")
         if len(digest) != _DIGEST:
             raise RevocationListError(
@@ -139,7 +139,7 @@ def _hashes(items: list[Any]) -> bytes:
 
 
 def write(uvcis: Sequence[str], *, version: int, chunk_size: int = 1000) -> list[bytes]:
-    """The chunks of a whole list of UVCIs; one empty chunk where there are none."""
+    """Return the chunks of a whole list of UVCIs; one empty chunk where there are none."""
     parts = [uvcis[at : at + chunk_size] for at in range(0, len(uvcis), chunk_size)] or [[]]
     return [
         json.dumps(
@@ -157,7 +157,7 @@ def write(uvcis: Sequence[str], *, version: int, chunk_size: int = 1000) -> list
 def write_change(
     insertions: Iterable[str], deletions: Iterable[str], *, from_version: int, version: int
 ) -> bytes:
-    """The one chunk of a change from one version to another."""
+    """Return the one chunk of a change from one version to another."""
     return json.dumps(
         {
             "fromVersion": from_version,

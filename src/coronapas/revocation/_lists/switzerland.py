@@ -43,7 +43,7 @@ def read(
     countries: Collection[str] | None = COUNTRIES,
     source: str = "CH",
 ) -> RevocationList:
-    """The list in a token that one of `trusted` signed, or a certificate below one of them.
+    """Return the list in a token that one of `trusted` signed, or a certificate below one.
 
     `as_of` is when the token was fetched: its validity counts from there. `complete` is False for a
     token that holds only what was revoked since an earlier one. Raises RevocationListError.
@@ -52,7 +52,7 @@ def read(
     packed = bytearray()
     for item in document.items("revokedCerts"):
         if not isinstance(item, str):
-            raise RevocationListError(FORMAT, "malformed", "an entry is no text")
+            raise RevocationListError(FORMAT, "malformed", "an entry must be a string")
         packed += uci_hash(item)
     try:
         valid_until = as_of + timedelta(milliseconds=document.number("validDuration"))
@@ -100,7 +100,7 @@ def write(
     key: EllipticCurvePrivateKey | RSAPrivateKey,
     chain: Collection[Certificate],
 ) -> bytes:
-    """A token that lists `uvcis`; `chain` has the key's own certificate first."""
+    """Return a token that lists `uvcis`; `chain` has the key's own certificate first."""
     content = {
         "revokedCerts": list(uvcis),
         "validDuration": valid_for // timedelta(milliseconds=1),
