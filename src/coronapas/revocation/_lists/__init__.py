@@ -1,6 +1,6 @@
 """The formats of revocation lists, one module each.
 
-A new format is a module with a `LIST_FORMAT` and its line in `FORMATS`.
+A new format is a module with a `FORMAT` and its line in `FORMATS`.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ __all__ = [
 ]
 
 FORMATS: Final[tuple[ListFormat, ...]] = (
-    distribution.LIST_FORMAT,
-    gateway.LIST_FORMAT,
-    germany.LIST_FORMAT,
-    italy.LIST_FORMAT,
-    switzerland.LIST_FORMAT,
+    distribution.FORMAT,
+    gateway.FORMAT,
+    germany.FORMAT,
+    italy.FORMAT,
+    switzerland.FORMAT,
 )
 """Every format; the first that recognises a file has it."""

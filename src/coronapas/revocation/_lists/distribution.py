@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from coronapas.revocation._list import Found, Membership, Part
     from coronapas.trust._certificate import Certificate
 
-FORMAT: Final = "distribution"
+NAME: Final = "distribution"
 MAX_KIDS: Final = 100_000
 """Kids that the lists may name, inclusive."""
 
@@ -156,7 +156,7 @@ def read(
         slices=tuple(slices),
         gaps=tuple(gaps),
         kid_valid_until={item.kid: item.expires for item in listed.values()},
-        form=FORMAT,
+        form=NAME,
     )
 
 
@@ -187,7 +187,7 @@ def _read_parts(parts: Sequence[Part], pins: Sequence[Certificate]) -> Iterator[
                 lists.append(part)
     if len(lists) != 1:
         problem = f"there must be one file with the lists of kids, not {len(lists)}"
-        raise RevocationListError(FORMAT, "inconsistent", problem)
+        raise RevocationListError(NAME, "inconsistent", problem)
     with naming(lists[0].name):
         packed = [part.data for part in archives]
         found = read(lists[0].data, partitions, packed, as_of=lists[0].fetched)
@@ -206,11 +206,11 @@ def _listed(data: bytes) -> dict[bytes, _Listed]:
         found[kid] = _Listed(
             kid,
             _mode(item),
-            frozenset(documents.hash_type(name, form=FORMAT) for name in types),
+            frozenset(documents.hash_type(name, form=NAME) for name in types),
             item.moment("expires"),
         )
         if len(found) > MAX_KIDS:
-            raise RevocationListError(FORMAT, "too-large", f"more than {MAX_KIDS} kids")
+            raise RevocationListError(NAME, "too-large", f"more than {MAX_KIDS} kids")
     return found
 
 
@@ -218,14 +218,14 @@ def _mode(item: Document) -> SliceMode:
     try:
         return SliceMode(item.text("mode"))
     except ValueError as error:
-        raise RevocationListError(FORMAT, "unsupported", "a mode is unknown") from error
+        raise RevocationListError(NAME, "unsupported", "a mode is unknown") from error
 
 
 def _array(data: bytes, what: str) -> list[Document]:
-    value = documents.parse(data, form=FORMAT, what=what)
+    value = documents.parse(data, form=NAME, what=what)
     if not isinstance(value, list):
-        raise RevocationListError(FORMAT, "malformed", f"{what} must be an array")
-    return [Document.of(item, form=FORMAT, what=f"an item of {what}") for item in value]
+        raise RevocationListError(NAME, "malformed", f"{what} must be an array")
+    return [Document.of(item, form=NAME, what=f"an item of {what}") for item in value]
 
 
 def _wanted(data: bytes, listed: _Listed) -> list[_Wanted]:
@@ -238,10 +238,10 @@ def _wanted(data: bytes, listed: _Listed) -> list[_Wanted]:
         start = _coordinates(partition, listed.mode)
         for chunk, by_expiry in partition.members("chunks").items():
             prefix = start + _digit(chunk)
-            slices = Document.of(by_expiry, form=FORMAT, what="a chunk")
+            slices = Document.of(by_expiry, form=NAME, what="a chunk")
             if len(by_expiry) > MAX_SLICES:
                 problem = f"a chunk has more than {MAX_SLICES} slices"
-                raise RevocationListError(FORMAT, "too-large", problem)
+                raise RevocationListError(NAME, "too-large", problem)
             for expiry in by_expiry:
                 wanted = _wanted_slice(slices, expiry, f"{listed.kid.hex()}/{id_}/{chunk}", prefix)
                 if wanted.id in found:
@@ -251,13 +251,13 @@ def _wanted(data: bytes, listed: _Listed) -> list[_Wanted]:
 
 
 def _wanted_slice(slices: Document, expiry: str, where: str, prefix: str) -> _Wanted:
-    stated = Document.of(slices.members(expiry), form=FORMAT, what="a slice")
+    stated = Document.of(slices.members(expiry), form=NAME, what="a slice")
     try:
         kind = SliceType(stated.text("type"))
     except ValueError as error:
-        raise RevocationListError(FORMAT, "unsupported", "a type of slice is unknown") from error
+        raise RevocationListError(NAME, "unsupported", "a type of slice is unknown") from error
     digest = stated.text("hash").lower()
-    expires = documents.moment(expiry, form=FORMAT, what="a slice's expiry")
+    expires = documents.moment(expiry, form=NAME, what="a slice's expiry")
     return _Wanted(f"{where}/{expiry}/{digest}", prefix, digest, kind, expires)
 
 
@@ -272,7 +272,7 @@ def _coordinates(partition: Document, mode: SliceMode) -> str:
 def _digit(text: str) -> str:
     digit = text.lower()
     if len(digit) != 1 or digit not in "0123456789abcdef":
-        raise RevocationListError(FORMAT, "malformed", "a coordinate must be a hexadecimal digit")
+        raise RevocationListError(NAME, "malformed", "a coordinate must be a hexadecimal digit")
     return digit
 
 
@@ -283,21 +283,21 @@ def _unpacked(archives: Iterable[bytes]) -> dict[str, bytes]:
     for data in archives:
         packed += len(data)
         for member in archive.read(data):
-            documents.kid(member.kid, form=FORMAT)
+            documents.kid(member.kid, form=NAME)
             digest = hashlib.sha256(member.content).hexdigest()
             if digest != member.digest.lower():
-                raise RevocationListError(FORMAT, "inconsistent", "a slice does not match its name")
+                raise RevocationListError(NAME, "inconsistent", "a slice does not match its name")
             if digest not in found:
                 total += len(member.content)
             if total > archive.limit(packed):
-                raise RevocationListError(FORMAT, "too-large", "the archives hold too much")
+                raise RevocationListError(NAME, "too-large", "the archives hold too much")
             found[digest] = member.content
     return found
 
 
 def _content(data: bytes | None, kind: SliceType) -> Membership:
     if data is None:
-        raise RevocationListError(FORMAT, "inconsistent", "it was not fetched")
+        raise RevocationListError(NAME, "inconsistent", "it was not fetched")
     return BloomFilter.read(data) if kind is SliceType.BLOOMFILTER else PrefixList.read(data)
 
 
@@ -398,4 +398,4 @@ def _made(hashes: list[bytes], mode: SliceMode, kind: SliceType, rate: float) ->
     return PrefixList.make(hashes, rate=rate, offset=mode.depth - 1, least=8).write()
 
 
-LIST_FORMAT: Final = ListFormat(FORMAT, False, _recognise, _read_parts, write)
+FORMAT: Final = ListFormat(NAME, False, _recognise, _read_parts, write)

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from coronapas.revocation._list import Found, Part
     from coronapas.trust._certificate import Certificate
 
-FORMAT: Final = "gateway"
+NAME: Final = "gateway"
 MAX_ENTRIES: Final = 1000
 """Entries that a batch may have, inclusive; it has one at least."""
 
@@ -101,7 +101,7 @@ def read(
         gaps=tuple(gaps),
         complete=complete,
         removed=frozenset(entry.id for entry in entries if entry.deleted),
-        form=FORMAT,
+        form=NAME,
         signature="verified",
     )
 
@@ -119,25 +119,25 @@ def read_batch(
     try:
         content, certificate = cms.verify_attached(message)
     except CmsError as error:
-        raise RevocationListError(FORMAT, "signature", error.message) from error
+        raise RevocationListError(NAME, "signature", error.message) from error
     signer = next((known for known in uploaders if known.der == certificate.der), None)
     if signer is None:
-        raise RevocationListError(FORMAT, "signer", "the signer is not a trusted uploader")
-    batch = Document.parse(content, form=FORMAT, what="the batch")
+        raise RevocationListError(NAME, "signer", "the signer is not a trusted uploader")
+    batch = Document.parse(content, form=NAME, what="the batch")
     stated = batch.text("country")
     if signer.country != stated.upper():
-        raise RevocationListError(FORMAT, "signer", "the signer is of another country")
+        raise RevocationListError(NAME, "signer", "the signer is of another country")
     if country is not None and country.upper() != stated.upper():
-        raise RevocationListError(FORMAT, "inconsistent", "the list states another country")
+        raise RevocationListError(NAME, "inconsistent", "the list states another country")
     entries = batch.objects("entries")
     if not 1 <= len(entries) <= MAX_ENTRIES:
         batch.fail(f"it has {len(entries)} entries instead of 1 to {MAX_ENTRIES}")
     kid = batch.text("kid")
     return Batch(
         id=batch_id,
-        hash_type=documents.hash_type(batch.text("hashType"), form=FORMAT),
+        hash_type=documents.hash_type(batch.text("hashType"), form=NAME),
         hashes=b"".join(_hash(entry) for entry in entries),
-        kid=None if kid == UNKNOWN_KID else documents.kid(kid, form=FORMAT),
+        kid=None if kid == UNKNOWN_KID else documents.kid(kid, form=NAME),
         expires=batch.moment("expires"),
         country=stated.upper(),
     )
@@ -165,7 +165,7 @@ def _read_parts(parts: Sequence[Part], pins: Sequence[Certificate]) -> Iterator[
         batches |= {path.name: data, path.stem: data}
     if not pages:
         problem = f"{parts[0].name}: the batch list is missing"
-        raise RevocationListError(FORMAT, "inconsistent", problem)
+        raise RevocationListError(NAME, "inconsistent", problem)
     with naming(pages[0].name):
         as_of = min(page.fetched for page in pages)
         found = read([page.data for page in pages], batches, pins, as_of=as_of)
@@ -173,7 +173,7 @@ def _read_parts(parts: Sequence[Part], pins: Sequence[Certificate]) -> Iterator[
 
 
 def _hash(entry: Document) -> bytes:
-    value = documents.from_base64(entry.text("hash"), form=FORMAT, what="a hash")
+    value = documents.from_base64(entry.text("hash"), form=NAME, what="a hash")
     if len(value) != HASH_LENGTH:
         entry.fail(f"the hash has {len(value)} bytes instead of {HASH_LENGTH}")
     return value
@@ -184,7 +184,7 @@ def _entries(pages: Iterable[bytes]) -> tuple[list[BatchEntry], bool]:
     latest: dict[str, BatchEntry] = {}
     more = True
     for data in pages:
-        page = Document.parse(data, form=FORMAT, what="the batch list")
+        page = Document.parse(data, form=NAME, what="the batch list")
         more = page.flag("more")
         for item in page.objects("batches"):
             where = item.text("batchId"), item.text("country")
@@ -194,7 +194,7 @@ def _entries(pages: Iterable[bytes]) -> tuple[list[BatchEntry], bool]:
             if before is None or not before.deleted:
                 latest[entry.id] = entry
         if len(latest) > MAX_BATCHES:
-            raise RevocationListError(FORMAT, "too-large", f"more than {MAX_BATCHES} batches")
+            raise RevocationListError(NAME, "too-large", f"more than {MAX_BATCHES} batches")
     return list(latest.values()), more
 
 
@@ -241,4 +241,4 @@ def write_batch_list(entries: Iterable[BatchEntry], *, more: bool = False) -> by
     return json.dumps({"more": more, "batches": lines}).encode()
 
 
-LIST_FORMAT: Final = ListFormat(FORMAT, True, _recognise, _read_parts, write_batch)
+FORMAT: Final = ListFormat(NAME, True, _recognise, _read_parts, write_batch)

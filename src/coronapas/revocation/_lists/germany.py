@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from coronapas.signing import Signer
     from coronapas.trust._certificate import Certificate
 
-FORMAT: Final = "germany"
+NAME: Final = "germany"
 TYPES: Final = {
     0x0A: HashType.SIGNATURE,
     0x0B: HashType.UCI,
@@ -85,7 +85,7 @@ def read(
     kids = _map(reader.payload(KID_LIST), KID_LIST)
     for kid, types in kids.items():
         if type(kid) is not bytes or len(kid) != cose.KID_LENGTH:
-            raise RevocationListError(FORMAT, "malformed", f"a kid in {KID_LIST} must have 8 bytes")
+            raise RevocationListError(NAME, "malformed", f"a kid in {KID_LIST} must have 8 bytes")
         for code, count in _map(types, KID_LIST).items():
             reader.group(kid, _byte(code, KID_LIST), _count(count, KID_LIST))
     return RevocationList(
@@ -94,7 +94,7 @@ def read(
         valid_until=valid_until,
         batches=tuple(reader.batches),
         gaps=tuple(reader.gaps),
-        form=FORMAT,
+        form=NAME,
         signature="verified",
     )
 
@@ -105,7 +105,7 @@ def _recognise(data: bytes, content: Any) -> bool:
 
 def _read_parts(parts: Sequence[Part], pins: Sequence[Certificate]) -> Iterator[Found]:
     if len(pins) != 1:
-        raise RevocationListError(FORMAT, "signer", "name the one key that signs German lists")
+        raise RevocationListError(NAME, "signer", "name the one key that signs German lists")
     files = {part.name: part for part in parts if part.name.endswith(".lst")}
     data = {name: part.data for name, part in files.items()}
     yield read(data, pins[0], as_of=files[KID_LIST].fetched), [files[KID_LIST], *parts[1:]]
@@ -118,7 +118,7 @@ class _Reader:
         try:
             self._key = VerifyingKey(key)
         except KeyMaterialError as error:
-            raise RevocationListError(FORMAT, "signer", str(error)) from error
+            raise RevocationListError(NAME, "signer", str(error)) from error
         self._files = files
         self._paths: set[str] = set()
         self.batches: list[Batch] = []
@@ -130,20 +130,20 @@ class _Reader:
         The byte 0x0a and the number 10 are two keys of a map, and mean the same.
         """
         if path in self._paths:
-            raise RevocationListError(FORMAT, "inconsistent", f"{path} stands twice")
+            raise RevocationListError(NAME, "inconsistent", f"{path} stands twice")
         self._paths.add(path)
         data = self._files.get(path)
         if data is None:
-            raise RevocationListError(FORMAT, "inconsistent", f"{path} is missing")
+            raise RevocationListError(NAME, "inconsistent", f"{path} is missing")
         if len(data) > MAX_FILE:
-            raise RevocationListError(FORMAT, "too-large", f"{path} has more than {MAX_FILE} bytes")
+            raise RevocationListError(NAME, "too-large", f"{path} has more than {MAX_FILE} bytes")
         try:
             message = cose.read(data)
             if self._key.fault(message) is not None:
-                raise RevocationListError(FORMAT, "signature", f"{path}: invalid signature")
+                raise RevocationListError(NAME, "signature", f"{path}: invalid signature")
             return cbor.load(message.payload)[0]
         except DecodeError as error:
-            raise RevocationListError(FORMAT, "malformed", f"{path}: {error}") from error
+            raise RevocationListError(NAME, "malformed", f"{path}: {error}") from error
 
     def group(self, kid: bytes, code: int, count: int) -> None:
         """All chunks of one kid and one type."""
@@ -185,21 +185,21 @@ def _places(kid: bytes, code: int, index: Any, path: str) -> Iterator[_Place]:
     """Yield the chunks that an index names."""
     for first, entry in _map(index, path).items():
         if not isinstance(entry, list | tuple) or not 2 <= len(entry) <= 3:
-            raise RevocationListError(FORMAT, "malformed", f"{path} holds a wrong entry")
+            raise RevocationListError(NAME, "malformed", f"{path} holds a wrong entry")
         start = bytes((_byte(first, path),))
         deeper = _map(entry[2], path) if len(entry) == 3 and entry[2] is not None else {}
         if not deeper:
             yield _Place(kid, code, start, _count(entry[1], path))
         for second, inner in deeper.items():
             if not isinstance(inner, list | tuple) or len(inner) != 2:
-                raise RevocationListError(FORMAT, "malformed", f"{path} holds a wrong entry")
+                raise RevocationListError(NAME, "malformed", f"{path} holds a wrong entry")
             second_byte = bytes((_byte(second, path),))
             yield _Place(kid, code, start + second_byte, _count(inner[1], path))
 
 
 def _map(value: Any, path: str) -> Mapping[Any, Any]:
     if not isinstance(value, Mapping):
-        raise RevocationListError(FORMAT, "malformed", f"{path} must hold a map")
+        raise RevocationListError(NAME, "malformed", f"{path} must hold a map")
     return value
 
 
@@ -208,13 +208,13 @@ def _byte(value: Any, path: str) -> int:
         return value[0]
     if type(value) is int and 0 <= value <= 0xFF:
         return value
-    raise RevocationListError(FORMAT, "malformed", f"{path} holds a key that is not a byte")
+    raise RevocationListError(NAME, "malformed", f"{path} holds a key that is not a byte")
 
 
 def _count(value: Any, path: str) -> int:
     if type(value) is int and value >= 0:
         return value
-    raise RevocationListError(FORMAT, "malformed", f"{path} holds a wrong count")
+    raise RevocationListError(NAME, "malformed", f"{path} holds a wrong count")
 
 
 def write(
@@ -257,4 +257,4 @@ def _split(hashes: list[bytes], place: int) -> dict[bytes, list[bytes]]:
     return parts
 
 
-LIST_FORMAT: Final = ListFormat(FORMAT, True, _recognise, _read_parts, write, mark=KID_LIST)
+FORMAT: Final = ListFormat(NAME, True, _recognise, _read_parts, write, mark=KID_LIST)

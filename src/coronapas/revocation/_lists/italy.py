@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from coronapas.revocation._list import Found, Part
     from coronapas.trust._certificate import Certificate
 
-FORMAT: Final = "italy"
+NAME: Final = "italy"
 COUNTRIES: Final = frozenset({"IT"})
 
 MAX_CHUNKS: Final = 100_000
@@ -55,17 +55,17 @@ def read(
     passes the list has a say on (None: all). A chunk that is missing leaves a gap. Raises
     RevocationListError, ``list.inconsistent`` for chunks of several versions or kinds.
     """
-    parsed = [Document.parse(data, form=FORMAT, what="the chunk") for data in chunks]
+    parsed = [Document.parse(data, form=NAME, what="the chunk") for data in chunks]
     if not parsed:
-        raise RevocationListError(FORMAT, "malformed", "there must be at least one chunk")
+        raise RevocationListError(NAME, "malformed", "there must be at least one chunk")
     version = _same([_number(chunk, "version") for chunk in parsed], "versions")
     last = _same([_number(chunk, "lastChunk") or len(parsed) for chunk in parsed], "lengths")
     is_change = _same(["delta" in chunk for chunk in parsed], "kinds")
     if last > MAX_CHUNKS:
-        raise RevocationListError(FORMAT, "too-large", f"more than {MAX_CHUNKS} chunks")
+        raise RevocationListError(NAME, "too-large", f"more than {MAX_CHUNKS} chunks")
     numbers = [_number(chunk, "chunk") or place for place, chunk in enumerate(parsed, start=1)]
     if len(set(numbers)) != len(numbers):
-        raise RevocationListError(FORMAT, "inconsistent", "a chunk stands twice")
+        raise RevocationListError(NAME, "inconsistent", "a chunk stands twice")
     absent = sorted(set(range(1, last + 1)) - set(numbers))
     batches: list[Batch] = []
     removed = bytearray()
@@ -86,7 +86,7 @@ def read(
         countries=None if countries is None else frozenset(countries),
         revision=version,
         follows=_number(parsed[0], "fromVersion") if is_change else None,
-        form=FORMAT,
+        form=NAME,
     )
 
 
@@ -99,7 +99,7 @@ def _read_parts(parts: Sequence[Part], pins: Sequence[Certificate]) -> Iterator[
     groups: dict[tuple[bool, int], list[Part]] = {}
     for part in parts:
         with naming(part.name):
-            content = Document.parse(part.data, form=FORMAT, what="the chunk")
+            content = Document.parse(part.data, form=NAME, what="the chunk")
             version = _number(content, "version") or 0
         groups.setdefault(("delta" in content, version), []).append(part)
     for key in sorted(groups):
@@ -115,12 +115,12 @@ def _number(chunk: Document, name: str) -> int | None:
 
 def _same(values: Sequence[Any], what: str) -> Any:
     if len(set(values)) != 1:
-        raise RevocationListError(FORMAT, "inconsistent", f"the chunks are of several {what}")
+        raise RevocationListError(NAME, "inconsistent", f"the chunks are of several {what}")
     return values[0]
 
 
 def _changes(chunk: Document, name: str) -> list[Any]:
-    change = Document.of(chunk.members("delta"), form=FORMAT, what="the change")
+    change = Document.of(chunk.members("delta"), form=NAME, what="the change")
     return change.items(name) if name in change else []
 
 
@@ -128,11 +128,11 @@ def _hashes(items: list[Any]) -> bytes:
     packed = bytearray()
     for item in items:
         if not isinstance(item, str):
-            raise RevocationListError(FORMAT, "malformed", "an entry must be a string")
-        digest = documents.from_base64(item, form=FORMAT, what="an entry")
+            raise RevocationListError(NAME, "malformed", "an entry must be a string")
+        digest = documents.from_base64(item, form=NAME, what="an entry")
         if len(digest) != _DIGEST:
             raise RevocationListError(
-                FORMAT, "malformed", f"an entry has {len(digest)} bytes instead of {_DIGEST}"
+                NAME, "malformed", f"an entry has {len(digest)} bytes instead of {_DIGEST}"
             )
         packed += digest[:HASH_LENGTH]
     return bytes(packed)
@@ -176,4 +176,4 @@ def _entry(uvci: str) -> str:
     return base64.b64encode(hashlib.sha256(uvci.encode()).digest()).decode()
 
 
-LIST_FORMAT: Final = ListFormat(FORMAT, False, _recognise, _read_parts, write)
+FORMAT: Final = ListFormat(NAME, False, _recognise, _read_parts, write)

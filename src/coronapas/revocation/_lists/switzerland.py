@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from coronapas.revocation._list import Found, Part
     from coronapas.trust._certificate import Certificate
 
-FORMAT: Final = "switzerland"
+NAME: Final = "switzerland"
 COUNTRIES: Final = frozenset({"CH", "LI"})
 
 
@@ -48,11 +48,11 @@ def read(
     `as_of` is when the token was fetched: its validity counts from there. `complete` is False for a
     token that holds only what was revoked since an earlier one. Raises RevocationListError.
     """
-    document = Document.parse(_payload(token, trusted, as_of), form=FORMAT, what="the list")
+    document = Document.parse(_payload(token, trusted, as_of), form=NAME, what="the list")
     packed = bytearray()
     for item in document.items("revokedCerts"):
         if not isinstance(item, str):
-            raise RevocationListError(FORMAT, "malformed", "an entry must be a string")
+            raise RevocationListError(NAME, "malformed", "an entry must be a string")
         packed += uci_hash(item)
     try:
         valid_until = as_of + timedelta(milliseconds=document.number("validDuration"))
@@ -65,7 +65,7 @@ def read(
         batches=(Batch(f"{as_of:%Y-%m-%dT%H:%M:%S%z}", HashType.UCI, bytes(packed)),),
         complete=complete,
         countries=None if countries is None else frozenset(countries),
-        form=FORMAT,
+        form=NAME,
         signature="verified",
     )
 
@@ -78,7 +78,7 @@ def _read_parts(parts: Sequence[Part], pins: Sequence[Certificate]) -> Iterator[
     """Yield the one list: of several tokens, each would take the place of the one before."""
     if len(parts) > 1:
         problem = f"{parts[1].name}: there is more than one list"
-        raise RevocationListError(FORMAT, "inconsistent", problem)
+        raise RevocationListError(NAME, "inconsistent", problem)
     (part,) = parts
     with naming(part.name):
         yield read(part.data, pins, as_of=part.fetched), parts
@@ -86,11 +86,11 @@ def _read_parts(parts: Sequence[Part], pins: Sequence[Certificate]) -> Iterator[
 
 def _payload(token: bytes, trusted: Collection[Certificate], at: datetime) -> bytes:
     if not trusted:
-        raise RevocationListError(FORMAT, "signer", "no key is trusted to sign the list")
+        raise RevocationListError(NAME, "signer", "no key is trusted to sign the list")
     try:
-        return jws.verify(token, tuple(trusted), at, FORMAT).payload
+        return jws.verify(token, tuple(trusted), at, NAME).payload
     except TrustListError as error:
-        raise RevocationListError(FORMAT, error.code.partition(".")[2], error.message) from error
+        raise RevocationListError(NAME, error.code.partition(".")[2], error.message) from error
 
 
 def write(
@@ -108,4 +108,4 @@ def write(
     return jws.sign(json.dumps(content).encode(), key, tuple(chain), rsa_algorithm="RS256")
 
 
-LIST_FORMAT: Final = ListFormat(FORMAT, True, _recognise, _read_parts, write)
+FORMAT: Final = ListFormat(NAME, True, _recognise, _read_parts, write)
