@@ -1,11 +1,11 @@
 """Ten million revoked passes: what it takes to hold them, to ask about one, to save and to load.
 
 The hashes are random, in gateway batches of a thousand, over 100 kids. Times are processor time,
-which neighbours on the machine do not lengthen. Memory is the
-resident set beyond what the process had before (the pages of a mapped file count, although the
-system may take them back at any time). A look-up of one hash is that of the largest table; a
-look-up of three is the store's answer to a pass with a hash of each type, all under one kid; a
-look-up of a pass computes its hashes, too.
+which neighbours on the machine do not lengthen. Memory is the resident set beyond what the process
+had before (the pages of a mapped file count, although the system may take them back at any time). A
+look-up of one hash is the store's answer where all hashes are in one table, the largest there can
+be; a look-up of three is its answer to a pass with a hash of each type, all under one kid; a
+look-up of a pass computes its hashes, too. The other ways are what decision 0010 compares with.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ from __future__ import annotations
 import gc
 import os
 import resource
+import sqlite3
 import subprocess
 import sys
 import tempfile
-from contextlib import contextmanager
+from bisect import bisect_left
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -34,9 +36,6 @@ from coronapas.revocation import (
     RevocationList,
     RevocationOutcome,
     RevocationStore,
-)
-from coronapas.revocation import (
-    _holding as holding,
 )
 
 if TYPE_CHECKING:
@@ -91,6 +90,7 @@ def run(hashes: int = HASHES) -> None:
         del mapped
         gc.collect()
     _one_table(hashes)
+    _other_ways(hashes // 5)
 
 
 def _batches(hashes: int, name: str = "batch") -> Iterator[Batch]:
@@ -144,21 +144,84 @@ def _look_ups(name: str, store: RevocationStore, asked: list[Asked]) -> None:
 
 def _one_table(hashes: int) -> None:
     """All hashes under one kid and type: the largest table that there can be."""
-    batches = [(number, os.urandom(16 * PER_BATCH)) for number in range(hashes // PER_BATCH)]
-    random = Random(3)
-    held = [random.choice(batches)[1][:16] for _ in range(ASKED)]
-    strange = [random.randbytes(16) for _ in range(ASKED)]
+    batches = [os.urandom(16 * PER_BATCH) for _ in range(hashes // PER_BATCH)]
+    held, strange = _held_and_strange(batches)
+    given = [Batch(str(n), HashType.UCI, each, b"one kid.") for n, each in enumerate(batches)]
     with _line("one table built"):
-        rows = holding.build(batches)
-    del batches
-    for name, values in (("on it", held), ("not on it", strange)):
+        store = RevocationStore([RevocationList("bench", _NOW, batches=tuple(given))])
+    for name, values, code in (
+        ("on it", held, "revocation.revoked"),
+        ("not on it", strange, "revocation.ok"),
+    ):
+        passes = [
+            PassHashes(None, (), None, None, ((HashType.UCI, (value,)),), frozenset())
+            for value in values
+        ]
 
-        def ask(values: list[bytes] = values) -> int:
-            return sum(bool(rows.batches_of(value)) for value in values)
+        def ask(passes: list[PassHashes] = passes, code: str = code) -> int:
+            return sum(store.status_of(each, b"one kid.", at=_NOW).code == code for each in passes)
 
-        if ask() != (ASKED if name == "on it" else 0):
+        if ask() != len(values):
             sys.exit("the table's answers are wrong")
-        _each(f"one hash in one table, {name}", ask, ASKED)
+        _each(f"one hash in one table, {name}", ask, len(values))
+
+
+def _held_and_strange(batches: list[bytes]) -> tuple[list[bytes], list[bytes]]:
+    random = Random(3)
+    held = [random.choice(batches)[:16] for _ in range(ASKED)]
+    return held, [random.randbytes(16) for _ in range(ASKED)]
+
+
+def _other_ways(hashes: int) -> None:
+    """The same hashes with their batches in a dictionary, in sqlite3, and in plain sorted rows."""
+    print(f"other ways, {hashes:,} hashes:")
+    batches = [os.urandom(16 * PER_BATCH) for _ in range(hashes // PER_BATCH)]
+    held, strange = _held_and_strange(batches)
+
+    def rows() -> Iterator[tuple[bytes, int]]:
+        for number, each in enumerate(batches):
+            for at in range(0, len(each), 16):
+                yield each[at : at + 16], number
+
+    def ask_both(name: str, holds: Callable[[bytes], object]) -> None:
+        for where, values, expected in (("held", held, ASKED), ("not held", strange, 0)):
+
+            def ask(values: list[bytes] = values) -> int:
+                return sum(bool(holds(value)) for value in values)
+
+            if ask() != expected:
+                sys.exit(f"the answers of {name} are wrong")
+            _each(f"{name}, {where}", ask, ASKED)
+
+    before = _resident()
+    with _line("a dictionary built"):
+        known = dict(rows())
+    _memory("memory of the dictionary", _resident() - before, hashes)
+    ask_both("the dictionary", known.__contains__)
+    del known
+    gc.collect()
+    packed = b"".join(sorted(value + number.to_bytes(4, "little") for value, number in rows()))
+
+    def among_rows(value: bytes) -> bool:
+        row = bisect_left(range(hashes), value, key=lambda row: packed[20 * row : 20 * row + 16])
+        return packed[20 * row : 20 * row + 16] == value
+
+    ask_both("plain sorted rows, bisection", among_rows)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "revoked.sqlite"
+        with closing(sqlite3.connect(path)) as database:
+            database.execute("CREATE TABLE held (hash BLOB PRIMARY KEY, batch INT) WITHOUT ROWID")
+            with _line("a table of sqlite3 built"):
+                database.executemany("INSERT OR IGNORE INTO held VALUES (?, ?)", rows())
+                database.commit()
+            _memory("the file of sqlite3", path.stat().st_size, hashes)
+            query = "SELECT batch FROM held WHERE hash = ?"
+            ask_both(
+                "sqlite3",
+                lambda value: database.execute(query, (value,)).fetchone() is not None,
+            )
+            with _line("integrity checked by sqlite3"):
+                database.execute("PRAGMA integrity_check").fetchall()
 
 
 def _passes(store: RevocationStore) -> None:

@@ -301,7 +301,7 @@ def batch(value: bytes, kind: HashType, kid: bytes | None, expires: datetime, fl
     """A batch of one hash, as the gateway hands it out; ``withheld`` is for the caller to do."""
     makers = {"by a stranger": uploader("DK", "'"), "by another country": uploader("SE")}
     maker = makers.get(flaw, uploader("DK"))
-    made = batches.make_batch(
+    made = batches.write_batch(
         [value],
         kind,
         country="DK",
@@ -315,6 +315,6 @@ def batch(value: bytes, kind: HashType, kid: bytes | None, expires: datetime, fl
 
 def batch_list(entries: Iterable[tuple[str, datetime, bool]]) -> bytes:
     """The list that names batches: id, date, and whether it was deleted."""
-    return batches.make_batch_list(
-        batches.Entry(name, "DK", at, deleted=deleted) for name, at, deleted in entries
+    return batches.write_batch_list(
+        batches.BatchEntry(name, "DK", at, deleted=deleted) for name, at, deleted in entries
     )

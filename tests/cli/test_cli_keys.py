@@ -116,7 +116,7 @@ def test_a_file_that_cannot_be_written_whole_is_taken_away(
     def refuse(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("coronapas.cli._output.os.replace", refuse)
+    monkeypatch.setattr(os, "replace", refuse)
     with pytest.raises(OSError, match="No space"):
         output.write(tmp_path / "key.pem", b"secret", force=True)
     assert list(tmp_path.iterdir()) == []

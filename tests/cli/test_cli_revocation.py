@@ -12,7 +12,6 @@ from command_world import AT, ISSUED, Country, issue, keys, make_country, run
 from jsonschema import Draft202012Validator
 
 from coronapas import schemas
-from coronapas.cli import _revocation_lists as revocation_lists
 from coronapas.hcert._envelope import decode
 from coronapas.presentation import qr
 from coronapas.revocation import (
@@ -23,6 +22,7 @@ from coronapas.revocation import (
     hashes_json,
     hashes_of,
 )
+from coronapas.revocation import _reading as reading
 from coronapas.revocation._lists import (
     distribution,
     gateway,
@@ -65,14 +65,14 @@ def store_files(country: Country, *hashes: bytes) -> Made:
 
 
 def italian_files(country: Country, *uvcis: str) -> Made:
-    chunks = italy.make([country.uvci, "URN:UVCI:01:IT:OTHER"], version=3, chunk_size=1)
+    chunks = italy.write([country.uvci, "URN:UVCI:01:IT:OTHER"], version=3, chunk_size=1)
     paths = [country.file(f"drl-{n}.json", chunk) for n, chunk in enumerate(reversed(chunks))]
     return paths, []
 
 
 def swiss_files(country: Country) -> Made:
     signer = authority("CH")
-    token = switzerland.make(
+    token = switzerland.write(
         [country.uvci],
         valid_for=timedelta(hours=48),
         key=signer.private_key,
@@ -85,7 +85,7 @@ def gateway_files(country: Country, encoded: bool = False) -> Made:
     import base64
 
     signer = authority("DK", "UPLOAD")
-    batch = gateway.make_batch(
+    batch = gateway.write_batch(
         [uci(country)],
         HashType.UCI,
         country="DK",
@@ -94,7 +94,7 @@ def gateway_files(country: Country, encoded: bool = False) -> Made:
         key=signer.private_key,
         certificate=signer.certificate,
     )
-    page = gateway.make_batch_list([gateway.Entry("batch-1", "DK", NOW, deleted=False)])
+    page = gateway.write_batch_list([gateway.BatchEntry("batch-1", "DK", NOW, deleted=False)])
     (country.folder / "gw").mkdir()
     country.file("gw/list.json", page)
     country.file("gw/batch-1.cms", base64.b64encode(batch) if encoded else batch)
@@ -108,7 +108,7 @@ def encoded_gateway_files(country: Country) -> Made:
 def german_files(country: Country) -> Made:
     pair = keys()[1]
     groups = {(pair.certificate.kid, HashType.UCI): [uci(country)]}
-    for name, data in germany.make(groups, pair.signer(), at=NOW).items():
+    for name, data in germany.write(groups, pair.signer(), at=NOW).items():
         path = country.folder / "de" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
@@ -117,10 +117,10 @@ def german_files(country: Country) -> Made:
 
 def distribution_files(country: Country) -> Made:
     kid = keys()[1].certificate.kid
-    revoked = distribution.Revoked(
+    revoked = distribution.RevokedHashes(
         hashes=frozenset({uci(country)}), hash_types=frozenset({HashType.UCI}), expires=END
     )
-    made = distribution.make({kid: revoked}, at=NOW)
+    made = distribution.write({kid: revoked}, at=NOW)
     paths = [country.file("lists.json", made.lists)]
     paths += [country.file(f"p{k.hex()}", data) for k, data in made.partitions.items()]
     paths += [country.file(f"a{n}.tgz", data) for n, data in enumerate(made.archives)]
@@ -205,14 +205,14 @@ def test_any_of_several_stores_and_lists_revokes_and_unknown_outweighs_silence(
     assert checked(country, *named([foreign]), "--refuse-unknown", code=1)["outcome"] == "UNKNOWN"
     both = checked(country, *named([*clean, foreign]), code=0)
     assert both["outcome"] == "NOT_REVOKED"
-    page = gateway.make_batch_list([], more=True)
+    page = gateway.write_batch_list([], more=True)
     gap = checked(country, *named([*clean, country.file("page", page)]), code=0)
     assert gap["code"] == "revocation.list-incomplete"
 
 
 def test_italian_changes_are_applied_after_the_whole_list(country: Country) -> None:
     italian, _ = italian_files(country)
-    change = italy.make_change([], [country.uvci], from_version=3, version=4)
+    change = italy.write_change([], [country.uvci], from_version=3, version=4)
     paths = [country.file("delta.json", change), *italian]
     assert checked(country, *FETCHED, *named(paths), code=0)["outcome"] == "UNKNOWN"
 
@@ -257,12 +257,20 @@ def test_too_many_files_and_too_much_of_them_are_refused(
     german, pin = german_files(country)
     given = ("revocation", "check", "--text", country.text)
     with monkeypatch.context() as patch:
-        patch.setattr(revocation_lists, "_MAX_TOTAL", 100)
+        patch.setattr(reading, "MAX_TOTAL", 100)
         assert "too large" in run(*given, *named(folder)).stderr
     country.file("gw/.hidden", "passed over")
-    monkeypatch.setattr(revocation_lists, "_MOST_FILES", 1)
+    monkeypatch.setattr(reading, "MAX_FILES", 1)
     assert "too many files" in run(*given, *named(folder)).stderr
     assert "too many files" in run(*given, *named(german), *pin).stderr
+
+
+def test_a_pin_beyond_all_bounds_is_not_read(country: Country) -> None:
+    paths, _ = italian_files(country)
+    pin = country.file("pin.pem", b"-" * (1024 * 1024 + 1))
+    result = run("revocation", "check", "--text", country.text, *named(paths), "--pin", pin)
+    assert result.exit_code == 2
+    assert "pin.pem: it has more than 1048576 bytes" in result.stderr
 
 
 def test_without_a_stated_moment_a_list_is_of_when_its_file_was_changed(country: Country) -> None:

@@ -305,6 +305,13 @@ def test_a_file_that_is_no_json_is_refused(tmp_path: Path) -> None:
         ValueSets.load(tmp_path / "none.json")
 
 
+def test_a_folder_and_an_endless_file_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueSetError, match="folder"):
+        ValueSets.load(tmp_path)
+    with pytest.raises(ValueSetError, match="bytes"):
+        ValueSets.load("/dev/zero")
+
+
 def changed(*path: str | int, value: object) -> dict[str, Any]:
     """A small valid document with one value changed, or removed where the value is `...`."""
     document: dict[str, Any] = {

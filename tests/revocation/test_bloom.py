@@ -86,7 +86,7 @@ def test_a_rate_that_is_none_is_refused(rate: float) -> None:
 
 
 def test_a_capacity_of_nothing_or_too_much_is_refused() -> None:
-    with pytest.raises(ValueError, match="one element"):
+    with pytest.raises(ValueError, match="1 or more"):
         BloomFilter.make([], rate=0.1)
     with pytest.raises(ValueError, match="bytes"):
         BloomFilter.make([b"x"], rate=0.1, capacity=2**30)

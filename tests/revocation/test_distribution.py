@@ -20,9 +20,9 @@ from coronapas.revocation._archive import Member
 from coronapas.revocation._bloom import BloomFilter
 from coronapas.revocation._lists import distribution
 from coronapas.revocation._lists.distribution import (
-    Mode,
-    Published,
-    Revoked,
+    DistributionFiles,
+    RevokedHashes,
+    SliceMode,
     SliceType,
 )
 from coronapas.revocation._prefixes import PrefixList
@@ -37,24 +37,24 @@ BASE64_KID = base64.b64encode(KID).decode()
 
 
 def published(
-    mode: Mode | None = None,
+    mode: SliceMode | None = None,
     kind: SliceType = SliceType.BLOOMFILTER,
     values: frozenset[bytes] = VALUES,
-) -> Published:
-    return distribution.make(
-        {KID: Revoked(values, frozenset({UCI}), NOW + DAY, mode)}, at=NOW, kind=kind
+) -> DistributionFiles:
+    return distribution.write(
+        {KID: RevokedHashes(values, frozenset({UCI}), NOW + DAY, mode)}, at=NOW, kind=kind
     )
 
 
-def store(given: Published, **more: Any) -> RevocationStore:
+def store(given: DistributionFiles, **more: Any) -> RevocationStore:
     return RevocationStore(
         [distribution.read(given.lists, given.partitions, given.archives, as_of=NOW, **more)]
     )
 
 
-@pytest.mark.parametrize("mode", [None, *Mode])
+@pytest.mark.parametrize("mode", [None, *SliceMode])
 @pytest.mark.parametrize("kind", SliceType)
-def test_what_was_published_is_read(mode: Mode | None, kind: SliceType) -> None:
+def test_what_was_published_is_read(mode: SliceMode | None, kind: SliceType) -> None:
     held = store(published(mode, kind))
     assert held.sources[0].gaps == ()
     assert {ask(held, value).code for value in VALUES} == {"revocation.revoked"}
@@ -65,22 +65,22 @@ def test_what_was_published_is_read(mode: Mode | None, kind: SliceType) -> None:
 
 
 def test_the_mode_follows_from_the_number_of_hashes() -> None:
-    assert Mode.of(100_000) is Mode.POINT
-    assert Mode.of(100_001) is Mode.of(1_600_000) is Mode.VECTOR
-    assert Mode.of(1_600_001) is Mode.COORDINATE
-    assert [mode.depth for mode in Mode] == [1, 2, 3]
+    assert SliceMode.of(100_000) is SliceMode.POINT
+    assert SliceMode.of(100_001) is SliceMode.of(1_600_000) is SliceMode.VECTOR
+    assert SliceMode.of(1_600_001) is SliceMode.COORDINATE
+    assert [mode.depth for mode in SliceMode] == [1, 2, 3]
 
 
 @pytest.mark.parametrize(
     ("mode", "expected"),
     [
-        (Mode.POINT, [(None, None, "a")]),
-        (Mode.VECTOR, [("a", None, "b")]),
-        (Mode.COORDINATE, [("a", "b", "c")]),
+        (SliceMode.POINT, [(None, None, "a")]),
+        (SliceMode.VECTOR, [("a", None, "b")]),
+        (SliceMode.COORDINATE, [("a", "b", "c")]),
     ],
 )
 def test_a_hash_belongs_where_its_first_digits_say(
-    mode: Mode, expected: list[tuple[str | None, str | None, str]]
+    mode: SliceMode, expected: list[tuple[str | None, str | None, str]]
 ) -> None:
     value = bytes.fromhex("abcd") + bytes(14)
     given = published(mode, values=frozenset({value}))
@@ -108,14 +108,14 @@ def test_everything_expires_when_the_lists_say() -> None:
 
 
 def test_an_empty_service_revokes_nothing() -> None:
-    held = store(distribution.make({}, at=NOW))
+    held = store(distribution.write({}, at=NOW))
     assert ask(held, digest(1)).code == "revocation.ok"
     nothing = store(published(values=frozenset()))
     assert ask(nothing, digest(1)).code == "revocation.ok"
 
 
 def test_partitions_that_are_absent_make_their_kid_unknown() -> None:
-    held = store(Published(published().lists, {}, ()))
+    held = store(DistributionFiles(published().lists, {}, ()))
     assert ask(held, digest(1)).code == "revocation.list-incomplete"
     assert ask(held, digest(1), kid=OTHER_KID).code == "revocation.ok"
 
@@ -124,19 +124,21 @@ def test_slices_that_are_absent_make_their_hashes_unknown() -> None:
     given = published()
     members = list(archive.read(given.archives[0]))
     gone = next(m for m in members if m.chunk == digest(1).hex()[0])
-    kept = archive.make(m for m in members if m is not gone)
-    held = store(Published(given.lists, given.partitions, (kept,)))
+    kept = archive.write(m for m in members if m is not gone)
+    held = store(DistributionFiles(given.lists, given.partitions, (kept,)))
     assert ask(held, digest(1)).code == "revocation.list-incomplete"
     other = next(v for v in VALUES if v.hex()[0] != gone.chunk)
     assert ask(held, other).code == "revocation.revoked"
 
 
-def partitions_changed(change: Callable[[list[Any]], object], mode: Mode = Mode.POINT) -> str:
+def partitions_changed(
+    change: Callable[[list[Any]], object], mode: SliceMode = SliceMode.POINT
+) -> str:
     given = published(mode)
     parts = json.loads(given.partitions[KID])
     change(parts)
     changed = {KID: json.dumps(parts).encode()}
-    held = store(Published(given.lists, changed, given.archives))
+    held = store(DistributionFiles(given.lists, changed, given.archives))
     return ask(held, digest(100)).code
 
 
@@ -171,7 +173,7 @@ def test_coordinates_that_the_mode_asks_for_have_to_be_there() -> None:
     def without_y(parts: list[Any]) -> None:
         parts[0]["y"] = None
 
-    assert partitions_changed(without_y, Mode.COORDINATE) == "revocation.list-incomplete"
+    assert partitions_changed(without_y, SliceMode.COORDINATE) == "revocation.list-incomplete"
 
 
 def test_a_partition_may_be_without_an_id() -> None:
@@ -180,13 +182,13 @@ def test_a_partition_may_be_without_an_id() -> None:
 
 def test_partitions_that_are_no_array_make_their_kid_unknown() -> None:
     given = published()
-    held = store(Published(given.lists, {KID: b"{}"}, given.archives))
+    held = store(DistributionFiles(given.lists, {KID: b"{}"}, given.archives))
     assert ask(held, digest(1)).code == "revocation.list-incomplete"
 
 
 def test_a_slice_that_is_another_than_the_one_named_does_not_count() -> None:
     given, other = published(), published(values=frozenset({digest(777)}))
-    held = store(Published(given.lists, given.partitions, other.archives))
+    held = store(DistributionFiles(given.lists, given.partitions, other.archives))
     assert ask(held, digest(777)).code == "revocation.list-incomplete"
 
 
@@ -267,16 +269,16 @@ def archive_fault(data: bytes) -> str:
 
 def test_an_archive_that_was_made_is_read_and_always_made_alike() -> None:
     members = [member(b""), member(b"x" * 100_000), member(partition="p" * 150)]
-    assert list(archive.read(archive.make(members))) == members
-    assert archive.make(members) == archive.make(members)
-    assert list(archive.read(archive.make([]))) == []
+    assert list(archive.read(archive.write(members))) == members
+    assert archive.write(members) == archive.write(members)
+    assert list(archive.read(archive.write([]))) == []
 
 
 def test_a_member_that_its_name_belies_is_refused() -> None:
     given = published()
     for wrong in (member(digest=sha(b"other")), member(kid="AAAA")):
         with pytest.raises(RevocationListError):
-            store(Published(given.lists, given.partitions, (archive.make([wrong]),)))
+            store(DistributionFiles(given.lists, given.partitions, (archive.write([wrong]),)))
 
 
 def test_directories_and_a_leading_dot_are_passed_over() -> None:
@@ -308,7 +310,7 @@ def test_a_name_of_too_few_parts_is_refused() -> None:
 
 
 def test_an_archive_that_was_cut_off_or_is_none_is_refused() -> None:
-    good = archive.make([member(bytes(range(256)) * 100)])
+    good = archive.write([member(bytes(range(256)) * 100)])
     for data in (b"", b"x", good[:-1], good[: len(good) // 2], gzip.compress(b"x" * 600)):
         assert archive_fault(data) == "list.malformed"
     whole = gzip.decompress(good)
@@ -318,7 +320,7 @@ def test_an_archive_that_was_cut_off_or_is_none_is_refused() -> None:
 
 @pytest.mark.parametrize("at", range(0, 512, 7))
 def test_a_damaged_head_is_an_error_and_nothing_else(at: int) -> None:
-    whole = bytearray(gzip.decompress(archive.make([member(b"abc")])))
+    whole = bytearray(gzip.decompress(archive.write([member(b"abc")])))
     whole[at] ^= 0x55
     with contextlib.suppress(RevocationListError):
         list(archive.read(gzip.compress(bytes(whole))))
@@ -326,14 +328,14 @@ def test_a_damaged_head_is_an_error_and_nothing_else(at: int) -> None:
 
 def test_a_bomb_is_stopped_at_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archive, "MAX_UNPACKED", 100_000)
-    assert archive_fault(archive.make([member(bytes(1_000_000))])) == "list.too-large"
-    assert archive_fault(archive.make([member(bytes(60_000))] * 2)) == "list.too-large"
+    assert archive_fault(archive.write([member(bytes(1_000_000))])) == "list.too-large"
+    assert archive_fault(archive.write([member(bytes(60_000))] * 2)) == "list.too-large"
 
 
 def test_what_follows_the_archive_is_read_to_its_end_and_within_the_bound(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    padded = gzip.compress(gzip.decompress(archive.make([member()])) + bytes(100_000))
+    padded = gzip.compress(gzip.decompress(archive.write([member()])) + bytes(100_000))
     assert list(archive.read(padded)) == [member()]
     assert archive_fault(padded[:-1]) == "list.malformed"
     monkeypatch.setattr(archive, "MAX_UNPACKED", 50_000)
@@ -343,20 +345,20 @@ def test_what_follows_the_archive_is_read_to_its_end_and_within_the_bound(
 def test_a_stated_size_beyond_the_bound_is_refused_before_it_is_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    data = archive.make([member(bytes(20_000))])
+    data = archive.write([member(bytes(20_000))])
     monkeypatch.setattr(archive, "MAX_UNPACKED", 15_000)
     assert archive_fault(data) == "list.too-large"
 
 
 def test_so_many_members_are_read_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archive, "MAX_MEMBERS", 2)
-    assert len(list(archive.read(archive.make([member()] * 2)))) == 2
-    assert archive_fault(archive.make([member()] * 3)) == "list.too-large"
+    assert len(list(archive.read(archive.write([member()] * 2)))) == 2
+    assert archive_fault(archive.write([member()] * 3)) == "list.too-large"
 
 
 def test_all_archives_together_keep_to_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     given = published()
-    archives = [archive.make([member(bytes([n]) * 20_000)]) for n in range(4)]
+    archives = [archive.write([member(bytes([n]) * 20_000)]) for n in range(4)]
     monkeypatch.setattr(archive, "MAX_UNPACKED", 50_000)
     with pytest.raises(RevocationListError) as caught:
         distribution.read(given.lists, given.partitions, archives, as_of=NOW)
@@ -365,7 +367,7 @@ def test_all_archives_together_keep_to_the_bound(monkeypatch: pytest.MonkeyPatch
 
 def test_an_archive_may_come_twice() -> None:
     given = published()
-    held = store(Published(given.lists, given.partitions, given.archives * 2))
+    held = store(DistributionFiles(given.lists, given.partitions, given.archives * 2))
     assert ask(held, digest(1)).code == "revocation.revoked"
 
 

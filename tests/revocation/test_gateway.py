@@ -13,7 +13,7 @@ from coronapas.revocation import HashType, RevocationStore
 from coronapas.revocation import _documents as documents
 from coronapas.revocation._list import Gap, unpack
 from coronapas.revocation._lists import gateway
-from coronapas.revocation._lists.gateway import Entry
+from coronapas.revocation._lists.gateway import BatchEntry
 from coronapas.trust import _cms as cms
 from revoking import DAY, KID, NOW, ask, authority, digest
 
@@ -23,7 +23,7 @@ SWEDE = authority("SE", "upload")
 
 
 def made(*numbers: int, kid: bytes | None = KID, country: str = "DK") -> bytes:
-    return gateway.make_batch(
+    return gateway.write_batch(
         [digest(number) for number in numbers],
         HashType.UCI,
         country=country,
@@ -55,12 +55,12 @@ def fault(message: bytes, country: str | None = None) -> str:
     return caught.value.code
 
 
-def entry(batch_id: str, *, deleted: bool = False, country: str = "DK") -> Entry:
-    return Entry(batch_id, country, NOW, deleted)
+def entry(batch_id: str, *, deleted: bool = False, country: str = "DK") -> BatchEntry:
+    return BatchEntry(batch_id, country, NOW, deleted)
 
 
-def listed(*entries: Entry, batches: dict[str, bytes], more: bool = False) -> RevocationStore:
-    page = gateway.make_batch_list(entries, more=more)
+def listed(*entries: BatchEntry, batches: dict[str, bytes], more: bool = False) -> RevocationStore:
+    page = gateway.write_batch_list(entries, more=more)
     return RevocationStore(
         [gateway.read([page], batches, [UPLOADER.certificate, SWEDE.certificate], as_of=NOW)]
     )
@@ -190,8 +190,8 @@ def test_more_pages_than_were_fetched_make_silence_unknown() -> None:
 
 def test_several_pages_are_read_as_one() -> None:
     pages = [
-        gateway.make_batch_list([entry("a")], more=True),
-        gateway.make_batch_list([entry("b")]),
+        gateway.write_batch_list([entry("a")], more=True),
+        gateway.write_batch_list([entry("b")]),
     ]
     read = gateway.read(pages, {"a": made(1), "b": made(2)}, [UPLOADER.certificate], as_of=NOW)
     assert read.hash_count == 2
@@ -205,7 +205,7 @@ def test_a_deleted_batch_does_not_count_and_never_comes_back() -> None:
 
 def test_later_pages_change_the_store() -> None:
     store = listed(entry("a"), entry("b"), batches={"a": made(1), "b": made(2)})
-    page = gateway.make_batch_list([entry("a", deleted=True), entry("c")])
+    page = gateway.write_batch_list([entry("a", deleted=True), entry("c")])
     change = gateway.read(
         [page], {"c": made(3)}, [UPLOADER.certificate], as_of=NOW + DAY, complete=False
     )
@@ -232,7 +232,7 @@ def test_a_page_that_cannot_be_read_stops_the_reading(page: bytes) -> None:
 
 def test_a_list_has_so_many_batches_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gateway, "MAX_BATCHES", 2)
-    page = gateway.make_batch_list([entry("a"), entry("b"), entry("c")])
+    page = gateway.write_batch_list([entry("a"), entry("b"), entry("c")])
     with pytest.raises(RevocationListError) as caught:
         gateway.read([page], {}, [], as_of=NOW)
     assert caught.value.code == "list.too-large"

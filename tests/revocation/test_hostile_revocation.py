@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import gzip
 import hashlib
+import io
 import json
 import tarfile
 import time
@@ -13,6 +15,8 @@ from typing import Any
 
 import cbor2
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from coronapas.errors import RevocationListError
 from coronapas.hcert import _cose as cose
@@ -85,7 +89,7 @@ def test_a_slice_that_is_named_many_times_is_read_once(monkeypatch: pytest.Monke
     found = distribution.read(
         json.dumps(lists).encode(),
         {KID: json.dumps([{"kid": kid, "chunks": chunks}]).encode()},
-        [archive.make([archive.Member(kid, "null", "0", name, content)])],
+        [archive.write([archive.Member(kid, "null", "0", name, content)])],
         as_of=NOW,
     )
     assert len(reads) == 1
@@ -101,7 +105,7 @@ def test_a_german_type_that_is_named_by_byte_and_by_number_is_a_gap() -> None:
             cbor2.dumps(content), algorithm=signer.algorithm, kid=signer.kid, sign=signer.sign
         )
 
-    files = germany.make({(KID, HashType.UCI): [digest(1)]}, signer, at=NOW)
+    files = germany.write({(KID, HashType.UCI): [digest(1)]}, signer, at=NOW)
     files[germany.KID_LIST] = signed({KID: {b"\x0b": 1, 11: 1}})
     store = RevocationStore([germany.read(files, pair("DE").certificate, as_of=NOW)])
     assert ask(store, digest(1)).code == "revocation.revoked"
@@ -113,3 +117,182 @@ def test_the_date_of_a_list_is_told_in_utc_whatever_its_zone() -> None:
     for at in (NOW, east):
         answer = RevocationAnswer(RevocationOutcome.NOT_REVOKED, "revocation.ok", "DE", at)
         assert f"(DE of {NOW:%Y-%m-%d %H:%M} UTC)" in answer.sentence
+
+
+def pieces_of_archive(name: str, content: bytes = b"slice") -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.size = len(content)
+    return info
+
+
+@pytest.mark.parametrize("form", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+@given(data=st.data())
+def test_archives_are_read_as_the_standard_library_reads_them(
+    form: int, data: st.DataObject
+) -> None:
+    word = st.text("abcø/ .", max_size=60 if form == tarfile.USTAR_FORMAT else 250)
+    names = data.draw(st.lists(word.map(lambda text: f"{text}/k/i/c/h"), max_size=4))
+    content = data.draw(st.binary(max_size=1100))
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w", format=form) as made:
+        for name in names:
+            try:
+                made.addfile(pieces_of_archive(name, content), io.BytesIO(content))
+            except ValueError:  # too long a name for this format
+                assume(False)
+    raw.seek(0)
+    with tarfile.open(fileobj=raw) as judge:
+        expected = [info.name.removeprefix("./").rsplit("/", 3)[-3:] for info in judge]
+    found = list(archive.read(gzip.compress(raw.getvalue())))
+    assert [[each.partition, each.chunk, each.digest] for each in found] == expected
+    assert all(each.content == content for each in found)
+
+
+def pax(*records: bytes) -> bytes:
+    head = tarfile.TarInfo("a")
+    content = b"".join(records)
+    head.type, head.size = tarfile.XHDTYPE, len(content)
+    block = content + bytes(-len(content) % 512)
+    last = tarfile.TarInfo("a/b/c/d").tobuf(format=tarfile.USTAR_FORMAT)
+    return head.tobuf(format=tarfile.USTAR_FORMAT) + block + last + bytes(1024)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        b"0 path=a\n",
+        b"-1 path=a\n",
+        b"99 path=a\n",
+        b"9 path=a\n ",
+        b"9 pathaa\n",
+        b"9 path=ab",
+        b"10 size=x\n",
+        b"7 path=",
+        b"%b path=a\n" % (b"1" * 60_000),
+        b"9" * 60_000,
+        b"9\n" * 30_000,
+        b"\xff",
+    ],
+    ids=lambda record: repr(record[:12]),
+)
+def test_an_extended_header_that_cannot_be_read_is_refused(record: bytes) -> None:
+    with pytest.raises(RevocationListError) as caught:
+        list(archive.read(gzip.compress(pax(record))))
+    assert caught.value.code == "list.malformed"
+
+
+@pytest.mark.parametrize(
+    "family",
+    [
+        lambda size: b"9" * size,
+        lambda size: b"1" * (size // 2) + b" " * (size // 2),
+        lambda size: b"9 " * (size // 2),
+        lambda size: b"6 a=b\n" * (size // 6),
+        lambda size: b"%d hdrcharset=%b\n" % (size, b"9" * (size - 18)),
+        lambda size: b"9 path=a\n" * (size // 9),
+    ],
+)
+def test_the_cost_of_an_extended_header_grows_with_its_length_alone(family: Any) -> None:
+    """A step is a match that the reader looks for: each begins where the one before ended."""
+
+    def steps(size: int) -> int:
+        count = 0
+        pattern = archive._RECORD
+
+        class Counting:
+            def match(self, data: bytes, at: int) -> Any:
+                nonlocal count
+                count += 1
+                return pattern.match(data, at)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(archive, "_RECORD", Counting())
+            with contextlib.suppress(RevocationListError):
+                archive._records(family(size))
+        return count
+
+    small, large = steps(4000), steps(40_000)
+    assert large <= 11 * small + 1
+    assert large <= 40_000 / 6 + 1
+    # Nor does a single match look further than its bounds: it fails early or not at all.
+    assert archive._RECORD.match(b"9" * 1_000_000) is None
+    assert archive._RECORD.match(b"9 " + b"a" * 1_000_000) is None
+
+
+def test_headers_beyond_their_bound_and_for_all_members_are_refused() -> None:
+    def fault(data: bytes) -> str:
+        with pytest.raises(RevocationListError) as caught:
+            list(archive.read(gzip.compress(data)))
+        return caught.value.code
+
+    assert fault(pax(b"x" * archive.MAX_EXTENSION)) == "list.malformed"
+    assert fault(pax(b"x" * (archive.MAX_EXTENSION + 1))) == "list.too-large"
+    of_all = bytearray(pax(b"9 path=a\n"))
+    for kind, code in ((b"g", "list.unsupported"), (b"K", "list.unsupported")):
+        of_all[156:157] = kind
+        of_all[148:156] = b" " * 8
+        of_all[148:156] = b"%06o\0 " % sum(of_all[:512])
+        assert fault(bytes(of_all)) == code
+    assert fault(pax(b"9 path=a\n")[:1024] * 2 + bytes(1024)) == "list.malformed"
+    assert fault(pax(b"9 path=a\n")[:1024] + bytes(1024)) == "list.malformed"
+    assert fault(pax(b"18 hdrcharset=BIN\n")) == "list.unsupported"
+
+
+@pytest.mark.parametrize("count", [1, 8, 64])
+def test_archives_unpack_to_a_hundred_times_their_size_at_most(count: int) -> None:
+    """However many there are: what comes for free counts once for all of them."""
+    contents = [bytes([n]) * 1_000_000 for n in range(5)]
+
+    def packed(number: int) -> bytes:
+        content = b"%d" % number + contents[number % 5]
+        name = hashlib.sha256(content).hexdigest()
+        kid = base64.b64encode(KID).decode()
+        return archive.write([archive.Member(kid, "null", "0", name, content)] * (9 - count // 8))
+
+    archives = [packed(number) for number in range(count)]
+    with contextlib.suppress(RevocationListError):
+        slices = distribution._unpacked(archives)
+        assert sum(map(len, slices.values())) <= archive.FREE + 100 * sum(map(len, archives))
+    if count == 64:
+        with pytest.raises(RevocationListError) as caught:
+            distribution._unpacked(archives)
+        assert caught.value.code == "list.too-large"
+
+
+def test_documents_of_a_few_bytes_do_not_make_a_store_of_many() -> None:
+    """One filter of a megabyte, named for every chunk of many kids: it is kept and saved once."""
+    content = BloomFilter.make([digest(1)], rate=0.01, capacity=800_000).write()
+    name = hashlib.sha256(content).hexdigest()
+    stated = {"type": "BLOOMFILTER", "version": "1.0", "hash": name}
+    kids = [number.to_bytes(8, "big") for number in range(100)]
+    lists, partitions = [], {}
+    for kid in kids:
+        text = base64.b64encode(kid).decode()
+        end = (NOW + DAY).isoformat()
+        lists.append({"kid": text, "mode": "POINT", "hashTypes": ["UCI"], "expires": end})
+        chunks = {digit: {end: stated} for digit in "0123456789abcdef"}
+        partitions[kid] = json.dumps([{"kid": text, "chunks": chunks}]).encode()
+    packed = archive.write([archive.Member("AAAAAAAAAAA=", "null", "0", name, content)])
+    found = distribution.read(json.dumps(lists).encode(), partitions, [packed], as_of=NOW)
+    assert len(found.slices) == 1600
+    saved = RevocationStore([found]).to_bytes()
+    assert len(saved) < len(content) + 1600 * 250
+
+
+def test_a_chunk_of_more_slices_than_a_pass_can_be_looked_up_in_is_a_gap() -> None:
+    content = BloomFilter.make([digest(1)], rate=0.01).write()
+    name, kid = hashlib.sha256(content).hexdigest(), base64.b64encode(KID).decode()
+    stated = {"type": "BLOOMFILTER", "version": "1.0", "hash": name}
+    for count in (distribution.MAX_SLICES, distribution.MAX_SLICES + 1):
+        ends = [(NOW + n * DAY).isoformat() for n in range(1, count + 1)]
+        lists = [{"kid": kid, "mode": "POINT", "hashTypes": ["UCI"], "expires": ends[-1]}]
+        chunks = {digest(1).hex()[0]: dict.fromkeys(ends, stated)}
+        found = distribution.read(
+            json.dumps(lists).encode(),
+            {KID: json.dumps([{"kid": kid, "chunks": chunks}]).encode()},
+            [archive.write([archive.Member(kid, "null", "0", name, content)])],
+            as_of=NOW,
+        )
+        refused = count > distribution.MAX_SLICES
+        assert len(found.slices) == (0 if refused else count)
+        assert len(found.gaps) == refused

@@ -56,7 +56,7 @@ def file(content: object, signer: Signer = SIGNER) -> bytes:
 
 @pytest.mark.parametrize("deep", [False, True])
 def test_german_files_that_were_made_are_read(deep: bool) -> None:
-    store = german(germany.make(GROUPS, SIGNER, at=NOW, deep=deep))
+    store = german(germany.write(GROUPS, SIGNER, at=NOW, deep=deep))
     for (kid, kind), values in GROUPS.items():
         assert all(ask(store, v, kid=kid, kind=kind).code == "revocation.revoked" for v in values)
         assert ask(store, digest(9999), kid=kid, kind=kind).code == "revocation.ok"
@@ -66,12 +66,12 @@ def test_german_files_that_were_made_are_read(deep: bool) -> None:
 
 def test_german_files_signed_with_rsa_are_read() -> None:
     rsa = authority("DE").issue_dsc(valid_from=BEGIN, key="RSA-2048")
-    files = germany.make(GROUPS, rsa.signer(), at=NOW)
+    files = germany.write(GROUPS, rsa.signer(), at=NOW)
     assert len(german(files, rsa.certificate)) == 303
 
 
 def test_an_empty_german_list_revokes_nothing() -> None:
-    assert ask(german(germany.make({}, SIGNER, at=NOW)), digest(1)).code == "revocation.ok"
+    assert ask(german(germany.write({}, SIGNER, at=NOW)), digest(1)).code == "revocation.ok"
 
 
 def test_german_maps_may_have_numbers_for_bytes() -> None:
@@ -86,7 +86,7 @@ def test_german_maps_may_have_numbers_for_bytes() -> None:
 
 
 def test_a_german_file_that_is_absent_leaves_a_gap_of_its_first_bytes_only() -> None:
-    files = germany.make(GROUPS, SIGNER, at=NOW)
+    files = germany.write(GROUPS, SIGNER, at=NOW)
     value = digest(5)
     del files[f"{KID.hex()}0b/{value[0]:02x}/chunk.lst"]
     store = german(files)
@@ -98,7 +98,7 @@ def test_a_german_file_that_is_absent_leaves_a_gap_of_its_first_bytes_only() -> 
 
 @pytest.mark.parametrize("deep", [False, True])
 def test_a_german_index_that_is_absent_leaves_a_gap_of_its_kid_and_type(deep: bool) -> None:
-    files = germany.make(GROUPS, SIGNER, at=NOW, deep=deep)
+    files = germany.write(GROUPS, SIGNER, at=NOW, deep=deep)
     del files[f"{KID.hex()}0b/index.lst"]
     store = german(files)
     assert ask(store, digest(9999)).code == "revocation.list-incomplete"
@@ -108,7 +108,7 @@ def test_a_german_index_that_is_absent_leaves_a_gap_of_its_kid_and_type(deep: bo
 @pytest.mark.parametrize("which", ["kid.lst", "index.lst", "chunk.lst"])
 @pytest.mark.parametrize("how", ["content", "signature", "key", "cut", "empty"])
 def test_a_german_file_that_was_tampered_with_is_not_believed(which: str, how: str) -> None:
-    files = germany.make({(KID, UCI): [digest(1)]}, SIGNER, at=NOW)
+    files = germany.write({(KID, UCI): [digest(1)]}, SIGNER, at=NOW)
     (path,) = (path for path in files if path.endswith(which))
     data = files[path]
     files[path] = {
@@ -116,7 +116,7 @@ def test_a_german_file_that_was_tampered_with_is_not_believed(which: str, how: s
         if which != "index.lst"
         else data.replace(bytes((0x41, digest(1)[0])), b"\x41\x77"),
         "signature": data[:-1] + bytes((data[-1] ^ 1,)),
-        "key": germany.make({(KID, UCI): [digest(1)]}, pair("SE").signer(), at=NOW)[path],
+        "key": germany.write({(KID, UCI): [digest(1)]}, pair("SE").signer(), at=NOW)[path],
         "cut": data[:-1],
         "empty": b"",
     }[how]
@@ -136,8 +136,8 @@ def test_the_german_kid_list_has_to_be_there() -> None:
 
 
 def test_german_files_of_several_states_leave_a_gap() -> None:
-    old = germany.make({(KID, UCI): [digest(1)]}, SIGNER, at=NOW)
-    new = germany.make({(KID, UCI): [digest(1), digest(2)]}, SIGNER, at=NOW)
+    old = germany.write({(KID, UCI): [digest(1)]}, SIGNER, at=NOW)
+    new = germany.write({(KID, UCI): [digest(1), digest(2)]}, SIGNER, at=NOW)
     mixed = {**new, f"{KID.hex()}0b/index.lst": old[f"{KID.hex()}0b/index.lst"]}
     assert ask(german(mixed), digest(3)).code == "revocation.list-incomplete"
     chunk = f"{KID.hex()}0b/{digest(1)[0]:02x}/chunk.lst"
@@ -198,7 +198,7 @@ def test_a_german_index_that_is_none_leaves_a_gap(index: object) -> None:
 
 @pytest.mark.parametrize("chunk", [{}, [5], [bytes(15)], "x"], ids=str)
 def test_a_german_chunk_that_is_none_leaves_a_gap(chunk: object) -> None:
-    files = germany.make({(KID, UCI): [digest(1)]}, SIGNER, at=NOW)
+    files = germany.write({(KID, UCI): [digest(1)]}, SIGNER, at=NOW)
     (path,) = (path for path in files if path.endswith("chunk.lst"))
     store = german({**files, path: file(chunk)})
     assert ask(store, digest(1)).code == "revocation.list-incomplete"
@@ -220,7 +220,7 @@ def test_an_index_without_a_deeper_map_names_chunks_of_the_first_byte() -> None:
 def test_a_german_file_that_is_too_large_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(germany, "MAX_FILE", 10)
     with pytest.raises(RevocationListError) as caught:
-        german(germany.make({}, SIGNER, at=NOW))
+        german(germany.write({}, SIGNER, at=NOW))
     assert code_of(caught) == "list.too-large"
 
 
@@ -244,14 +244,14 @@ def ask_uvci(store: RevocationStore, uvci: str, countries: frozenset[str] = ITAL
 
 @pytest.mark.parametrize("size", [1, 2, 100])
 def test_an_italian_list_that_was_made_is_read_in_any_order(size: int) -> None:
-    store = italian(*reversed(italy.make(UVCIS, version=7, chunk_size=size)))
+    store = italian(*reversed(italy.write(UVCIS, version=7, chunk_size=size)))
     assert {ask_uvci(store, uvci) for uvci in UVCIS} == {"revocation.revoked"}
     assert ask_uvci(store, "URN:UVCI:01:IT:EXAMPLE4") == "revocation.ok"
     assert store.sources[0].signature == "none"
 
 
 def test_an_entry_is_the_whole_digest_of_the_identifier() -> None:
-    (chunk,) = italy.make(UVCIS[:1], version=1)
+    (chunk,) = italy.write(UVCIS[:1], version=1)
     (entry,) = json.loads(chunk)["revokedUcvi"]
     assert base64.b64decode(entry) == hashlib.sha256(UVCIS[0].encode()).digest()
     found = hashes_of(envelope())
@@ -262,21 +262,21 @@ def test_an_entry_is_the_whole_digest_of_the_identifier() -> None:
 
 
 def test_the_italian_list_has_no_say_on_a_foreign_pass_that_it_does_not_hold() -> None:
-    store = italian(*italy.make(UVCIS, version=7))
+    store = italian(*italy.write(UVCIS, version=7))
     danish = frozenset({"DK"})
     assert ask_uvci(store, "URN:UVCI:01:DK:X", danish) == "revocation.no-data"
     assert ask_uvci(store, UVCIS[0], danish) == "revocation.revoked"
-    wide = italian(*italy.make(UVCIS, version=7), countries=None)
+    wide = italian(*italy.write(UVCIS, version=7), countries=None)
     assert ask_uvci(wide, "URN:UVCI:01:DK:X", danish) == "revocation.ok"
 
 
 def test_an_empty_italian_list_revokes_nothing() -> None:
-    assert ask_uvci(italian(*italy.make([], version=1)), UVCIS[0]) == "revocation.ok"
+    assert ask_uvci(italian(*italy.write([], version=1)), UVCIS[0]) == "revocation.ok"
 
 
 def test_an_italian_change_takes_away_and_adds() -> None:
-    store = italian(*italy.make(UVCIS, version=7))
-    change = italy.make_change(["NEW"], UVCIS[:1], from_version=7, version=8)
+    store = italian(*italy.write(UVCIS, version=7))
+    change = italy.write_change(["NEW"], UVCIS[:1], from_version=7, version=8)
     after = store.apply(italy.read([change], as_of=NOW + DAY))
     assert ask_uvci(after, UVCIS[0]) == "revocation.ok"
     assert ask_uvci(after, UVCIS[1]) == ask_uvci(after, "NEW") == "revocation.revoked"
@@ -284,7 +284,7 @@ def test_an_italian_change_takes_away_and_adds() -> None:
         after.apply(italy.read([change], as_of=NOW + DAY))
     assert code_of(caught) == "list.inconsistent"
     with pytest.raises(RevocationListError) as caught:
-        after.apply(italy.read(italy.make(UVCIS, version=7), as_of=NOW + DAY))
+        after.apply(italy.read(italy.write(UVCIS, version=7), as_of=NOW + DAY))
     assert code_of(caught) == "list.rollback"
 
 
@@ -294,13 +294,13 @@ def test_an_italian_change_may_have_one_half_only() -> None:
 
 
 def test_an_italian_chunk_that_is_absent_makes_silence_unknown() -> None:
-    store = italian(*italy.make(UVCIS, version=7, chunk_size=1)[:2])
+    store = italian(*italy.write(UVCIS, version=7, chunk_size=1)[:2])
     assert ask_uvci(store, UVCIS[0]) == "revocation.revoked"
     assert ask_uvci(store, UVCIS[2]) == "revocation.list-incomplete"
 
 
 def test_an_italian_list_expires_when_the_caller_says() -> None:
-    store = italian(*italy.make([], version=1), valid_until=NOW - DAY)
+    store = italian(*italy.write([], version=1), valid_until=NOW - DAY)
     assert ask_uvci(store, UVCIS[0]) == "revocation.list-expired"
 
 
@@ -318,10 +318,10 @@ def test_an_italian_list_expires_when_the_caller_says() -> None:
         ([b'{"revokedUcvi": [], "revokedUcvi": []}'], "list.malformed"),
         ([b'{"delta": 5}'], "list.malformed"),
         ([b'{"revokedUcvi": [], "lastChunk": 999999}'], "list.too-large"),
-        ([*italy.make(["A"], version=1), *italy.make(["A"], version=2)], "list.inconsistent"),
-        (italy.make(["A"], version=1) * 2, "list.inconsistent"),
+        ([*italy.write(["A"], version=1), *italy.write(["A"], version=2)], "list.inconsistent"),
+        (italy.write(["A"], version=1) * 2, "list.inconsistent"),
         ([b'{"delta": {}}', b'{"revokedUcvi": []}'], "list.inconsistent"),
-        ([italy.make(["A"], version=1)[0][:-5]], "list.malformed"),
+        ([italy.write(["A"], version=1)[0][:-5]], "list.malformed"),
     ],
     ids=str,
 )
@@ -340,7 +340,7 @@ SWISS = frozenset({"CH"})
 
 
 def token(uvcis: list[str] = UVCIS, by: keys.KeyPair = LEAF, chain: Any = None) -> bytes:
-    return switzerland.make(
+    return switzerland.write(
         uvcis, valid_for=2 * DAY, key=by.private_key, chain=chain or [by.certificate]
     )
 

@@ -26,6 +26,7 @@ STORE: Final = "store"
 
 _MAGIC: Final = b"coronapas trust store "
 _MOST_FILES: Final = 20_000
+_MAX_PIN: Final = 1024 * 1024
 
 FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 PLACE: Final = click.Path(exists=True, path_type=Path)
@@ -60,13 +61,17 @@ def unverified_option(function: Callable[..., None]) -> Callable[..., None]:
 
 def pins_from(paths: Iterable[Path]) -> tuple[Any, ...]:
     """The pins in files; a file that is none raises KeyMaterialError with its name."""
+    from coronapas import _files as files
     from coronapas.errors import KeyMaterialError
     from coronapas.trust import pinned
 
     found: list[Any] = []
     for path in paths:
         try:
-            found += pinned(path.read_bytes())
+            data = files.read(path, _MAX_PIN)
+            if len(data) > _MAX_PIN:
+                raise KeyMaterialError(f"it has more than {_MAX_PIN} bytes")
+            found += pinned(data)
         except (KeyMaterialError, UnicodeDecodeError) as error:
             raise KeyMaterialError(f"{path}: {error}") from error
     return tuple(found)

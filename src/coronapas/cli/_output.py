@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 import click
+
+from coronapas import _files as files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -64,26 +64,12 @@ def progress(
         click.echo(_CLEAR_LAST_LINE, err=True, nl=False)
 
 
-# Files: never replaced unasked, secrets readable by their owner alone.
-
-
 def write(path: Path, content: bytes, *, force: bool, secret: bool = True) -> None:
-    """Write a file; an existing one is replaced only with `force`, and then atomically.
+    """Write a file whole or not at all; one that exists is replaced only with `force`.
 
     A `secret` file is readable and writable by its owner alone (0600) from the moment it exists.
     """
-    mode = 0o600 if secret else 0o644
-    # A random name, which a killed earlier run cannot have left behind.
-    target = path.with_name(f".{secrets.token_hex(16)}.new") if force else path
     try:
-        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        files.write(path, content, secret=secret, replace=force)
     except FileExistsError:
         raise click.UsageError(f"{path} exists; --force replaces it.") from None
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        if force:
-            os.replace(target, path)
-    except BaseException:
-        os.unlink(target)
-        raise

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 import sys
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
-from coronapas.cli import _revocation_lists as revocation_lists
-from coronapas.cli._certificates import FILE
+from coronapas.cli._certificates import FILE, PLACE, pins_from
 from coronapas.cli._options import (
     filled,
     moment,
@@ -35,11 +33,98 @@ from coronapas.revocation import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from coronapas.revocation import RevocationAnswer
+    from coronapas.revocation import Reading, RevocationAnswer, RevocationStore
 
     Line = tuple[int, bytes | str]
 
-# Revocation lists in the forms that ``coronapas revocation build`` writes.
+
+class Options(NamedTuple):
+    """What the command line says of revocation data."""
+
+    paths: tuple[Path, ...]
+    pins: tuple[Path, ...]
+    fetched: datetime | None
+    max_age: timedelta | None
+
+
+def options(prefix: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return the options on reading revocation data, their names beginning with `prefix`."""
+
+    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+        for option in (
+            click.option(
+                f"--{prefix}max-age",
+                "revocation_max_age",
+                type=click.IntRange(0, 1_000_000),
+                metavar="HOURS",
+                help="How old a revocation list may be before its silence means nothing.",
+            ),
+            click.option(
+                f"--{prefix}fetched",
+                "revocation_fetched",
+                callback=moment,
+                metavar="MOMENT",
+                help="When the files were fetched; by default, when they were last changed.",
+            ),
+            click.option(
+                f"--{prefix}pin",
+                "revocation_pins",
+                multiple=True,
+                type=FILE,
+                metavar="CERT_OR_KEY",
+                help="Who must have signed a revocation list: gateway uploaders, the German key, "
+                "the Swiss authority.",
+            ),
+            click.option(
+                "--revocation",
+                multiple=True,
+                type=PLACE,
+                metavar="FILE",
+                help="A saved revocation store, a part of a list of any format, or a folder.",
+            ),
+        ):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def stated(
+    revocation: tuple[Path, ...],
+    revocation_pins: tuple[Path, ...],
+    revocation_fetched: datetime | None,
+    revocation_max_age: int | None,
+) -> Options:
+    """Return the options as click hands them over."""
+    hours = None if revocation_max_age is None else timedelta(hours=revocation_max_age)
+    return Options(revocation, revocation_pins, revocation_fetched, hours)
+
+
+def revocations_from(given: Options) -> RevocationStore | None:
+    """Return the data in all files; None where none are named.
+
+    Standard error says what was taken for what. Raises RevocationListError, and OSError.
+    """
+    from coronapas.revocation import read_path
+
+    if not given.paths:
+        return None
+    pins = pins_from(given.pins)
+    age = given.max_age
+    return read_path(*given.paths, pins=pins, as_of=given.fetched, max_age=age, report=_report)
+
+
+def _report(reading: Reading) -> None:
+    first, *more = map(str, reading.paths)
+    place = f"{first} and {len(more)} more" if more else first
+    if reading.format == "store":
+        names = ", ".join(reading.sources)
+        what = f"taken for a saved revocation store ({names}; {reading.hashes} hashes)"
+    else:
+        signed = "signature verified" if reading.signature == "verified" else "not signed"
+        gaps = f", {reading.gaps} parts missing or refused" if reading.gaps else ""
+        what = f"taken for {reading.format}, {signed}{gaps}"
+    click.echo(plain(f"{place}: {what}"), err=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +174,7 @@ def _hash(line: Line, terms: Terms) -> bytes:
 
 
 def _store(hashes: Sequence[bytes], terms: Terms) -> bytes:
-    from coronapas.revocation import Batch, RevocationList, hold, pack
-    from coronapas.revocation import _store as store
+    from coronapas.revocation import Batch, RevocationList, RevocationStore, pack
 
     batch = Batch("build", terms.kind, pack(hashes), terms.kid, terms.expires, terms.country)
     made = RevocationList(
@@ -101,20 +185,18 @@ def _store(hashes: Sequence[bytes], terms: Terms) -> bytes:
         kids=None if terms.kid is None else frozenset({terms.kid}),
         form="store",
     )
-    file = io.BytesIO()
-    store.write(file, [hold(made)])
-    return file.getvalue()
+    return RevocationStore([made]).to_bytes()
 
 
 def _batch(hashes: Sequence[bytes], terms: Terms) -> bytes:
     from coronapas.cli._trust import private_key
-    from coronapas.revocation._lists import gateway
+    from coronapas.revocation import write_batch
     from coronapas.trust import Certificate
 
     country, expires, key, cert = terms.country, terms.expires, terms.key, terms.cert
     if country is None or expires is None or key is None or cert is None:
         raise click.UsageError("A batch needs --country, --expires, --key and --cert.")
-    return gateway.make_batch(
+    return write_batch(
         hashes,
         terms.kind,
         country=country,
@@ -132,14 +214,14 @@ def _filter(hashes: Sequence[bytes], terms: Terms) -> bytes:
 
 
 def _italy(lines: Sequence[Line], terms: Terms) -> tuple[bytes, int]:
-    """One chunk; the Italian list holds whole digests, which only a UVCI gives."""
-    from coronapas.revocation._lists import italy
+    """Return one chunk; the Italian list holds whole digests, which only a UVCI gives."""
+    from coronapas.revocation import write_italy
 
     uvcis = [value for _, value in lines if isinstance(value, str)]
     if len(uvcis) != len(lines) or terms.kind is not HashType.UCI:
-        raise click.UsageError("An Italian list is made of UVCIs alone.")
+        raise click.UsageError("An Italian list must be made of UVCIs alone.")
     unique = list(dict.fromkeys(uvcis))
-    (chunk,) = italy.make(unique, version=1, chunk_size=max(1, len(unique)))
+    (chunk,) = write_italy(unique, version=1, chunk_size=max(1, len(unique)))
     return chunk, len(unique)
 
 
@@ -220,7 +302,7 @@ def hash_(passes: tuple[str, ...], texts: tuple[str, ...], whole: bool, as_json:
 
 @command.command("check", short_help="Say whether passes are revoked.")
 @_pass_options
-@revocation_lists.options("")
+@options("")
 @click.option("--at", callback=moment, metavar="MOMENT", help="The moment asked about; now else.")
 @click.option("--refuse-unknown", is_flag=True, help="Count a pass as bad where lists cannot tell.")
 @json_option
@@ -241,7 +323,7 @@ def check(
     """
     from coronapas.hcert import decode
 
-    found = revocation_lists.revocations_from(revocation_lists.stated(**given))
+    found = revocations_from(stated(**given))
     if found is None:
         raise click.UsageError("Name a list with --revocation.")
     now = at or datetime.now(UTC)
@@ -272,17 +354,20 @@ def answer_json(answer: RevocationAnswer) -> dict[str, Any]:
 
 
 def _kid(ctx: click.Context, param: click.Parameter, value: str | None) -> bytes | None:
-    from coronapas.errors import KeyMaterialError
-    from coronapas.trust import _kids as kids
+    from base64 import b64decode
 
     if value is None:
         return None
     if re.fullmatch("[0-9a-fA-F]{16}", value):
         return bytes.fromhex(value)
+    standard = value.rstrip("=").translate({0x2D: "+", 0x5F: "/"})
     try:
-        return kids.decode(value)
-    except KeyMaterialError as error:
-        raise click.BadParameter(str(error), ctx, param) from None
+        kid = b64decode(standard + "=" * (-len(standard) % 4), validate=True)
+    except ValueError:
+        kid = b""
+    if not kid:
+        raise click.BadParameter("a kid must be hexadecimal or base64", ctx, param)
+    return kid
 
 
 @command.command("build", short_help="Make a revocation list of hashes or identifiers.")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from coronapas.cli import _revocation_lists as revocation_lists
+from coronapas.cli import _revocation as revocation_data
 from coronapas.cli._certificates import (
     PLACE,
     beside_option,
@@ -76,7 +76,7 @@ def _tolerance(
 @pin_option
 @beside_option
 @unverified_option
-@revocation_lists.options("revocation-")
+@revocation_data.options("revocation-")
 @click.option(
     "--refuse-unknown-revocation",
     is_flag=True,
@@ -162,7 +162,7 @@ def command(
         clock_skew=DEFAULT_CLOCK_SKEW if clock_skew is None else clock_skew,
         value_sets=value_sets_from(value_sets),
         certificate_time="issued" if certificate_time == "issued" else "now",
-        revocation=revocation_lists.revocations_from(revocation_lists.stated(**revocation)),
+        revocation=revocation_data.revocations_from(revocation_data.stated(**revocation)),
         refuse_unknown_revocation=refuse_unknown_revocation,
     )
     count = _Count()

@@ -24,7 +24,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
+from coronapas import _files
 from coronapas.errors import ValueSetError
+
+MAX_BYTES: Final = 16 * 1024 * 1024
+"""The largest file of value sets, in bytes, inclusive."""
 
 COUNTRY: Final = "country-2-codes"
 DISEASE: Final = "disease-agent-targeted"
@@ -161,12 +165,17 @@ class ValueSets:
         """Read value sets in this project's form: a file's path, or the document itself.
 
         Raises ValueSetError where the document does not follow ``schemas/valuesets.schema.json``,
-        OSError where the file cannot be read.
+        for a folder and for a file of more than `MAX_BYTES`, OSError where the file cannot be read.
         """
         if not isinstance(source, str | Path):
             return from_own(source)
+        if Path(source).is_dir():
+            raise ValueSetError("", "The path must be that of a file, not of a folder.")
+        data = _files.read(source, MAX_BYTES)
+        if len(data) > MAX_BYTES:
+            raise ValueSetError("", f"The file has more than {MAX_BYTES} bytes.")
         try:
-            document = json.loads(Path(source).read_bytes())
+            document = json.loads(data)
         except (ValueError, RecursionError) as error:
             raise ValueSetError("", "The file is not JSON.") from error
         return from_own(document)

@@ -1,8 +1,8 @@
 """Revoked passes: the hashes that name them, the lists that hold those, and the store.
 
-One module a list format: `gateway` and `distribution` (EU), `germany`, `italy`, `switzerland`; each
-reads what its publisher sends and makes the same. `bloom` and `prefixes` are what the distribution
-service's slices are made of. `store` answers for a pass: revoked, not revoked, or unknown.
+`read_path` reads lists of any format, and saved stores, from files and folders; `read_gateway` and
+its siblings read one format from bytes. `RevocationStore` answers for a pass: revoked, not revoked,
+or unknown. The slices of the EU's distribution service hold a `BloomFilter` or a `PrefixList`.
 
 A module is loaded when one of its names is first used: most verifiers start without any.
 """
@@ -15,7 +15,6 @@ from coronapas import _lazy
 
 if TYPE_CHECKING:
     from coronapas.revocation._bloom import BloomFilter as BloomFilter
-    from coronapas.revocation._documents import Document as Document
     from coronapas.revocation._hashes import HASH_LENGTH as HASH_LENGTH
     from coronapas.revocation._hashes import HashType as HashType
     from coronapas.revocation._hashes import PassHashes as PassHashes
@@ -23,16 +22,41 @@ if TYPE_CHECKING:
     from coronapas.revocation._hashes import hashes_json as hashes_json
     from coronapas.revocation._hashes import hashes_of as hashes_of
     from coronapas.revocation._hashes import uci_hash as uci_hash
-    from coronapas.revocation._holding import hold as hold
     from coronapas.revocation._list import Batch as Batch
     from coronapas.revocation._list import Gap as Gap
+    from coronapas.revocation._list import ListFormat as ListFormat
+    from coronapas.revocation._list import Part as Part
     from coronapas.revocation._list import RevocationList as RevocationList
     from coronapas.revocation._list import Slice as Slice
     from coronapas.revocation._list import pack as pack
+    from coronapas.revocation._lists import FORMATS as FORMATS
+    from coronapas.revocation._lists import read_distribution as read_distribution
+    from coronapas.revocation._lists import read_gateway as read_gateway
+    from coronapas.revocation._lists import read_germany as read_germany
+    from coronapas.revocation._lists import read_italy as read_italy
+    from coronapas.revocation._lists import read_switzerland as read_switzerland
+    from coronapas.revocation._lists import write_distribution as write_distribution
+    from coronapas.revocation._lists import write_germany as write_germany
+    from coronapas.revocation._lists import write_italy as write_italy
+    from coronapas.revocation._lists import write_italy_change as write_italy_change
+    from coronapas.revocation._lists import write_switzerland as write_switzerland
+    from coronapas.revocation._lists.distribution import DistributionFiles as DistributionFiles
+    from coronapas.revocation._lists.distribution import RevokedHashes as RevokedHashes
+    from coronapas.revocation._lists.distribution import SliceMode as SliceMode
+    from coronapas.revocation._lists.distribution import SliceType as SliceType
+    from coronapas.revocation._lists.gateway import BatchEntry as BatchEntry
+    from coronapas.revocation._lists.gateway import read_batch as read_batch
+    from coronapas.revocation._lists.gateway import write_batch as write_batch
+    from coronapas.revocation._lists.gateway import write_batch_list as write_batch_list
+    from coronapas.revocation._prefixes import PrefixList as PrefixList
+    from coronapas.revocation._reading import Reading as Reading
+    from coronapas.revocation._reading import format_of as format_of
+    from coronapas.revocation._reading import read_path as read_path
     from coronapas.revocation._status import RevocationAnswer as RevocationAnswer
     from coronapas.revocation._status import RevocationOutcome as RevocationOutcome
     from coronapas.revocation._status import RevocationSource as RevocationSource
     from coronapas.revocation._store import RevocationStore as RevocationStore
+    from coronapas.revocation._store import SourceSummary as SourceSummary
 else:
     __getattr__, __dir__, __all__ = _lazy.attach(
         __name__,
@@ -42,10 +66,17 @@ else:
                 "HASH_LENGTH HashType PassHashes country_code_uci_hash hashes_json "
                 "hashes_of uci_hash"
             ),
-            "_list": "Batch Gap RevocationList Slice pack",
+            "_list": "Batch Gap ListFormat Part RevocationList Slice pack",
+            "_lists": (
+                "FORMATS read_distribution read_gateway read_germany read_italy "
+                "read_switzerland write_distribution write_germany write_italy "
+                "write_italy_change write_switzerland"
+            ),
+            "_lists.distribution": "DistributionFiles RevokedHashes SliceMode SliceType",
+            "_lists.gateway": "BatchEntry read_batch write_batch write_batch_list",
+            "_prefixes": "PrefixList",
+            "_reading": "Reading format_of read_path",
             "_status": "RevocationAnswer RevocationOutcome RevocationSource",
-            "_store": "RevocationStore",
-            "_holding": "hold",
-            "_documents": "Document",
+            "_store": "RevocationStore SourceSummary",
         },
     )

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 MAX_BYTES: Final = 16 * 1024 * 1024
-"""Larger filters are neither read nor made: 7 million elements at one false match in 10,000."""
+"""Bytes of a filter, inclusive: enough for 7 million elements at one false match in 10,000."""
 
 MAX_ROUNDS: Final = 127
 """The format has a signed byte for the number of hash rounds."""
@@ -73,17 +73,17 @@ class BloomFilter:
     def make(
         cls, elements: Collection[bytes], *, rate: float, capacity: int | None = None
     ) -> BloomFilter:
-        """A filter of `elements` for `capacity` elements: as many as there are, unless given.
+        """Return a filter of `elements`, made for `capacity` elements; by default, for as many.
 
         Raises ValueError for a rate that is not between 0 and 1, both exclusive, and for a
-        capacity of none or of more than `MAX_BYTES` can hold.
+        capacity below 1 or of more than `MAX_BYTES` can hold.
         """
         room = len(elements) if capacity is None else capacity
         stated = _as_float32(rate)
         if not 0 < stated < 1:
-            raise ValueError("the rate of false matches lies between 0 and 1")
+            raise ValueError("the rate of false matches must be between 0 and 1")
         if room < 1:
-            raise ValueError("a Bloom filter is made for one element at least")
+            raise ValueError("the capacity of a Bloom filter must be 1 or more")
         words = _words(room, stated)
         if 4 * words > MAX_BYTES or room > _MAX_COUNT:
             raise ValueError(f"the filter would have more than {MAX_BYTES} bytes")
@@ -98,7 +98,7 @@ class BloomFilter:
 
     @classmethod
     def read(cls, data: bytes) -> BloomFilter:
-        """The filter that `data` is, from its first byte to its last."""
+        """Return the filter in `data`, which must hold nothing else."""
         if len(data) > MAX_BYTES + _HEAD.size:
             raise _fault("too-large", f"the filter has more than {MAX_BYTES} bytes")
         if len(data) < _HEAD.size:
@@ -107,13 +107,13 @@ class BloomFilter:
         if version != _VERSION or function != _SHA_256:
             raise _fault("unsupported", f"version {version} with hash function {function}")
         if rounds < 1 or not 0 < rate < 1 or capacity < 0 or count < 0:
-            raise _fault("malformed", "the filter's head states what cannot be")
+            raise _fault("malformed", "the filter's head states impossible values")
         if words < 1 or len(data) != _HEAD.size + 4 * words:
             raise _fault("malformed", "the filter's length is not the one that it states")
         return cls(rounds, rate, capacity, count, bytes(data[_HEAD.size :]))
 
     def write(self) -> bytes:
-        """The filter in its binary form."""
+        """Return the filter in its binary form."""
         head = _HEAD.pack(
             _VERSION,
             self.rounds,
@@ -133,14 +133,14 @@ def _place(start: hashlib._Hash, number: int, size: int) -> int:
 
 
 def _words(capacity: int, rate: float) -> int:
-    """How many 32-bit words the reference gives a filter."""
+    """Return how many 32-bit words the reference gives a filter."""
     bits = math.ceil(capacity * math.log(rate) / math.log(1 / 2 ** math.log(2)))
     size = bits // 8 + 1
     return size // 4 + size % 4
 
 
 def _as_float32(number: float) -> float:
-    """The number as the format's 32-bit float holds it: the reference computes with that."""
+    """Return the number as the format's 32-bit float holds it, as the reference does."""
     try:
         return float(struct.unpack(">f", struct.pack(">f", number))[0])
     except OverflowError:

@@ -1,4 +1,4 @@
-"""Reads the JSON of revocation lists strictly: bounded, no name twice, no half-right base64."""
+"""Strict reading of the JSON of revocation lists: bounded, no name twice, no partial base64."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _URL_SAFE: Final = bytes.maketrans(b"-_", b"+/")
 
 
 class Document:
-    """One JSON object of a list, asked for its members by name; every fault names the member."""
+    """One JSON object of a list, read member by member; every error names the member."""
 
     __slots__ = ("_members", "_what", "form")
 
@@ -36,65 +36,65 @@ class Document:
 
     @classmethod
     def parse(cls, data: bytes, *, form: str, what: str) -> Document:
-        """The object that `data` is; `what` names it in errors."""
+        """Return the object in `data`; `what` names it in errors."""
         return cls.of(parse(data, form=form, what=what), form=form, what=what)
 
     @classmethod
     def of(cls, value: object, *, form: str, what: str) -> Document:
-        """The object that `value` is, as it came out of a parser."""
+        """Return the object that a parser made."""
         if not isinstance(value, dict):
-            raise RevocationListError(form, "malformed", f"{what} is no object")
+            raise RevocationListError(form, "malformed", f"{what} must be an object")
         return cls(value, form=form, what=what)
 
     def __contains__(self, name: str) -> bool:
         return self._members.get(name) is not None
 
     def text(self, name: str) -> str:
-        """A text; an empty one is a fault."""
+        """Return a string that is not empty."""
         value = self._members.get(name)
         if not isinstance(value, str) or not value:
-            self.fail(f"`{name}` is no text")
+            self.fail(f"`{name}` must be a string that is not empty")
         return value
 
     def number(self, name: str) -> int:
-        """A whole number, 0 or more."""
+        """Return a whole number, 0 or more."""
         value = self._members.get(name)
         if type(value) is not int or value < 0:
-            self.fail(f"`{name}` is no whole number")
+            self.fail(f"`{name}` must be a whole number, 0 or more")
         return value
 
     def flag(self, name: str) -> bool:
-        """A truth value; False where there is none."""
+        """Return a boolean; False where the member is missing."""
         value = self._members.get(name, False)
         if type(value) is not bool:
-            self.fail(f"`{name}` is neither true nor false")
+            self.fail(f"`{name}` must be true or false")
         return value
 
     def items(self, name: str) -> list[Any]:
-        """An array."""
+        """Return an array."""
         value = self._members.get(name)
         if not isinstance(value, list):
-            self.fail(f"`{name}` is no array")
+            self.fail(f"`{name}` must be an array")
         return value
 
     def objects(self, name: str) -> list[Document]:
-        """An array of objects."""
+        """Return the objects of an array."""
         what = f"an item of `{name}`"
         return [Document.of(item, form=self.form, what=what) for item in self.items(name)]
 
     def members(self, name: str) -> dict[str, Any]:
-        """An object, by the names of its members."""
+        """Return an object, by the names of its members."""
         value = self._members.get(name)
         if not isinstance(value, dict):
-            self.fail(f"`{name}` is no object")
+            self.fail(f"`{name}` must be an object")
         return value
 
     def moment(self, name: str) -> datetime:
-        """A moment in ISO 8601, with its zone; one without counts as UTC."""
+        """Return a moment in ISO 8601; one without a time zone is taken as UTC."""
         return moment(self.text(name), form=self.form, what=f"`{name}`")
 
     def kid(self, name: str) -> bytes:
-        """A key identifier of 8 bytes in base64."""
+        """Return a key identifier of 8 bytes, given in base64."""
         return kid(self.text(name), form=self.form)
 
     def fail(self, problem: str) -> NoReturn:
@@ -103,7 +103,7 @@ class Document:
 
 
 def parse(data: bytes, *, form: str, what: str) -> Any:
-    """The value of a JSON text of at most `MAX_BYTES`, in which no object states a name twice."""
+    """Return the value of a JSON text of at most `MAX_BYTES`; no object may have a name twice."""
 
     def fault(problem: str) -> RevocationListError:
         return RevocationListError(form, "malformed", f"{what} {problem}")
@@ -111,7 +111,7 @@ def parse(data: bytes, *, form: str, what: str) -> Any:
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         members = dict(pairs)
         if len(members) != len(pairs):
-            raise fault("states a name twice")
+            raise fault("has a name twice")
         return members
 
     if len(data) > MAX_BYTES:
@@ -123,44 +123,46 @@ def parse(data: bytes, *, form: str, what: str) -> Any:
     except RevocationListError:
         raise
     except (ValueError, RecursionError) as error:
-        raise fault("is no JSON") from error
+        raise fault("must be JSON") from error
 
 
 def moment(text: str, *, form: str, what: str) -> datetime:
-    """A moment in ISO 8601 as a UTC datetime; one without a zone counts as UTC."""
+    """Return a moment in ISO 8601 as a UTC datetime; one without a zone is taken as UTC."""
     try:
         found = datetime.fromisoformat(text)
         return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise RevocationListError(form, "malformed", f"{what} is no moment") from error
+        raise RevocationListError(
+            form, "malformed", f"{what} must be a time in ISO 8601"
+        ) from error
 
 
 def stamp(at: datetime) -> str:
-    """A moment as the lists write it: ISO 8601 in UTC, whole seconds, ``Z``."""
+    """Return a moment as the lists write it: ISO 8601 in UTC, whole seconds, ``Z``."""
     if at.tzinfo is None:
-        raise ValueError("a moment on a list needs a time zone")
+        raise ValueError("a moment on a list must have a time zone")
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def from_base64(text: str, *, form: str, what: str) -> bytes:
-    """The bytes of base64, of the standard alphabet or the URL-safe one, padded or not."""
+    """Return the bytes of base64, of the standard or the URL-safe alphabet, padded or not."""
     try:
         raw = text.encode("ascii").translate(_URL_SAFE).rstrip(b"=")
         return base64.b64decode(raw + b"=" * (-len(raw) % 4), validate=True)
     except (UnicodeEncodeError, binascii.Error) as error:
-        raise RevocationListError(form, "malformed", f"{what} is no base64") from error
+        raise RevocationListError(form, "malformed", f"{what} must be base64") from error
 
 
 def kid(text: str, *, form: str) -> bytes:
-    """A key identifier of 8 bytes in base64."""
+    """Return a key identifier of 8 bytes, given in base64."""
     found = from_base64(text, form=form, what="a kid")
     if len(found) != KID_LENGTH:
-        raise RevocationListError(form, "malformed", f"a kid has {KID_LENGTH} bytes")
+        raise RevocationListError(form, "malformed", f"a kid must have {KID_LENGTH} bytes")
     return found
 
 
 def hash_type(text: str, *, form: str) -> HashType:
-    """A type of hash by its name."""
+    """Return a type of hash by its name."""
     from coronapas.revocation._hashes import HashType
 
     try:

@@ -30,7 +30,7 @@ HASH_LENGTH: Final = 16
 """Bytes of each of the three hashes."""
 
 _GROUPS: Final = ("v", "t", "r")
-_MAX_EVENTS: Final = 16  # a pass has one; what has more than these is no pass
+_MAX_EVENTS: Final = 16  # a pass has one
 
 
 class HashType(StrEnum):
@@ -42,7 +42,7 @@ class HashType(StrEnum):
 
 
 class PassHashes(NamedTuple):
-    """The hashes of one pass; what cannot be computed of it is None or empty.
+    """The hashes of one pass; what cannot be computed is None or empty.
 
     `country_code_uci` holds the candidates, that of the claim `iss` first. `uvci_sha256` is the
     whole digest. A pass with several events (which verifiers refuse) is named by its first; the
@@ -63,17 +63,17 @@ class PassHashes(NamedTuple):
 
 
 def uci_hash(uvci: str) -> bytes:
-    """The ``UCI`` hash of an identifier as it is written."""
+    """Return the ``UCI`` hash of an identifier as it is written."""
     return _digest(uvci)[:HASH_LENGTH]
 
 
 def country_code_uci_hash(country: str, uvci: str) -> bytes:
-    """The ``COUNTRYCODEUCI`` hash of a country's code and an identifier, both as written."""
+    """Return the ``COUNTRYCODEUCI`` hash of a country's code and an identifier, as written."""
     return _digest(country + uvci)[:HASH_LENGTH]
 
 
 def signature_hash(signature: bytes, algorithm: int | None) -> bytes | None:
-    """The ``SIGNATURE`` hash of a signature in COSE's form; None for an unknown algorithm."""
+    """Return the ``SIGNATURE`` hash of a COSE signature; None for an unknown algorithm."""
     if algorithm == ES256:
         signature = signature[: len(signature) >> 1]
     elif algorithm != PS256:
@@ -82,7 +82,7 @@ def signature_hash(signature: bytes, algorithm: int | None) -> bytes | None:
 
 
 def hashes_of(envelope: Envelope) -> PassHashes:
-    """The hashes of a pass that was opened; no trust in it is implied."""
+    """Return the hashes of a pass that was opened; no trust in it is implied."""
     issuer = envelope.issuer
     uci: list[bytes] = []
     country_code_uci: list[bytes] = []
@@ -114,9 +114,9 @@ def hashes_of(envelope: Envelope) -> PassHashes:
 
 
 def hashes_json(text: str | bytes) -> dict[str, str | None]:
-    """The three hashes of a pass's text in hexadecimal: ``uci``, ``countrycodeuci``, ``signature``.
+    """Return three hashes of a pass in hexadecimal: ``uci``, ``countrycodeuci``, ``signature``.
 
-    ``countrycodeuci`` is the first candidate. A hash that the pass has not is None. Raises
+    ``countrycodeuci`` is the first candidate. A hash that the pass does not have is None. Raises
     DecodeError for a text that cannot be opened.
     """
     found = hashes_of(decode(text))
@@ -138,7 +138,7 @@ def _digest(text: str) -> bytes:
 
 
 def _identifiers(envelope: Envelope) -> Iterator[tuple[str, str | None]]:
-    """The `ci` and `co` of each event, read from a tree that a stranger made."""
+    """Yield the `ci` and `co` of each event, from content that nobody has checked."""
     hcert = envelope.claims.hcert
     dcc: Any = None if hcert is None else hcert.get(DCC)
     if not isinstance(dcc, dict):

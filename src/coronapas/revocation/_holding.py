@@ -6,9 +6,16 @@ The rules of the answer, first to last:
 2. A hash in an expired one only: unknown. The list said so once, and no longer does.
 3. The pass's country or kid is not covered: the list has no say.
 4. The list is past its validity, or older than the caller allows: unknown.
-5. A part of the list is absent that may hold the pass: unknown.
+5. A part of the list is missing that may hold the pass: unknown.
 6. The list names passes of this kid by a hash that this pass does not have: unknown.
 7. Not revoked.
+
+Hashes stand in tables of two plain columns, 20 bytes a hash, and are found by bisection. The first
+8 bytes of each hash stand in a sorted column of 64-bit numbers, so that the search runs inside the
+standard library's `bisect`. The other 8 bytes, and the number of the batch that the hash came with,
+stand beside in the same order. Hashes are evenly spread, so a small index by their first bits
+leaves about a hundred neighbours to search; a table of hashes that are not evenly spread is
+searched all the same, in a few steps more. A table does not change; changes make new ones.
 """
 
 from __future__ import annotations
@@ -17,6 +24,7 @@ import sys
 from array import array
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import cached_property
 from typing import (
     TYPE_CHECKING,
@@ -38,18 +46,11 @@ if TYPE_CHECKING:
         Mapping,
         Sequence,
     )
-    from datetime import timedelta
 
     from coronapas.revocation._hashes import PassHashes
-    from coronapas.revocation._list import Slice
+    from coronapas.revocation._list import Membership, Slice
 
-# Millions of hashes in two plain columns, found by bisection: 20 bytes a hash.
-#
-# The first 8 bytes of each hash stand in a sorted column of 64-bit numbers, so that the search runs
-# inside the standard library's `bisect`. The other 8 bytes, and the number of the batch that the
-# hash came with, stand beside in the same order. Hashes are evenly spread, so a small index by
-# their first bits leaves a search a hundred neighbours; a table of hashes that are not is searched
-# all the same, in a few steps more. A table does not change; changes make new ones.
+# Tables of hashes
 
 HEAD: Final = 8
 """Bytes of a hash that the sorted column holds."""
@@ -89,8 +90,12 @@ class Table:
     def __len__(self) -> int:
         return len(self.heads)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle the columns as bytes: they may lie in a file, of which no view can be pickled."""
+        return _from_bytes, (self.bytes_of_heads(), bytes(self.tails))
+
     def batches_of(self, value: bytes) -> list[int]:
-        """The numbers of the batches that hold this hash of 16 bytes, in no order."""
+        """Return the numbers of the batches that hold this hash of 16 bytes, in no order."""
         heads = self.heads
         head = int.from_bytes(value[:HEAD], "big")
         place = head >> self._shift
@@ -104,7 +109,7 @@ class Table:
         return [int.from_bytes(tail[REST:], "little")] if tail[:REST] == value[HEAD:] else []
 
     def _among(self, first: int, last: int, rest: bytes) -> list[int]:
-        """Of the rows whose heads are equal, those that go on like this: rows are sorted."""
+        """Return the numbers in the rows, of those with equal heads, that go on with `rest`."""
         tails = self.tails
 
         def rest_of(row: int) -> bytes:
@@ -119,7 +124,7 @@ class Table:
         return numbers
 
     def records(self, first: int = 0, last: int | None = None) -> bytes:
-        """The rows from `first` to before `last`: hash and batch number, 20 bytes each."""
+        """Return the rows from `first` to before `last`: hash and batch number, 20 bytes each."""
         end = len(self.heads) if last is None else last
         heads = _little_endian(self.heads[first:end])
         tails = self.tails[first * TAIL : end * TAIL]
@@ -131,12 +136,12 @@ class Table:
         return bytes(packed)
 
     def bytes_of_heads(self) -> bytes:
-        """The sorted column as little-endian bytes."""
+        """Return the sorted column as little-endian bytes."""
         return _little_endian(self.heads)
 
 
 def _starts(heads: Sequence[int], bits: int) -> Sequence[int]:
-    """The first row of each place of the index, and the number of rows at the end."""
+    """Return the first row of each place of the index, and the number of rows at the end."""
     starts = array("Q", [0])
     for place in range(1, 1 << bits):
         starts.append(bisect_left(heads, place << (64 - bits), starts[-1]))
@@ -155,10 +160,14 @@ EMPTY: Final = Table((), b"")
 
 
 def view(heads: memoryview, tails: memoryview) -> Table:
-    """A table on columns that lie somewhere else, as `bytes_of_heads` and `tails` wrote them."""
+    """Return a table on columns elsewhere, as `bytes_of_heads` and `tails` wrote them."""
     if _SWAP:  # pragma: no cover - big-endian machines
         return Table(_column(heads.tobytes()), tails)
     return Table(heads.cast("Q"), tails)
+
+
+def _from_bytes(heads: bytes, tails: bytes) -> Table:
+    return Table(_column(heads), tails)
 
 
 def _column(data: bytes | bytearray) -> array[int]:
@@ -170,7 +179,7 @@ def _column(data: bytes | bytearray) -> array[int]:
 
 
 def build(batches: Iterable[tuple[int, bytes]]) -> Table:
-    """A table of batches: number and packed hashes. Takes twice the table's memory on the way."""
+    """Return a table of batches: number and packed hashes. Takes twice its memory on the way."""
     given = list(batches)
     shift = _shift(sum(len(hashes) for _, hashes in given) // HASH_LENGTH)
     buckets = [bytearray() for _ in range(256 >> shift)]
@@ -184,19 +193,19 @@ def build(batches: Iterable[tuple[int, bytes]]) -> Table:
 
 
 def _shift(rows: int) -> int:
-    """How the first byte makes parts that are sorted one by one: 8 for one part, 0 for 256."""
+    """Return how the first byte makes parts to sort one by one: 8 for one part, 0 for 256."""
     return 8 if rows <= _IN_ONE_PART else 0
 
 
 def merge(tables: Sequence[Table], keep: Callable[[int], bool] | None = None) -> Table:
-    """One table of the rows of several, those only whose batch number `keep` takes, if given."""
+    """Return one table of the rows of several; with `keep`, of those whose number it keeps."""
     if keep is None:
         return _stack(_parts(tables))
     return _stack([row for row in rows if keep(_number(row))] for rows in _parts(tables))
 
 
 def without(table: Table, hashes: Container[bytes]) -> Table:
-    """The table without these hashes, whatever batch they came with."""
+    """Return the table without these hashes, whatever batch they came with."""
     return _stack(
         [row for row in rows if row[:HASH_LENGTH].encode("latin-1") not in hashes]
         for rows in _parts([table])
@@ -231,7 +240,7 @@ def _parts(tables: Sequence[Table]) -> Iterator[list[str]]:
 
 
 def _stack(parts: Iterable[list[str]]) -> Table:
-    """A table of rows that come in parts, ordered among each other."""
+    """Return a table of rows that come in parts, which are in their order."""
     heads = array("Q")
     tails = bytearray()
     for rows in parts:
@@ -250,6 +259,8 @@ def _stack(parts: Iterable[list[str]]) -> Table:
     return Table(heads, bytes(tails)) if len(heads) else EMPTY
 
 
+# Lists
+
 GroupKey: TypeAlias = tuple[bytes | None, HashType]
 
 MERGE_FACTOR = 4
@@ -267,6 +278,10 @@ class Held(NamedTuple):
     size: int
 
 
+_Shelf: TypeAlias = "Mapping[str, tuple[tuple[Membership, tuple[Slice, ...]], ...]]"
+"""One kid's slices by prefix; those that share their content together, to ask it once."""
+
+
 class _Plan(NamedTuple):
     """What to search for a pass of one kid, and by which hashes the list names such passes."""
 
@@ -276,7 +291,7 @@ class _Plan(NamedTuple):
 
 @dataclass(frozen=True)
 class Holding:
-    """One list's state; immutable by convention, `applied` makes the next one.
+    """One list's state; immutable by convention, `applied` returns the next one.
 
     `state` is the list without its batches and slices. A batch that is in the tables and not in
     `batches` was removed.
@@ -288,14 +303,27 @@ class Holding:
     slices: Mapping[str, Slice]
     next_number: int = 0
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle the fields alone: what was computed of them is computed again."""
+        tables, batches, slices = dict(self.tables), dict(self.batches), dict(self.slices)
+        return Holding, (self.state, tables, batches, slices, self.next_number)
+
+    def renamed(self, source: str) -> Holding:
+        """Return the same state under another source's name."""
+        return replace(self, state=replace(self.state, source=source))
+
     @cached_property
-    def _shelves(self) -> Mapping[bytes | None, Mapping[str, tuple[Slice, ...]]]:
-        """The slices by kid and by prefix."""
-        shelves: dict[bytes | None, dict[str, list[Slice]]] = {}
+    def _shelves(self) -> Mapping[bytes | None, _Shelf]:
+        """The slices by kid, prefix and content."""
+        shelves: dict[bytes | None, dict[str, dict[int, list[Slice]]]] = {}
         for piece in self.slices.values():
-            shelves.setdefault(piece.kid, {}).setdefault(piece.prefix, []).append(piece)
+            shelf = shelves.setdefault(piece.kid, {}).setdefault(piece.prefix, {})
+            shelf.setdefault(id(piece.content), []).append(piece)
         return {
-            kid: {prefix: tuple(pieces) for prefix, pieces in shelf.items()}
+            kid: {
+                prefix: tuple((pieces[0].content, tuple(pieces)) for pieces in shared.values())
+                for prefix, shared in shelf.items()
+            }
             for kid, shelf in shelves.items()
         }
 
@@ -320,8 +348,9 @@ class Holding:
         for kid in {**stacks, **self._shelves}:
             found = [*stacks.get(kid, ()), *(stacks[None] if kid is not None else ())]
             types = {hash_type for hash_type, _ in found}
-            for pieces in self._shelves.get(kid, {}).values():
-                types.update(*(piece.hash_types for piece in pieces))
+            for shared in self._shelves.get(kid, {}).values():
+                for _, pieces in shared:
+                    types.update(*(piece.hash_types for piece in pieces))
             plans[kid] = _Plan(tuple(found), tuple(types))
         return plans
 
@@ -349,7 +378,10 @@ class Holding:
     def answer(
         self, hashes: PassHashes, kid: bytes | None, now: float, max_age: timedelta | None
     ) -> RevocationAnswer | None:
-        """What the list says of a pass; None where it has no say. `now` in seconds since 1970."""
+        """Return what the list says of a pass; None where it has no say.
+
+        `now` is in seconds since 1970-01-01T00:00:00Z.
+        """
         plan = self._plans.get(kid) or self._plans[None]
         found = self._in_tables(hashes, plan, now)
         if self.slices and kid in self._shelves:
@@ -369,7 +401,7 @@ class Holding:
         return self._not_revoked
 
     def _in_tables(self, hashes: PassHashes, plan: _Plan, now: float) -> RevocationAnswer | None:
-        """The answer for a pass that a batch holds: revoked, or unknown if only expired ones do."""
+        """Return the answer for a pass in a batch: revoked, or unknown if all such have expired."""
         lapsed = None
         for hash_type, stack in plan.stacks:
             for candidate_type, values in hashes.candidates:
@@ -384,31 +416,33 @@ class Holding:
                     lapsed = self._lapsed(hash_type, held.id)
         return lapsed
 
-    def _in_slices(
-        self, hashes: PassHashes, shelf: Mapping[str, tuple[Slice, ...]], now: float
-    ) -> RevocationAnswer | None:
-        """The answer for a pass that a slice holds: revoked, or unknown if only expired ones do."""
+    def _in_slices(self, hashes: PassHashes, shelf: _Shelf, now: float) -> RevocationAnswer | None:
+        """Return the answer for a pass in a slice: revoked, or unknown if all such have expired."""
         lapsed = None
         lengths = {len(prefix) for prefix in shelf}
         for hash_type, values in hashes.candidates:
             for value in values:
                 digits = value.hex()
-                for piece in (one for size in lengths for one in shelf.get(digits[:size], ())):
-                    if hash_type not in piece.hash_types or value not in piece.content:
+                for content, pieces in (
+                    each for size in lengths for each in shelf.get(digits[:size], ())
+                ):
+                    named = [piece for piece in pieces if hash_type in piece.hash_types]
+                    if not named or value not in content:
                         continue
-                    if piece.expires is None or now <= piece.expires.timestamp():
-                        rate = piece.content.false_positive_rate
-                        return self._revoked(hash_type, piece.id, rate)
-                    lapsed = self._lapsed(hash_type, piece.id)
+                    for piece in named:
+                        if piece.expires is None or now <= piece.expires.timestamp():
+                            rate = content.false_positive_rate
+                            return self._revoked(hash_type, piece.id, rate)
+                    lapsed = self._lapsed(hash_type, named[-1].id)
         return lapsed
 
     @staticmethod
     def _worse(
-        one: RevocationAnswer | None, other: RevocationAnswer | None
+        first: RevocationAnswer | None, second: RevocationAnswer | None
     ) -> RevocationAnswer | None:
-        if one is None or other is None:
-            return one or other
-        return one if one.outcome is RevocationOutcome.REVOKED else other
+        if first is None or second is None:
+            return first or second
+        return first if first.outcome is RevocationOutcome.REVOKED else second
 
     def _revoked(self, hash_type: HashType, batch: str, rate: float) -> RevocationAnswer:
         return RevocationAnswer(
@@ -437,7 +471,7 @@ class Holding:
         return kids is None or kid in kids
 
     def _may_hide(self, hashes: PassHashes, kid: bytes | None) -> bool:
-        """Whether an absent part may hold the pass; one without a kid may be of any part."""
+        """Tell whether a missing part may hold the pass; one without a kid may be in any part."""
         if kid is None:
             return any(_may_hold(gap, hashes) for gap in self.state.gaps)
         gaps = (*self._gaps.get(kid, ()), *self._gaps.get(None, ()))
@@ -451,10 +485,15 @@ class Holding:
             return False
         # A list that does not say how old it is may be any age.
         as_of = self.state.as_of
-        return as_of is None or now > (as_of + max_age).timestamp()
+        if as_of is None:
+            return True
+        try:
+            return now > (as_of + max_age).timestamp()
+        except OverflowError:  # the end lies beyond the calendar, after all moments or before
+            return max_age < timedelta(0)
 
     def applied(self, change: RevocationList) -> Holding:
-        """The state after a change."""
+        """Return the state after a change."""
         removed = change.removed.union(change.batch_ids, change.slice_ids)
         batches = {
             number: held
@@ -481,23 +520,23 @@ class Holding:
         )
 
     def compacted(self) -> Holding:
-        """The same state with one table for each kid and hash type, without removed batches."""
+        """Return the same state with one table for each kid and hash type, and nothing removed."""
         alive = self.batches.keys()
         tables = {key: (merge(stack, alive.__contains__),) for key, stack in self.tables.items()}
         return replace(self, tables={key: stack for key, stack in tables.items() if stack[0]})
 
 
 def hold(given: RevocationList) -> Holding:
-    """The state that a first list makes; a mere change leaves everything else unknown."""
+    """Return the state that a first list makes; a mere change leaves everything else unknown."""
     gaps = given.gaps
     if not given.complete:
-        gaps = (*gaps, Gap("the list that this change belongs to is absent"))
+        gaps = (*gaps, Gap("the list that this change belongs to is missing"))
     empty = replace(given, batches=(), slices=(), gaps=gaps, removed_hashes=b"")
     return Holding(empty, {}, {}, {}).applied(replace(given, complete=False, gaps=gaps))
 
 
 def _numbers(stack: tuple[Table, ...], values: tuple[bytes, ...]) -> list[int]:
-    """The numbers of all batches in a stack of tables that hold one of the hashes."""
+    """Return the numbers of all batches in a stack of tables that hold one of the hashes."""
     if len(stack) == 1 and len(values) == 1:
         return stack[0].batches_of(values[0])
     return [number for rows in stack for value in values for number in rows.batches_of(value)]
@@ -511,7 +550,7 @@ def _in_groups(held: Held, change: RevocationList) -> bool:
 def _state_after(
     state: RevocationList, change: RevocationList, filled: frozenset[str]
 ) -> RevocationList:
-    """What is known of the list after a change; what the change leaves open stays as it was."""
+    """Return what is known of the list after a change; what the change does not state stays."""
     left = (gap for gap in state.gaps if not gap.id or gap.id not in filled)
     gaps = dict.fromkeys((*left, *change.gaps))
     return replace(
@@ -534,7 +573,7 @@ def _filed(
     groups: dict[GroupKey, list[tuple[int, bytes]]] = {}
     held: dict[int, Held] = {}
     if next_number + len(change.batches) > MAX_BATCH:
-        raise ValueError("a list has had more batches than can be counted")
+        raise ValueError("a list must not have had more batches than can be counted")
     for number, batch in enumerate(change.batches, start=next_number):
         expires = None if batch.expires is None else batch.expires.timestamp()
         held[number] = Held(
@@ -547,7 +586,7 @@ def _filed(
 def _swept(
     tables: Mapping[GroupKey, tuple[Table, ...]], batches: Mapping[int, Held], due: bool
 ) -> dict[GroupKey, tuple[Table, ...]]:
-    """The tables, those mostly of removed batches without them."""
+    """Return the tables; those that are mostly removed batches, without these."""
     if not due:
         return dict(tables)
     alive: dict[GroupKey, int] = {}
@@ -566,7 +605,7 @@ def _swept(
 def _stacked(
     tables: Mapping[GroupKey, tuple[Table, ...]], fresh: Mapping[GroupKey, Table]
 ) -> dict[GroupKey, tuple[Table, ...]]:
-    """The tables with new ones on top, merged so that each stack stays low."""
+    """Return the tables with new ones on top, merged so that each stack stays low."""
     stacked = dict(tables)
     for key, rows in fresh.items():
         stack = [*stacked.get(key, ()), rows]
@@ -578,7 +617,7 @@ def _stacked(
 
 
 def _may_hold(gap: Gap, hashes: PassHashes) -> bool:
-    """Whether the absent part may hold one of the hashes."""
+    """Tell whether the missing part may hold one of the hashes."""
     values: Iterable[bytes] = [
         value
         for hash_type, candidates in hashes.candidates

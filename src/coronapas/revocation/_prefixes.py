@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
 MAX_BYTES: Final = 4 * 1024 * 1024
-"""Longer lists are not read."""
+"""Bytes of a list, inclusive."""
 
 _HEAD: Final = struct.Struct(">hfib")
 _VERSION: Final = 1
@@ -59,20 +59,20 @@ class PrefixList:
     def make(
         cls, hashes: Collection[bytes], *, rate: float, offset: int = 0, least: int = 1
     ) -> PrefixList:
-        """A list of the prefixes of `hashes`, of the length that the reference would take.
+        """Return a list of the prefixes of `hashes`, of the length that the reference would take.
 
         `offset` is that of the mode: 0 for POINT, 1 for VECTOR, 2 for COORDINATE; `least` the
         shortest length in bytes.
         """
         if any(len(value) != HASH_LENGTH for value in hashes):
-            raise ValueError(f"a hash has {HASH_LENGTH} bytes")
+            raise ValueError(f"a hash must have {HASH_LENGTH} bytes")
         size = prefix_length(len(hashes), rate=rate, offset=offset, least=least)
         stated = struct.unpack(">f", struct.pack(">f", rate))[0]  # as the format can hold it
         return cls(size, stated, len(hashes), frozenset(value[:size] for value in hashes))
 
     @classmethod
     def read(cls, data: bytes) -> PrefixList:
-        """The list that `data` is, from its first byte to its last."""
+        """Return the list in `data`, which must hold nothing else."""
         if len(data) > MAX_BYTES:
             raise _fault("too-large", f"the list has more than {MAX_BYTES} bytes")
         if len(data) < _HEAD.size:
@@ -81,7 +81,7 @@ class PrefixList:
         if version != _VERSION:
             raise _fault("unsupported", f"version {version} is unknown")
         if not 1 <= size <= HASH_LENGTH or not 0 <= rate < 1 or count < 0:
-            raise _fault("malformed", "the list's head states what cannot be")
+            raise _fault("malformed", "the list's head states impossible values")
         body = data[_HEAD.size :]
         # Prefixes that are equal may stand once or as often as they come.
         if len(body) % size or len(body) // size > count or (count and not body):
@@ -90,7 +90,7 @@ class PrefixList:
         return cls(size, rate, count, frozenset(pieces))
 
     def write(self, *, zero_padded: bool = False) -> bytes:
-        """The list in its binary form; `zero_padded` repeats the reference's fault, for tests."""
+        """Return the list in its binary form; `zero_padded` repeats the reference's fault."""
         ordered: Iterable[bytes] = sorted(self.prefixes, key=_signed)
         if zero_padded:
             ordered = map(_zero_padded, ordered)
@@ -98,14 +98,14 @@ class PrefixList:
 
 
 def prefix_length(count: int, *, rate: float, offset: int = 0, least: int = 1) -> int:
-    """How many bytes the reference takes for the prefixes of `count` hashes, 1 to 16.
+    """Return how many bytes the reference takes for prefixes of `count` hashes, 1 to 16.
 
     ceil(b div 8 + b mod 8 - offset + rate) with b = ceil(log2(count)), and `least` at least.
     That the division gives whole numbers is how we read the formula, and was not checked against
     a list of the reference [U]; readers do not depend on it.
     """
     if not 1 <= least <= HASH_LENGTH or not 0 <= rate < 1 or offset < 0:
-        raise ValueError("the length of the prefixes cannot be computed of these")
+        raise ValueError("the values are out of range for the length of prefixes")
     bits = (count - 1).bit_length() if count > 1 else 0
     wanted = math.ceil(bits // 8 + bits % 8 - offset + rate)
     return min(HASH_LENGTH, max(least, wanted, 1))
@@ -116,7 +116,7 @@ def _signed(prefix: bytes) -> int:
 
 
 def _zero_padded(prefix: bytes) -> bytes:
-    """The form in which the reference's writer stores a prefix."""
+    """Return the form in which the reference's writer stores a prefix."""
     at = 0
     while at + 1 < len(prefix) and prefix[at] == 0xFF and prefix[at + 1] >= 0x80:
         at += 1

@@ -1,7 +1,7 @@
-"""What revocation data says of one pass, and the door through which a verifier asks.
+"""What revocation data says of one pass, and the protocol by which a verifier asks.
 
-Three answers, never two: REVOKED, NOT_REVOKED, and UNKNOWN where the data at hand cannot tell. What
-to do about UNKNOWN is the caller's to decide; an answer says which list decided, its date, and why.
+There are three answers: REVOKED, NOT_REVOKED, and UNKNOWN where the data cannot tell. What to do
+about UNKNOWN is the caller's decision; an answer says which list decided, its date, and why.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class RevocationOutcome(StrEnum):
-    """Whether a pass is revoked, as far as the data at hand goes."""
+    """Whether a pass is revoked, as far as the data goes."""
 
     REVOKED = "REVOKED"
     NOT_REVOKED = "NOT_REVOKED"
@@ -30,7 +30,7 @@ SENTENCES: Final = {
     "revocation.ok": "No revocation list holds the pass.",
     "revocation.no-data": "There is no revocation data for passes of this country and key.",
     "revocation.list-expired": "The revocation list is too old.",
-    "revocation.list-incomplete": "A part of the revocation list that may hold the pass is absent.",
+    "revocation.list-incomplete": "A part of the list that may hold the pass is missing.",
     "revocation.entry-expired": "A revocation list held the pass, and the entry has expired.",
     "revocation.no-hash": "The list names passes by what this pass does not have.",
 }
@@ -40,11 +40,18 @@ SENTENCES: Final = {
 class RevocationAnswer(NamedTuple):
     """What is known of one pass.
 
-    `code` is one of `SENTENCES`. `source` names the list that decided (empty for
-    ``revocation.no-data``), `as_of` is its date where it is known. For a revoked pass `hash_type`
-    says by which hash it was found, `batch` which part of the list held it, and
-    `false_positive_rate` how likely the list takes another pass for a revoked one: 0 for a list of
-    whole hashes, more for a Bloom filter or a list of prefixes.
+    Attributes:
+        outcome: The answer.
+        code: The reason, one of ``revocation.revoked``, ``revocation.ok``, ``revocation.no-data``,
+            ``revocation.list-expired``, ``revocation.list-incomplete``,
+            ``revocation.entry-expired`` and ``revocation.no-hash``.
+        source: The name of the list that decided; empty for ``revocation.no-data``.
+        as_of: The list's date, if known.
+        hash_type: For a revoked pass, the type of the hash by which it was found.
+        batch: For a revoked pass, the part of the list that holds it.
+        false_positive_rate: The chance that the list takes another pass for a revoked one: 0 for
+            whole hashes, more for a Bloom filter or a list of prefixes.
+
     """
 
     outcome: RevocationOutcome
@@ -57,22 +64,29 @@ class RevocationAnswer(NamedTuple):
 
     @property
     def sentence(self) -> str:
-        """The answer for a person; it names the list and nothing of the pass."""
+        """The answer for a person; it names the list, and nothing of the pass."""
         where = ""
         if self.source:
             dated = ""
             if self.as_of is not None:
-                dated = f" of {self.as_of.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+                dated = f" of {_dated(self.as_of)}"
             where = f" ({self.source}{dated})"
         return f"{SENTENCES[self.code].rstrip('.')}{where}."
+
+
+def _dated(moment: datetime) -> str:
+    try:
+        return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    except OverflowError:  # in UTC it would be beyond the years 1 to 9999
+        return moment.isoformat(" ", "minutes")
 
 
 class RevocationSource(Protocol):
     """Whatever can say whether a pass is revoked; `RevocationStore` is one."""
 
     def status(self, envelope: Envelope, *, at: datetime) -> RevocationAnswer:
-        """What is known of the pass at the moment `at`, which has a time zone.
+        """Return what is known of the pass at the moment `at`, which must have a time zone.
 
-        Never raises on any pass. The pass's signature need not have been verified.
+        Must not raise on any pass. The pass's signature need not have been verified.
         """
         ...

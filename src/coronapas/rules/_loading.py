@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from coronapas import _files
 from coronapas.errors import CoronapasError, Fault, RuleError
 from coronapas.rules import _model as model
 from coronapas.rules._model import RuleType, read_rule
@@ -221,7 +222,7 @@ def write(rules: Iterable[Rule], folder: Path) -> None:
     for path, rule in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps(rule.to_json(), ensure_ascii=False, indent=2)
-        path.write_text(f"{text}\n", "utf-8")
+        _files.write(path, f"{text}\n".encode())
 
 
 def content(path: Path) -> bytes:

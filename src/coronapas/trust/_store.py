@@ -8,13 +8,10 @@ digest and may lead to several certificates: each of them has to be tried.
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
 import math
 import os
-import tempfile
 from functools import cached_property
-from pathlib import Path
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -426,28 +423,12 @@ _SUM: Final = 64
 
 
 def save(store: TrustStore, path: str | os.PathLike[str]) -> None:
-    """Write the store to `path`, in whose folder a temporary file is made; raises OSError.
+    """Write the store to a file, whole or not at all; raises OSError.
 
-    A file that is there already is replaced at once, or stays as it is where anything fails; its
-    permissions are kept. A new one is readable by everybody: certificates are public.
+    A file that is there already keeps its permissions. A new one is readable by everybody:
+    certificates are public.
     """
-    target = Path(path)
-    if target.is_symlink():
-        target = target.resolve()
-    data = dump(store)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(_mode(target))
-        Path(temporary).replace(target)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(temporary).unlink()
-        raise
-    _sync_folder(target.parent)
+    files.write(path, dump(store))
 
 
 def load(path: str | os.PathLike[str]) -> TrustStore:
@@ -567,20 +548,3 @@ def _dropped(item: Any) -> Dropped:
     if not isinstance(reason, str) or not isinstance(source, str):
         raise TypeError("what was dropped is of the wrong type")
     return Dropped(None if kid is None else _bytes(kid), reason, source)
-
-
-def _mode(target: Path) -> int:
-    try:
-        return target.stat().st_mode & 0o777
-    except FileNotFoundError:
-        return 0o644
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the move last through a power cut, where the system lets a folder be synced."""
-    with contextlib.suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

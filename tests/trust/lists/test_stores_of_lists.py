@@ -254,16 +254,6 @@ def test_a_save_that_fails_leaves_the_old_file_and_nothing_else(
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_folder_that_cannot_be_synced_is_no_obstacle(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(*_: object) -> int:
-        raise PermissionError
-
-    monkeypatch.setattr(os, "open", refuse)
-    storing._sync_folder(tmp_path)
-
-
 def resummed(content: object) -> bytes:
     data = content if isinstance(content, bytes) else json.dumps(content).encode()
     digest = hashlib.sha256(data).hexdigest().encode()

@@ -8,8 +8,8 @@
 Where a hash belongs follows from its hexadecimal digits h: in POINT mode the chunk is h[0]; in
 VECTOR mode x is h[0] and the chunk h[1]; in COORDINATE mode x is h[0], y is h[1], the chunk h[2].
 
-None of these documents is signed: the digests tie the slices to the partitions, and nothing ties
-those to their publisher but the connection. Slices that are absent or do not fit leave gaps.
+None of these documents is signed: the digests tie the slices to the partitions, and only the
+connection ties those to their publisher. Slices that are missing or do not fit leave gaps.
 The types' names ``BLOOMFILTER`` and ``VARHASHLIST`` are recalled and were not checked [K].
 """
 
@@ -28,22 +28,28 @@ from coronapas.revocation import _documents as documents
 from coronapas.revocation._bloom import BloomFilter
 from coronapas.revocation._documents import Document
 from coronapas.revocation._hashes import HASH_LENGTH
-from coronapas.revocation._list import Gap, RevocationList, Slice
+from coronapas.revocation._list import Gap, ListFormat, RevocationList, Slice, naming
 from coronapas.revocation._prefixes import PrefixList
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from coronapas.revocation._hashes import HashType
-    from coronapas.revocation._list import Membership
+    from coronapas.revocation._list import Found, Membership, Part
+    from coronapas.trust._certificate import Certificate
 
-FORM: Final = "distribution"
+NAME: Final = "distribution"
 MAX_KIDS: Final = 100_000
 """Kids that the lists may name, inclusive."""
 
+MAX_SLICES: Final = 512
+"""Slices that a chunk may have, inclusive, one for each expiry: a pass is looked up in all."""
 
-class Mode(StrEnum):
+_GZIP: Final = b"\x1f\x8b"
+
+
+class SliceMode(StrEnum):
     """Into how many parts the hashes of a kid are divided."""
 
     POINT = "POINT"
@@ -52,19 +58,19 @@ class Mode(StrEnum):
 
     @property
     def depth(self) -> int:
-        """How many hexadecimal digits of a hash say where it belongs, 1 to 3."""
-        return tuple(Mode).index(self) + 1
+        """The number of hexadecimal digits of a hash that say where it belongs, 1 to 3."""
+        return tuple(SliceMode).index(self) + 1
 
     @classmethod
-    def of(cls, count: int) -> Mode:
-        """The mode for this number of hashes of one kid."""
+    def of(cls, count: int) -> SliceMode:
+        """Return the mode for this number of hashes of one kid."""
         if count <= 100_000:
             return cls.POINT
         return cls.VECTOR if count <= 1_600_000 else cls.COORDINATE
 
 
 class SliceType(StrEnum):
-    """What a slice is."""
+    """The two kinds of slices."""
 
     BLOOMFILTER = "BLOOMFILTER"
     VARHASHLIST = "VARHASHLIST"
@@ -75,7 +81,7 @@ class _Listed:
     """One kid of the lists."""
 
     kid: bytes
-    mode: Mode
+    mode: SliceMode
     hash_types: frozenset[HashType]
     expires: datetime
 
@@ -100,11 +106,20 @@ def read(
     valid_until: datetime | None = None,
     source: str = "EU distribution service",
 ) -> RevocationList:
-    """The list that these documents make: `partitions` by kid, `archives` in any order.
+    """Return the list that these documents make.
 
-    `as_of` is when `lists` was fetched. What `lists` says of a kid counts until its `expires`.
-    Raises RevocationListError where `lists` or an archive cannot be read; a kid whose partitions
-    are absent or faulty, and every slice that is absent or not the one named, leaves a gap.
+    Args:
+        lists: The lists of kids. What they say of a kid counts until its `expires`.
+        partitions: The partitions, by kid.
+        archives: The archives of slices, in any order.
+        as_of: When `lists` was fetched.
+        valid_until: The last moment at which the list may be relied on, if there is one.
+        source: The list's name.
+
+    Raises:
+        RevocationListError: `lists` or an archive cannot be read. A kid whose partitions are
+            missing or faulty, and a slice that is missing or not the one named, leave gaps.
+
     """
     slices_by_digest = _unpacked(archives)
     read_already: dict[tuple[str, SliceType], Membership] = {}
@@ -121,18 +136,18 @@ def read(
         except RevocationListError as error:
             gaps.append(Gap(error.message, item.kid))
             continue
-        for one in wanted:
+        for piece in wanted:
             try:
                 # Partitions may name the same slice again and again, and each is large.
-                content = read_already.get((one.digest, one.kind))
+                content = read_already.get((piece.digest, piece.kind))
                 if content is None:
-                    content = _content(slices_by_digest.get(one.digest), one.kind)
-                    read_already[one.digest, one.kind] = content
+                    content = _content(slices_by_digest.get(piece.digest), piece.kind)
+                    read_already[piece.digest, piece.kind] = content
             except RevocationListError as error:
-                gaps.append(Gap(f"slice {one.id}: {error.message}", item.kid, None, one.prefix))
+                gaps.append(Gap(f"slice {piece.id}: {error.message}", item.kid, None, piece.prefix))
                 continue
             slices.append(
-                Slice(one.id, item.kid, one.prefix, item.hash_types, content, one.expires)
+                Slice(piece.id, item.kid, piece.prefix, item.hash_types, content, piece.expires)
             )
     return RevocationList(
         source=source,
@@ -141,8 +156,42 @@ def read(
         slices=tuple(slices),
         gaps=tuple(gaps),
         kid_valid_until={item.kid: item.expires for item in listed.values()},
-        form=FORM,
+        form=NAME,
     )
+
+
+def _recognise(data: bytes, content: Any) -> bool:
+    if content is None:
+        return data[:2] == _GZIP
+    return _first_has(content, "chunks") or _first_has(content, "mode")
+
+
+def _first_has(content: Any, member: str) -> bool:
+    first = content[0] if isinstance(content, list) and content else None
+    return isinstance(first, dict) and member in first
+
+
+def _read_parts(parts: Sequence[Part], pins: Sequence[Certificate]) -> Iterator[Found]:
+    lists: list[Part] = []
+    archives: list[Part] = []
+    partitions: dict[bytes, bytes] = {}
+    for part in parts:
+        if part.data[:2] == _GZIP:
+            archives.append(part)
+            continue
+        with naming(part.name):
+            first = _array(part.data, "the file")[0]
+            if "chunks" in first:
+                partitions[first.kid("kid")] = part.data
+            else:
+                lists.append(part)
+    if len(lists) != 1:
+        problem = f"there must be one file with the lists of kids, not {len(lists)}"
+        raise RevocationListError(NAME, "inconsistent", problem)
+    with naming(lists[0].name):
+        packed = [part.data for part in archives]
+        found = read(lists[0].data, partitions, packed, as_of=lists[0].fetched)
+    yield found, (lists[0], *(part for part in parts if part is not lists[0]))
 
 
 def _listed(data: bytes) -> dict[bytes, _Listed]:
@@ -150,107 +199,111 @@ def _listed(data: bytes) -> dict[bytes, _Listed]:
     for item in _array(data, "the lists"):
         kid = item.kid("kid")
         if kid in found:
-            item.fail("the kid stands twice")
+            item.fail("the kid must not stand twice")
         types = item.items("hashTypes")
         if not types or not all(isinstance(name, str) for name in types):
-            item.fail("`hashTypes` names no types")
+            item.fail("`hashTypes` must name types")
         found[kid] = _Listed(
             kid,
             _mode(item),
-            frozenset(documents.hash_type(name, form=FORM) for name in types),
+            frozenset(documents.hash_type(name, form=NAME) for name in types),
             item.moment("expires"),
         )
         if len(found) > MAX_KIDS:
-            raise RevocationListError(FORM, "too-large", f"more than {MAX_KIDS} kids")
+            raise RevocationListError(NAME, "too-large", f"more than {MAX_KIDS} kids")
     return found
 
 
-def _mode(item: Document) -> Mode:
+def _mode(item: Document) -> SliceMode:
     try:
-        return Mode(item.text("mode"))
+        return SliceMode(item.text("mode"))
     except ValueError as error:
-        raise RevocationListError(FORM, "unsupported", "a mode is unknown") from error
+        raise RevocationListError(NAME, "unsupported", "a mode is unknown") from error
 
 
 def _array(data: bytes, what: str) -> list[Document]:
-    value = documents.parse(data, form=FORM, what=what)
+    value = documents.parse(data, form=NAME, what=what)
     if not isinstance(value, list):
-        raise RevocationListError(FORM, "malformed", f"{what} are no array")
-    return [Document.of(item, form=FORM, what=f"an item of {what}") for item in value]
+        raise RevocationListError(NAME, "malformed", f"{what} must be an array")
+    return [Document.of(item, form=NAME, what=f"an item of {what}") for item in value]
 
 
 def _wanted(data: bytes, listed: _Listed) -> list[_Wanted]:
-    """Every slice of a kid's partitions."""
+    """Return every slice of a kid's partitions."""
     found: dict[str, _Wanted] = {}
     for partition in _array(data, "the partitions"):
         if partition.kid("kid") != listed.kid:
-            partition.fail("it is of another kid")
+            partition.fail("it belongs to another kid")
         id_ = partition.text("id") if "id" in partition else "null"
         start = _coordinates(partition, listed.mode)
         for chunk, by_expiry in partition.members("chunks").items():
             prefix = start + _digit(chunk)
-            slices = Document.of(by_expiry, form=FORM, what="a chunk")
+            slices = Document.of(by_expiry, form=NAME, what="a chunk")
+            if len(by_expiry) > MAX_SLICES:
+                problem = f"a chunk has more than {MAX_SLICES} slices"
+                raise RevocationListError(NAME, "too-large", problem)
             for expiry in by_expiry:
-                one = _wanted_slice(slices, expiry, f"{listed.kid.hex()}/{id_}/{chunk}", prefix)
-                if one.id in found:
+                wanted = _wanted_slice(slices, expiry, f"{listed.kid.hex()}/{id_}/{chunk}", prefix)
+                if wanted.id in found:
                     partition.fail("a slice stands twice")
-                found[one.id] = one
+                found[wanted.id] = wanted
     return list(found.values())
 
 
 def _wanted_slice(slices: Document, expiry: str, where: str, prefix: str) -> _Wanted:
-    stated = Document.of(slices.members(expiry), form=FORM, what="a slice")
+    stated = Document.of(slices.members(expiry), form=NAME, what="a slice")
     try:
         kind = SliceType(stated.text("type"))
     except ValueError as error:
-        raise RevocationListError(FORM, "unsupported", "a type of slice is unknown") from error
+        raise RevocationListError(NAME, "unsupported", "a type of slice is unknown") from error
     digest = stated.text("hash").lower()
-    expires = documents.moment(expiry, form=FORM, what="a slice's expiry")
+    expires = documents.moment(expiry, form=NAME, what="a slice's expiry")
     return _Wanted(f"{where}/{expiry}/{digest}", prefix, digest, kind, expires)
 
 
-def _coordinates(partition: Document, mode: Mode) -> str:
-    """The first digits of the hashes of a partition."""
+def _coordinates(partition: Document, mode: SliceMode) -> str:
+    """Return the first digits of the hashes of a partition."""
     names = ("x", "y")[: mode.depth - 1]
     if any(name in partition for name in ("x", "y")[mode.depth - 1 :]):
-        partition.fail(f"it has coordinates that mode {mode} does not")
+        partition.fail(f"mode {mode} has fewer coordinates")
     return "".join(_digit(partition.text(name)) for name in names)
 
 
 def _digit(text: str) -> str:
     digit = text.lower()
     if len(digit) != 1 or digit not in "0123456789abcdef":
-        raise RevocationListError(FORM, "malformed", "a coordinate is no hexadecimal digit")
+        raise RevocationListError(NAME, "malformed", "a coordinate must be a hexadecimal digit")
     return digit
 
 
 def _unpacked(archives: Iterable[bytes]) -> dict[str, bytes]:
-    """The slices of the archives by their digests; a member that its name belies is refused."""
+    """Return the slices of the archives by digest; one that does not match its name is refused."""
     found: dict[str, bytes] = {}
-    total = 0
+    total = packed = 0
     for data in archives:
+        packed += len(data)
         for member in archive.read(data):
-            documents.kid(member.kid, form=FORM)
+            documents.kid(member.kid, form=NAME)
             digest = hashlib.sha256(member.content).hexdigest()
             if digest != member.digest.lower():
-                raise RevocationListError(FORM, "inconsistent", "a slice is not what its name says")
+                raise RevocationListError(NAME, "inconsistent", "a slice does not match its name")
             if digest not in found:
                 total += len(member.content)
-            if total > archive.MAX_UNPACKED:
-                raise RevocationListError(FORM, "too-large", "the archives hold too much")
+            if total > archive.limit(packed):
+                raise RevocationListError(NAME, "too-large", "the archives hold too much")
             found[digest] = member.content
     return found
 
 
 def _content(data: bytes | None, kind: SliceType) -> Membership:
     if data is None:
-        raise RevocationListError(FORM, "inconsistent", "it was not fetched")
+        raise RevocationListError(NAME, "inconsistent", "it was not fetched")
     return BloomFilter.read(data) if kind is SliceType.BLOOMFILTER else PrefixList.read(data)
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
-    """What a distribution service publishes: what `read` takes."""
+class DistributionFiles:
+    """The files of a distribution service, as `read_distribution` takes them."""
 
     lists: bytes
     partitions: dict[bytes, bytes]
@@ -258,26 +311,26 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True)
-class Revoked:
+class RevokedHashes:
     """The revoked passes of one kid, to be published: hashes of the types named, 16 bytes each.
 
-    `mode` is the one that goes with their number unless it is given.
+    A `mode` of None stands for the one that goes with the number of hashes.
     """
 
     hashes: frozenset[bytes]
     hash_types: frozenset[HashType]
     expires: datetime
-    mode: Mode | None = None
+    mode: SliceMode | None = None
 
 
-def make(
-    kids: Mapping[bytes, Revoked],
+def write(
+    kids: Mapping[bytes, RevokedHashes],
     *,
     at: datetime,
     kind: SliceType = SliceType.BLOOMFILTER,
     rate: float = 1e-10,
-) -> Published:
-    """The documents and archives that publish these revocations, each kid in an archive of its own.
+) -> DistributionFiles:
+    """Return the files that publish these revocations, each kid in an archive of its own.
 
     `rate` is the rate of false matches of every slice. Raises ValueError for hashes that are not
     16 bytes long and for numbers of them that no slice can hold.
@@ -286,7 +339,7 @@ def make(
     partitions: dict[bytes, bytes] = {}
     archives: list[bytes] = []
     for kid, revoked in kids.items():
-        mode = revoked.mode or Mode.of(len(revoked.hashes))
+        mode = revoked.mode or SliceMode.of(len(revoked.hashes))
         stated = base64.b64encode(kid).decode()
         lists.append(
             {
@@ -312,11 +365,11 @@ def make(
             }
             members.append(archive.Member(stated, part["id"], prefix[-1], digest, content))
         partitions[kid] = json.dumps(list(parts.values())).encode()
-        archives.append(archive.make(members))
-    return Published(json.dumps(lists).encode(), partitions, tuple(archives))
+        archives.append(archive.write(members))
+    return DistributionFiles(json.dumps(lists).encode(), partitions, tuple(archives))
 
 
-def _partition(kid: str, start: str, revoked: Revoked, at: datetime) -> dict[str, Any]:
+def _partition(kid: str, start: str, revoked: RevokedHashes, at: datetime) -> dict[str, Any]:
     return {
         "kid": kid,
         "id": start or "point",
@@ -328,18 +381,21 @@ def _partition(kid: str, start: str, revoked: Revoked, at: datetime) -> dict[str
     }
 
 
-def _divided(hashes: Collection[bytes], mode: Mode) -> dict[str, list[bytes]]:
-    """The hashes by the digits that say where they belong."""
+def _divided(hashes: Collection[bytes], mode: SliceMode) -> dict[str, list[bytes]]:
+    """Return the hashes by the digits that say where they belong."""
     parts: dict[str, list[bytes]] = {}
     for value in sorted(hashes):
         if len(value) != HASH_LENGTH:
-            raise ValueError(f"a hash has {HASH_LENGTH} bytes")
+            raise ValueError(f"a hash must have {HASH_LENGTH} bytes")
         parts.setdefault(value.hex()[: mode.depth], []).append(value)
     return parts
 
 
-def _made(hashes: list[bytes], mode: Mode, kind: SliceType, rate: float) -> bytes:
+def _made(hashes: list[bytes], mode: SliceMode, kind: SliceType, rate: float) -> bytes:
     if kind is SliceType.BLOOMFILTER:
         return BloomFilter.make(hashes, rate=rate).write()
     # At least 8 bytes: the reference's shortest prefixes would match strangers.
     return PrefixList.make(hashes, rate=rate, offset=mode.depth - 1, least=8).write()
+
+
+FORMAT: Final = ListFormat(NAME, False, _recognise, _read_parts, write)

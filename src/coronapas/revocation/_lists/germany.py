@@ -9,7 +9,7 @@ Every file is a COSE_Sign1 message, its payload CBOR:
 - ``<kid><type>/<b1>/chunk.lst``, or ``<kid><type>/<b1>/<b2>/chunk.lst`` where the index goes on to
   b2: ``[hash (16 bytes)]``.
 
-Not every file has to be there: what is absent leaves a gap of just its kid, type and first bytes.
+Not every file has to be there: what is missing leaves a gap of just its kid, type and first bytes.
 Keys of the maps are byte strings; whole numbers are read too. That the times are seconds since
 1970 is recalled and was not checked [K]; they are not used.
 """
@@ -26,19 +26,21 @@ from coronapas.revocation._hashes import HASH_LENGTH, HashType
 from coronapas.revocation._list import (
     Batch,
     Gap,
+    ListFormat,
     RevocationList,
     pack,
 )
 from coronapas.trust._verifying_key import VerifyingKey
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
+    from coronapas.revocation._list import Found, Part
     from coronapas.signing import Signer
     from coronapas.trust._certificate import Certificate
 
-FORM: Final = "germany"
+NAME: Final = "germany"
 TYPES: Final = {
     0x0A: HashType.SIGNATURE,
     0x0B: HashType.UCI,
@@ -73,17 +75,17 @@ def read(
     valid_until: datetime | None = None,
     source: str = "DE CovPass",
 ) -> RevocationList:
-    """The lists in `files`, by their paths, each signed with `key`'s key.
+    """Return the list in `files`, by their paths, each signed with `key`'s key.
 
     `as_of` is when ``kid.lst`` was fetched; the files state no validity. Raises
-    RevocationListError where ``kid.lst`` is absent or cannot be believed; any other file that is
-    absent, not to be believed, or at odds with what the index says of it leaves a gap.
+    RevocationListError where ``kid.lst`` is missing or must not be believed; any other file that is
+    missing, must not be believed, or does not match its index leaves a gap.
     """
     reader = _Reader(files, key)
     kids = _map(reader.payload(KID_LIST), KID_LIST)
     for kid, types in kids.items():
         if type(kid) is not bytes or len(kid) != cose.KID_LENGTH:
-            raise RevocationListError(FORM, "malformed", f"{KID_LIST} holds a kid that is none")
+            raise RevocationListError(NAME, "malformed", f"a kid in {KID_LIST} must have 8 bytes")
         for code, count in _map(types, KID_LIST).items():
             reader.group(kid, _byte(code, KID_LIST), _count(count, KID_LIST))
     return RevocationList(
@@ -92,9 +94,21 @@ def read(
         valid_until=valid_until,
         batches=tuple(reader.batches),
         gaps=tuple(reader.gaps),
-        form=FORM,
+        form=NAME,
         signature="verified",
     )
+
+
+def _recognise(data: bytes, content: Any) -> bool:
+    return False  # the files of a list are told apart by their paths alone
+
+
+def _read_parts(parts: Sequence[Part], pins: Sequence[Certificate]) -> Iterator[Found]:
+    if len(pins) != 1:
+        raise RevocationListError(NAME, "signer", "name the one key that signs German lists")
+    files = {part.name: part for part in parts if part.name.endswith(".lst")}
+    data = {name: part.data for name, part in files.items()}
+    yield read(data, pins[0], as_of=files[KID_LIST].fetched), [files[KID_LIST], *parts[1:]]
 
 
 class _Reader:
@@ -104,32 +118,32 @@ class _Reader:
         try:
             self._key = VerifyingKey(key)
         except KeyMaterialError as error:
-            raise RevocationListError(FORM, "signer", str(error)) from error
+            raise RevocationListError(NAME, "signer", str(error)) from error
         self._files = files
         self._paths: set[str] = set()
         self.batches: list[Batch] = []
         self.gaps: list[Gap] = []
 
     def payload(self, path: str) -> Any:
-        """What a file holds, its signature verified; no file is named twice.
+        """Return what a file holds, its signature verified; no file may be named twice.
 
         The byte 0x0a and the number 10 are two keys of a map, and mean the same.
         """
         if path in self._paths:
-            raise RevocationListError(FORM, "inconsistent", f"{path} stands twice")
+            raise RevocationListError(NAME, "inconsistent", f"{path} stands twice")
         self._paths.add(path)
         data = self._files.get(path)
         if data is None:
-            raise RevocationListError(FORM, "inconsistent", f"{path} is absent")
+            raise RevocationListError(NAME, "inconsistent", f"{path} is missing")
         if len(data) > MAX_FILE:
-            raise RevocationListError(FORM, "too-large", f"{path} has more than {MAX_FILE} bytes")
+            raise RevocationListError(NAME, "too-large", f"{path} has more than {MAX_FILE} bytes")
         try:
             message = cose.read(data)
             if self._key.fault(message) is not None:
-                raise RevocationListError(FORM, "signature", f"{path}: the signature does not hold")
+                raise RevocationListError(NAME, "signature", f"{path}: invalid signature")
             return cbor.load(message.payload)[0]
         except DecodeError as error:
-            raise RevocationListError(FORM, "malformed", f"{path}: {error}") from error
+            raise RevocationListError(NAME, "malformed", f"{path}: {error}") from error
 
     def group(self, kid: bytes, code: int, count: int) -> None:
         """All chunks of one kid and one type."""
@@ -160,7 +174,7 @@ class _Reader:
         if not isinstance(hashes, list | tuple) or not all(
             type(value) is bytes and len(value) == HASH_LENGTH for value in hashes
         ):
-            gap(f"{place.path} holds what is no hash")
+            gap(f"{place.path} must hold hashes of 16 bytes")
             return
         if len(hashes) != place.size or not all(value.startswith(place.first) for value in hashes):
             gap(f"{place.path} is not of the index's state")
@@ -168,24 +182,24 @@ class _Reader:
 
 
 def _places(kid: bytes, code: int, index: Any, path: str) -> Iterator[_Place]:
-    """The chunks that an index names."""
+    """Yield the chunks that an index names."""
     for first, entry in _map(index, path).items():
         if not isinstance(entry, list | tuple) or not 2 <= len(entry) <= 3:
-            raise RevocationListError(FORM, "malformed", f"{path} holds what is no entry")
+            raise RevocationListError(NAME, "malformed", f"{path} holds a wrong entry")
         start = bytes((_byte(first, path),))
         deeper = _map(entry[2], path) if len(entry) == 3 and entry[2] is not None else {}
         if not deeper:
             yield _Place(kid, code, start, _count(entry[1], path))
         for second, inner in deeper.items():
             if not isinstance(inner, list | tuple) or len(inner) != 2:
-                raise RevocationListError(FORM, "malformed", f"{path} holds what is no entry")
+                raise RevocationListError(NAME, "malformed", f"{path} holds a wrong entry")
             second_byte = bytes((_byte(second, path),))
             yield _Place(kid, code, start + second_byte, _count(inner[1], path))
 
 
 def _map(value: Any, path: str) -> Mapping[Any, Any]:
     if not isinstance(value, Mapping):
-        raise RevocationListError(FORM, "malformed", f"{path} holds no map where one belongs")
+        raise RevocationListError(NAME, "malformed", f"{path} must hold a map")
     return value
 
 
@@ -194,23 +208,23 @@ def _byte(value: Any, path: str) -> int:
         return value[0]
     if type(value) is int and 0 <= value <= 0xFF:
         return value
-    raise RevocationListError(FORM, "malformed", f"{path} holds a key that is no byte")
+    raise RevocationListError(NAME, "malformed", f"{path} holds a key that is not a byte")
 
 
 def _count(value: Any, path: str) -> int:
     if type(value) is int and value >= 0:
         return value
-    raise RevocationListError(FORM, "malformed", f"{path} holds a count that is none")
+    raise RevocationListError(NAME, "malformed", f"{path} holds a wrong count")
 
 
-def make(
+def write(
     groups: Mapping[tuple[bytes, HashType], list[bytes]],
     signer: Signer,
     *,
     at: datetime,
     deep: bool = False,
 ) -> dict[str, bytes]:
-    """The files that list these hashes, by their paths; `deep` splits chunks by a second byte."""
+    """Return the files of a list, by their paths; `deep` splits chunks by a second byte."""
     moment = int(at.timestamp())
     codes = {hash_type: code for code, hash_type in TYPES.items()}
     kids: dict[bytes, dict[bytes, int]] = {}
@@ -241,3 +255,6 @@ def _split(hashes: list[bytes], place: int) -> dict[bytes, list[bytes]]:
     for value in sorted(hashes):
         parts.setdefault(value[place : place + 1], []).append(value)
     return parts
+
+
+FORMAT: Final = ListFormat(NAME, True, _recognise, _read_parts, write, mark=KID_LIST)

@@ -23,13 +23,16 @@ from coronapas.errors import RevocationListError
 from coronapas.revocation import _documents as documents
 from coronapas.revocation._documents import Document
 from coronapas.revocation._hashes import HASH_LENGTH, HashType
-from coronapas.revocation._list import Batch, Gap, RevocationList
+from coronapas.revocation._list import Batch, Gap, ListFormat, RevocationList, naming
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from datetime import datetime
 
-FORM: Final = "italy"
+    from coronapas.revocation._list import Found, Part
+    from coronapas.trust._certificate import Certificate
+
+NAME: Final = "italy"
 COUNTRIES: Final = frozenset({"IT"})
 
 MAX_CHUNKS: Final = 100_000
@@ -46,23 +49,23 @@ def read(
     countries: Collection[str] | None = COUNTRIES,
     source: str = "IT DRL",
 ) -> RevocationList:
-    """The list, or the change, that `chunks` of one version make, in any order.
+    """Return the list, or the change, that `chunks` of one version make, in any order.
 
     `as_of` is when they were fetched; the list states no validity. `countries` are those whose
-    passes the list has a say on (None: all). A chunk that is absent leaves a gap. Raises
+    passes the list has a say on (None: all). A chunk that is missing leaves a gap. Raises
     RevocationListError, ``list.inconsistent`` for chunks of several versions or kinds.
     """
-    parsed = [Document.parse(data, form=FORM, what="the chunk") for data in chunks]
+    parsed = [Document.parse(data, form=NAME, what="the chunk") for data in chunks]
     if not parsed:
-        raise RevocationListError(FORM, "malformed", "there is no chunk")
+        raise RevocationListError(NAME, "malformed", "there must be at least one chunk")
     version = _same([_number(chunk, "version") for chunk in parsed], "versions")
     last = _same([_number(chunk, "lastChunk") or len(parsed) for chunk in parsed], "lengths")
     is_change = _same(["delta" in chunk for chunk in parsed], "kinds")
     if last > MAX_CHUNKS:
-        raise RevocationListError(FORM, "too-large", f"more than {MAX_CHUNKS} chunks")
+        raise RevocationListError(NAME, "too-large", f"more than {MAX_CHUNKS} chunks")
     numbers = [_number(chunk, "chunk") or place for place, chunk in enumerate(parsed, start=1)]
     if len(set(numbers)) != len(numbers):
-        raise RevocationListError(FORM, "inconsistent", "a chunk stands twice")
+        raise RevocationListError(NAME, "inconsistent", "a chunk stands twice")
     absent = sorted(set(range(1, last + 1)) - set(numbers))
     batches: list[Batch] = []
     removed = bytearray()
@@ -83,8 +86,27 @@ def read(
         countries=None if countries is None else frozenset(countries),
         revision=version,
         follows=_number(parsed[0], "fromVersion") if is_change else None,
-        form=FORM,
+        form=NAME,
     )
+
+
+def _recognise(data: bytes, content: Any) -> bool:
+    return isinstance(content, dict) and ("revokedUcvi" in content or "delta" in content)
+
+
+def _read_parts(parts: Sequence[Part], pins: Sequence[Certificate]) -> Iterator[Found]:
+    """Yield whole lists first, then changes by version; a store refuses those that do not fit."""
+    groups: dict[tuple[bool, int], list[Part]] = {}
+    for part in parts:
+        with naming(part.name):
+            content = Document.parse(part.data, form=NAME, what="the chunk")
+            version = _number(content, "version") or 0
+        groups.setdefault(("delta" in content, version), []).append(part)
+    for key in sorted(groups):
+        group = groups[key]
+        with naming(group[0].name):
+            as_of = min(part.fetched for part in group)
+            yield read([part.data for part in group], as_of=as_of), group
 
 
 def _number(chunk: Document, name: str) -> int | None:
@@ -93,12 +115,12 @@ def _number(chunk: Document, name: str) -> int | None:
 
 def _same(values: Sequence[Any], what: str) -> Any:
     if len(set(values)) != 1:
-        raise RevocationListError(FORM, "inconsistent", f"the chunks are of several {what}")
+        raise RevocationListError(NAME, "inconsistent", f"the chunks are of several {what}")
     return values[0]
 
 
 def _changes(chunk: Document, name: str) -> list[Any]:
-    change = Document.of(chunk.members("delta"), form=FORM, what="the change")
+    change = Document.of(chunk.members("delta"), form=NAME, what="the change")
     return change.items(name) if name in change else []
 
 
@@ -106,18 +128,18 @@ def _hashes(items: list[Any]) -> bytes:
     packed = bytearray()
     for item in items:
         if not isinstance(item, str):
-            raise RevocationListError(FORM, "malformed", "an entry is no text")
-        digest = documents.from_base64(item, form=FORM, what="an entry")
+            raise RevocationListError(NAME, "malformed", "an entry must be a string")
+        digest = documents.from_base64(item, form=NAME, what="an entry")
         if len(digest) != _DIGEST:
             raise RevocationListError(
-                FORM, "malformed", f"an entry has {len(digest)} bytes instead of {_DIGEST}"
+                NAME, "malformed", f"an entry has {len(digest)} bytes instead of {_DIGEST}"
             )
         packed += digest[:HASH_LENGTH]
     return bytes(packed)
 
 
-def make(uvcis: Sequence[str], *, version: int, chunk_size: int = 1000) -> list[bytes]:
-    """The chunks of a whole list of UVCIs; one empty chunk where there are none."""
+def write(uvcis: Sequence[str], *, version: int, chunk_size: int = 1000) -> list[bytes]:
+    """Return the chunks of a whole list of UVCIs; one empty chunk where there are none."""
     parts = [uvcis[at : at + chunk_size] for at in range(0, len(uvcis), chunk_size)] or [[]]
     return [
         json.dumps(
@@ -132,10 +154,10 @@ def make(uvcis: Sequence[str], *, version: int, chunk_size: int = 1000) -> list[
     ]
 
 
-def make_change(
+def write_change(
     insertions: Iterable[str], deletions: Iterable[str], *, from_version: int, version: int
 ) -> bytes:
-    """The one chunk of a change from one version to another."""
+    """Return the one chunk of a change from one version to another."""
     return json.dumps(
         {
             "fromVersion": from_version,
@@ -152,3 +174,6 @@ def make_change(
 
 def _entry(uvci: str) -> str:
     return base64.b64encode(hashlib.sha256(uvci.encode()).digest()).decode()
+
+
+FORMAT: Final = ListFormat(NAME, False, _recognise, _read_parts, write)

@@ -12,24 +12,25 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from coronapas.errors import RevocationListError, TrustListError
 from coronapas.revocation._documents import Document
 from coronapas.revocation._hashes import HashType, uci_hash
-from coronapas.revocation._list import Batch, RevocationList
+from coronapas.revocation._list import Batch, ListFormat, RevocationList, naming
 from coronapas.trust import _jws as jws
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from datetime import datetime
 
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+    from coronapas.revocation._list import Found, Part
     from coronapas.trust._certificate import Certificate
 
-FORM: Final = "switzerland"
+NAME: Final = "switzerland"
 COUNTRIES: Final = frozenset({"CH", "LI"})
 
 
@@ -42,16 +43,16 @@ def read(
     countries: Collection[str] | None = COUNTRIES,
     source: str = "CH",
 ) -> RevocationList:
-    """The list in a token that one of `trusted` signed, or a certificate below one of them.
+    """Return the list in a token that one of `trusted` signed, or a certificate below one.
 
     `as_of` is when the token was fetched: its validity counts from there. `complete` is False for a
     token that holds only what was revoked since an earlier one. Raises RevocationListError.
     """
-    document = Document.parse(_payload(token, trusted, as_of), form=FORM, what="the list")
+    document = Document.parse(_payload(token, trusted, as_of), form=NAME, what="the list")
     packed = bytearray()
     for item in document.items("revokedCerts"):
         if not isinstance(item, str):
-            raise RevocationListError(FORM, "malformed", "an entry is no text")
+            raise RevocationListError(NAME, "malformed", "an entry must be a string")
         packed += uci_hash(item)
     try:
         valid_until = as_of + timedelta(milliseconds=document.number("validDuration"))
@@ -64,30 +65,47 @@ def read(
         batches=(Batch(f"{as_of:%Y-%m-%dT%H:%M:%S%z}", HashType.UCI, bytes(packed)),),
         complete=complete,
         countries=None if countries is None else frozenset(countries),
-        form=FORM,
+        form=NAME,
         signature="verified",
     )
 
 
+def _recognise(data: bytes, content: Any) -> bool:
+    return content is None and data.count(b".") == 2
+
+
+def _read_parts(parts: Sequence[Part], pins: Sequence[Certificate]) -> Iterator[Found]:
+    """Yield the one list: of several tokens, each would take the place of the one before."""
+    if len(parts) > 1:
+        problem = f"{parts[1].name}: there is more than one list"
+        raise RevocationListError(NAME, "inconsistent", problem)
+    (part,) = parts
+    with naming(part.name):
+        yield read(part.data, pins, as_of=part.fetched), parts
+
+
 def _payload(token: bytes, trusted: Collection[Certificate], at: datetime) -> bytes:
     if not trusted:
-        raise RevocationListError(FORM, "signer", "no key is trusted to sign the list")
+        raise RevocationListError(NAME, "signer", "no key is trusted to sign the list")
     try:
-        return jws.verify(token, tuple(trusted), at, FORM).payload
+        return jws.verify(token, tuple(trusted), at, NAME).payload
     except TrustListError as error:
-        raise RevocationListError(FORM, error.code.partition(".")[2], error.message) from error
+        raise RevocationListError(NAME, error.code.partition(".")[2], error.message) from error
 
 
-def make(
+def write(
     uvcis: Iterable[str],
     *,
     valid_for: timedelta,
     key: EllipticCurvePrivateKey | RSAPrivateKey,
     chain: Collection[Certificate],
 ) -> bytes:
-    """A token that lists `uvcis`; `chain` has the key's own certificate first."""
+    """Return a token that lists `uvcis`; `chain` has the key's own certificate first."""
     content = {
         "revokedCerts": list(uvcis),
         "validDuration": valid_for // timedelta(milliseconds=1),
     }
     return jws.sign(json.dumps(content).encode(), key, tuple(chain), rsa_algorithm="RS256")
+
+
+FORMAT: Final = ListFormat(NAME, True, _recognise, _read_parts, write)
