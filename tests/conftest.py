@@ -99,7 +99,9 @@ def _reason(report: pytest.TestReport) -> str:
     return " ".join(text.removeprefix("Skipped: ").split())
 
 
-_CALL = re.compile(r"(?:Failing test case|Falsifying example): \w+\((.*?)^(?:E\s+)?\)", re.DOTALL | re.MULTILINE)
+_CALL = re.compile(
+    r"(?:Failing test case|Falsifying example): \w+\((.*?)^(?:E\s+)?\)", re.DOTALL | re.MULTILINE
+)
 _BLOB = re.compile(r"@reproduce_failure\(.*\)")
 _UNWRITTEN = re.compile(r"=data\(\.\.\.\)|=<|self=")
 

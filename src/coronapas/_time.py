@@ -42,3 +42,16 @@ def moment(seconds: float) -> datetime:
         if seconds != seconds:
             raise
         return _FIRST if seconds < 0 else _LAST
+
+
+def exact_moment(seconds: float) -> datetime:
+    """Return the instant in UTC; raises ValueError where the calendar ends, or for NaN."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        raise ValueError("The number of seconds is outside the calendar.") from None
+
+
+def iso_utc(at: datetime) -> str:
+    """Return an instant as ISO 8601 in UTC with ``Z``, in whole seconds, cut."""
+    return f"{as_utc(at).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
