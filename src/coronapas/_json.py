@@ -80,9 +80,9 @@ def load(
 
     """
     if len(data) > limit:
-        raise JsonError("too-large", f"it has more than {limit} bytes")
+        raise JsonError("too-large", f"it is larger than {limit} bytes")
     if parts is not None and _parts(data) > parts:
-        raise JsonError("too-large", f"it has more than {parts} parts")
+        raise JsonError("too-large", f"it is larger than {parts} parts")
     try:
         text = data.decode("utf-8-sig") if isinstance(data, bytes) else data
         if isinstance(data, str) or _HALF_PAIR.search(data):
@@ -143,7 +143,7 @@ def _keep(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _refuse_doubled(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise JsonError("doubled", "an object states a member twice")
+        raise JsonError("doubled", "an object has two members of one name")
     return members
 
 
@@ -251,7 +251,7 @@ class Reader:
         """Note every member that was never taken."""
         for name in self.values:
             if name not in self._taken:
-                shown = name if isinstance(name, str) and _HARMLESS.fullmatch(name) else ""
+                shown = name if _HARMLESS.fullmatch(str(name)) else ""
                 self.note(shown, "unknown", "The member is unknown.", "Leave it out.")
 
     def string(self, name: str, *, least: int = 1, required: bool = False) -> str | None:
