@@ -101,6 +101,10 @@ def test_bounds_are_inclusive() -> None:
     assert math.isfinite(float(load("9" * 300, limit=LIMIT)))
 
 
+def test_half_a_pair_is_read_where_it_is_asked_for() -> None:
+    assert load(rb'"\ud800"', limit=LIMIT, half_pairs=True) == "\ud800"
+
+
 def test_brackets_in_texts_do_not_count_as_depth() -> None:
     assert load(json.dumps(["[" * 500]), limit=LIMIT) == ["[" * 500]
 

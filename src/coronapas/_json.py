@@ -64,6 +64,7 @@ def load(
     parts: int | None = None,
     depth: int = MAX_DEPTH,
     keep_doubled: bool = False,
+    half_pairs: bool = False,
 ) -> Any:
     """Return the value that a JSON text stands for.
 
@@ -74,6 +75,7 @@ def load(
         depth: How deep arrays and objects may nest, inclusive.
         keep_doubled: Return an object that states a member twice as a `Doubled`, for a `Reader` to
             note with its path, and do not refuse it.
+        half_pairs: Accept half a surrogate pair, which no text of UTF-8 can hold.
 
     Raises:
         JsonError: The text is not JSON, or is beyond the bounds.
@@ -85,7 +87,7 @@ def load(
         raise JsonError("too-large", f"it is larger than {parts} parts")
     try:
         text = data.decode("utf-8-sig") if isinstance(data, bytes) else data
-        if isinstance(data, str) or _HALF_PAIR.search(data):
+        if not half_pairs and (isinstance(data, str) or _HALF_PAIR.search(data)):
             _check_characters(text)
     except UnicodeError:
         raise JsonError("encoding", "it is not UTF-8") from None
@@ -143,7 +145,7 @@ def _keep(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _refuse_doubled(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise JsonError("doubled", "an object has two members of one name")
+        raise JsonError("doubled", "a member stands twice: an object has two members of one name")
     return members
 
 

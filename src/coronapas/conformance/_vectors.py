@@ -150,10 +150,20 @@ def read(data: bytes, name: str = "") -> TestVector:
     Raises NotAVectorError for everything that is no JSON object with EXPECTEDRESULTS.
     """
     try:
-        # Of a member that stands twice the last counts: some countries' files have such.
-        document = _json.load(data, limit=MAX_BYTES, depth=MAX_DEPTH, keep_doubled=True)
+        # Of a member that stands twice the last counts, and texts may be such as no CBOR can hold:
+        # the files are judged, not believed.
+        document = _json.load(
+            data, limit=MAX_BYTES, depth=MAX_DEPTH, keep_doubled=True, half_pairs=True
+        )
     except _json.JsonError as error:
-        raise NotAVectorError(f"the file cannot be read: {error}") from None
+        match error.reason:
+            case "too-large":
+                problem = f"the file has more than {MAX_BYTES} bytes"
+            case "too-deep":
+                problem = f"the JSON nests deeper than {MAX_DEPTH}"
+            case _:
+                problem = "the file is no JSON"
+        raise NotAVectorError(problem) from None
     if not isinstance(document, dict) or not isinstance(document.get(_RESULTS), dict):
         raise NotAVectorError("the file has no EXPECTEDRESULTS")
     return TestVector(name, document)
