@@ -286,7 +286,7 @@ def _of_events(
     )
 
 
-# Histories from and to JSON, by ``schemas/history.schema.json``, with every fault at once.
+# From and to JSON, by ``schemas/history.schema.json``
 
 
 MOST: Final = {"vaccinations": 100, "tests": 5000, "infections": 100}
@@ -326,7 +326,8 @@ def _spoken(word: str) -> str:
 def history_from_json(source: str | bytes | Path | Mapping[str, object]) -> History:
     """Read a history: JSON text, a file's path, or a parsed document.
 
-    Raises HistoryError with every fault; its text holds none of the holder's data.
+    Raises HistoryError with every fault; its text holds none of the holder's data. A null is not an
+    absent member, and a member that stands twice is a fault (``json.doubled``).
     """
     if isinstance(source, Path):
         source = source.read_bytes() if source.stat().st_size <= LARGEST else b""

@@ -2,7 +2,8 @@
 
 The format is that of ``schemas/programme.schema.json``. The loader also refuses what a schema
 cannot say: rows that name a rule or a product that does not exist, revisions out of order, names
-used twice. Programmes that load may still be unwise: see `coronapas.programmes.lint`.
+used twice. A null is not an absent member: it stands for none in a revision's ``exempt_below`` and
+``suspension`` alone. Programmes that load may still be unwise: see `coronapas.programmes.lint`.
 """
 
 from __future__ import annotations
