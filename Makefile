@@ -14,7 +14,7 @@ PEERS := .venv-peers
 CWT := 3.3.0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint types docs demo bench oracle clean distclean FORCE
+.PHONY: help setup test explore lint types docs demo bench oracle clean distclean FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -40,8 +40,11 @@ $(STAMP): pyproject.toml
 
 setup: $(STAMP) ## build the environment (.venv) with every extra and the developer's tools
 
-test: setup ## run every test with coverage; narrow it with ARGS="tests/hcert --no-cov"
+test: setup ## run every test with coverage, on the same examples each time; narrow it with ARGS
 	$(PY) -m pytest -n $(WORKERS) --dist worksteal --cov --cov-report=term-missing $(ARGS)
+
+explore: setup ## draw new examples, many more; keeps what fails and says how to make it a test
+	$(PY) -m pytest -n $(WORKERS) --dist worksteal --hypothesis-profile=explore -m hypothesis $(ARGS)
 
 lint: setup ## check style and formatting
 	$(PY) -m ruff check
@@ -69,9 +72,9 @@ oracle: setup ## hold our CertLogic against the reference's JavaScript on 100,00
 	npm install --prefix $(ORACLE) --no-audit --no-fund --loglevel=error certlogic-js@$(CERTLOGIC_JS)
 	CORONAPAS_ORACLE_PAIRS=100000 $(PY) -m pytest tests/certlogic -k oracle $(ARGS)
 
-clean: ## remove what the targets above made, but for the environment
-	rm -rf site dist build .coverage .coverage.* .pytest_cache .ruff_cache .mypy_cache .hypothesis
+clean: ## remove what the targets above made, but for the environment and what exploring found
+	rm -rf site dist build .coverage .coverage.* .pytest_cache .ruff_cache .mypy_cache
 	find src tests benchmarks testdata -type d -name __pycache__ -prune -exec rm -rf {} +
 
-distclean: clean ## remove the environment and the oracle too
-	rm -rf $(VENV) $(ORACLE) $(PEERS)
+distclean: clean ## remove the environment, the oracle and what exploring found too
+	rm -rf .hypothesis $(VENV) $(ORACLE) $(PEERS)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+from hypothesis.database import DirectoryBasedExampleDatabase
 
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
@@ -25,20 +28,31 @@ HOW_TO_GET_IT = (
     "cose-wg/Examples as cose (docs/how-to/develop.md has the whole table)."
 )
 
-# A slow or busy machine is no fault of the code, so neither profile has a deadline.
-# ci draws the same examples on every run, so that a change fails for what it changed; dev goes on
-# searching.
+EXAMPLES = PROJECT / ".hypothesis" / "examples"
+"""Where exploring keeps the examples that failed: in the checkout, whatever the current folder."""
+
+# A slow or busy machine is no fault of the code, so no profile has a deadline.
+#
+# `test` draws the same examples on every run and every machine, and reads no database: a change
+# fails for what it changed. `explore` (`make explore`) draws new ones, and begins with those that
+# failed the last time.
 settings.register_profile(
-    "ci",
+    "test",
     deadline=None,
     derandomize=True,
+    database=None,
     max_examples=60,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
-settings.register_profile("dev", deadline=None, derandomize=False, max_examples=60, print_blob=True)
-settings.register_profile("thorough", parent=settings.get_profile("dev"), max_examples=2000)
-settings.load_profile("ci" if os.environ.get("CI") else "dev")
+settings.register_profile(
+    "explore",
+    parent=settings.get_profile("test"),
+    derandomize=False,
+    database=DirectoryBasedExampleDatabase(EXAMPLES),
+    max_examples=int(os.environ.get("CORONAPAS_EXAMPLES", "2000")),
+)
+settings.load_profile("test")
 
 
 @pytest.fixture(scope="session")
@@ -50,13 +64,58 @@ def official() -> Path:
         return folder
     if named:
         pytest.fail("CORONAPAS_OFFICIAL names a folder that does not exist.")
-    pytest.skip(f"{NOT_RUN}. {HOW_TO_GET_IT}")
+    pytest.skip(NOT_RUN)
 
 
-def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
-    """Say how many tests were not run for want of public data, and how to get it."""
-    skipped = terminalreporter.stats.get("skipped", [])
-    missed = sum(NOT_RUN in str(report.longrepr) for report in skipped)
-    if missed:
+def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
+    """Account for the tests that were not run, and for what exploring found."""
+    reasons = Counter(map(_reason, terminalreporter.stats.get("skipped", [])))
+    if reasons:
+        terminalreporter.section("NOT RUN", yellow=True, bold=True)
+        for reason, count in reasons.most_common():
+            terminalreporter.write_line(f"{count} skipped: {reason}", yellow=True)
+    if reasons[NOT_RUN]:
         terminalreporter.section("NOT RUN FOR WANT OF PUBLIC DATA", red=True, bold=True)
-        terminalreporter.write_line(f"{missed} tests were not run. {HOW_TO_GET_IT}", red=True)
+        terminalreporter.write_line(
+            f"{reasons[NOT_RUN]} tests were not run. {HOW_TO_GET_IT}", red=True
+        )
+    failed = terminalreporter.stats.get("failed", [])
+    if failed and config.getoption("hypothesis_profile", None) == "explore":
+        terminalreporter.section("FOUND BY EXPLORING", red=True, bold=True)
+        terminalreporter.write_line(
+            f"Kept in {EXAMPLES}: `make explore` tries them first. To turn one into a test, put "
+            "its line above the test function (import it from hypothesis); @example stays, "
+            "@reproduce_failure only holds for this version of hypothesis."
+        )
+        for report in failed:
+            terminalreporter.write_line(report.nodeid, bold=True)
+            for line in _decorators(report.longreprtext):
+                terminalreporter.write_line(f"    {line}")
+
+
+def _reason(report: pytest.TestReport) -> str:
+    """Return why a test was skipped, in one line."""
+    text = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longreprtext
+    return " ".join(text.removeprefix("Skipped: ").split())
+
+
+_CALL = re.compile(
+    r"(?:Failing test case|Falsifying example): \w+\((.*?)^(?:E\s+)?\)", re.DOTALL | re.MULTILINE
+)
+_BLOB = re.compile(r"@reproduce_failure\(.*\)")
+_UNWRITTEN = re.compile(r"=data\(\.\.\.\)|=<|self=")
+
+
+def _decorators(failure: str) -> list[str]:
+    """Return the lines that reproduce a failure: ``@example(...)`` where the values can be written.
+
+    Drawn values without a literal (`st.data()`, objects) leave the ``@reproduce_failure`` line.
+    """
+    found = []
+    for arguments in _CALL.findall(failure):
+        lines = [line.removeprefix("E").strip() for line in arguments.splitlines()]
+        # hypothesis marks arguments that do not matter with a comment.
+        written = " ".join(line.partition("  # or any other")[0] for line in lines if line)
+        if not _UNWRITTEN.search(written):
+            found.append(f"@example({written.rstrip(', ')})")
+    return found + _BLOB.findall(failure)

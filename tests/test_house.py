@@ -402,6 +402,101 @@ def test_a_run_without_public_data_says_how_many_tests_it_left_out(tmp_path: Pat
     assert "eu-digital-green-certificates/dgc-testdata" in run.stdout
 
 
+def run_project(
+    folder: Path, tests: str, *options: str, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run `tests` with this project's conftest and options in another place."""
+    (folder / "tests").mkdir(parents=True, exist_ok=True)
+    shutil.copy(PROJECT / "tests" / "conftest.py", folder / "tests")
+    shutil.copy(PROJECT / "pyproject.toml", folder)
+    (folder / "tests" / "test_it.py").write_text(tests)
+    unset = {"CORONAPAS_OFFICIAL", "CORONAPAS_EXAMPLES", "CI", "PYTEST_ADDOPTS"}
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", *options],
+        cwd=folder,
+        env={key: value for key, value in os.environ.items() if key not in unset} | environment,
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+
+
+def test_skipped_tests_take_one_line_for_each_reason(tmp_path: Path) -> None:
+    skipped = """
+import pytest
+
+@pytest.mark.parametrize("number", range(3))
+def test_a(official, number): ...
+
+@pytest.mark.parametrize("number", range(4))
+def test_b(number):
+    pytest.skip("there is no terminal")
+
+@pytest.mark.skip(reason="there is no terminal")
+def test_c(): ...
+"""
+    lines = run_project(tmp_path / "there", skipped).stdout.splitlines()
+    assert "3 skipped: public test data is absent" in lines
+    assert "5 skipped: there is no terminal" in lines
+    assert sum("there is no terminal" in line for line in lines) == 1
+    assert sum("public test data is absent" in line for line in lines) == 1
+    assert any(line.startswith("3 tests were not run. Put copies") for line in lines)
+
+
+DRAWING = """
+from pathlib import Path
+from hypothesis import given, strategies as st
+
+@given(st.integers())
+def test_drawing(number):
+    with Path("drawn.txt").open("a") as file:
+        print(number, file=file)
+"""
+
+
+def test_the_same_examples_are_drawn_on_every_run_with_and_without_ci(tmp_path: Path) -> None:
+    drawn = []
+    for name, environment in (("a", {}), ("b", {"CI": "true"}), ("b", {})):
+        (tmp_path / name / "drawn.txt").unlink(missing_ok=True)
+        assert run_project(tmp_path / name, DRAWING, **environment).returncode == 0
+        drawn.append((tmp_path / name / "drawn.txt").read_text().splitlines())
+    assert drawn[0] == drawn[1] == drawn[2]
+    assert len(drawn[0]) == 60
+    assert not (tmp_path / "a" / ".hypothesis" / "examples").exists()
+
+
+def test_exploring_draws_new_examples_and_more(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        options = ("--hypothesis-profile=explore",)
+        run = run_project(tmp_path / name, DRAWING, *options, CORONAPAS_EXAMPLES="100")
+        assert run.returncode == 0
+    first, second = ((tmp_path / name / "drawn.txt").read_text().splitlines() for name in "ab")
+    assert len(first) == len(second) == 100
+    assert first != second
+
+
+def test_exploring_keeps_what_fails_and_says_how_to_make_it_a_test(tmp_path: Path) -> None:
+    failing = """
+from hypothesis import given, strategies as st
+
+@given(st.integers(), st.text(), st.data())
+def test_drawn(number, text, data):
+    assert data.draw(st.integers()) < 40
+
+@given(st.integers(), st.text())
+def test_written(number, text):
+    assert number < 40
+"""
+    run = run_project(tmp_path, failing, "--hypothesis-profile=explore")
+    found = run.stdout.partition("FOUND BY EXPLORING")[2].splitlines()
+    assert run.returncode == 1
+    assert "    @example(number=40, text='')" in found
+    assert sum("@example(" in line for line in found) == 1
+    assert sum(line.startswith("    @reproduce_failure(") for line in found) == 2
+    assert str(tmp_path / ".hypothesis" / "examples") in run.stdout
+    assert any((tmp_path / ".hypothesis" / "examples").iterdir())
+
+
 def test_public_data_that_was_promised_and_is_absent_fails_the_run(tmp_path: Path) -> None:
     run = run_where_data_is_absent(tmp_path, CORONAPAS_OFFICIAL=str(tmp_path / "none"))
     assert run.returncode == 1

@@ -153,7 +153,7 @@ def drop(*path: str | int) -> Callable[[dict[str, Any]], None]:
         0, "suspension", value="none"), "revisions.0.suspension", "json.choice", False),
         (put("revisions", 0, "latest", value="soon"), "revisions.0.latest", "json.date", True),
         (put("schedule", "offers", 0, "from", value="1492-10-12"), "schedule.offers.0.from",
-        "json.date", False), (put("schedule", "offers", 0, "until", value="2020-12-27"),
+        "json.date", True), (put("schedule", "offers", 0, "until", value="2020-12-27"),
         "schedule.offers.0.until", "programme.order", False), (put("schedule", "offers", 0, "why",
         value="no"), "schedule.offers.0", "programme.offer", True), (put("schedule", "offers", 0,
         "after", value=[]), "schedule.offers.0", "programme.offer", True), (put("schedule",

@@ -14,11 +14,11 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from coronapas import _json
 from coronapas.dcc._dates import read_moment
 from coronapas.errors import CoronapasError
 from coronapas.trust._certificate import Certificate
@@ -149,17 +149,23 @@ def read(data: bytes, name: str = "") -> TestVector:
 
     Raises NotAVectorError for everything that is no JSON object with EXPECTEDRESULTS.
     """
-    if len(data) > MAX_BYTES:
-        raise NotAVectorError(f"the file has more than {MAX_BYTES} bytes")
     try:
-        document = json.loads(data.decode("utf-8-sig"))
-    except (ValueError, RecursionError):
-        raise NotAVectorError("the file is no JSON") from None
+        # Of a member that stands twice the last counts, and texts may be such as no CBOR can hold:
+        # the files are judged, not believed.
+        document = _json.load(
+            data, limit=MAX_BYTES, depth=MAX_DEPTH, keep_doubled=True, half_pairs=True
+        )
+    except _json.JsonError as error:
+        match error.reason:
+            case "too-large":
+                problem = f"the file has more than {MAX_BYTES} bytes"
+            case "too-deep":
+                problem = f"the JSON nests deeper than {MAX_DEPTH}"
+            case _:
+                problem = "the file is no JSON"
+        raise NotAVectorError(problem) from None
     if not isinstance(document, dict) or not isinstance(document.get(_RESULTS), dict):
         raise NotAVectorError("the file has no EXPECTEDRESULTS")
-    # A deeper document could exhaust the stack of whatever walks or encodes it.
-    if _is_deeper(document, MAX_DEPTH):
-        raise NotAVectorError(f"the JSON nests deeper than {MAX_DEPTH}")
     return TestVector(name, document)
 
 
@@ -172,21 +178,6 @@ def moment(text: str) -> datetime:
     if found is None:
         raise VectorInputError("the clock is no date-time")
     return found
-
-
-def _is_deeper(document: object, limit: int) -> bool:
-    level = [document]
-    for _ in range(limit + 1):
-        if not level:
-            return False
-        level = [
-            inner
-            for item in level
-            if isinstance(item, dict | list)
-            for inner in (item.values() if isinstance(item, dict) else item)
-            if isinstance(inner, dict | list)
-        ]
-    return True
 
 
 def _object(document: Mapping[str, Any], key: str) -> Mapping[str, Any] | None:

@@ -9,6 +9,7 @@ in words.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -38,6 +39,11 @@ NAME: Final = f"{EXTENSION}.verify"
 
 _FIELDS: Final = frozenset(
     ("ok", "failures", "deviations", "tolerate", "at", "from", "kid", "facts")
+)
+_CODE: Final = re.compile(r"[a-z0-9]+([.][a-z0-9-]+)+")
+_HEXADECIMAL: Final = re.compile("([0-9A-Fa-f]{2})*")
+_MOMENT: Final = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?(Z|[+-][0-9]{2}:?[0-9]{2})?"
 )
 _PRESETS: Final = {"field": FIELD, "strict": STRICT}
 
@@ -145,7 +151,7 @@ def _expected(stated: object) -> Expected:
     source, facts = stated.get("from", "text"), stated.get("facts")
     if source not in ("text", "picture"):
         raise NotUnderstoodError("from must be text or picture")
-    if facts is not None and not isinstance(facts, Mapping):
+    if "facts" in stated and not isinstance(facts, Mapping):
         raise NotUnderstoodError("facts must be an object")
     return Expected(
         ok=stated["ok"],
@@ -163,8 +169,12 @@ def _codes(stated: Mapping[str, Any], name: str) -> frozenset[str] | None:
     if name not in stated:
         return None
     codes = stated[name]
-    if not isinstance(codes, list) or not all(isinstance(code, str) for code in codes):
+    if not isinstance(codes, list) or not all(
+        isinstance(code, str) and _CODE.fullmatch(code) for code in codes
+    ):
         raise NotUnderstoodError(f"{name} must be a list of codes")
+    if len(set(codes)) < len(codes):
+        raise NotUnderstoodError(f"{name} must state each code once")
     return frozenset(codes)
 
 
@@ -175,6 +185,8 @@ def _tolerances(stated: object) -> frozenset[str]:
         isinstance(name, str) and (name in TOLERANCES or name == "field") for name in stated
     ):
         raise NotUnderstoodError("tolerate must be field, strict, or a list of tolerances")
+    if len(set(stated)) < len(stated):
+        raise NotUnderstoodError("tolerate must state each tolerance once")
     return frozenset(stated) - {"field"} | (FIELD if "field" in stated else STRICT)
 
 
@@ -182,18 +194,20 @@ def _at(stated: Mapping[str, Any]) -> datetime | None:
     if "at" not in stated:
         return None
     try:
-        return moment(stated["at"])
-    except (VectorInputError, AttributeError):
-        raise NotUnderstoodError("at must be a date-time") from None
+        if isinstance(stated["at"], str) and _MOMENT.fullmatch(stated["at"]):
+            return moment(stated["at"])
+    except VectorInputError:
+        pass
+    raise NotUnderstoodError("at must be a date-time")
 
 
 def _kid(stated: Mapping[str, Any]) -> bytes | None:
     if "kid" not in stated:
         return None
-    try:
-        return bytes.fromhex(stated["kid"])
-    except (TypeError, ValueError):
-        raise NotUnderstoodError("kid must be hexadecimal") from None
+    kid = stated["kid"]
+    if not isinstance(kid, str) or not _HEXADECIMAL.fullmatch(kid):
+        raise NotUnderstoodError("kid must be hexadecimal")
+    return bytes.fromhex(kid)
 
 
 def _list(codes: Collection[str]) -> str:

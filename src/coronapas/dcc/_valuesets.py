@@ -13,7 +13,6 @@ device, puts the current one in its place::
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -24,8 +23,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from coronapas import _files
-from coronapas.errors import ValueSetError
+from coronapas import _files, _json
+from coronapas._json import Raising, Reader
+from coronapas.errors import Fault, ValueSetError
 
 MAX_BYTES: Final = 16 * 1024 * 1024
 """The largest file of value sets, in bytes, inclusive."""
@@ -171,14 +171,10 @@ class ValueSets:
             return from_own(source)
         if Path(source).is_dir():
             raise ValueSetError("", "The path must be that of a file, not of a folder.")
-        data = _files.read(source, MAX_BYTES)
-        if len(data) > MAX_BYTES:
-            raise ValueSetError("", f"The file has more than {MAX_BYTES} bytes.")
         try:
-            document = json.loads(data)
-        except (ValueError, RecursionError) as error:
-            raise ValueSetError("", "The file is not JSON.") from error
-        return from_own(document)
+            return from_own(_json.load(_files.read(source, MAX_BYTES), limit=MAX_BYTES))
+        except _json.JsonError as error:
+            raise ValueSetError("", f"The file cannot be read: {error}.") from error
 
     @classmethod
     def from_official(
@@ -233,8 +229,8 @@ class ValueSets:
 
 @cache
 def _default() -> ValueSets:
-
-    return from_own(json.loads(files("coronapas.dcc").joinpath("data/valuesets.json").read_bytes()))
+    data = files("coronapas.dcc").joinpath("data/valuesets.json").read_bytes()
+    return from_own(_json.load(data, limit=MAX_BYTES))
 
 
 # The two written forms of value sets, this project's own and the official one, read strictly.
@@ -253,176 +249,146 @@ _DAY: Final = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:[T ].{0,40})?")
 _DEPRECATED: Final = " (deprecated)"
 
 
-class _At:
-    """A value inside a document, with its path, read strictly."""
-
-    __slots__ = ("path", "value")
-
-    def __init__(self, path: str, value: object) -> None:
-        self.path = path
-        self.value = value
-
-    def text(self) -> str:
-        if not isinstance(self.value, str) or not self.value:
-            raise ValueSetError(self.path, "A non-empty text is needed here.")
-        return self.value
-
-    def flag(self) -> bool:
-        if not isinstance(self.value, bool):
-            raise ValueSetError(self.path, "True or false is needed here.")
-        return self.value
-
-    def day(self) -> date:
-        """Read a date, or the date of a date-time, as written."""
-        found = _DAY.fullmatch(self.value) if isinstance(self.value, str) else None
-        try:
-            return date.fromisoformat(found[1] if found else "")
-        except ValueError:
-            raise ValueSetError(self.path, "A date (YYYY-MM-DD) is needed here.") from None
-
-    def items(self) -> list[tuple[str, _At]]:
-        if not isinstance(self.value, Mapping):
-            raise ValueSetError(self.path, "An object is needed here.")
-        if not all(isinstance(key, str) for key in self.value):
-            raise ValueSetError(self.path, "Every name must be a text.")
-        return [(key, _At(f"{self.path}.{key}".lstrip("."), v)) for key, v in self.value.items()]
-
-    def texts(self) -> tuple[str, ...]:
-        if not isinstance(self.value, list | tuple):
-            raise ValueSetError(self.path, "A list is needed here.")
-        return tuple(_At(f"{self.path}.{i}", item).text() for i, item in enumerate(self.value))
-
-    def fields(self, required: frozenset[str], optional: frozenset[str] | None) -> dict[str, _At]:
-        """Read the object's fields; `optional` None lets any other field pass (it is ignored)."""
-        found = dict(self.items())
-        for name in sorted(required - found.keys()):
-            raise ValueSetError(self.path, f"The field '{name}' is missing.")
-        if optional is not None and found.keys() - required - optional:
-            raise ValueSetError(self.path, "There is a field that the form does not have.")
-        return found
+def _error(fault: Fault) -> ValueSetError:
+    if fault.code == "json.missing":
+        place, _, name = fault.field.rpartition(".")
+        return ValueSetError(place, f"The member '{name}' is missing or null.")
+    return ValueSetError(fault.field, fault.problem)
 
 
-_TOP: Final = (
-    frozenset({"sets"}),
-    frozenset({"$schema", "title", "release", "source", "products"}),
-)
-_SET: Final = (
-    frozenset({"date", "codes"}),
-    frozenset({"complete", "note", "system", "inactive", "valid_until", "other_systems"}),
-)
-_PRODUCTS: Final = (frozenset({"rows"}), frozenset({"date", "note"}))
-_ROW: Final = (
-    frozenset({"name", "manufacturer", "prophylaxis"}),
-    frozenset({"aliases", "replaced_by"}),
-)
+_FAULTS: Final = Raising(_error)
+
+
+def _object(value: object, path: str) -> Reader:
+    if isinstance(value, Mapping) and not all(isinstance(name, str) for name in value):
+        raise ValueSetError(path, "Every name must be a text.")
+    return Reader(value, path, _FAULTS)
+
+
+def _inner(row: Reader, name: str, *, required: bool = False) -> Reader:
+    """Take an object whose names are the data; an empty one where it is absent."""
+    value = row.take(name, required=required)
+    return _object({} if value is None else value, row.at(name))
+
+
+def _text(row: Reader, name: str) -> str:
+    return row.string(name, required=True) or ""
+
+
+def _day(row: Reader, name: str, *, time: bool = False) -> date:
+    """Take a date; with `time`, the date of a date-time too, as written."""
+    value = row.take(name, required=True)
+    found = _DAY.fullmatch(value) if isinstance(value, str) else None
+    day = _json.calendar_day(found[1] if found and time else value)
+    if day is None:
+        raise ValueSetError(row.at(name), "A date (YYYY-MM-DD) is needed here.")
+    return day
 
 
 def from_own(document: object) -> ValueSets:
     """Read a document in this project's form; raises ValueSetError."""
-    top = _At("", document).fields(*_TOP)
-    sets = {set_id: _own_set(set_id, value) for set_id, value in top["sets"].items()}
+    top = _object(document, "")
+    top.string("$schema", least=0)
+    top.string("title")
+    found = _inner(top, "sets", required=True)
+    sets = {set_id: _own_set(set_id, _inner(found, set_id)) for set_id in found.values}
     products = {}
-    if "products" in top:
-        rows = top["products"].fields(*_PRODUCTS)["rows"]
-        products = {code: _own_product(code, value) for code, value in rows.items()}
-    return ValueSets(sets, products, _text(top, "release"), _text(top, "source"))
+    if top.has("products"):
+        listed = _inner(top, "products")
+        rows = _inner(listed, "rows", required=True)
+        products = {code: _own_product(code, _inner(rows, code)) for code in rows.values}
+        listed.string("note")
+        if listed.has("date"):
+            _day(listed, "date")
+        listed.close()
+    read = ValueSets(sets, products, top.string("release"), top.string("source"))
+    top.close()
+    return read
 
 
-def _text(fields: Mapping[str, _At], name: str) -> str | None:
-    return fields[name].text() if name in fields else None
-
-
-def _own_set(set_id: str, value: _At) -> ValueSet:
-    found = value.fields(*_SET)
-    codes = {code: display.text() for code, display in found["codes"].items()}
-    inactive = found["inactive"].texts() if "inactive" in found else ()
-    ends = dict(found["valid_until"].items()) if "valid_until" in found else {}
-    systems = {}
-    if "other_systems" in found:
-        for system, members in found["other_systems"].items():
-            systems.update(dict.fromkeys(members.texts(), system))
-    for code in (*inactive, *ends, *systems):
-        if code not in codes:
-            raise ValueSetError(value.path, "A code is described that the set does not have.")
-    usual = _text(found, "system")
+def _own_set(set_id: str, row: Reader) -> ValueSet:
+    stated = _inner(row, "codes", required=True)
+    codes = {code: _text(stated, code) for code in stated.values}
+    inactive = row.strings("inactive") or ()
+    dated = _inner(row, "valid_until")
+    ends = {code: _day(dated, code) for code in dated.values}
+    others = _inner(row, "other_systems")
+    systems = {code: system for system in others.values for code in others.strings(system) or ()}
+    if not {*inactive, *ends, *systems} <= codes.keys():
+        raise ValueSetError(row.path, "A code is described that the set does not have.")
+    usual = row.string("system")
     entries = {
-        code: Entry(
-            code,
-            display,
-            code not in inactive,
-            ends[code].day() if code in ends else None,
-            systems.get(code, usual),
-        )
+        code: Entry(code, display, code not in inactive, ends.get(code), systems.get(code, usual))
         for code, display in codes.items()
     }
-    complete = found["complete"].flag() if "complete" in found else True
-    day = found["date"].day().isoformat()
-    return ValueSet(set_id, day, MappingProxyType(entries), complete, _text(found, "note"))
+    complete = row.flag("complete") if row.has("complete") else True
+    day, note = _day(row, "date").isoformat(), row.string("note")
+    row.close()
+    return ValueSet(set_id, day, MappingProxyType(entries), complete, note)
 
 
-def _own_product(code: str, value: _At) -> Product:
-    found = value.fields(*_ROW)
-    return Product(
+def _own_product(code: str, row: Reader) -> Product:
+    product = Product(
         code,
-        found["name"].text(),
-        found["manufacturer"].text(),
-        found["prophylaxis"].texts(),
-        found["aliases"].texts() if "aliases" in found else (),
-        _text(found, "replaced_by"),
+        _text(row, "name"),
+        _text(row, "manufacturer"),
+        row.strings("prophylaxis", required=True) or (),
+        row.strings("aliases") or (),
+        row.string("replaced_by"),
     )
+    row.close()
+    return product
 
 
-def _official_documents(documents: object) -> list[_At]:
+def _official_documents(documents: object) -> list[Reader]:
     if isinstance(documents, Mapping):
         if "valueSetId" in documents:
-            return [_At("", documents)]
-        return [_At(str(key), value) for key, value in documents.items()]
+            return [_object(documents, "")]
+        return [_object(value, str(key)) for key, value in documents.items()]
     if isinstance(documents, str | bytes) or not isinstance(documents, Iterable):
         raise ValueSetError("", "Value sets in the official shape are needed here.")
-    return [_At(str(i), value) for i, value in enumerate(documents)]
+    return [_object(value, str(place)) for place, value in enumerate(documents)]
 
 
 def from_official(documents: object, release: str | None) -> ValueSets:
-    """Read documents in the official form; raises ValueSetError."""
-    needed = frozenset({"valueSetId", "valueSetDate", "valueSetValues"})
+    """Read documents in the official form, whose other members are ignored; ValueSetError."""
     sets: dict[str, ValueSet] = {}
-    encodings: _At | None = None
+    encodings: Reader | None = None
     for document in _official_documents(documents):
-        found = document.fields(needed, None)
-        set_id = found["valueSetId"].text()
+        set_id = _text(document, "valueSetId")
         if set_id in sets or (set_id == ENCODING and encodings):
             raise ValueSetError(document.path, "A value set appears twice.")
+        day = _day(document, "valueSetDate", time=True).isoformat()
+        values = _inner(document, "valueSetValues", required=True)
         if set_id == ENCODING:
-            encodings = found["valueSetValues"]
+            encodings = values
         else:
-            entries = {c: _official_entry(c, v) for c, v in found["valueSetValues"].items()}
-            day = found["valueSetDate"].day().isoformat()
+            entries = {code: _official_entry(code, _inner(values, code)) for code in values.values}
             sets[set_id] = ValueSet(set_id, day, MappingProxyType(entries))
     products = {}
     if encodings:
-        for name, value in encodings.items():
-            product = _official_product(name, value)
+        for name in encodings.values:
+            product = _official_product(name, _inner(encodings, name))
             products[product.code] = product
     return ValueSets(sets, products, release=release)
 
 
-def _official_entry(code: str, value: _At) -> Entry:
-    found = value.fields(frozenset({"display", "active"}), None)
-    ends = found.get("validUntil")
+def _official_entry(code: str, row: Reader) -> Entry:
+    if not row.has("active"):
+        row.take("active", required=True)
     return Entry(
         code,
-        found["display"].text(),
-        found["active"].flag(),
-        ends.day() if ends and ends.value not in (None, "") else None,
-        _text(found, "system"),
+        _text(row, "display"),
+        row.flag("active"),
+        _day(row, "validUntil", time=True) if row.values.get("validUntil") else None,
+        row.string("system"),
     )
 
 
-def _official_product(name: str, value: _At) -> Product:
-    found = value.fields(frozenset({"vaccine-code", "vaccine-manufacturer", "sct-codes"}), None)
+def _official_product(name: str, row: Reader) -> Product:
     return Product(
-        found["vaccine-code"].text().removesuffix(_DEPRECATED),
+        _text(row, "vaccine-code").removesuffix(_DEPRECATED),
         name,
-        found["vaccine-manufacturer"].text(),
-        found["sct-codes"].texts(),
+        _text(row, "vaccine-manufacturer"),
+        row.strings("sct-codes", required=True) or (),
     )

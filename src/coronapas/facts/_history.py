@@ -9,7 +9,6 @@ The holder's data never shows in a `repr`.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,7 +16,8 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from coronapas._json import YEARS, Faults, RowReader
+from coronapas import _json
+from coronapas._json import YEARS, Faults, Reader
 from coronapas._time import as_utc
 from coronapas.errors import Fault, HistoryError
 from coronapas.facts._model import (
@@ -286,7 +286,7 @@ def _of_events(
     )
 
 
-# Histories from and to JSON, by ``schemas/history.schema.json``, with every fault at once.
+# From and to JSON, by ``schemas/history.schema.json``
 
 
 MOST: Final = {"vaccinations": 100, "tests": 5000, "infections": 100}
@@ -298,52 +298,55 @@ LARGEST: Final = 4_000_000
 _PARTIAL: Final = re.compile(r"([0-9]{4})(?:-([0-9]{2}))?")
 
 
-def _spoken(word: str) -> str:
-    return re.sub("[ _-]+", " ", word.strip().casefold())
-
-
-_KIND_NAMES: Final = {
+_PROOFS: Final = {
     "naat": "naat",
     "pcr": "naat",
+    TestKind.NAAT.value.lower(): "naat",
     "rat": "rat",
     "antigen": "rat",
-    _spoken(TestKind.NAAT): "naat",
-    _spoken(TestKind.RAT): "rat",
+    TestKind.RAT.value.lower(): "rat",
 }
 _RESULTS: Final = {
     "positive": True,
     "detected": True,
-    _spoken(TestResult.DETECTED): True,
+    TestResult.DETECTED.value: True,
     "negative": False,
     "not detected": False,
-    _spoken(TestResult.NOT_DETECTED): False,
+    TestResult.NOT_DETECTED.value: False,
     "inconclusive": None,
 }
+
+
+def _spoken(word: str) -> str:
+    """Return a word in lower case, with one space for spaces, hyphens and underscores in it."""
+    word = word.strip().lower()
+    return word if word in _PROOFS else re.sub("[ _-]+", " ", word)
 
 
 def history_from_json(source: str | bytes | Path | Mapping[str, object]) -> History:
     """Read a history: JSON text, a file's path, or a parsed document.
 
-    Raises HistoryError with every fault; its text holds none of the holder's data.
+    Raises HistoryError with every fault; its text holds none of the holder's data. A null is not an
+    absent member, and a member that stands twice is a fault (``json.doubled``).
     """
     if isinstance(source, Path):
         source = source.read_bytes() if source.stat().st_size <= LARGEST else b""
     document: object = source
     if isinstance(source, str | bytes):
         try:
-            document = json.loads(source)
-        except (ValueError, RecursionError):
+            document = _json.load(source, limit=LARGEST, keep_doubled=True)
+        except _json.JsonError:
             faults = Faults()
             hint = f"Give JSON in UTF-8 of at most {LARGEST} bytes."
-            faults.note("", "json.syntax", "This is no JSON document, or too large.", hint)
+            faults.note("", "json.syntax", "This is not a JSON document, or is too large.", hint)
             raise HistoryError(faults.found) from None
     return _read(document)
 
 
 def _read(document: object) -> History:
     faults = Faults()
-    top = RowReader(document, "", faults)
-    top.take("$schema")
+    top = Reader(document, "", faults)
+    top.string("$schema", least=0)
     groups = top.words("groups")
     doses = tuple(
         dose for row in top.rows("vaccinations", most=MOST["vaccinations"]) for dose in _dose(row)
@@ -363,7 +366,7 @@ def _read(document: object) -> History:
     return History(birth_date, doses, tests, infections, sector, named)
 
 
-def _birth(top: RowReader) -> Birth:
+def _birth(top: Reader) -> Birth:
     value = top.values.get("birth_date")
     if value == "":
         top.take("birth_date")
@@ -380,7 +383,7 @@ def _birth(top: RowReader) -> Birth:
     return PartialDate(year, None if month is None else int(month))
 
 
-def _dose(row: RowReader) -> Iterator[Dose]:
+def _dose(row: Reader) -> Iterator[Dose]:
     day = row.day("date", required=True)
     number, doses = row.number("dose_number", 1, 99), row.number("doses", 1, 99)
     if row.has("dose_number") != row.has("doses"):
@@ -396,26 +399,26 @@ def _dose(row: RowReader) -> Iterator[Dose]:
         yield Dose(day, product, number, doses, uvci)
 
 
-def _test(row: RowReader) -> Iterator[Tested]:
-    kind = _word(row, "kind", _KIND_NAMES)
+def _test(row: Reader) -> Iterator[Tested]:
+    kind = _word(row, "kind", _PROOFS)
     result = _word(row, "result", _RESULTS)
     moment = row.instant("sampled_at")
     uvci = row.maybe_text("uvci")
     row.close()
     if kind is not None and moment is not None and result is not None:
-        yield Tested(_KIND_NAMES[kind], moment, _RESULTS[result], uvci)
+        yield Tested(_PROOFS[kind], moment, _RESULTS[result], uvci)
 
 
-def _infection(row: RowReader) -> Iterator[Infection]:
+def _infection(row: Reader) -> Iterator[Infection]:
     day = row.day("first_positive", required=True)
-    proof = _word(row, "proof", _KIND_NAMES) if row.has("proof") else "naat"
+    proof = _word(row, "proof", _PROOFS) if row.has("proof") else "naat"
     uvci = row.maybe_text("uvci")
     row.close()
     if day is not None and proof is not None:
-        yield Infection(day, _KIND_NAMES[proof], uvci)
+        yield Infection(day, _PROOFS[proof], uvci)
 
 
-def _word(row: RowReader, name: str, words: Mapping[str, Any]) -> str | None:
+def _word(row: Reader, name: str, words: Mapping[str, Any]) -> str | None:
     """Take a word in any case, with spaces, hyphens or underscores."""
     value = row.take(name, required=True)
     if value is None:

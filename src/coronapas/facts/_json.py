@@ -13,13 +13,13 @@ show.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from coronapas import _json
 from coronapas.errors import FactsError, Fault
 from coronapas.facts._model import (
     EventKind,
@@ -45,6 +45,9 @@ _MOMENT: Final = re.compile(
     r"(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
 )
 _KINDS: Final = tuple(kind.value for kind in EventKind)
+LARGEST: Final = 256 * 1024 * 1024
+"""The largest text of documents, in bytes, inclusive: several hundred thousand passes."""
+
 _OF_OTHER_FIELDS: Final = frozenset({"json.unknown-field", "json.repeated-field"})
 """Faults of an object that say nothing against the fields that could be read."""
 
@@ -87,26 +90,16 @@ def loads(text: str | bytes) -> object:
 
     Bytes are UTF-8, with or without a byte order mark. A field that stands twice in one object is
     remembered, and a fault of that object where it is read. Raises FactsError (code
-    ``json.malformed``) for what is no JSON, or nested too deeply; the error repeats nothing of it.
+    ``json.malformed``) for what is not JSON, too large or nested too deep; the error repeats
+    nothing of it.
     """
     try:
-        written = text.decode("utf-8-sig") if isinstance(text, bytes) else text
-        return json.loads(written, object_pairs_hook=_object)
-    except (ValueError, RecursionError):
-        # The reason would quote the facts.
-        problem = "The facts are no JSON."
+        return _json.load(text, limit=LARGEST, keep_doubled=True)
+    except _json.JsonError:
+        problem = "The facts are not JSON, or are too large."
         raise FactsError(
             [Fault("", "json.malformed", problem, "Write a JSON document in UTF-8.")]
         ) from None
-
-
-class _Repeating(dict[str, Any]):
-    """An object of JSON in which a field stood twice."""
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    fields = dict(pairs)
-    return fields if len(fields) == len(pairs) else _Repeating(fields)
 
 
 def read(document: object) -> Document:
@@ -274,7 +267,7 @@ class _Reading:
                 "There is a field that the schema does not have.",
                 f"Known are {', '.join(sorted(required | optional))}.",
             )
-        if isinstance(value, _Repeating):
+        if isinstance(value, _json.Doubled):
             self.add(
                 path,
                 "json.repeated-field",
@@ -361,10 +354,12 @@ class _Reading:
     def integer(self, path: str, found: dict[str, Any], name: str) -> Any:
         """Read a whole number; 2.0 is one in JSON, as in JSON Schema."""
         value = found.get(name)
-        if isinstance(value, float) and value.is_integer():
-            return int(value)
-        if name in found and (not isinstance(value, int) or isinstance(value, bool)):
-            self.add(f"{path}.{name}", "json.type", "The value is no integer.", "Give an integer.")
+        number = _json.whole_number(value)
+        if number is not None:
+            return number
+        if name in found:
+            problem = "The value is not an integer."
+            self.add(f"{path}.{name}", "json.type", problem, "Give an integer.")
         return value
 
     def day(self, path: str, found: dict[str, Any], name: str) -> Any:

@@ -2,12 +2,12 @@
 
 The format is that of ``schemas/programme.schema.json``. The loader also refuses what a schema
 cannot say: rows that name a rule or a product that does not exist, revisions out of order, names
-used twice. Programmes that load may still be unwise: see `coronapas.programmes.lint`.
+used twice. A null is not an absent member: it stands for none in a revision's ``exempt_below`` and
+``suspension`` alone. Programmes that load may still be unwise: see `coronapas.programmes.lint`.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from functools import cache
@@ -21,7 +21,8 @@ from typing import (
 )
 from zoneinfo import ZoneInfo
 
-from coronapas._json import Faults, RowReader
+from coronapas import _json
+from coronapas._json import Faults, Reader
 from coronapas.errors import ProgrammeError
 from coronapas.programmes._clock import FOREVER, Period, Reckoning
 from coronapas.programmes._model import (
@@ -61,7 +62,7 @@ class RowMembers(TypedDict):
 
 
 def row_members(
-    row: RowReader, *, identified: bool = True, default_id: str | None = None
+    row: Reader, *, identified: bool = True, default_id: str | None = None
 ) -> RowMembers:
     """Read the members of a row; a missing source is not a fault here, but `lint` finds it."""
     needs_id = identified and default_id is None
@@ -84,7 +85,7 @@ _LARGEST_PERIOD: Final[Mapping[str, int]] = {"months": 2400, "days": 73_000, "ho
 """The largest number of each unit in a period, inclusive: this project's bound."""
 
 
-def _period(row: RowReader, name: str, *, required: bool = False) -> Period | None:
+def _period(row: Reader, name: str, *, required: bool = False) -> Period | None:
     """Take a period: an object of months, days and hours."""
     inner = row.row(name, required=required)
     if inner is None:
@@ -96,7 +97,7 @@ def _period(row: RowReader, name: str, *, required: bool = False) -> Period | No
     return Period(**{unit: number or 0 for unit, number in units.items()})
 
 
-def codes(row: RowReader, name: str, names: Mapping[str, str]) -> tuple[str, ...] | None:
+def codes(row: Reader, name: str, names: Mapping[str, str]) -> tuple[str, ...] | None:
     """Read a list of products by code or name; the programme must recognise each."""
     words = row.words(name)
     if words is None:
@@ -116,7 +117,7 @@ def _frozen(words: tuple[str, ...] | None) -> frozenset[str] | None:
     return None if words is None else frozenset(words)
 
 
-def read_rules(top: RowReader, names: Mapping[str, str]) -> Mapping[str, EvidenceRule]:
+def read_rules(top: Reader, names: Mapping[str, str]) -> Mapping[str, EvidenceRule]:
     """Read the rules by their names."""
     found: dict[str, EvidenceRule] = {}
     for row in top.rows("rules"):
@@ -151,7 +152,7 @@ def read_rules(top: RowReader, names: Mapping[str, str]) -> Mapping[str, Evidenc
     return found
 
 
-def _check_bounds(row: RowReader, rule: EvidenceRule) -> None:
+def _check_bounds(row: Reader, rule: EvidenceRule) -> None:
     if rule.evidence != "test" and (rule.starts.hours or (rule.ends and rule.ends.hours)):
         row.faults.note(
             row.path,
@@ -168,7 +169,7 @@ def _check_bounds(row: RowReader, rule: EvidenceRule) -> None:
         )
 
 
-def read_suspensions(top: RowReader) -> Mapping[str, Suspension]:
+def read_suspensions(top: Reader) -> Mapping[str, Suspension]:
     """Read the suspensions by their names."""
     found: dict[str, Suspension] = {}
     for row in top.rows("suspensions"):
@@ -184,7 +185,7 @@ def read_suspensions(top: RowReader) -> Mapping[str, Suspension]:
     return found
 
 
-def _keep(row: RowReader, found: dict[str, _Row], one: _Row) -> None:
+def _keep(row: Reader, found: dict[str, _Row], one: _Row) -> None:
     if one.id in found:
         row.faults.note(
             f"{row.path}.id", "programme.doubled", "The name is here twice.", "Rename one."
@@ -212,7 +213,7 @@ _SLOTS: Final = (("test", "tests"), ("recovery", "recoveries"), ("vaccination", 
 
 
 def read_revisions(
-    top: RowReader,
+    top: Reader,
     rules: Mapping[str, EvidenceRule],
     suspensions: Mapping[str, Suspension],
     zone: ZoneInfo,
@@ -231,7 +232,7 @@ def read_revisions(
 
 
 def _revision(
-    row: RowReader,
+    row: Reader,
     before: _Before,
     rules: Mapping[str, EvidenceRule],
     suspensions: Mapping[str, Suspension],
@@ -248,10 +249,10 @@ def _revision(
         before.requirement = Requirement(row.choice("requirement", words_of) or words_of[0])
         changed.add("requirement")
     if row.has("exempt_below"):
-        before.exempt_below = row.number("exempt_below", 0, 150)
+        before.exempt_below = row.number("exempt_below", 0, 150, nullable=True)
         changed.add("exempt_below")
     if row.has("suspension"):
-        before.suspension = suspensions.get(row.choice("suspension", suspensions))
+        before.suspension = suspensions.get(row.choice("suspension", suspensions, nullable=True))
         changed.add("suspension")
     return Revision(
         starts=_starts(row, before, zone),
@@ -269,7 +270,7 @@ def _revision(
     )
 
 
-def _starts(row: RowReader, before: _Before, zone: ZoneInfo) -> datetime:
+def _starts(row: Reader, before: _Before, zone: ZoneInfo) -> datetime:
     local = row.local_instant("from")
     if local is None:
         return FOREVER
@@ -293,7 +294,7 @@ NOTHING: Final = "nothing"
 _AFTER: Final = (NOTHING, *(stage for stage in Stage if stage is not Stage.UNCOUNTED))
 
 
-def read_schedule(top: RowReader, names: Mapping[str, str]) -> Schedule:
+def read_schedule(top: Reader, names: Mapping[str, str]) -> Schedule:
     """Read the schedule; a programme without one offers nothing."""
     row = top.row("schedule")
     if row is None:
@@ -311,7 +312,7 @@ def read_schedule(top: RowReader, names: Mapping[str, str]) -> Schedule:
     return schedule
 
 
-def _span(row: RowReader) -> tuple[date, date | None]:
+def _span(row: Reader) -> tuple[date, date | None]:
     starts, until = row.day("from", required=True), row.day("until")
     if starts and until and until <= starts:
         row.faults.note(
@@ -323,13 +324,13 @@ def _span(row: RowReader) -> tuple[date, date | None]:
     return starts or date.max, until
 
 
-def _offer(row: RowReader, names: Mapping[str, str]) -> Offer:
+def _offer(row: Reader, names: Mapping[str, str]) -> Offer:
     starts, until = _span(row)
     after = row.words("after", _AFTER)
     previous = codes(row, "previous", names)
     products = codes(row, "products", names) or ()
     why = row.maybe_text("why")
-    if bool(products) == bool(why) or not after:
+    if row.has("products") is row.has("why") or not after or (row.has("products") and not products):
         row.faults.note(
             row.path,
             "programme.offer",
@@ -354,7 +355,7 @@ def _offer(row: RowReader, names: Mapping[str, str]) -> Offer:
     return offer
 
 
-def _days(row: RowReader, name: str) -> Period | None:
+def _days(row: Reader, name: str) -> Period | None:
     period = _period(row, name)
     if period and period.hours:
         path = f"{row.path}.{name}"
@@ -362,7 +363,7 @@ def _days(row: RowReader, name: str) -> Period | None:
     return period
 
 
-def _audience(row: RowReader) -> Audience:
+def _audience(row: Reader) -> Audience:
     groups = row.words("groups")
     reached = row.row("reached")
     found = None
@@ -382,7 +383,7 @@ def _audience(row: RowReader) -> Audience:
     return audience
 
 
-def _limit(row: RowReader, names: Mapping[str, str]) -> ProductLimit:
+def _limit(row: Reader, names: Mapping[str, str]) -> ProductLimit:
     starts, until = _span(row)
     product = row.text("product", required=True)
     code = names.get(product.casefold())
@@ -406,7 +407,7 @@ def _limit(row: RowReader, names: Mapping[str, str]) -> ProductLimit:
     return limit
 
 
-def _wait(row: RowReader) -> Wait:
+def _wait(row: Reader) -> Wait:
     starts, until = _span(row)
     lasts = _period(row, "lasts", required=True) or Period()
     wait = Wait(starts=starts, until=until, lasts=lasts, **row_members(row))
@@ -414,7 +415,7 @@ def _wait(row: RowReader) -> Wait:
     return wait
 
 
-def _groups(row: RowReader) -> TargetGroups:
+def _groups(row: Reader) -> TargetGroups:
     starts = row.day("from", required=True) or date.max
     groups = []
     for one in row.rows("groups"):
@@ -463,8 +464,8 @@ def _bundled(name: str) -> Programme:
 def _parse(data: bytes) -> Programme:
     faults = Faults()
     try:
-        document = json.loads(data)
-    except (ValueError, RecursionError):
+        document = _json.load(data, limit=LARGEST, keep_doubled=True)
+    except _json.JsonError:
         hint = f"Give JSON in UTF-8 of at most {LARGEST} bytes."
         faults.note("", "json.syntax", "The file must be a JSON document and not too large.", hint)
         raise ProgrammeError(faults.found) from None
@@ -474,15 +475,15 @@ def _parse(data: bytes) -> Programme:
 def read_programme(document: object) -> Programme:
     """Make a programme from a parsed document; raises ProgrammeError with every fault."""
     faults = Faults()
-    top = RowReader(document, "", faults)
-    top.take("$schema")
-    top.take("about")
+    top = Reader(document, "", faults)
+    top.string("$schema", least=0)
+    top.take("about", nullable=True)
     products = _products(top)
     names = _names(products)
     zone = _zone(top)
     rules = read_rules(top, names)
     suspensions = read_suspensions(top)
-    readings = top.row("readings", required=True) or RowReader({}, "readings", Faults())
+    readings = top.row("readings", required=True) or Reader({}, "readings", Faults())
     programme = Programme(
         id=top.text("id", required=True),
         title=top.text("title", required=True),
@@ -507,7 +508,7 @@ def read_programme(document: object) -> Programme:
     return programme
 
 
-def _zone(top: RowReader) -> ZoneInfo:
+def _zone(top: Reader) -> ZoneInfo:
     name = top.text("time_zone", required=True, default="UTC")
     try:
         return ZoneInfo(name)
@@ -517,27 +518,22 @@ def _zone(top: RowReader) -> ZoneInfo:
         return ZoneInfo("UTC")
 
 
-def _products(top: RowReader) -> Mapping[str, Product]:
+def _products(top: Reader) -> Mapping[str, Product]:
     found: dict[str, Product] = {}
     for row in top.rows("products"):
         code = row.text("code", required=True)
         also = row.words("also") or ()
-        doses = row.take("doses")
-        lengths = None
-        if doses is not None:
-            whole = isinstance(doses, list) and all(
-                isinstance(number, int) and 1 <= number <= 9 for number in doses
-            )
-            if not whole or not doses:
-                hint = "Give a list of whole numbers from 1 to 9."
-                row.faults.note(f"{row.path}.doses", "json.list", "These are no numbers.", hint)
-            else:
-                lengths = frozenset(doses)
+        lengths = row.numbers("doses", 1, 9)
         if code in found:
             row.faults.note(
                 f"{row.path}.code", "programme.doubled", "The product is here twice.", "Leave one."
             )
-        found[code] = Product(code, row.text("name", required=True), also, lengths)
+        found[code] = Product(
+            code,
+            row.text("name", required=True),
+            also,
+            None if lengths is None else frozenset(lengths),
+        )
         row_members(row, identified=False)
         row.close()
     return MappingProxyType(found)
@@ -553,15 +549,15 @@ def _names(products: Mapping[str, Product]) -> Mapping[str, str]:
     )
 
 
-def _reading(readings: RowReader, name: str, policies: tuple[Policy, ...]) -> Reading:
-    row = readings.row(name, required=True) or RowReader({}, name, Faults())
+def _reading(readings: Reader, name: str, policies: tuple[Policy, ...]) -> Reading:
+    row = readings.row(name, required=True) or Reader({}, name, Faults())
     policy = Policy(row.choice("is", policies, required=True) or Policy.AMBIGUOUS)
     reading = Reading(policy=policy, **row_members(row, default_id=name))
     row.close()
     return reading
 
 
-def _extra_dose(readings: RowReader) -> ExtraDose | None:
+def _extra_dose(readings: Reader) -> ExtraDose | None:
     row = readings.row("extra_dose")
     if row is None:
         return None

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
+from coronapas import _json
+from coronapas._time import iso_utc
 from coronapas.errors import RevocationListError
 from coronapas.hcert._cose import KID_LENGTH
 
@@ -103,27 +104,12 @@ class Document:
 
 
 def parse(data: bytes, *, form: str, what: str) -> Any:
-    """Return the value of a JSON text of at most `MAX_BYTES`; no object may have a name twice."""
-
-    def fault(problem: str) -> RevocationListError:
-        return RevocationListError(form, "malformed", f"{what} {problem}")
-
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        members = dict(pairs)
-        if len(members) != len(pairs):
-            raise fault("has a name twice")
-        return members
-
-    if len(data) > MAX_BYTES:
-        raise RevocationListError(form, "too-large", f"{what} has more than {MAX_BYTES} bytes")
-    if sum(map(data.count, (b",", b":", b"[", b"{"))) > MAX_PARTS:
-        raise RevocationListError(form, "too-large", f"{what} has more than {MAX_PARTS} parts")
+    """The value of a JSON text of at most `MAX_BYTES`, in which no object states a name twice."""
     try:
-        return json.loads(data, object_pairs_hook=once)
-    except RevocationListError:
-        raise
-    except (ValueError, RecursionError) as error:
-        raise fault("must be JSON") from error
+        return _json.load(data, limit=MAX_BYTES, parts=MAX_PARTS)
+    except _json.JsonError as error:
+        code = "too-large" if error.reason == "too-large" else "malformed"
+        raise RevocationListError(form, code, f"{what} cannot be read: {error}") from None
 
 
 def moment(text: str, *, form: str, what: str) -> datetime:
@@ -138,10 +124,8 @@ def moment(text: str, *, form: str, what: str) -> datetime:
 
 
 def stamp(at: datetime) -> str:
-    """Return a moment as the lists write it: ISO 8601 in UTC, whole seconds, ``Z``."""
-    if at.tzinfo is None:
-        raise ValueError("a moment on a list must have a time zone")
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    """A moment as the lists write it: ISO 8601 in UTC, whole seconds, ``Z``."""
+    return iso_utc(at)
 
 
 def from_base64(text: str, *, form: str, what: str) -> bytes:

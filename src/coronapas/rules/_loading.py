@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from coronapas import _files
+from coronapas import _files, _json
 from coronapas.errors import CoronapasError, Fault, RuleError
 from coronapas.rules import _model as model
 from coronapas.rules._model import RuleType, read_rule
@@ -237,28 +237,10 @@ def parse(data: bytes | str) -> object:
     Two members of one name, and numbers that are none (NaN), are refused: two readers could read
     different rules.
     """
-    if len(data) > MAX_BYTES:
-        raise ValueError(f"The file is larger than {MAX_BYTES} bytes.")
     try:
-        text = data.decode("utf-8-sig") if isinstance(data, bytes) else data
-        return json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
-    except RecursionError:
-        raise ValueError("The JSON is nested too deep.") from None
-    except UnicodeDecodeError:
-        raise ValueError("The file is not UTF-8.") from None
-    except json.JSONDecodeError as error:
-        raise ValueError(f"The file is no JSON: line {error.lineno}.") from None
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("The JSON has an object with two members of one name.")
-    return found
-
-
-def _no_constant(name: str) -> object:
-    raise ValueError(f"The JSON has {name}, which is no number.")
+        return _json.load(data, limit=MAX_BYTES)
+    except _json.JsonError as error:
+        raise ValueError(f"The file cannot be read: {error}.") from None
 
 
 def _add_text(found: Loaded, data: bytes | str, place: str, country: str | None) -> None:

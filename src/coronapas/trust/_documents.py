@@ -9,10 +9,11 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import re
-from datetime import UTC, datetime
-from typing import Any, Final, NoReturn, TypeVar
+from datetime import datetime
+from typing import Any, Final, TypeVar
 
+from coronapas import _json
+from coronapas._time import exact_moment
 from coronapas.errors import KeyMaterialError, TrustListError
 
 MAX_BYTES: Final = 16 * 1024 * 1024
@@ -24,8 +25,6 @@ MAX_CBOR_BYTES: Final = 4 * 1024 * 1024
 MAX_PARTS: Final = 1_000_000
 """A document with more commas, colons and brackets than this is refused unread: its values would
 fill the memory."""
-
-_HALF_CHARACTER: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 
 T = TypeVar("T")
 
@@ -40,33 +39,14 @@ def bounded(data: bytes, form: str, limit: int = MAX_BYTES) -> bytes:
 def load(data: bytes, form: str) -> Any:
     """The value that a JSON text stands for; a byte-order mark before it is passed over.
 
-    Raises TrustListError: ``trust.too-large``, or ``trust.malformed`` for whatever is no JSON,
-    states a member twice, holds NaN or half a surrogate pair, or nests too deep.
+    Raises TrustListError: ``trust.too-large``, or ``trust.malformed`` for what is not JSON, states
+    a member twice, holds NaN or half a surrogate pair, or is nested too deep.
     """
-    bounded(data, form)
-    if sum(map(data.count, (b",", b":", b"[", b"{"))) > MAX_PARTS:
-        raise TrustListError(form, "too-large", f"the list has more than {MAX_PARTS} parts")
     try:
-        text = data.decode("utf-8-sig")
-        value = json.loads(text, object_pairs_hook=_once, parse_constant=_refuse)
-        if _HALF_CHARACTER.search(data):
-            # No text of UTF-8, in which signatures are verified and stores are saved, can hold it.
-            dump(value)
-    except (ValueError, RecursionError) as error:
-        problem = "it nests too deep" if isinstance(error, RecursionError) else str(error)
-        raise TrustListError(form, "malformed", f"the list cannot be read: {problem}") from None
-    return value
-
-
-def _once(members: list[tuple[str, Any]]) -> dict[str, Any]:
-    whole = dict(members)
-    if len(whole) != len(members):
-        raise ValueError("a member stands twice in one object")
-    return whole
-
-
-def _refuse(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
+        return _json.load(data, limit=MAX_BYTES, parts=MAX_PARTS)
+    except _json.JsonError as error:
+        code = "too-large" if error.reason == "too-large" else "malformed"
+        raise TrustListError(form, code, f"the list cannot be read: {error}") from None
 
 
 def dump(value: object) -> bytes:
@@ -94,11 +74,11 @@ def moment(value: object, form: str, what: str) -> datetime | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TrustListError(form, "malformed", f"{what} is no number of seconds")
+        raise TrustListError(form, "malformed", f"{what} is not a number of seconds")
     try:
-        return datetime.fromtimestamp(value, UTC)
-    except (ValueError, OverflowError, OSError):
-        raise TrustListError(form, "malformed", f"{what} is on no calendar") from None
+        return exact_moment(value)
+    except ValueError:
+        raise TrustListError(form, "malformed", f"{what} is outside the calendar") from None
 
 
 def base64_bytes(text: str, form: str, what: str) -> bytes:
