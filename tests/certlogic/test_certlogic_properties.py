@@ -13,7 +13,6 @@ from certlogic.outcomes import outcome
 from coronapas import certlogic
 from coronapas.certlogic._analysis import Kinds, builds
 from coronapas.certlogic._bounds import MAX_DEPTH
-from coronapas.certlogic._expressions import Literal, walk
 
 if TYPE_CHECKING:
     from random import Random
@@ -123,52 +122,6 @@ def test_nothing_but_the_paths_that_are_told_is_read(random: Random) -> None:
     rest = restricted(data, certlogic.data_accesses(expression))
     expected = outcome(certlogic.evaluate, expression, data)
     assert outcome(certlogic.evaluate, expression, rest) == expected
-
-
-@given(randoms)
-def test_a_residual_gives_on_the_rest_what_the_expression_gives_on_all(random: Random) -> None:
-    maker = Maker(random)
-    expression, data = maker.expression(maker.random.randint(1, 5)), maker.data()
-    if not isinstance(data, dict):
-        return
-    known, whole = part_of(maker, data, "")
-    residual = certlogic.partial(expression, known, whole)
-    expected = outcome(certlogic.evaluate, expression, data)[:2]
-    assert outcome(certlogic.evaluate, residual, data)[:2] == expected
-    rest = restricted(data, certlogic.data_accesses(residual))
-    assert outcome(certlogic.evaluate, residual, rest)[:2] == expected
-    assert certlogic.parse(certlogic.to_json(residual)) == residual
-
-
-@given(randoms)
-def test_with_all_known_a_residual_is_no_larger_than_its_arrays_written_out(random: Random) -> None:
-    expression, data = drawn(random)
-    if not isinstance(data, dict):
-        return
-    residual = certlogic.partial(expression, data, [""])
-    parts = [node for node in walk(residual) if not isinstance(node, Literal)]
-    assert len(parts) <= sum(1 for _ in walk(certlogic.parse(expression)))
-    value = outcome(certlogic.evaluate, expression, data)
-    if value[0] == "value" and value[1][0] in ("bool", "int", "str"):
-        assert certlogic.to_json(residual) == value[1][1]
-
-
-def part_of(maker: Maker, data: dict[str, Any], path: str) -> tuple[dict[str, Any], list[str]]:
-    """Some of an object, and the paths in it below which nothing was left out."""
-    known: dict[str, Any] = {}
-    whole: list[str] = []
-    for key, value in data.items():
-        below = f"{path}.{key}" if path else key
-        if maker.chance(30):
-            continue
-        if isinstance(value, dict) and maker.chance(60) and "." not in key:
-            known[key], inner = part_of(maker, value, below)
-            whole += inner
-        else:
-            known[key] = value
-            if isinstance(value, dict):
-                whole.append(below)
-    return known, whole
 
 
 def restricted(data: Any, paths: tuple[str, ...]) -> Any:

@@ -12,7 +12,7 @@ from command_world import DATES, Country, issue, make_country, run
 
 from coronapas.cli._decide import decided
 from coronapas.facts import Test, TestKind, TestResult
-from coronapas.rules import RuleSet
+from coronapas.rules import Question, RuleSet
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -138,9 +138,7 @@ def test_with_trust_an_unverified_pass_shows_its_failing_checks(country: Country
     arguments = ("--country", "XX", "--rules", country.path("rules.json"), *DAY, *country.trust)
     result = run("decide", country.path("bad.txt"), *arguments)
     assert result.exit_code == 1
-    assert result.stdout.startswith(
-        "The pass does not verify, so that no rule was asked.\n  FAIL  "
-    )
+    assert result.stdout.startswith("The pass does not verify, so no rule was applied.\n  FAIL  ")
     late = run("decide", country.path("p.txt"), *arguments, "--at", "2024-01-01", "--json")
     assert late.exit_code == 1
     found = json.loads(late.stdout)
@@ -220,8 +218,8 @@ def test_in_the_table_a_time_without_a_known_end_is_a_dash(country: Country) -> 
 
 def test_of_a_pass_that_states_no_end_none_is_told() -> None:
     rules = RuleSet.load(list(RULES))
-    case = rules.case({"ver": "1.3.0", "v": [{"dt": "2022-11-17", "dn": 2}]}, country="XX")
-    found = decided(rules, case, datetime(2023, 2, 1, tzinfo=UTC))
+    payload = {"ver": "1.3.0", "v": [{"dt": "2022-11-17", "dn": 2}]}
+    found = decided(rules, payload, Question(country="XX"), datetime(2023, 2, 1, tzinfo=UTC))
     assert (found.verdict.outcome, found.expiry) == ("PASS", None)
     assert found.to_json(personal=False)["expires"] is None
 
@@ -335,16 +333,16 @@ def test_files_that_are_no_rules_are_named_and_no_rule_at_all_ends_with_2(
 def test_a_rule_that_changes_too_often_is_told_as_such(
     country: Country, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from coronapas import rules
+    from coronapas.rules import RuleSet
 
-    real = rules.timeline
+    real = RuleSet.timeline
 
-    def lazy(case: Any, **options: Any) -> Any:
-        return real(case, **options, effort=1)
+    def lazy(*given: Any, **options: Any) -> Any:
+        return real(*given, **options, effort=1)
 
-    monkeypatch.setattr(rules, "timeline", lazy)
+    monkeypatch.setattr(RuleSet, "timeline", lazy)
     result = decide(country, "--country", "YY", *DAY)
-    assert "Before or after that the rules change too often to be told." in result.stdout
+    assert "Before or after that the rules change too often to say." in result.stdout
 
 
 def test_one_pass_is_judged_from_a_file_a_picture_or_standard_input(country: Country) -> None:

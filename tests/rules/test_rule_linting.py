@@ -11,10 +11,9 @@ import pytest
 from rule_world import AT, BREAKS, HOLDS, document, rule, text, vaccination
 
 from coronapas.errors import Fault
-from coronapas.rules import LintReport, lint, lint_folder
+from coronapas.rules import LintReport, RuleTest, disagreement, lint, lint_folder, read_test
 from coronapas.rules._lint.boosters import rejected
 from coronapas.rules._lint.report import Severity
-from coronapas.rules._lint.rule_tests import RuleTest, disagreement, read_test
 from coronapas.rules._lint.upload import CONSTRAINTS
 
 HOUR, SECOND = timedelta(hours=1), timedelta(seconds=1)
@@ -341,7 +340,7 @@ def test_a_long_list_of_findings_is_cut() -> None:
     "given", [None, {}, {"payload": 1}, {"payload": 1, "expected": 1, "external": 5}]
 )
 def test_what_is_no_test_is_refused(given: Any) -> None:
-    with pytest.raises(ValueError, match=r"A test|external"):
+    with pytest.raises(ValueError, match=r"a test|external"):
         read_test(given, "test.json")
 
 

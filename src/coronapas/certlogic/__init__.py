@@ -45,7 +45,6 @@ if TYPE_CHECKING:
     from coronapas.certlogic._notation import to_text as to_text
     from coronapas.certlogic._parser import parse as parse
     from coronapas.certlogic._parser import validate as validate
-    from coronapas.certlogic._partial import partial as partial
 else:
     __getattr__, __dir__, __all__ = _lazy.attach(
         __name__,
@@ -62,6 +61,5 @@ else:
             "_expressions": "Expr to_json",
             "_notation": "from_text to_text",
             "_parser": "parse validate",
-            "_partial": "partial",
         },
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -13,31 +12,32 @@ import click
 from coronapas.cli._output import plain, progress
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from coronapas.conformance import Report
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
-# Each kind of suite: the parameter that names its folder, the module and the function that run it,
-# and what it is made of.
+# The parameter that names a suite's folder, the function that runs it, and what it is made of.
 _SUITES: Final = {
-    "directory": ("coronapas.conformance", "run", "test vector"),
-    "rules": ("coronapas.conformance._rule_suites", "run_rules", "rule"),
-    "certlogic": ("coronapas.conformance._rule_suites", "run_certlogic", "suite of CertLogic"),
+    "directory": ("run", "test vector"),
+    "rules": ("run_rules", "rule"),
+    "certlogic": ("run_certlogic", "CertLogic suite"),
 }
 
 
 @click.command("conformance", short_help="Run test vectors, and suites of rules.")
 @click.argument("directory", metavar="[DIR]", required=False, type=_FOLDER)
-@click.option("--rules", type=_FOLDER, help="Run the business rules in a folder with their tests.")
-@click.option("--certlogic", type=_FOLDER, help="Run the test suites of CertLogic in a folder.")
-@click.option("--json", "as_json", is_flag=True, help="The whole report as JSON.")
-@click.option("--show-skipped", is_flag=True, help="Show also what was skipped, and why.")
+@click.option("--rules", type=_FOLDER, help="Run the business rules of a folder, with their tests.")
+@click.option("--certlogic", type=_FOLDER, help="Run the CertLogic test suites of a folder.")
+@click.option("--json", "as_json", is_flag=True, help="Print the whole report as JSON.")
+@click.option("--show-skipped", is_flag=True, help="Also show what was skipped, and why.")
 def command(as_json: bool, show_skipped: bool, **folders: Path | None) -> None:
-    """Run every test vector in the EU's format below DIR, and suites of rules and of CertLogic.
+    """Run the test vectors in the EU's format below DIR, or suites of business rules or CertLogic.
 
-    A line for each expectation that disagrees, then the count, in which an expectation counts once
-    for each file. Of a rule it counts that it can be read, that its affected fields are what its
-    logic reads, and each test. Files that are none of these are named on standard error.
+    Prints a line for each expectation that disagrees, then the count; an expectation counts once
+    for each file. For a rule these count: that it can be read, that its affected fields are what
+    its logic reads, and each test. Other files are listed on standard error.
 
     Exit codes: 0 nothing disagrees; 1 something does; 2 there is nothing to run.
     """
@@ -46,7 +46,7 @@ def command(as_json: bool, show_skipped: bool, **folders: Path | None) -> None:
     chosen = [(_SUITES[name], folder) for name, folder in folders.items() if folder is not None]
     if not chosen:
         raise click.UsageError("Name a folder of test vectors, or give --rules or --certlogic.")
-    reports = [_run(room, function, folder) for (room, function, _), folder in chosen]
+    reports = [_run(function, folder) for (function, _), folder in chosen]
     report = Report(()).merge(*reports)
     for passed_over in report.passed_over:
         click.echo(plain(f"{passed_over.file}: passed over: {passed_over.reason}"), err=True)
@@ -59,8 +59,8 @@ def command(as_json: bool, show_skipped: bool, **folders: Path | None) -> None:
         click.echo(report.summary)
     absent = [
         f"Error: There is no {noun} below {folder}."
-        for ((_, _, noun), folder), one in zip(chosen, reports, strict=True)
-        if not one.results
+        for ((_, noun), folder), found in zip(chosen, reports, strict=True)
+        if not found.results
     ]
     if absent:
         click.echo("\n".join(map(plain, absent)), err=True)
@@ -68,11 +68,9 @@ def command(as_json: bool, show_skipped: bool, **folders: Path | None) -> None:
     sys.exit(0 if report.ok else 1)
 
 
-def _run(room: str, function: str, folder: Path) -> Report:
-    from coronapas.conformance import Report
+def _run(function: str, folder: Path) -> Report:
+    from coronapas import conformance
 
+    run: Callable[..., Report] = getattr(conformance, function)
     with progress("running", None, results_meanwhile=False) as advance:
-        run = getattr(import_module(room), function)
-        report = run(folder, progress=lambda _done, _all: advance(1))
-    assert isinstance(report, Report)  # noqa: S101 - what every suite gives
-    return report
+        return run(folder, progress=lambda _done, _all: advance(1))

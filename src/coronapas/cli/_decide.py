@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     from coronapas.rules import (
         Bound,
-        Case,
         Judged,
+        Question,
         RuleSet,
         Timeline,
         Verdict,
@@ -41,15 +41,13 @@ if TYPE_CHECKING:
     from coronapas.trust import TrustStore
     from coronapas.verify import Check
 
-# What ``coronapas decide`` shows of one country: verdict, reasons, and windows of time.
-
 _COLOURS: Final = {"PASS": "green", "FAIL": "red", "OPEN": "yellow", "NO RULES": "yellow"}
 _HEAD: Final = ("country", "verdict", "from", "until")
 
 
 @dataclass(frozen=True)
 class Decision:
-    """A verdict and the time around it; `countries` are those of the rules at hand."""
+    """The verdict of one country and the time around it; `countries` are those with rules."""
 
     verdict: Verdict
     timeline: Timeline
@@ -57,7 +55,7 @@ class Decision:
 
     @property
     def expiry(self) -> str | None:
-        """Until when the pass itself is valid, in words, where that is known."""
+        """Until when the pass itself is valid, as a sentence, where that is known."""
         expires = self.timeline.expires
         if expires is None:
             return None
@@ -70,13 +68,13 @@ class Decision:
 
     @property
     def later(self) -> Window | None:
-        """Where the pass is not accepted now: the next interval in which it is."""
+        """The next interval in which the pass is accepted, where it is not now."""
         if self.verdict:
             return None
-        return next((one for one in self.timeline.accepted if one.first > self.verdict.at), None)
+        return next((at for at in self.timeline.accepted if at.first > self.verdict.at), None)
 
     def lines(self, *, personal: bool) -> Iterator[str]:
-        """The verdict, its reasons, and until when; with `personal` also the facts that decided."""
+        """Yield the verdict, its reasons and how long it lasts; with `personal` also the facts."""
         verdict = self.verdict
         yield f"{_coloured(str(verdict.outcome))}  {plain(verdict.sentence)}"
         for result in (*verdict.failures, *verdict.open):
@@ -91,16 +89,16 @@ class Decision:
         for window in filter(None, (self.window, self.later)):
             yield plain(f"  {window.sentence}")
         if not self.timeline.complete:
-            yield "  Before or after that the rules change too often to be told."
+            yield "  Before or after that the rules change too often to say."
 
     def row(self) -> tuple[str, str, str, str]:
-        """The table's: country, outcome, start and end."""
+        """Return the cells of the table: country, outcome, start and end."""
         window = self.window
         start, end = (None, None) if window is None else (window.start, window.end)
         return self.verdict.country, str(self.verdict.outcome), _bound(start), _bound(end)
 
     def to_json(self, *, personal: bool) -> dict[str, Any]:
-        """For machines; only with `personal` the rules have `because`, the facts that decided."""
+        """Return the JSON form; `because`, the facts that decided, only with `personal`."""
         window, later = self.window, self.later
         document = self.verdict.to_json(reasons=personal)
         document["reasons"] = [
@@ -121,16 +119,15 @@ class Decision:
         return document
 
 
-def decided(rules: RuleSet, case: Case, at: datetime) -> Decision:
-    """Ask the rules at a moment, and about all time around it."""
-    from coronapas.rules import timeline
-
-    return Decision(case.at(at), timeline(case, around=at), rules.countries)
+def decided(rules: RuleSet, judged: Judged, question: Question, at: datetime) -> Decision:
+    """Return what the rules say at a moment, and all the time around it."""
+    verdict = rules.decide(judged, question, at=at)
+    return Decision(verdict, rules.timeline(judged, question, at=at), rules.countries)
 
 
 def table(decisions: Iterable[Decision]) -> Iterator[str]:
-    """A line for each country, in the order asked for."""
-    rows = [_HEAD, *(one.row() for one in decisions)]
+    """Yield a line for each country, in the order asked for."""
+    rows = [_HEAD, *(decision.row() for decision in decisions)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = [plain(cell).ljust(width) for cell, width in zip(row, widths, strict=True)]
@@ -149,7 +146,7 @@ def _coloured(outcome: str) -> str:
 
 
 def _bound(bound: Bound | None) -> str:
-    """A bound in a cell; none where nothing changes that is known of."""
+    """Return a bound for a cell; a dash where no change is known."""
     if bound is None:
         return "-"
     return f"{_moment(bound.moment)} ({'included' if bound.included else 'not included'})"
@@ -161,7 +158,7 @@ def _moment(at: datetime) -> str:
     return moment(at)
 
 
-_UNVERIFIED: Final = "The pass is not verified, so that anybody may have made it: give --trust."
+_UNVERIFIED: Final = "The pass is not verified, so anybody may have made it: give --trust."
 
 
 @click.command("decide", short_help="Say where a pass is accepted, and until when.")
@@ -178,7 +175,7 @@ _UNVERIFIED: Final = "The pass is not verified, so that anybody may have made it
     required=True,
     multiple=True,
     metavar="CC",
-    help="The country of arrival; several are judged one by one.",
+    help="The country of arrival; may be given several times.",
 )
 @click.option(
     "--rules",
@@ -187,35 +184,35 @@ _UNVERIFIED: Final = "The pass is not verified, so that anybody may have made it
     multiple=True,
     metavar="DIR",
     type=click.Path(),
-    help="A folder or file of rules; eu-travel for the EU's own, with --country EU.",
+    help="A folder or file of rules; eu-travel for the EU's travel rules, with --country EU.",
 )
 @click.option(
     "--at",
     callback=day_or_moment,
     metavar="MOMENT",
-    help="The moment of arrival; a date alone is its midnight in UTC. Now unless given.",
+    help="The moment of arrival; a date alone means midnight UTC. Default: now.",
 )
 @value_sets_option
 @click.option(
     "--trust",
     multiple=True,
     type=click.Path(exists=True, path_type=Path),
-    help="Verify the pass first, with the certificates or trust lists of a file or folder.",
+    help="Verify the pass first, with the certificates or trust lists in a file or folder.",
 )
 @pin_option
 @beside_option
 @unverified_option
-@click.option("--region", metavar="R", help="The region of arrival, for rules of its own.")
+@click.option("--region", metavar="R", help="The region of arrival, where it has its own rules.")
 @click.option(
     "--language",
     default="en",
     show_default=True,
     metavar="LANG",
-    help="That of the rules' descriptions; English where a rule does not have it.",
+    help="The language of the rules' descriptions; English where a rule does not have it.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option(
-    "--show-personal-data", is_flag=True, help="Show the facts of the pass that decided, too."
+    "--show-personal-data", is_flag=True, help="Also show the facts in the pass that decided."
 )
 def command(
     file: str | None,
@@ -235,19 +232,21 @@ def command(
 ) -> None:
     """Say whether a pass is accepted, by which rules, and from when until when.
 
-    PASS is a text file or a picture with one pass, or - for standard input. Without --trust nothing
-    vouches for the pass. The time told is that in which the rules at hand say the same; it follows
-    from the dates in the pass, and may be one of them.
+    PASS is a text file or a picture with one pass, or - for standard input. Without --trust the
+    pass is not verified. The period shown is the one in which the rules say the same; it follows
+    from the dates in the pass, so that it can reveal them.
 
     Exit codes: 0 accepted in every country; 1 not accepted, not decided or without rules in some,
     or the pass does not verify; 2 wrong usage, or an input that cannot be read.
     """
     from datetime import UTC, datetime
 
+    from coronapas.rules import Question
+
     if (file is None) == (text is None):
         raise click.UsageError("Name one file, - for standard input, or give --text.")
     if not trust and (pins or beside or unverified_trust):
-        raise click.UsageError("--pin, --beside and --unverified-trust are for --trust: add it.")
+        raise click.UsageError("--pin, --beside and --unverified-trust need --trust.")
     places = tuple(dict.fromkeys(country.strip().upper() for country in countries))
     if not all(places):
         raise click.BadParameter("The country is empty.", param_hint="--country")
@@ -267,43 +266,39 @@ def command(
     judged, failures = _judged(item, store, moment)
     if judged is None:
         document |= {"verified": False, "failures": [check.code for check in failures]}
-        lines = ["The pass does not verify, so that no rule was asked."]
+        lines = ["The pass does not verify, so no rule was applied."]
         lines += [f"  FAIL  {check.name}: {plain(check.sentence)}" for check in failures]
         click.echo(json.dumps(document) if as_json else "\n".join(lines))
         sys.exit(1)
+    question = Question(country=places[0], value_sets=sets, region=region, language=language)
     try:
         decisions = [
-            decided(
-                rule_set,
-                rule_set.case(
-                    judged, country=place, value_sets=sets, region=region, language=language
-                ),
-                moment,
-            )
-            for place in places
+            decided(rule_set, judged, replace(question, country=place), moment) for place in places
         ]
     except TypeError:
-        raise click.UsageError(f"{item.place}: it holds no payload that rules judge.") from None
+        raise click.UsageError(f"{item.place}: it has no payload that rules can judge.") from None
     if as_json:
-        document["decisions"] = [one.to_json(personal=show_personal_data) for one in decisions]
+        document["decisions"] = [
+            decision.to_json(personal=show_personal_data) for decision in decisions
+        ]
         click.echo(json.dumps(document))
     else:
         click.echo("\n".join(_lines(decisions, show_personal_data)))
-    sys.exit(0 if all(one.verdict for one in decisions) else 1)
+    sys.exit(0 if all(decision.verdict for decision in decisions) else 1)
 
 
 def _lines(decisions: list[Decision], personal: bool) -> list[str]:
-    """What a person reads: of several countries a table first, then each by itself."""
+    """Return what a person reads: with several countries a table first, then each by itself."""
     lines = [*table(decisions), ""] if len(decisions) > 1 else []
-    for one in decisions:
-        lines += one.lines(personal=personal)
+    for decision in decisions:
+        lines += decision.lines(personal=personal)
     return [*lines, *filter(None, [decisions[0].expiry])]
 
 
 def _judged(
     item: Item, store: TrustStore | None, at: datetime
 ) -> tuple[Judged | None, tuple[Check, ...]]:
-    """What the rules are to judge: with a `store` a pass that verifies, else None and why not."""
+    """Return what rules judge; with a `store`, None and the failures of what does not verify."""
     if store is None:
         from coronapas.hcert import decode
 
@@ -313,8 +308,10 @@ def _judged(
     from coronapas.verify import Check, Outcome, Verifier
 
     verification = Verifier(store).verify(item.text, at=at)
-    odd = [one for one in item.deviations if one.code not in FIELD]
-    failures = tuple(Check("qr code", Outcome.FAIL, one.code, sentence(one.note)) for one in odd)
+    odd = [oddity for oddity in item.deviations if oddity.code not in FIELD]
+    failures = tuple(
+        Check("qr code", Outcome.FAIL, found.code, sentence(found.note)) for found in odd
+    )
     failures += verification.failures
     if failures:
         return None, failures

@@ -1,4 +1,4 @@
-"""``coronapas rules``: look through business rules before they are uploaded, and read them."""
+"""``coronapas rules``: check business rules before they are uploaded, and show them as text."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
     from coronapas.rules import LintReport, Rule
 
-_json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.group("rules", short_help="Lint business rules, and show them as text.")
 def command() -> None:
-    """Look through business rules before they are uploaded, and read them as text.
+    """Check business rules before they are uploaded, and show them as text.
 
-    Exit codes: 0 all is well; 1 a rule has errors; 2 wrong usage, or no rule.
+    Exit codes: 0 no errors; 1 a rule has errors; 2 wrong usage, or no rule.
     """
 
 
-@command.command("lint", short_help="Look for mistakes in rules.")
+@command.command("lint", short_help="Find mistakes in rules.")
 @click.argument(
     "paths",
     nargs=-1,
@@ -41,20 +41,20 @@ def command() -> None:
     "--at",
     callback=moment,
     metavar="MOMENT",
-    help="The moment of the upload; without it, how far ahead a rule begins is not judged.",
+    help="The moment of the upload. Without it, how far ahead a rule begins is not checked.",
 )
 @click.option(
     "--previous",
     multiple=True,
     type=click.Path(exists=True),
-    help="Rules that the gateway has: a file or folder.",
+    help="Rules that the gateway already has: a file or folder.",
 )
 @value_sets_option
 @click.option(
     "--all",
     "every",
     is_flag=True,
-    help="Show all that the gateway would refuse, not its first answer alone, and sound rules.",
+    help="Show everything the gateway would refuse, not only the first, and faultless rules.",
 )
 @_json_option
 def lint(
@@ -65,21 +65,28 @@ def lint(
     every: bool,
     as_json: bool,
 ) -> None:
-    """Look through rules: files with one or several, or folders with their tests.
+    """Check rules: files with one or several, or folders with their tests.
 
-    Of each rule what the gateway would refuse it for is shown first, then what the gateway does not
-    look for. The tests are those in the folder tests next to a rule.json. Errors count, warnings do
-    not.
+    For each rule, what the gateway would refuse it for comes first, then what the gateway does not
+    check. A rule's tests are those in the folder tests beside its rule.json. Warnings do not change
+    the exit code.
 
-    Exit codes: 0 no error; 1 some errors; 2 wrong usage, or no rule.
+    Exit codes: 0 no errors; 1 some errors; 2 wrong usage, or no rule.
     """
+    from coronapas.rules import lint_path
+
     known = tuple(rules_from(previous)) if previous else ()
     sets = value_sets_from(value_sets)
-    options = {"previous": known, "uploaded_at": at, "value_sets": sets}
-    reports = [(path, report) for path in paths for report in _reports(path, options)]
+    reports = [
+        (path, report)
+        for path in paths
+        for report in lint_path(path, previous=known, uploaded_at=at, value_sets=sets)
+    ]
     if not reports:
-        raise click.UsageError("There is no rule in what is named.")
-    errors = sum(one.severity == "error" for _, report in reports for one in report.findings)
+        raise click.UsageError("There is no rule in these paths.")
+    errors = sum(
+        finding.severity == "error" for _, report in reports for finding in report.findings
+    )
     warnings = sum(len(report.findings) for _, report in reports) - errors
     if as_json:
         rows = [report.to_json() | {"place": _place(path, report)} for path, report in reports]
@@ -93,49 +100,25 @@ def lint(
     sys.exit(1 if errors else 0)
 
 
-def _reports(path: Path, options: dict[str, Any]) -> Iterator[LintReport]:
-    """The reports of a folder, or of one file; a ``rule.json`` has its tests next to it."""
-    from coronapas.rules import _loading as loading
-    from coronapas.rules import lint as lint_one
-    from coronapas.rules import lint_folder
-
-    if path.is_dir():
-        yield from lint_folder(path, **options)
-        return
-    if path.name == loading.RULE_FILE:
-        yield from (one for one in lint_folder(path.parent, **options) if one.place == path.name)
-        return
-    data = loading.content(path)
-    try:
-        document = loading.parse(data)
-    except ValueError:
-        document = None
-    if isinstance(document, list):
-        for number, one in enumerate(document):
-            yield lint_one(one, place=f"{path.name}[{number}]", **options)
-    else:
-        yield lint_one(data, place=path.name, **options)
-
-
 def _place(path: Path, report: LintReport) -> str:
     return plain(str((path if path.is_dir() else path.parent) / report.place))
 
 
 def _lint_lines(place: str, report: LintReport, every: bool) -> Iterator[str]:
-    """The findings of a rule below its name; nothing of a sound one unless `every`."""
+    """Yield the findings of a rule below its name; a faultless rule only with `every`."""
     if not report.findings and not every:
         return
     named = "" if report.identifier is None else f"  {plain(report.identifier)}"
     yield f"{place}{named}{'' if report.findings else ': ok'}"
-    refused = [one for one in report.findings if one.gateway]
-    for one in report.findings:
-        if one.gateway and one is not report.refusal and not every:
+    refused = [finding for finding in report.findings if finding.gateway]
+    for finding in report.findings:
+        if finding.gateway and finding is not report.refusal and not every:
             continue
-        colour = "red" if one.severity == "error" else "yellow"
-        gateway = "the gateway refuses it: " if one.gateway else ""
-        level = click.style(f"{one.severity:7}", fg=colour)
-        yield f"  {level}  {one.code}  {gateway}{plain(str(one.fault).removeprefix(': '))}"
-        if one.gateway and not every and len(refused) > 1:
+        colour = "red" if finding.severity == "error" else "yellow"
+        gateway = "the gateway refuses it: " if finding.gateway else ""
+        level = click.style(f"{finding.severity:7}", fg=colour)
+        yield f"  {level}  {finding.code}  {gateway}{plain(str(finding.fault).removeprefix(': '))}"
+        if finding.gateway and not every and len(refused) > 1:
             yield f"           and {len(refused) - 1} more that the gateway refuses (--all)"
 
 
@@ -143,18 +126,18 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-@command.command("show", short_help="Show rules as text that a person reads.")
+@command.command("show", short_help="Show rules as text.")
 @click.argument("names", nargs=-1, required=True, metavar="RULE...", type=click.Path())
 @click.option(
     "--language",
     default="en",
     show_default=True,
     metavar="LANG",
-    help="That of the descriptions; English where a rule does not have it.",
+    help="The language of the descriptions; English where a rule does not have it.",
 )
 @_json_option
 def show(names: tuple[str, ...], language: str, as_json: bool) -> None:
-    """Show rules: what each says it asks for, when it is in force, and its logic as text.
+    """Show rules: the description of each, when it is in force, and its logic as text.
 
     RULE is a file or a folder of rules, or eu-travel for the project's own set.
 

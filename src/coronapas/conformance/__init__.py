@@ -1,8 +1,8 @@
-"""Test vectors in the EU's format: read, run against the library's own layers, and counted.
+"""Conformance suites: the EU's test vectors, business rules with their tests, CertLogic's suites.
 
-`run` walks a folder; `coronapas.conformance.vectors` reads one file,
-`coronapas.conformance.expectations` holds what each expectation means, and
-`coronapas.conformance.verifications` what the format's one extension means.
+`run` runs the test vectors of a folder against the library's own layers, `run_rules` business rules
+against their tests, `run_certlogic` the test suites of CertLogic. Each returns a `Report` with one
+`Result` for each file and expectation. `read` reads a single vector.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from coronapas.conformance._report import Report as Report
     from coronapas.conformance._report import Result as Result
     from coronapas.conformance._report import Verdict as Verdict
+    from coronapas.conformance._rule_suites import run_certlogic as run_certlogic
     from coronapas.conformance._rule_suites import run_rules as run_rules
     from coronapas.conformance._runner import run as run
     from coronapas.conformance._vectors import NotAVectorError as NotAVectorError
@@ -28,7 +29,7 @@ else:
         {
             "_report": "PassedOver Report Result Verdict",
             "_runner": "run",
-            "_rule_suites": "run_rules",
+            "_rule_suites": "run_certlogic run_rules",
             "_vectors": "NotAVectorError TestVector VectorInputError read",
         },
     )

@@ -8,6 +8,7 @@ compiled. `run_certlogic` takes the test suites of CertLogic, for evaluation and
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,14 +21,20 @@ from coronapas.conformance._report import (
     Verdict,
 )
 from coronapas.errors import RuleError
-from coronapas.rules import _loading as loading
-from coronapas.rules._lint import rule_tests
-from coronapas.rules._model import read_rule
+from coronapas.rules import (
+    RULE_FILE,
+    disagreement,
+    read_json,
+    read_rule,
+    read_test,
+    rule_files,
+    test_files,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from coronapas.rules._model import Rule
+    from coronapas.rules import Rule
 
     Progress = Callable[[int, int], None]
 
@@ -39,15 +46,15 @@ def run_rules(directory: str | os.PathLike[str], *, progress: Progress | None = 
     where the folder cannot be read; whatever its files hold, nothing else is raised.
     """
     folder = Path(directory)
-    files = list(loading.rule_files(folder))
+    files = list(rule_files(folder))
     results: list[Result] = []
     passed_over: list[PassedOver] = []
     for done, path in enumerate(files, start=1):
         place = path.relative_to(folder).as_posix()
-        if path.name == loading.RULE_FILE:
+        if path.name == RULE_FILE:
             results += _of_rule(path, place, folder)
         else:
-            passed_over.append(PassedOver(place, f"not named {loading.RULE_FILE}"))
+            passed_over.append(PassedOver(place, f"not named {RULE_FILE}"))
         if progress is not None:
             progress(done, len(files))
     return Report(tuple(results), tuple(passed_over))
@@ -95,7 +102,7 @@ def _of_rule(path: Path, place: str, folder: Path) -> Iterator[Result]:
         yield _result(place, "affected fields", _fields(rule, rule.expression))
     else:
         yield _skipped(place, "affected fields", "the logic cannot be read")
-    for file in rule_tests.files_of_tests(path):
+    for file in test_files(path):
         name = file.relative_to(folder).as_posix()
         case, problem = _parsed(file)
         if problem:
@@ -104,11 +111,11 @@ def _of_rule(path: Path, place: str, folder: Path) -> Iterator[Result]:
             yield _skipped(name, "expected", "the rule cannot be run")
         else:
             try:
-                test = rule_tests.read_test(case, name)
+                test = read_test(case, name)
             except ValueError as error:
                 yield _skipped(name, "expected", str(error))
             else:
-                yield _result(name, "expected", rule_tests.disagreement(rule, test) or "")
+                yield _result(name, "expected", disagreement(rule, test) or "")
 
 
 def _fields(rule: Rule, expression: certlogic.Expr) -> str:
@@ -139,7 +146,7 @@ def _of_suite(cases: list[Any], place: str) -> Iterator[Result]:
 
 def _validation(case: dict[str, Any]) -> str:
     issues = [issue.to_json() for issue in certlogic.validate(case["certLogicExpression"])]
-    if rule_tests.shown(issues) == rule_tests.shown(case["issues"]):
+    if _canonical(issues) == _canonical(case["issues"]):
         return ""
     return f"the issues are: {'; '.join(issue['message'] for issue in issues) or 'none'}"
 
@@ -159,7 +166,7 @@ def _assertion(case: dict[str, Any], assertion: Any, place: str, name: str) -> R
             value = run(assertion["data"])
         except certlogic.CertLogicError as error:
             return _result(place, name, f"refused: {error.message}")
-        if rule_tests.shown(value) != rule_tests.shown(assertion["expected"]):
+        if _canonical(value) != _canonical(assertion["expected"]):
             return _result(place, name, "another value than is expected")
     return _result(place, name, "")
 
@@ -174,11 +181,16 @@ def _interpreter(expression: certlogic.Expr) -> Callable[[Any], Any]:
 def _parsed(path: Path) -> tuple[Any, str]:
     """The JSON of a file, or what is wrong with it."""
     try:
-        return loading.parse(loading.content(path)), ""
+        return read_json(path), ""
     except OSError as error:
         return None, f"the file cannot be read: {error.strerror}"
     except ValueError as error:
         return None, str(error)
+
+
+def _canonical(value: Any) -> str:
+    """Return a value as JSON, one string for each value (1 and true differ; key order does not)."""
+    return json.dumps(value, sort_keys=True, default=str)
 
 
 def _result(place: str, name: str, problem: str) -> Result:

@@ -27,17 +27,27 @@ if TYPE_CHECKING:
     from coronapas.rules._export import export_rules as export_rules
     from coronapas.rules._lint.report import Finding as Finding
     from coronapas.rules._lint.report import LintReport as LintReport
+    from coronapas.rules._lint.report import Severity as Severity
     from coronapas.rules._lint.report import lint as lint
     from coronapas.rules._lint.report import lint_folder as lint_folder
+    from coronapas.rules._lint.report import lint_path as lint_path
+    from coronapas.rules._lint.rule_tests import RuleTest as RuleTest
+    from coronapas.rules._lint.rule_tests import disagreement as disagreement
+    from coronapas.rules._lint.rule_tests import read_test as read_test
+    from coronapas.rules._lint.rule_tests import test_files as test_files
+    from coronapas.rules._loading import RULE_FILE as RULE_FILE
     from coronapas.rules._loading import Unread as Unread
+    from coronapas.rules._loading import read_json as read_json
+    from coronapas.rules._loading import rule_files as rule_files
     from coronapas.rules._model import CertificateType as CertificateType
     from coronapas.rules._model import Rule as Rule
     from coronapas.rules._model import RuleType as RuleType
     from coronapas.rules._model import Version as Version
     from coronapas.rules._model import read_rule as read_rule
+    from coronapas.rules._ruleset import Question as Question
+    from coronapas.rules._ruleset import QuestionParts as QuestionParts
     from coronapas.rules._ruleset import RuleSet as RuleSet
     from coronapas.rules._ruleset import eu_travel as eu_travel
-    from coronapas.rules._search import timeline as timeline
     from coronapas.rules._selection import JAVASCRIPT as JAVASCRIPT
     from coronapas.rules._selection import KOTLIN as KOTLIN
     from coronapas.rules._selection import Candidates as Candidates
@@ -46,6 +56,7 @@ if TYPE_CHECKING:
     from coronapas.rules._subject import Judged as Judged
     from coronapas.rules._timeline import Bound as Bound
     from coronapas.rules._timeline import Change as Change
+    from coronapas.rules._timeline import Phase as Phase
     from coronapas.rules._timeline import Timeline as Timeline
     from coronapas.rules._timeline import Window as Window
     from coronapas.rules._timeline import moment as moment
@@ -58,14 +69,14 @@ else:
         __name__,
         {
             "_decision": "Case WalletVerdict",
-            "_lint.report": "Finding LintReport lint lint_folder",
-            "_loading": "Unread",
+            "_lint.report": "Finding LintReport Severity lint lint_folder lint_path",
+            "_lint.rule_tests": "RuleTest disagreement read_test test_files",
+            "_loading": "RULE_FILE Unread read_json rule_files",
             "_model": "CertificateType Rule RuleType Version read_rule",
-            "_ruleset": "RuleSet eu_travel",
+            "_ruleset": "Question QuestionParts RuleSet eu_travel",
             "_selection": "Candidates JAVASCRIPT KOTLIN Policy Scope",
             "_verdict": "CODES Outcome RuleResult Verdict",
-            "_timeline": "Bound Change Timeline Window moment",
-            "_search": "timeline",
+            "_timeline": "Bound Change Phase Timeline Window moment",
             "_subject": "Judged",
             "_export": "RuleExport Unsaid export_rules",
         },

@@ -151,7 +151,7 @@ class WalletVerdict:
         }
 
 
-def together(subjects: Sequence[Subject], *, same_holder: bool = True) -> dict[str, Any]:
+def wallet_payload(subjects: Sequence[Subject], *, same_holder: bool = True) -> dict[str, Any]:
     """One payload of all passes.
 
     Raises WalletError: no passes, more than `MAX_PASSES`, or (with `same_holder`) names or dates of

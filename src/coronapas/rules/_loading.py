@@ -231,6 +231,17 @@ def content(path: Path) -> bytes:
         return file.read(MAX_BYTES + 1)
 
 
+def read_json(path: Path) -> object:
+    """Return the JSON of a file, read as strictly as rules are.
+
+    Raises:
+        OSError: The file cannot be read.
+        ValueError: It is not JSON, or too large; the message says why.
+
+    """
+    return parse(content(path))
+
+
 def parse(data: bytes | str) -> object:
     """JSON, with or without a byte-order mark; raises ValueError that says what is wrong.
 

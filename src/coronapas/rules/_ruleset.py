@@ -1,32 +1,43 @@
 """A set of rules, and the questions put to it.
 
-rules = RuleSet.load("business-rules")
-verdict = rules.decide(verification, country="FI", at=datetime(2022, 3, 1, tzinfo=UTC))
-verdict.outcome, verdict.text()
+::
+
+    rules = RuleSet.load("business-rules")
+    verdict = rules.decide(verification, country="FI", at=datetime(2022, 3, 1, tzinfo=UTC))
+    verdict.outcome, verdict.text()
+
+`eu_travel` gives the EU's dated travel rules as business rules of the project's own (country
+``EU``): what the regulations and recommendations asked of travellers from 2021-06-14 to 2023-06-30
+(270 days for a primary course, boosters, tests, recoveries, minors). Each version of a rule is a
+file below ``data/eu-travel``, with tests on both sides of its bounds; its members ``Source``,
+``Confidence`` and ``Note`` say where it comes from (``S`` read in the source, ``P`` press or
+another secondary source, ``K`` recalled). The identifiers (``VR-EU-1001`` and on) are the
+project's own. Member states could ask for less, and some asked for more: a country's own rules
+come first.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypedDict, Unpack
 
-from coronapas.rules import _decision as decision
 from coronapas.rules import _loading as loading
-from coronapas.rules import _subject as subject
-from coronapas.rules._decision import Case
+from coronapas.rules._decision import Case, WalletVerdict, common_issuer, wallet_payload
 from coronapas.rules._model import CertificateType, Rule, RuleType
-from coronapas.rules._search import EARLIEST, LATEST, timeline
+from coronapas.rules._search import EARLIEST, EFFORT, LATEST, timeline
 from coronapas.rules._selection import (
     DEFAULT,
     Policy,
     Scope,
     candidates,
 )
+from coronapas.rules._subject import Subject, codes, external
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,7 +45,6 @@ if TYPE_CHECKING:
     from typing import Self
 
     from coronapas.dcc._valuesets import ValueSets
-    from coronapas.rules._decision import WalletVerdict
     from coronapas.rules._loading import Loaded, Unread
     from coronapas.rules._selection import Candidates
     from coronapas.rules._subject import Judged
@@ -44,10 +54,56 @@ if TYPE_CHECKING:
 _NONE: Final[tuple[Rule, ...]] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What is asked of the rules about a pass, but for the moment.
+
+    What the pass's container says (`issuer_country`, `kid`, `iat`, `exp`) is taken from the pass
+    where it is None here.
+
+    Attributes:
+        country: The country of arrival, two letters (``FI``).
+        value_sets: Those in which rules look codes up, also as lists of codes by id; None for the
+            bundled release, whose list of rapid tests is only an example.
+        region: The region of arrival, for rules of its own.
+        issuer_country: The country of issue, which selects the invalidation rules.
+        kid: The key identifier, 8 bytes.
+        iat: When the container was issued: seconds since 1970, or a moment with a time zone.
+        exp: When it expires, as `iat`.
+        language: The language of the rules' descriptions; English where a rule does not have it.
+        policy: How rules are selected, and what their results mean.
+
+    """
+
+    country: str
+    value_sets: ValueSets | Mapping[str, Any] | None = field(default=None, repr=False)
+    region: str | None = None
+    issuer_country: str | None = None
+    kid: bytes | None = None
+    iat: datetime | int | None = None
+    exp: datetime | int | None = None
+    language: str = "en"
+    policy: Policy = DEFAULT
+
+
+class QuestionParts(TypedDict, total=False):
+    """The attributes of `Question` as keywords."""
+
+    country: str
+    value_sets: ValueSets | Mapping[str, Any] | None
+    region: str | None
+    issuer_country: str | None
+    kid: bytes | None
+    iat: datetime | int | None
+    exp: datetime | int | None
+    language: str
+    policy: Policy
+
+
 class RuleSet:
     """Business rules of any number of countries, in all versions at hand; immutable.
 
-    `unread` are those that could not be read, `passed_over` the files that are no rules.
+    `unread` are those that could not be read, `passed_over` the files that hold no rules.
     """
 
     __slots__ = ("_acceptance", "_invalidation", "_rules", "passed_over", "unread")
@@ -72,10 +128,14 @@ class RuleSet:
 
     @classmethod
     def load(cls, *sources: str | PathLike[str] | Mapping[str, Any] | Rule | Iterable[Any]) -> Self:
-        """Rules from folders and files (paths), from JSON (one rule, a list of them), from `Rule`s.
+        """Read rules from paths (folders, files), from JSON (a rule, a list of them), from `Rule`s.
 
-        A rule that cannot be read does not raise: it is among `unread`. Raises OSError where a path
-        cannot be read.
+        A rule that cannot be read is among `unread`.
+
+        Raises:
+            OSError: A path cannot be read.
+            TypeError: A source is bytes; `from_json` takes those.
+
         """
         found = loading.Loaded()
         rules: list[Rule] = []
@@ -91,30 +151,47 @@ class RuleSet:
                 found.unread += source.unread
                 found.passed_over += source.passed_over
             elif isinstance(source, (bytes, bytearray)):
-                raise TypeError("Rules are loaded from paths, from JSON, or from rules.")
+                raise TypeError(
+                    "a source of rules must be a path, JSON, or rules; bytes: see from_json"
+                )
             else:
                 given = list(source)
-                rules += [one for one in given if isinstance(one, Rule)]
-                found.add([one for one in given if not isinstance(one, Rule)], "rules")
+                rules += [item for item in given if isinstance(item, Rule)]
+                found.add([item for item in given if not isinstance(item, Rule)], "rules")
         return cls([*rules, *found.rules], found.unread, found.passed_over)
 
     @classmethod
     def from_json(cls, data: bytes | str) -> Self:
-        """Rules from a JSON text: one rule, or a list of them."""
+        """Read rules from a JSON text: one rule, or a list of them."""
         return cls._of(loading.from_json(data))
 
     @classmethod
     def from_gateway(
         cls, document: Mapping[str, Any], content_of: Callable[[str], bytes | str]
     ) -> Self:
-        """Rules from the gateway's answer; see `coronapas.rules._loading.from_gateway`."""
+        """Read rules from the gateway's answer.
+
+        Args:
+            document: The answer: ``{identifier: [{version, validFrom, validTo, cms}]}``.
+            content_of: Returns the JSON in a CMS message (base64) once its signature has been
+                verified with the country's upload certificate; where it raises a `CoronapasError`,
+                the rule is among `unread`.
+
+        """
         return cls._of(loading.from_gateway(document, content_of))
 
     @classmethod
     def from_service(
         cls, index: Iterable[Mapping[str, Any]], bodies: Mapping[str, bytes | str]
     ) -> Self:
-        """Rules from a verifier service; see `coronapas.rules._loading.from_service`."""
+        """Read rules from a verifier service.
+
+        Args:
+            index: Its list of ``{identifier, version, country, hash}``.
+            bodies: Each rule by its hash, the SHA-256 of its bytes; a rule whose body is missing or
+                has another hash is among `unread`.
+
+        """
         return cls._of(loading.from_service(index, bodies))
 
     @classmethod
@@ -134,7 +211,7 @@ class RuleSet:
 
     @property
     def rules(self) -> tuple[Rule, ...]:
-        """All rules, in the order of loading, a rule that came twice once."""
+        """All rules in the order of loading, each once."""
         return self._rules
 
     @property
@@ -143,15 +220,23 @@ class RuleSet:
         return tuple(sorted({rule.country for rule in self._rules}))
 
     def to_json(self) -> list[dict[str, Any]]:
-        """All rules in the gateway's form."""
+        """Return all rules in the gateway's form."""
         return [rule.to_json() for rule in self._rules]
 
     def write(self, folder: str | PathLike[str]) -> None:
-        """Write the rules as ``<country>/<identifier>/rule.json``; see `loading.write`."""
+        """Write the rules as ``<country>/<identifier>/rule.json``.
+
+        Where an identifier has several versions or regions, each has a folder named after them.
+
+        Raises:
+            ValueError: Two rules would have one file, or a name would lead out of the folder.
+            OSError: A file cannot be written.
+
+        """
         loading.write(self._rules, Path(folder))
 
     def candidates(self, scope: Scope, policy: Policy = DEFAULT) -> Candidates:
-        """The rules that some moment may select in a scope, in all their versions."""
+        """Return the rules that some moment may select in a scope, in all their versions."""
         of_country = self._acceptance.get(scope.country, _NONE)
         return candidates((*of_country, *self._invalidation), scope, policy)
 
@@ -160,185 +245,143 @@ class RuleSet:
     def decide(
         self,
         judged: Judged,
+        question: Question | None = None,
         *,
-        country: str,
         at: datetime | None = None,
-        value_sets: ValueSets | Mapping[str, Any] | None = None,
-        region: str | None = None,
-        issuer_country: str | None = None,
-        kid: bytes | None = None,
-        iat: datetime | int | None = None,
-        exp: datetime | int | None = None,
-        language: str = "en",
-        policy: Policy = DEFAULT,
+        **parts: Unpack[QuestionParts],
     ) -> Verdict:
-        """What the rules of `country` (and of the country of issue) say of a pass.
+        """Return what the rules of a country, and of the country of issue, say of a pass.
 
-        `judged` is a verification, or an envelope or bare payload (no trust implied). `at` is the
-        moment asked about, with a time zone; by default that of the verification, else now.
-        `value_sets` are those that rules look codes up in, also as lists of codes by id; by default
-        the bundled release, whose list of rapid tests is only an example. What the pass's
-        container says (`issuer_country`, `kid`, `iat`, `exp` in seconds since 1970) is taken from
-        it where not given. `language` is that of the rules' descriptions.
+        Args:
+            judged: A verification, or an envelope or a bare payload (no trust implied).
+            question: What is asked; without it, its parts are given as keywords.
+            at: The moment asked about, with a time zone; by default the moment of the
+                verification, otherwise now.
+            **parts: The attributes of `Question` (``country="FI"``); beside `question` they
+                replace its own.
 
         Raises:
             VerificationError: `judged` is a verification that is not ok.
-            TypeError: it is nothing that rules can judge.
-            ValueError: a moment has no time zone, or the country is empty.
+            TypeError: `judged` has no payload that rules can judge, or there is no country.
+            ValueError: A moment has no time zone, or the country is empty.
 
         """
-        case = self.case(
-            judged,
-            country=country,
-            value_sets=value_sets,
-            region=region,
-            issuer_country=issuer_country,
-            kid=kid,
-            iat=iat,
-            exp=exp,
-            language=language,
-            policy=policy,
-        )
-        return case.at(_moment(at, judged))
+        return self.case(judged, question, **parts).at(_moment(at, judged))
 
     def case(
-        self,
-        judged: Judged,
-        *,
-        country: str,
-        value_sets: ValueSets | Mapping[str, Any] | None = None,
-        region: str | None = None,
-        issuer_country: str | None = None,
-        kid: bytes | None = None,
-        iat: datetime | int | None = None,
-        exp: datetime | int | None = None,
-        language: str = "en",
-        policy: Policy = DEFAULT,
+        self, judged: Judged, question: Question | None = None, **parts: Unpack[QuestionParts]
     ) -> Case:
-        """All of a decision but its moment; the parameters are those of `decide`."""
-        of = subject.Subject.of(judged)
-        issued_at, expires = _seconds(iat), _seconds(exp)
-        return self._case(
-            of.payload,
-            Scope(
-                country, CertificateType.of_payload(of.payload), issuer_country or of.issuer, region
-            ),
-            value_sets,
-            language,
-            policy,
-            kid=of.kid if kid is None else kid,
-            issued_at=of.issued_at if issued_at is None else issued_at,
-            expires=of.expires if expires is None else expires,
-        )
+        """Return all of a decision but its moment; the parameters are those of `decide`."""
+        return self._case_of(Subject.of(judged), _asked(question, parts))
 
     def timeline(
         self,
         judged: Judged,
+        question: Question | None = None,
         *,
-        country: str,
         at: datetime | None = None,
         first: datetime = EARLIEST,
         last: datetime = LATEST,
-        value_sets: ValueSets | Mapping[str, Any] | None = None,
-        region: str | None = None,
-        issuer_country: str | None = None,
-        language: str = "en",
-        policy: Policy = DEFAULT,
+        effort: int = EFFORT,
+        **parts: Unpack[QuestionParts],
     ) -> Timeline:
-        """From when until when which verdict holds, between `first` and `last` (both inclusive).
+        """Return which verdict holds from when until when.
 
-        The intervals are exact, and found from the rules themselves
-        (`coronapas.rules._search`); `at` is the moment around which they are found first.
-        The other parameters, and what is raised, are as for `decide`.
+        The intervals are exact, and found from the rules themselves.
+
+        Args:
+            judged: As for `decide`.
+            question: As for `decide`.
+            at: The moment around which the intervals are found first; by default as for `decide`.
+            first: The first moment looked at, inclusive.
+            last: The last moment looked at, inclusive.
+            effort: The work after which the search ends, in visits of a node of an expression; the
+                default is a second or a few. Where it does not suffice, the timeline covers what is
+                next to `at`, and its `complete` is false.
+            **parts: As for `decide`.
+
+        Raises:
+            ValueError: As for `decide`, or `last` lies before `first`.
+            VerificationError: As for `decide`.
+            TypeError: As for `decide`.
+
         """
-        case = self.case(
-            judged,
-            country=country,
-            value_sets=value_sets,
-            region=region,
-            issuer_country=issuer_country,
-            language=language,
-            policy=policy,
-        )
-        return timeline(case, first=first, last=last, around=_moment(at, judged))
+        case = self.case(judged, question, **parts)
+        around = _moment(at, judged)
+        return timeline(case, first=first, last=last, around=around, effort=effort)
 
     def decide_wallet(
         self,
         passes: Iterable[Judged],
+        question: Question | None = None,
         *,
-        country: str,
         at: datetime | None = None,
-        value_sets: ValueSets | Mapping[str, Any] | None = None,
-        region: str | None = None,
-        issuer_country: str | None = None,
-        language: str = "en",
-        policy: Policy = DEFAULT,
         same_holder: bool = True,
+        **parts: Unpack[QuestionParts],
     ) -> WalletVerdict:
-        """What the rules say of several passes of one holder: of each, and of all put together.
+        """Return what the rules say of several passes of one holder: of each, and of all together.
 
-        How they are put together is told in `coronapas.rules._decision`. Of the containers only the
-        country of issue is kept where all name the same. The other parameters, and what is raised,
-        are as for `decide`.
+        The passes are put together as one payload: the entries of all of them, the newest first.
+        Of their containers only the country of issue is kept, where all name the same.
+
+        Args:
+            passes: 1 to 100 passes (inclusive), each as for `decide`.
+            question: As for `decide`.
+            at: As for `decide`; by default the latest moment of the verifications.
+            same_holder: Whether names and dates of birth must fit one holder.
+            **parts: As for `decide`.
 
         Raises:
-            WalletError: no passes, more than 100, or (with `same_holder`) not of one holder.
+            WalletError: There are no passes, too many, or (with `same_holder`) they are not of one
+                holder.
+            VerificationError: As for `decide`.
+            TypeError: As for `decide`.
+            ValueError: As for `decide`.
 
         """
         judged = tuple(passes)
-        subjects = [subject.Subject.of(one) for one in judged]
+        asked = _asked(question, parts)
+        subjects = [Subject.of(item) for item in judged]
         moment = _moment(at, *judged)
-        each = tuple(
-            self.decide(
-                one,
-                country=country,
-                at=moment,
-                value_sets=value_sets,
-                region=region,
-                issuer_country=issuer_country,
-                language=language,
-                policy=policy,
-            )
-            for one in judged
+        each = tuple(self._case_of(subject, asked).at(moment) for subject in subjects)
+        wallet = Subject(
+            wallet_payload(subjects, same_holder=same_holder), issuer=common_issuer(subjects)
         )
-        payload = decision.together(subjects, same_holder=same_holder)
-        scope = Scope(
-            country,
-            CertificateType.of_payload(payload),
-            issuer_country or decision.common_issuer(subjects),
-            region,
-        )
-        case = self._case(payload, scope, value_sets, language, policy)
-        return decision.WalletVerdict(case.at(moment), each)
+        return WalletVerdict(self._case_of(wallet, asked).at(moment), each)
 
-    def _case(
-        self,
-        payload: Mapping[str, Any],
-        scope: Scope,
-        value_sets: ValueSets | Mapping[str, Any] | None,
-        language: str,
-        policy: Policy,
-        *,
-        kid: bytes | None = None,
-        issued_at: int | None = None,
-        expires: int | None = None,
-    ) -> Case:
-        parameter = subject.external(
+    def _case_of(self, subject: Subject, question: Question) -> Case:
+        issued_at, expires = _seconds(question.iat), _seconds(question.exp)
+        policy = question.policy
+        scope = Scope(
+            question.country,
+            CertificateType.of_payload(subject.payload),
+            question.issuer_country or subject.issuer,
+            question.region,
+        )
+        parameter = external(
             country=scope.country,
-            value_sets=subject.codes(value_sets),
+            value_sets=codes(question.value_sets),
             region=scope.region,
             issuer_country=scope.issuer_country,
-            kid=kid,
-            issued_at=issued_at,
-            expires=expires,
+            kid=subject.kid if question.kid is None else question.kid,
+            issued_at=subject.issued_at if issued_at is None else issued_at,
+            expires=subject.expires if expires is None else expires,
         )
         unread = (
-            tuple(one for one in self.unread if one.concerns(scope.country, scope.issuer_country))
+            tuple(
+                rule for rule in self.unread if rule.concerns(scope.country, scope.issuer_country)
+            )
             if policy.unread_is_open
             else ()
         )
-        found = self.candidates(scope, policy)
-        return Case(payload, parameter, scope, found, unread, language)
+        selected = self.candidates(scope, policy)
+        return Case(subject.payload, parameter, scope, selected, unread, question.language)
+
+
+def _asked(question: Question | None, parts: QuestionParts) -> Question:
+    if question is None:
+        return Question(**parts)
+    return replace(question, **parts) if parts else question
 
 
 def _extend(found: Loaded, more: Loaded) -> None:
@@ -356,7 +399,7 @@ def _moment(at: datetime | None, *judged: Judged) -> datetime:
         return at
     from coronapas.verify._result import Verification
 
-    moments = [one.at for one in judged if isinstance(one, Verification)]
+    moments = [item.at for item in judged if isinstance(item, Verification)]
     return max(moments) if moments else datetime.now(UTC)
 
 
@@ -368,25 +411,8 @@ def _seconds(moment: datetime | int | None) -> int | None:
     return int(moment.timestamp() // 1)
 
 
-__all__ = ["RuleSet"]
-
-
-# The EU's dated travel rules as business rules of the project's own (country ``EU``).
-#
-# eu_travel().decide(verification, country="EU", at=moment)
-#
-# What the regulations and recommendations asked of travellers from 2021-06-14 to 2023-06-30: 270
-# days for a primary course, boosters, tests, recoveries, minors. Each version of a rule is a file
-# below ``data/eu-travel``, with tests on both sides of its bounds; its members ``Source``,
-# ``Confidence`` and ``Note`` say where it comes from (``S`` read in the source, ``P`` press or
-# another secondary source, ``K`` recalled). The identifiers (``VR-EU-1001`` and on) are the
-# project's own.
-#
-# Member states could ask for less, and some asked for more: a country's own rules come first.
-
-
 @cache
 def eu_travel() -> RuleSet:
-    """The rule set; it is read once. Outside of its dates it has no rules: NO RULES."""
+    """Return the EU's travel rules (country ``EU``), read once; outside their dates: NO RULES."""
     with as_file(files("coronapas.rules").joinpath("data/eu-travel")) as folder:
         return RuleSet.load(folder)

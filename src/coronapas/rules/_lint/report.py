@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -208,9 +209,44 @@ def lint_folder(
     return tuple(reports)
 
 
+def lint_path(
+    path: str | PathLike[str],
+    *,
+    previous: Iterable[Rule] = (),
+    uploaded_at: datetime | None = None,
+    value_sets: ValueSets | Mapping[str, Any] | None = None,
+) -> tuple[LintReport, ...]:
+    """Check the rules of a folder, or of one file; a ``rule.json`` with the tests beside it.
+
+    The parameters are those of `lint`. Unlike `lint_folder`, a file of which nothing looks like a
+    rule gets a report, as it was named.
+
+    Raises:
+        OSError: The folder or the file cannot be read.
+        ValueError: `uploaded_at` has no time zone.
+
+    """
+    named, known = Path(path), tuple(previous)
+    check = partial(lint, previous=known, uploaded_at=uploaded_at, value_sets=value_sets)
+    if named.is_dir():
+        return lint_folder(named, previous=known, uploaded_at=uploaded_at, value_sets=value_sets)
+    data = loading.content(named)
+    if named.name == loading.RULE_FILE:
+        return (check(data, place=named.name, tests=tuple(_tests(named, named.parent))),)
+    try:
+        document = loading.parse(data)
+    except ValueError:
+        document = None
+    if isinstance(document, list):
+        return tuple(
+            check(rule, place=f"{named.name}[{number}]") for number, rule in enumerate(document)
+        )
+    return (check(data, place=named.name),)
+
+
 def _tests(path: Path, root: Path) -> Iterator[RuleTest]:
     """The tests next to a rule; one that cannot be read is a test that fails."""
-    for file in rule_tests.files_of_tests(path):
+    for file in rule_tests.test_files(path):
         place = file.relative_to(root).as_posix()
         try:
             yield rule_tests.read_test(loading.parse(loading.content(file)), place)

@@ -1,4 +1,4 @@
-"""The tests of a rule: data and what the rule is to give on it.
+"""The tests of a rule: data, and the value that the rule must have on it.
 
 The format is that of the public rules (``validation-rule-test.schema.json``): a file a test, in the
 folder ``tests`` next to ``rule.json``, with ``payload``, ``external`` and ``expected``. A
@@ -26,7 +26,15 @@ MAX_SHOWN: Final = 120
 
 @dataclass(frozen=True, slots=True)
 class RuleTest:
-    """One test; `place` is its file below the folder of rules."""
+    """One test of a rule.
+
+    Attributes:
+        place: Its file, relative to the folder of rules.
+        name: Its name; empty where it has none.
+        data: What the logic is evaluated on: payload and external.
+        expected: The value that the rule must have; in nearly all tests true or false.
+
+    """
 
     place: str
     name: str
@@ -35,15 +43,20 @@ class RuleTest:
 
 
 def read_test(document: object, place: str) -> RuleTest:
-    """A test from its JSON; raises ValueError that says what is missing."""
+    """Read a test from its JSON.
+
+    Raises:
+        ValueError: A member is missing or of the wrong type; the message says which.
+
+    """
     if not isinstance(document, dict):
-        raise ValueError("A test is a JSON object.")
+        raise ValueError(f"a test must be an object, got {type(document).__name__}")
     for needed in ("payload", "expected"):
         if needed not in document:
-            raise ValueError(f"A test has {needed}.")
+            raise ValueError(f"a test must have {needed}")
     given = document.get("external", {})
     if not isinstance(given, dict):
-        raise ValueError("The external parameter is an object.")
+        raise ValueError(f"external must be an object, got {type(given).__name__}")
     external = dict(given)
     if "validationClock" in document:
         external.setdefault("validationClock", document["validationClock"])
@@ -52,21 +65,23 @@ def read_test(document: object, place: str) -> RuleTest:
     return RuleTest(place, name if isinstance(name, str) else "", data, document["expected"])
 
 
-def files_of_tests(rule_file: Path) -> Iterator[Path]:
-    """The files of a rule's tests, in the order of their paths."""
+def test_files(rule_file: Path) -> Iterator[Path]:
+    """Yield the files of a rule's tests (``tests/*.json`` beside it), ordered by path."""
     folder = rule_file.parent / loading.TESTS_FOLDER
     if folder.is_dir():
         yield from sorted(path for path in folder.rglob("*.json") if path.is_file())
 
 
 def disagreement(rule: Rule, test: RuleTest) -> str | None:
-    """How the rule disagrees with its test, interpreted or compiled; None where it does not.
+    """Return how a rule disagrees with its test, interpreted or compiled; None where it agrees.
 
-    The rule must be runnable.
+    Raises:
+        ValueError: The rule is for an engine that is not supported.
+
     """
     expression, compiled = rule.expression, rule.compiled
     if expression is None or compiled is None:
-        raise ValueError("The rule is for an engine that is not supported.")
+        raise ValueError("the rule is for an engine that is not supported")
     outcomes = [
         _outcome(lambda: compiled(test.data), test.expected),
         _outcome(lambda: certlogic.evaluate(expression, test.data), test.expected),
@@ -78,7 +93,7 @@ def disagreement(rule: Rule, test: RuleTest) -> str | None:
 
 
 def _outcome(run: Callable[[], Any], expected: Any) -> str:
-    """What a run gives in place of what is expected; empty where it gives that."""
+    """Return what a run gives where it is not the value expected; otherwise an empty string."""
     try:
         value = run()
     except certlogic.CertLogicError as error:
@@ -87,7 +102,7 @@ def _outcome(run: Callable[[], Any], expected: Any) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value as JSON, one text for each value (1 and true differ, the order of keys does not)."""
+    """Return a value as JSON, one string for each value (1 and true differ; key order does not)."""
     return json.dumps(value, sort_keys=True, default=str)
 
 
