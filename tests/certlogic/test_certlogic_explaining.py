@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from coronapas import certlogic
-from coronapas.certlogic._explanation import MAX_ITERATIONS
+from coronapas.certlogic._explanation import MAX_ITERATIONS, MAX_NOTATION, MAX_SHOWN, MAX_TEXT
 
 
 def var(path: str) -> dict[str, str]:
@@ -132,3 +132,52 @@ def test_an_explanation_takes_one_evaluation_however_deep() -> None:
     explanation = certlogic.explain(expression, {"a": 7})
     assert explanation.value == 7
     assert [read.path for read in explanation.reads] == ["b", "a"]
+
+
+def loops(lambda_: Any, depth: int) -> Any:
+    expression = lambda_
+    for _ in range(depth):
+        expression = {"reduce": [[0] * 12, expression, var("current")]}
+    return expression
+
+
+def test_the_text_of_loops_within_loops_is_cut_and_says_so() -> None:
+    text = certlogic.explain(loops([var("current"), var("accumulator")], 3), {}).text()
+    lines = text.split("\n")
+    assert lines[-1] == "… (cut: the explanation goes on)"
+    assert MAX_TEXT - 2 * MAX_SHOWN - 1000 < len(text) <= MAX_TEXT + len(lines[-1])
+    assert all(len(line.strip()) <= 2 * MAX_SHOWN + 3 for line in lines)
+
+
+def test_a_value_that_no_memory_holds_is_shown_by_its_beginning() -> None:
+    doubled = {"reduce": [[0] * 40, [var("accumulator"), var("accumulator")], 0]}
+    kept = {"if": [{"in": [0, [doubled, 0]]}, 1, 2]}
+    text = certlogic.explain(kept, {}).text()
+    assert text.split("\n")[0].endswith("→ 1")
+    assert len(text) < MAX_TEXT
+    assert "…" in text
+
+
+def test_long_texts_in_the_data_are_cut_and_short_ones_are_not() -> None:
+    seen = {"long": "x" * 1_000_000, "short": ["y" * 100] * 3, "few": {"a": None}}
+    expression = [var("long"), var("short"), var("few")]
+    lines = certlogic.explain(expression, seen).text().split("\n")
+    assert len(lines[1]) == len("  long → ") + MAX_SHOWN
+    assert lines[1].endswith("x…")
+    assert lines[2] == f'  short → ["{"y" * 100}", "{"y" * 100}", "{"y" * 100}"]'
+    assert lines[3] == '  few → {"a": null}'
+
+
+def test_the_notation_of_a_large_expression_is_not_written_out_at_every_depth() -> None:
+    expression: Any = ["z" * 10_000] * 30
+    for _ in range(60):
+        expression = [expression]
+    lines = certlogic.explain(expression, {}).text().split("\n")
+    assert len(lines) - 1 == -(-(MAX_NOTATION - 60 * 2) // (10_000 * 30)) - 1
+    assert lines[-1] == "… (cut: the explanation goes on)"
+
+
+def test_a_date_time_that_no_calendar_has_is_shown_as_such() -> None:
+    far = {"plusTime": [{"var": "d"}, 9000, "year"]}
+    near = {"before": [{"plusTime": [{"var": "d"}, 0, "day"]}, far]}
+    assert '→ "a date-time out of range"' in certlogic.explain(near, {"d": "2021"}).text()

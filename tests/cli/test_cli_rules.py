@@ -241,7 +241,7 @@ def test_several_kinds_of_suite_are_counted_together(folder: Path) -> None:
 def test_an_empty_suite_ends_with_2_also_beside_others(folder: Path, tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
-    for option, noun in (("--rules", "rule"), ("--certlogic", "suite of CertLogic")):
+    for option, noun in (("--rules", "rule"), ("--certlogic", "CertLogic suite")):
         result = run("conformance", option, str(empty))
         assert result.exit_code == 2
         assert result.stderr == f"Error: There is no {noun} below {empty}.\n"

@@ -23,7 +23,7 @@ NEVER, TWICE = ["contradiction", "unreachable"], ["contradiction", "contradictio
 
 
 def found(logic: Any) -> list[str]:
-    return [end.code for end in dead_ends(certlogic.parse(logic))]
+    return [end.code for end in dead_ends(certlogic.parse(logic)).found]
 
 
 @pytest.mark.parametrize(
@@ -164,9 +164,35 @@ def test_a_hostile_expression_costs_bounded_work() -> None:
     assert isinstance(found(far), list)
 
 
+def test_what_is_not_looked_at_for_want_of_work_is_said() -> None:
+    expression = certlogic.parse({"and": [{"<": [DN, 2]}, {">": [DN, 3]}]})
+    assert dead_ends(expression).complete
+    assert [end.code for end in dead_ends(expression).found] == TWICE
+    assert dead_ends(expression, work=5) == ((), False)
+
+
+def test_the_work_counts_the_nodes_and_the_differences_looked_at() -> None:
+    budget = Budget()
+    facts: Facts | None = Facts(budget)
+    spent = []
+    for number in range(40):
+        before = budget.left
+        step = {"<": [{"var": f"a{number}"}, {"var": f"a{number + 1}"}]}
+        facts = facts and facts.assume(certlogic.parse(step), True)
+        spent.append(before - budget.left)
+    # Each comparison has more truths to copy and more differences to look at than the one before.
+    assert spent == sorted(spent)
+    assert spent[-1] > spent[0] + 39
+
+
+def test_a_large_dead_end_is_named_and_not_written_out() -> None:
+    wide = certlogic.parse({"if": [True, 1, {"and": [DN] * 1000}]})
+    assert dead_ends(wide).found[0].text == 'an "and" of 1001 values'
+
+
 def test_a_dead_end_is_shown_in_the_notation_of_the_language() -> None:
-    (end,) = dead_ends(certlogic.parse({"not-after": [dose(22), CLOCK, dose(10)]}))
+    (end,) = dead_ends(certlogic.parse({"not-after": [dose(22), CLOCK, dose(10)]})).found
     assert "payload.v.0.dt + 22 days" in end.text
     assert "\n" not in end.text
     wide = certlogic.parse({"if": [True, 1, {"in": ["x" * 90, ["y" * 90, "z" * 90]]}]})
-    assert len(dead_ends(wide)[0].text) == 200
+    assert len(dead_ends(wide).found[0].text) == 200

@@ -11,13 +11,22 @@ import pytest
 from rule_world import AT, BREAKS, HOLDS, document, rule, text, vaccination
 
 from coronapas.errors import Fault
-from coronapas.rules import LintReport, RuleTest, disagreement, lint, lint_folder, read_test
+from coronapas.rules import (
+    LintReport,
+    RuleTest,
+    Severity,
+    disagreement,
+    lint,
+    lint_folder,
+    read_test,
+)
 from coronapas.rules._lint.boosters import rejected
-from coronapas.rules._lint.report import Severity
+from coronapas.rules._lint.report import MAX_FINDINGS
 from coronapas.rules._lint.upload import CONSTRAINTS
 
 HOUR, SECOND = timedelta(hours=1), timedelta(seconds=1)
 DOSE = {"var": "payload.v.0.dn"}
+DN, SD = DOSE, {"var": "payload.v.0.sd"}
 LOGIC = {"if": [{"var": "payload.v.0"}, {">=": [{"var": "payload.v.0.dn"}, 1]}, True]}
 FRESH: dict[str, Any] = {"ValidFrom": text(AT + 49 * HOUR), "ValidTo": text(AT + 2000 * HOUR)}
 
@@ -229,7 +238,7 @@ def within(first: int, last: int) -> dict[str, Any]:
 
 def test_a_rule_for_courses_of_one_dose_that_meets_boosters_is_found() -> None:
     one_dose = {"if": [{"===": [{"var": "payload.v.0.sd"}, 1]}, within(22, 270), True]}
-    found = rejected(rule(dose(one_dose)))
+    found = rejected(rule(dose(one_dose))).found
     assert [(one.dose_number, one.doses) for one in found] == [(2, 1), (3, 1)]
     assert found[0].days == ((0, 21), (270, 730))
     assert found[0].text == (
@@ -239,15 +248,19 @@ def test_a_rule_for_courses_of_one_dose_that_meets_boosters_is_found() -> None:
 
 def test_a_rule_that_knows_no_third_dose_is_found() -> None:
     two = dose({"in": [{"var": "payload.v.0.dn"}, [1, 2]]})
-    assert [(one.dose_number, one.doses) for one in rejected(rule(two))] == [(3, 1), (3, 3), (4, 4)]
-    assert rejected(rule(two))[0].days == ((0, 730),)
-    assert "from day 0 on" in rejected(rule(two))[0].text
+    assert [(one.dose_number, one.doses) for one in rejected(rule(two)).found] == [
+        (3, 1),
+        (3, 3),
+        (4, 4),
+    ]
+    assert rejected(rule(two)).found[0].days == ((0, 730),)
+    assert "from day 0 on" in rejected(rule(two)).found[0].text
 
 
 def test_a_booster_of_one_product_is_named() -> None:
     mrna = {"in": [{"var": "payload.v.0.mp"}, ["EU/1/20/1528"]]}
     logic = dose({"if": [{">": [{"var": "payload.v.0.dn"}, 3]}, {"!": [mrna]}, mrna]})
-    found = rejected(rule(logic))
+    found = rejected(rule(logic)).found
     assert [(one.dose_number, one.products) for one in found] == [(4, ("EU/1/20/1528",))]
 
 
@@ -266,7 +279,7 @@ def test_a_booster_of_one_product_is_named() -> None:
 def test_a_rule_that_rejects_no_boosters_or_everything_is_let_be(
     logic: Any, members: dict[str, Any]
 ) -> None:
-    assert rejected(rule(logic, **members)) == ()
+    assert rejected(rule(logic, **members)).found == ()
 
 
 def test_the_known_faults_of_public_rules_are_found(official: Path) -> None:
@@ -365,3 +378,33 @@ def test_a_finding_names_its_member() -> None:
     assert isinstance(finding.fault, Fault)
     assert finding.fault.field == "AffectedFields"
     assert "v.0.dn" in finding.fault.problem
+
+
+LOOP: Any = {"var": "payload.v.0.dt"}
+for _ in range(4):
+    LOOP = {"reduce": [[1, 2, 3, 4, 5, 6, 7, 8], LOOP, 0]}
+
+
+def test_boosters_are_asked_about_within_the_work_allowed() -> None:
+    two = rule({"===": [DN, SD]})
+    assert rejected(two).complete
+    assert rejected(two, work=10) == ((), False)
+    # Each evaluation of the loops visits thousands of values.
+    looping = rejected(rule({"if": [LOOP, {"===": [DN, SD]}, True]}), work=100_000)
+    assert looping == ((), False)
+
+
+def test_a_rule_that_takes_too_much_work_is_said_to_be_unfinished() -> None:
+    guard: Any = {"in": [DN, [0] * 250]}
+    for number in range(14):
+        parts = [{"var": f"a{number}"}, {"var": f"a{number + 1}"}]
+        guard = {"if": [guard, {"<": parts}, {">": parts}]}
+    report = lint(document(Logic=guard), place="hostile")
+    assert "logic.unfinished" in codes(report)
+    assert "logic.unfinished" not in codes(lint(document(Logic={"===": [DN, SD]})))
+
+
+def test_a_rule_of_many_faults_has_no_more_findings_than_a_person_reads() -> None:
+    fields = [f"v.0.x{number}" for number in range(5000)]
+    report = lint(document(AffectedFields=fields))
+    assert len(report.findings) == MAX_FINDINGS

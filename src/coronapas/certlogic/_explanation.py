@@ -7,13 +7,15 @@ an `if` the guard and the branch taken; of a comparison of three that fails, the
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from coronapas.certlogic import _operations as operations
 from coronapas.certlogic._analysis import builds
-from coronapas.certlogic._datetimes import Dates
-from coronapas.certlogic._errors import LimitError
+from coronapas.certlogic._bounds import MAX_DEPTH
+from coronapas.certlogic._datetimes import Dates, Instant, to_datetime
+from coronapas.certlogic._errors import DateTimeError, LimitError
 from coronapas.certlogic._expressions import (
     And,
     Array,
@@ -49,7 +51,18 @@ if TYPE_CHECKING:
 _Strict: TypeAlias = Not | Equal | In | Plus | PlusTime | DccDateOfBirth | ExtractFromUVCI
 
 MAX_ITERATIONS: Final = 64
-"""Of one `reduce`, the iterations that are kept, from the first."""
+"""The most iterations of one `reduce` that are kept, from the first."""
+
+MAX_TEXT: Final = 100_000
+"""The longest text of an explanation, in characters, but for the line that says it is cut."""
+
+MAX_SHOWN: Final = 2_000
+"""The longest expression or value in a line of the text, in characters; longer ones are cut."""
+
+MAX_NOTATION: Final = 1_000_000
+"""The most characters of notation that are written out for one text, before they are cut."""
+
+_CUT: Final = "… (cut: the explanation goes on)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,18 +112,92 @@ class Explanation:
         return tuple(found.values())
 
     def text(self) -> str:
-        """For a person: a line for each operand that decided, indented below what it decided.
+        """Return a line for each operand that decided, indented below what it decided.
 
-        It shows the data. Literals have no line of their own.
+        The text shows the data. Literals have no line of their own. What is longer than
+        `MAX_TEXT`, or took more than `MAX_NOTATION`, is cut, and the last line says so; expressions
+        and values longer than `MAX_SHOWN` end in an ellipsis.
         """
-        return "\n".join(self._lines(0))
+        lines: list[str] = []
+        room, notation = MAX_TEXT, _Notation()
+        for line in self._lines(0, notation):
+            room -= len(line) + 1
+            if room < 0 or notation.left < 0:
+                lines.append(_CUT)
+                break
+            lines.append(line)
+        return "\n".join(lines)
 
-    def _lines(self, indent: int) -> Iterator[str]:
-        shown = json.dumps(self.value, default=str, ensure_ascii=False)
-        yield f"{'  ' * indent}{to_text(self.expr, width=ONE_LINE)} → {shown}"
+    def _lines(self, indent: int, notation: _Notation) -> Iterator[str]:
+        yield f"{'  ' * indent}{notation.of(self.expr)} → {_Sketch().text(self._value)}"
         for operand in (*self.because, *self.iterations):
             if not isinstance(operand.expr, Literal):
-                yield from operand._lines(indent + 1)
+                yield from operand._lines(indent + 1, notation)
+
+
+class _Notation:
+    """The expressions of one text in the notation, each written out once."""
+
+    def __init__(self) -> None:
+        self.left = MAX_NOTATION
+        self._known: dict[int, str] = {}
+
+    def of(self, expr: Expr) -> str:
+        known = self._known.get(id(expr))
+        if known is None:
+            text = to_text(expr, width=ONE_LINE)
+            self.left -= len(text)
+            known = self._known[id(expr)] = _cut(text)
+        return known
+
+
+class _Sketch:
+    """A value as JSON, of which no more is looked at than is shown.
+
+    A `reduce` can build values whose JSON no memory holds.
+    """
+
+    def __init__(self) -> None:
+        self.room = MAX_SHOWN
+
+    def text(self, value: Any) -> str:
+        return _cut(json.dumps(self.of(value, 1), default=str, ensure_ascii=False))
+
+    def of(self, value: Any, depth: int) -> Any:
+        self.room -= 1
+        if isinstance(value, Instant):
+            try:
+                return str(to_datetime(value.milliseconds))
+            except DateTimeError:
+                return "a date-time out of range"
+        if isinstance(value, str):
+            self.room -= len(value)
+            return value[: MAX_SHOWN + 1]
+        if isinstance(value, Mapping):
+            members: dict[str, Any] = {}
+            for name, member in value.items():
+                if self.full(depth):
+                    members["…"] = None
+                    break
+                self.room -= len(str(name))
+                members[str(name)[: MAX_SHOWN + 1]] = self.of(member, depth + 1)
+            return members
+        if isinstance(value, (list, tuple)):
+            items: list[Any] = []
+            for item in value:
+                if self.full(depth):
+                    items.append("…")
+                    break
+                items.append(self.of(item, depth + 1))
+            return items
+        return value
+
+    def full(self, depth: int) -> bool:
+        return self.room < 0 or depth > MAX_DEPTH
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 1]}…"
 
 
 def explain(expression: object, data: object, dates: Dates | None = None) -> Explanation:

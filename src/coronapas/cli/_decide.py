@@ -276,7 +276,7 @@ def command(
             decided(rule_set, judged, replace(question, country=place), moment) for place in places
         ]
     except TypeError:
-        raise click.UsageError(f"{item.place}: it has no payload that rules can judge.") from None
+        raise click.UsageError(f"{item.place}: it holds no payload that rules can judge.") from None
     if as_json:
         document["decisions"] = [
             decision.to_json(personal=show_personal_data) for decision in decisions

@@ -11,14 +11,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from coronapas.certlogic import CertLogicError
+from coronapas.certlogic import CertLogicError, Dates
+from coronapas.certlogic._evaluation import run
+from coronapas.certlogic._expressions import Reduce, walk, weight
+from coronapas.certlogic._operations import Work
 from coronapas.rules._model import CertificateType, RuleType
 from coronapas.rules._subject import codes, external, instant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from coronapas.dcc._valuesets import ValueSets
     from coronapas.rules._model import Rule
@@ -36,6 +39,15 @@ PRODUCTS: Final = (
     ("EU/1/21/1618", "ORG-100032020", "1162643001"),
 )
 """Product, manufacturer and prophylaxis that are asked about (EU value sets, release 2.12.0)."""
+
+MAX_WORK: Final = 50_000_000
+"""The most work on one rule: the values that its evaluations may visit.
+
+A rule with `reduce` is interpreted, so that its steps can be counted, each as `_INTERPRETED`.
+"""
+
+_INTERPRETED: Final = 8
+"""The values that compiled code visits in the time of one interpreted."""
 
 _CLOCK: Final = datetime(2023, 1, 2, 12, tzinfo=UTC)
 _DAYS: Final = tuple(f"{_CLOCK - timedelta(days=age):%Y-%m-%d}" for age in AGES)
@@ -69,37 +81,72 @@ class Rejection:
         return f"Boosters {self.dose_number}/{self.doses} of {products} are rejected {when}."
 
 
+class Rejections(NamedTuple):
+    """The boosters that a rule rejects.
+
+    `complete` is false where the work allowed did not suffice to ask about all of them.
+    """
+
+    found: tuple[Rejection, ...]
+    complete: bool
+
+
+class _WorkSpentError(Exception):
+    """The work allowed does not suffice for a further evaluation."""
+
+
 def rejected(
-    rule: Rule, value_sets: ValueSets | Mapping[str, Any] | None = None
-) -> tuple[Rejection, ...]:
-    """The boosters that an acceptance rule for vaccinations rejects; none for any other rule.
+    rule: Rule,
+    value_sets: ValueSets | Mapping[str, Any] | None = None,
+    work: int = MAX_WORK,
+) -> Rejections:
+    """Find the boosters that an acceptance rule for vaccinations rejects; none for other rules.
 
     A product of which the rule accepts no completed course either (one that it does not list) does
-    not count. Where the rule does not read the product, one stands for all.
+    not count. Where the rule does not read the product, a single product stands for all.
     """
     judged = rule.certificate_type in (CertificateType.VACCINATION, CertificateType.GENERAL)
     if not judged or rule.type is not RuleType.ACCEPTANCE or rule.compiled is None:
-        return ()
-    questions = _Questions(rule, codes(value_sets))
-    found = []
+        return Rejections((), complete=True)
+    found: list[Rejection] = []
+    try:
+        for rejection in _search(_Questions(rule, rule.compiled, codes(value_sets), work)):
+            found.append(rejection)
+    except _WorkSpentError:
+        return Rejections(tuple(found), complete=False)
+    return Rejections(tuple(found), complete=True)
+
+
+def _search(questions: _Questions) -> Iterator[Rejection]:
     for dose_number, doses in BOOSTERS:
         by_days: dict[tuple[tuple[int, int], ...], list[str]] = {}
         for product in questions.products:
             days = _stretches(questions.refused(product, dose_number, doses))
             if days:
                 by_days.setdefault(days, []).append(product[0])
-        found += [
-            Rejection(dose_number, doses, days, tuple(products) if questions.by_product else ())
-            for days, products in by_days.items()
-        ]
-    return tuple(found)
+        for days, products in by_days.items():
+            affected = tuple(products) if questions.by_product else ()
+            yield Rejection(dose_number, doses, days, affected)
 
 
 class _Questions:
     """What one rule is asked; only what it reads is varied."""
 
-    def __init__(self, rule: Rule, value_sets: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        rule: Rule,
+        compiled: Callable[[Any], Any],
+        value_sets: Mapping[str, Any],
+        work: int,
+    ) -> None:
         self.rule = rule
+        self.compiled = compiled
+        self.work = work
+        expr = rule.expression
+        self.weight = 0 if expr is None else weight(expr)
+        # Without `reduce` no evaluation visits more than that.
+        loops = expr is not None and any(isinstance(node, Reduce) for node in walk(expr))
+        self.loop = expr if loops else None
         self.parameter = external(country=rule.country, value_sets=value_sets)
         self.parameter["validationClock"] = instant(_CLOCK)
         # A rule that reads an entry, or the list, as a whole may read anything of it.
@@ -122,7 +169,12 @@ class _Questions:
         return iter(AGES if self.answer(product, dose_number, doses, 0) is False else ())
 
     def answer(self, product: tuple[str, str, str], dose_number: int, doses: int, age: int) -> Any:
-        """What the rule gives; None where it refuses."""
+        """Return what the rule gives; None where it refuses.
+
+        Raises:
+            _WorkSpentError: The work allowed does not suffice.
+
+        """
         code, manufacturer, prophylaxis = product
         entry = {
             "tg": "840539006",
@@ -137,12 +189,17 @@ class _Questions:
             "ci": "URN:UVCI:01:XX:EXAMPLE",
         }
         payload = {"ver": "1.3.0", "nam": {"fnt": "EXAMPLE"}, "dob": "1980-01-01", "v": [entry]}
+        data = {"payload": payload, "external": self.parameter}
+        steps = Work(Dates())
+        if self.work < self.weight:
+            raise _WorkSpentError
         try:
-            return self.rule.compiled and self.rule.compiled(
-                {"payload": payload, "external": self.parameter}
-            )
-        except CertLogicError:
+            return self.compiled(data) if self.loop is None else run(self.loop, data, steps)
+        except (CertLogicError, RecursionError):
             return None
+        finally:
+            visited = self.weight + steps.steps
+            self.work -= visited if self.loop is None else visited * _INTERPRETED
 
 
 def _stretches(ages: Iterator[int]) -> tuple[tuple[int, int], ...]:

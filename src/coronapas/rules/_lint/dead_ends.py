@@ -19,6 +19,7 @@ from typing import (
     TYPE_CHECKING,
     Any,
     Final,
+    NamedTuple,
     TypeAlias,
 )
 
@@ -46,6 +47,8 @@ from coronapas.certlogic._expressions import (
     Reduce,
     Var,
     children,
+    operator_of,
+    size,
 )
 
 if TYPE_CHECKING:
@@ -53,8 +56,15 @@ if TYPE_CHECKING:
 
     from coronapas.certlogic import Expr
 
-MAX_STEPS: Final = 20_000
-"""The most assumptions made for one expression; what lies beyond is not looked at."""
+MAX_WORK: Final = 200_000
+"""The most work on one expression; what it does not suffice for is not looked at.
+
+Counted are the nodes of each expression that is assumed, compared or looked up, the truths that are
+copied, and the differences that each pass of a search looks at.
+"""
+
+MAX_SHOWN_NODES: Final = 500
+"""The largest part that is shown in full notation, in nodes."""
 
 MAX_EDGES: Final = 64
 """The most differences kept at one place."""
@@ -77,15 +87,29 @@ _MONTHS: Final = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
 class Budget:
-    """Counts the assumptions made, all over one expression."""
+    """The work left for one expression."""
 
-    def __init__(self) -> None:
-        self.left = MAX_STEPS
+    def __init__(self, work: int = MAX_WORK) -> None:
+        self.left = work
+        # The expressions are kept, so that no other gets the identity of one.
+        self._sizes: dict[int, tuple[Expr, int]] = {}
 
-    def spend(self) -> bool:
-        """Whether there is still something to spend."""
-        self.left -= 1
+    def spend(self, work: int) -> bool:
+        """Count some work; return whether there was enough left for it."""
+        self.left -= work
         return self.left >= 0
+
+    def spend_on(self, *exprs: Expr) -> bool:
+        """Count the nodes of expressions: comparing and hashing them visits each."""
+        return self.spend(1 + sum(map(self.size, exprs)))
+
+    def size(self, expr: Expr) -> int:
+        """Return the number of nodes of an expression, worked out once."""
+        known = self._sizes.get(id(expr))
+        if known is None:
+            nodes = 1 + sum(map(self.size, children(expr)))
+            known = self._sizes[id(expr)] = (expr, nodes)
+        return known[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +123,7 @@ class Facts:
 
     def assume(self, expr: Expr, holds: bool) -> Facts | None:
         """The facts with one more, or None where they contradict it."""
-        if not self.budget.spend():
+        if not (self.budget.spend_on(expr) and self.budget.spend(len(self.truths))):
             return self
         known = self.truths.get(expr)
         if known is not None:
@@ -178,6 +202,8 @@ class Facts:
 
     def _ordered(self, operator: str, left: Expr, right: Expr) -> Facts | None:
         """That `left` stands in this order to `right`."""
+        if not self.budget.spend_on(left, right):
+            return self
         if operator not in _LESS:
             left, right = right, left
         low, high = _place(left), _place(right)
@@ -195,7 +221,7 @@ class Facts:
             return self
         edges = {**self.edges, (lower, upper): most}
         # A contradiction goes through the new difference: back from `lower` to `upper`.
-        back = _shortest(edges, lower, upper)
+        back = _shortest(edges, lower, upper, self.budget)
         if back is not None and back + most < 0:
             return None
         return replace(self, edges=edges)
@@ -216,6 +242,8 @@ class Facts:
         return self
 
     def _is_text(self, expr: Expr, text: bool | str, holds: bool) -> Facts | None:
+        if not (self.budget.spend_on(expr) and self.budget.spend(len(self.texts))):
+            return self
         known = self.texts.get(expr)
         if known is None:
             return replace(self, texts={**self.texts, expr: text}) if holds else self
@@ -300,10 +328,17 @@ def _days_of_months(months: int) -> tuple[int, int]:
     return min(lengths), max(lengths)
 
 
-def _shortest(edges: Mapping[tuple[_Node, _Node], int], start: _Node, end: _Node) -> int | None:
-    """The least that bounds `end` minus `start`, the new difference between them apart."""
+def _shortest(
+    edges: Mapping[tuple[_Node, _Node], int], start: _Node, end: _Node, budget: Budget
+) -> int | None:
+    """Return the least bound of `end` minus `start`, without the new difference between them.
+
+    None where nothing bounds it, or the work left does not suffice.
+    """
     found = {end: 0}
     for _ in range(len(edges)):
+        if not budget.spend(len(edges)):
+            return None
         changed = False
         for (lower, upper), most in edges.items():
             if (lower, upper) == (start, end) or lower not in found:
@@ -334,13 +369,27 @@ class DeadEnd:
     @property
     def text(self) -> str:
         """The part in the notation of `certlogic.to_text`, in one line, cut to 200 characters."""
+        if size(self.part) > MAX_SHOWN_NODES:
+            return f'an "{operator_of(self.part) or "array"}" of {size(self.part)} values'
         shown = " ".join(to_text(self.part).split())
         return shown if len(shown) <= 200 else f"{shown[:199]}…"
 
 
-def dead_ends(expr: Expr) -> tuple[DeadEnd, ...]:
-    """What is proved to be one, in the order of the expression; each holds for all data."""
-    return tuple(dict.fromkeys(_search(expr, Facts(Budget()))))
+class DeadEnds(NamedTuple):
+    """The dead ends found, in the order of the expression; each is proved for all data.
+
+    `complete` is false where the work allowed did not suffice to look at everything.
+    """
+
+    found: tuple[DeadEnd, ...]
+    complete: bool
+
+
+def dead_ends(expr: Expr, work: int = MAX_WORK) -> DeadEnds:
+    """Find the dead ends of an expression with at most so much work."""
+    budget = Budget(work)
+    found = tuple(dict.fromkeys(_search(expr, Facts(budget))))
+    return DeadEnds(found, complete=budget.left >= 0)
 
 
 def _search(expr: Expr, facts: Facts) -> Iterator[DeadEnd]:

@@ -16,6 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -150,9 +151,8 @@ def lint(
     found: list[Finding] = []
     for fault in violations(Upload(document, tuple(previous), uploaded_at)):
         found.append(Finding(Severity.ERROR, fault, True))
-    for finding in _beyond(document, tests, value_sets):
-        if len(found) < MAX_FINDINGS:
-            found.append(finding)
+    room = max(0, MAX_FINDINGS - len(found))
+    found += islice(_beyond(document, tests, value_sets), room)
     identifier = document.get("Identifier") if isinstance(document, dict) else None
     return LintReport(place, identifier if isinstance(identifier, str) else None, tuple(found))
 
@@ -284,10 +284,18 @@ def _beyond(
         problem = f"{issue.message[:1].upper()}{issue.message[1:]}."
         yield _error("Logic", "logic.type", problem, "Mend the operation.")
     yield from _affected_fields(canonical(document)[0], expression)
-    for end in dead_ends(expression):
+    ends, rejections = dead_ends(expression), boosters.rejected(rule, value_sets)
+    if not (ends.complete and rejections.complete):
+        yield _warning(
+            "Logic",
+            "logic.unfinished",
+            "The logic takes too much work to check it for dead ends and boosters to the end.",
+            "Make it simpler: shorter lists, fewer conditions within conditions.",
+        )
+    for end in ends.found:
         problem, hint = _DEAD_ENDS[end.code]
         yield _warning("Logic", f"logic.{end.code}", problem.format(end.text), hint)
-    for rejection in boosters.rejected(rule, value_sets):
+    for rejection in rejections.found:
         yield _warning(
             "Logic",
             "boosters.rejected",
