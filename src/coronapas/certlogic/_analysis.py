@@ -1,7 +1,9 @@
-"""Type checks beyond the format: operations that can never succeed, or never do what they seem to.
+"""What can be said of an expression without data: kinds of values, paths read, type faults.
 
-Each issue holds for all data: nothing here is a guess. `coronapas.certlogic._parser` has the
-format itself; what these mean for a rule (unreachable branches, affected fields) is its linter's.
+A `Kind` is a set of kinds of values as the bits of an integer. What the data holds is not known, so
+a `var` can be of any kind that JSON has. The compiler leaves out the checks that kinds make
+needless, and `type_issues` reports operations that can never succeed, or never do what they seem
+to. Each issue holds for all data: nothing here is a guess.
 """
 
 from __future__ import annotations
@@ -40,12 +42,6 @@ from coronapas.certlogic._parser import as_expression
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-# What kinds of values an expression can give, told from the expression alone.
-#
-# A `Kind` is a set of kinds as the bits of an integer. What the data holds is not known, so that a
-# `var` can be of any kind that JSON has. The compiler leaves out the checks that these make
-# needless, and `coronapas.certlogic._analysis` reports the operations that can never succeed.
 
 Kind: TypeAlias = int
 

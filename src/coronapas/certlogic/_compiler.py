@@ -1,17 +1,19 @@
-"""Python code for one expression: the fast way through well-shaped data.
+"""From an expression to a Python function: the fast way through well-formed data.
 
-The code is right whenever it comes to an end, and leaves (`return slow(data, dates)`) at the first
-value that it was not made for: a wrong kind, a fraction, an array longer than expected, an object
-where an array was looked for. What leaves is evaluated from the start by the interpreter, which
-knows every case and words every refusal. Nothing in an expression has side effects, so starting
-again changes nothing.
+The function returns what `evaluate` returns and raises what it raises. Its code object comes from a
+syntax tree (`ast`), never from text: nothing of an expression, its paths and strings included, is
+ever read as Python.
+
+The code covers the usual data and leaves (`return slow(data, dates)`) at the first value that it
+was not made for: a wrong kind, a fraction, an array longer than expected, an object in place of an
+array. The interpreter then evaluates the expression from the start; it knows every case and words
+every refusal. Nothing in an expression has side effects, so starting again changes nothing.
 
 Three things make the code fast. Each path is read once on each way through the code, with its
-prefixes shared, and each text is read as a date-time once; what is statically known about a
-value's kind (`coronapas.certlogic._analysis`) leaves its checks out; and `if` and `and` become
-Python's own branches.
-
-How the code is put together, and the conventions of that, are in `coronapas.certlogic._emitter`.
+prefixes shared, and each text is read as a date-time once; what is statically known about a value's
+kind (`coronapas.certlogic._analysis`) leaves its checks out; and `if` and `and` become Python's own
+branches. `coronapas.certlogic._emitter` has the conventions of the code. Whether this is worth its
+lines is decision 0011.
 """
 
 from __future__ import annotations
@@ -302,9 +304,7 @@ class _Generator(Emitter):
         self.facts[local] = kind
         return Value(py.name(local), kind)
 
-    # Paths
-
-    # Equality
+    # Membership
 
     def membership(self, value: Value, array: Expr) -> ast.expr:
         if isinstance(array, Array):
@@ -456,14 +456,6 @@ class _Generator(Emitter):
         length = py.call("len", items.code)
         self.count(py.times(length, py.constant(each)))
         return items.code, ANY
-
-
-# From an expression to a Python function.
-#
-# The code object comes from a syntax tree (`ast`), never from text: nothing of an expression, its
-# paths and strings included, is ever read as Python. The function gives what `evaluate` gives and
-# raises what it raises: it leaves for the interpreter wherever the data is not as expected (see
-# `generating`).
 
 
 MAX_COMPILED_NODES: Final = 4096

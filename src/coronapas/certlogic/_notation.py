@@ -1,6 +1,30 @@
-"""Reading the textual notation back (its grammar is in `coronapas.certlogic._notation`).
+"""The textual notation of expressions: written for people, and read back.
 
-A Pratt parser: one call deep for each level of nesting, and nesting is bounded.
+::
+
+    if payload.v.0
+    then payload.v.0.dt + 14 days is not after external.validationClock + 0 days
+    else true
+
+The notation is the project's own (CertLogic specifies none) and says exactly what the JSON says:
+`from_text` reads what `to_text` writes back to an equal tree.
+
+| JSON | text |
+|---|---|
+| literals | ``true``, ``42``, ``"text"`` (JSON's escapes) |
+| array | ``[a, b]`` |
+| var | ``payload.v.0.dn``; ``var("…")`` for any other name; ``var("")``: all data |
+| if | ``if a then b else c`` |
+| and, ! | ``a and b and c``, ``not a`` |
+| ===, in | ``a = b``, ``a in b`` |
+| <, >, <=, >= | ``a < b``, ``a < b < c`` |
+| after, before, not-after, not-before | ``a is after b``, ``a is not after b is not after c`` |
+| + | ``a + b`` |
+| plusTime | ``a + 14 days``, ``a - 1 year`` |
+| the rest | ``reduce(a, b, c)``, ``extractFromUVCI(a, 1)``, ``dccDateOfBirth(a)`` |
+
+From loose to tight: if, and, not, comparisons, sums. Parentheses as usual; white space is free. The
+reader is a Pratt parser, one call deep for each level of nesting, and nesting is bounded.
 """
 
 from __future__ import annotations
@@ -40,31 +64,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from coronapas.certlogic._expressions import DateTimeOperator, TimeUnit
-
-# The textual notation: an expression as a person reads it.
-#
-# if payload.v.0
-# then payload.v.0.dt + 14 days is not after external.validationClock + 0 days
-# else true
-#
-# The notation is the project's own (CertLogic specifies none) and says exactly what the JSON says:
-# `coronapas.certlogic._notation.from_text` reads it back to an equal tree.
-#
-# | JSON | text |
-# |---|---|
-# | literals | ``true``, ``42``, ``"text"`` (JSON's escapes) |
-# | array | ``[a, b]`` |
-# | var | ``payload.v.0.dn``; ``var("…")`` where that is no plain name; ``var("")``: all data |
-# | if | ``if a then b else c`` |
-# | and, ! | ``a and b and c``, ``not a`` |
-# | ===, in | ``a = b``, ``a in b`` |
-# | <, >, <=, >= | ``a < b``, ``a < b < c`` |
-# | after, before, not-after, not-before | ``a is after b``, ``a is not after b is not after c`` |
-# | + | ``a + b`` |
-# | plusTime | ``a + 14 days``, ``a - 1 year`` |
-# | the rest | ``reduce(a, b, c)``, ``extractFromUVCI(a, 1)``, ``dccDateOfBirth(a)`` |
-#
-# From loose to tight: if, and, not, comparisons, sums. Parentheses as usual; white space is free.
 
 KEYWORDS: Final = frozenset({"if", "then", "else", "and", "not", "in", "is", "true", "false"})
 FUNCTIONS: Final = frozenset({"var", "reduce", "extractFromUVCI", "dccDateOfBirth"})

@@ -1,10 +1,14 @@
 """What each expectation of a test vector means (eu-digital-green-certificates/dgc-testdata).
 
-One function for each, on the library's own layers and on nothing else. A function gives None where
-its step holds and otherwise the reason why it does not. An error in the step is such a reason: the
-table's `judge` turns it into one, so that nothing hostile in a vector makes a run stop.
+There is a function for each, on the library's own layers alone. It returns None where its step
+holds and otherwise the reason why it does not. An error in the step is such a reason: `judge` turns
+it into one, so that nothing hostile in a vector stops a run. A step is judged on its inputs alone;
+a vector that lacks one of them says nothing about the step.
 
-A step is judged on its inputs alone. A vector that lacks one of them says nothing about the step.
+Two decoded payloads mean the same (RFC 8949, section 5.6) whatever the order of their maps; strings
+are compared in Unicode's form NFC, numbers by value (2 equals 2.0, but not true), and two
+date-times are equal when they are the same instant in whole seconds: a vector's JSON may state its
+times in another zone than its CBOR.
 """
 
 from __future__ import annotations
@@ -43,12 +47,6 @@ from coronapas.hcert import (
 from coronapas.hcert._envelope import PREFIX
 from coronapas.trust._certificate import Certificate
 from coronapas.trust._verifying_key import VerifyingKey
-
-# When two decoded payloads mean the same (the EU's test vectors; RFC 8949, section 5.6).
-#
-# The order of a map is free, texts are compared in Unicode's form NFC, a number is its value (2 is
-# 2.0, and no truth value), and two date-times are equal when they are the same instant in whole
-# seconds: a vector's JSON may give its times in another zone than its CBOR.
 
 
 def difference(one: object, other: object, path: str = "") -> str | None:

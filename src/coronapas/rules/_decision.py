@@ -1,19 +1,27 @@
-"""Several passes of one holder, judged together.
+"""From the rules and a pass to a verdict, at any moment; for one pass, or a holder's whole wallet.
+
+A `Case` is all of a decision but its moment: the normalised payload, the external parameter without
+its clock, and the rules that some moment may select. `Case.at` is a function of the moment alone.
+
+A rule is OPEN, as in the reference's Kotlin engine, where its engine is not CERTLOGIC or its engine
+version is later than what is supported, where its schema version has another major number than the
+payload's ``ver`` or is later than it (or ``ver`` is not a version), and where evaluating it fails
+or returns neither true nor false.
 
 Domestic and booster rules of some countries read ``payload.v.0`` and ``payload.r.0`` in one rule,
-or ``payload.h``: they expect a whole wallet as one payload. It is put together so:
+or ``payload.h``: they expect a whole wallet as one payload. It is put together like this:
 
 - ``v``, ``t`` and ``r`` hold the entries of all passes, the newest first (by ``dt``, ``sc`` and
-  ``fr``; what has no date that can be read comes last, in the order given), so that ``v.0`` is the
-  latest dose; of entries with one UVCI only the first stays.
+  ``fr``; entries without a readable date come last, in the order given), so that ``v.0`` is the
+  latest dose; of entries with the same UVCI only the first stays.
 - ``nam`` and ``dob`` are those of the first pass that has them; ``ver`` is the lowest version among
   the passes, so that a rule for a later schema is OPEN.
 - ``h`` is the list of all payloads, in the order given. What ``h`` held in the countries that used
   it is not publicly documented: this is the project's own reading, and uncertain.
 
-Travel rules ask for one pass, and some of them refuse a payload with more than one entry; for them
-`WalletVerdict.each` has the verdict on every pass alone. Which of the two a rule set is written for
-is the caller's to know: nothing in a rule says it.
+Travel rules expect a single pass, and some of them refuse a payload with more than one entry; for
+them `WalletVerdict.each` has the verdict on every pass alone. Nothing in a rule says which of the
+two it is written for: the caller has to know.
 """
 
 from __future__ import annotations
@@ -34,17 +42,6 @@ if TYPE_CHECKING:
 
     from coronapas.rules._loading import Unread
     from coronapas.rules._subject import Subject
-
-# From the rules and a pass to a verdict, at any moment.
-#
-# A `Case` is all of a decision but its moment: the payload made even, the external parameter
-# without its clock, and the rules that some moment may select. `Case.at` is a function of the
-# moment alone.
-#
-# A rule is OPEN, as in the reference's Kotlin engine, where its engine is not CERTLOGIC or its
-# engine version is beyond what is supported, where its schema version has another major number than
-# the payload's ``ver`` or is beyond it (or ``ver`` is no version), and where evaluating it fails or
-# gives neither true nor false.
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,20 +1,28 @@
-"""A revision of any programme as CertLogic business rules, and what of it the language cannot say.
+"""A revision of a programme as CertLogic business rules, and what of it the language cannot say.
 
 A business rule judges one pass at one moment; a programme judges a holder's history. So what is
-exported is the judgement of a history that one pass tells completely, and this is what is claimed:
+exported is the judgement of a history that one pass tells completely, and the claim is:
 
     For a pass of a kind in `RuleExport.claims` that states one event, at a moment from the rules'
     ``ValidFrom``, inclusive, until their ``ValidTo``, exclusive, all rules that apply to the pass
     are true if and only if the programme's check of that event alone says *valid*.
 
-"Alone" and *valid* matter: an answer that the programme leaves open (ambiguous) is a no here. The
-claim is for vaccinations and recoveries of `RuleExport.first_day` or later, dates as
+"Alone" and *valid* matter: an answer that the programme leaves open (ambiguous) counts as a no. The
+claim covers vaccinations and recoveries of `RuleExport.first_day` or later, dates as
 ``YYYY-MM-DD``, tests that found nothing, moments in whole seconds, codes as in the value sets and
-birth dates known to the day (where the revision asks for an age). `RuleExport.unsaid` lists what
-is beyond it.
+birth dates known to the day (where the revision asks for an age). `RuleExport.unsaid` lists what is
+beyond it.
 
-The identifiers (``VR-DK-9001``) are this project's own and so are the texts: no authority has
-published these rules. How the times are made exact is told in `coronapas.rules._export`.
+The identifiers (``VR-DK-9001``) and the texts are the project's own: no authority has published
+these rules.
+
+CertLogic 1.3.3 adds periods in UTC, to a text of the data and only once, and overflows short months
+where programmes keep to their last day. A programme counts from local midnights. So what a period
+after a local day means is worked out here for every day on which an event can lie, as whole hours
+after that day's midnight in UTC; consecutive days with the same hours make one comparison, and a
+tree of comparisons finds the right one. The result is exact for each of those days, by
+construction. Zones that are not whole hours from UTC, and local midnights that occur twice or
+never, raise `Unsayable`.
 """
 
 from __future__ import annotations
@@ -47,18 +55,6 @@ if TYPE_CHECKING:
 
     from coronapas.programmes import _model as model
     from coronapas.programmes._model import Programme, Revision, Stage
-
-# Times of a programme in CertLogic: when a period after a day has passed, and an age is reached.
-#
-# CertLogic 1.3.3 adds periods in UTC, to a text of the data and only once, and overflows short
-# months where programmes keep to their last day. A programme counts from local midnights. So what a
-# period after a local day means is worked out here for every day on which an event can lie, as
-# whole hours after that day's midnight in UTC; days in a row with the same hours make one
-# comparison, and a tree of comparisons finds the right one. The result is exact for each of those
-# days, by construction.
-#
-# What cannot be said so raises `Unsayable`: zones that are not whole hours from UTC, and local
-# midnights that occur twice or never.
 
 Logic = Any
 """CertLogic as JSON; True and False stand for what holds always or never."""

@@ -1,13 +1,23 @@
-"""For how long an expression gives what it gives: one evaluation, with the clock able to move.
+"""For how long an expression keeps its result: one evaluation, with a clock that can move.
 
 `hold` evaluates an expression (CertLogic 1.3.3) at one moment and finds the moments around it at
-which each of its steps comes out the same, and with them the result: whatever the expression
-asks, in whatever order, with however many mentions of the clock. What of the clock an expression
-can depend on is little: `plusTime` of it, compared with date-times (`instants` says how long that
-stays); whether it is a certain text; and its parts by `extractFromUVCI`. It is always truthy, a
-string, no integer, no array, and too long for a date of birth. Its parts are no date-times at all.
+which each of its steps comes out the same, and with them the result: whatever the expression asks,
+in whatever order, however often it mentions the clock. An expression can depend on the clock in few
+ways: by `plusTime` of it, compared with date-times; by whether it is a certain text; and by its
+parts, through `extractFromUVCI`. As a value, the clock is always a truthy string, never an integer
+or an array, and too long for a date of birth. Its parts are never date-times.
 
-The result is sound and not always the widest: next to it the same result may go on.
+While an expression is evaluated at one moment, a `Stay` holds the moments at which everything so
+far comes out the same. Each step that depends on the clock narrows it. All times are integer
+milliseconds since 1970-01-01T00:00:00Z, as inside CertLogic; both ends of a `Stay` are inclusive.
+The result is sound, but not always the widest: beyond it the same result may go on.
+
+`plusTime` of the clock is the clock plus a shift. In hours and days the shift is constant. In
+months and years it is constant within each calendar month (UTC) of the clock, and across months it
+differs by days: 31 January plus a month is 3 March, 1 February plus a month is 1 March, so that a
+later clock can give an earlier date. A comparison is therefore decided first by the least and the
+greatest shift that any month has (`SPREAD`), and only where that leaves it open by the shift of the
+clock's own month, and then for that month alone.
 """
 
 from __future__ import annotations
@@ -55,19 +65,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from coronapas.certlogic._expressions import TimeUnit
-
-# The clock as a thing that moves: date-times that follow it, and how long comparisons stay true.
-#
-# While an expression is evaluated at one moment, a `Stay` holds the moments at which everything so
-# far comes out the same. Each step that depends on the clock narrows it. All times are integer
-# milliseconds since 1970-01-01T00:00:00Z, as inside CertLogic; a `Stay` includes both of its ends.
-#
-# What `plusTime` makes of the clock is the clock plus a shift. In hours and days the shift is
-# constant. In months and years it is constant within each calendar month (UTC) of the clock, and
-# across months it differs by days: 31 January plus a month is 3 March, 1 February plus a month is 1
-# March, so that a later clock can give an earlier date. A comparison is therefore decided first by
-# the least and the greatest shift that any month has (`SPREAD`), and only where that leaves it open
-# by the shift of the clock's own month, and then for that month alone.
 
 _CYCLE_MONTHS: Final = 4800
 _CYCLE_DAYS: Final = 146_097

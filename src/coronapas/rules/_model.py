@@ -1,11 +1,21 @@
-"""From JSON to a `Rule`, with every fault named.
+"""A business rule (EU DCC business rules, “validation rule”): what it says, for whom, and when.
 
-Reading asks for what is needed to select a rule, to evaluate it and to tell of it. It is more
+`Rule` is read from JSON by `read_rule`, and returns it by `to_json`. Reading asks for what is
+needed to select a rule, to evaluate it and to describe it, and names every fault. It is more
 tolerant than the gateway, whose constraints on new rules (an English description of 20 characters
-and so on) are the linter's: a rule that is in force is not to get lost for the length of a text.
+and so on) are the linter's: a rule in force must not be lost because of the length of a text. A
+rule for another engine, or for a later version of the engine, is read without its logic: it has no
+`expression`, and its outcome is OPEN.
 
-A rule for another engine, or for a later version of the engine, is read without its logic being
-understood: it has no `expression`, and its outcome will be OPEN.
+Versions of rules, schemas and engines are semantic versions (semver.org, 2.0.0). The gateway's
+schema asks for three numbers and lets anything follow them; here only a pre-release (``-rc.1``) or
+build metadata (``+5``) may follow, as in semver. A pre-release comes before its version; build
+metadata does not count.
+
+The gateway and the public rules write ``ValidFrom``. The model of the reference's verifier apps,
+which some national services repeat, writes ``validFrom``, ``countryCode``, ``ruleCertificateType``
+and ``descriptions`` (recalled, not sourced), enumerations in capitals, and the descriptions as a
+map from language to text. So member names match in any case.
 """
 
 from __future__ import annotations
@@ -32,12 +42,6 @@ from coronapas.errors import Fault, RuleError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
-
-# Versions of rules, schemas and engines: semantic versions (semver.org, 2.0.0).
-#
-# The gateway's schema asks for three numbers and lets anything follow them; here what follows is to
-# be a pre-release (``-rc.1``) or build metadata (``+5``), as semver has it. A pre-release comes
-# before its version; build metadata does not count.
 
 MAX_LENGTH: Final = 64
 """The longest version, in characters."""
@@ -96,13 +100,6 @@ def _identifier(part: str) -> tuple[bool, int, str]:
     """What one identifier of a pre-release is ordered by: numbers come before texts."""
     return (False, int(part), "") if part.isdecimal() else (True, 0, part)
 
-
-# The members of a rule's JSON: their names in each of the forms in use, and how values are read.
-#
-# The gateway and the public rules write ``ValidFrom``. The model of the reference's verifier apps,
-# which some national services repeat, writes ``validFrom``, ``countryCode``,
-# ``ruleCertificateType`` and ``descriptions`` (recalled, not sourced), enumerations in capitals,
-# and the descriptions as a map from language to text. So names count in any case.
 
 NAMES: Final = (
     "Identifier",
@@ -208,12 +205,6 @@ def descriptions(value: object) -> dict[str, str]:
             raise ValueError("A description has a language and a text.")
         found.setdefault(language.lower(), text)
     return found
-
-
-# A business rule (EU DCC business rules, “validation rule”): what it says, for whom, and when.
-#
-# `Rule` is made by `coronapas.rules._model` from JSON, and gives JSON back by `to_json`. It holds
-# no data of any holder.
 
 
 CERTLOGIC: Final = "CERTLOGIC"

@@ -1,13 +1,16 @@
 """Until when a verdict holds: the intervals of time over which rules say the same of a pass.
 
-    found = timeline(rules.case(pass_, country="FI"), around=moment)
-    window = found.window_at(moment)
+::
+
+    timeline = rules.timeline(pass_, country="FI", at=moment)
+    window = timeline.window_at(moment)
     window.outcome, window.start, window.end, window.ends_because
     window.sentence                  # Accepted in FI from … until …, when …
 
-`timeline` is in `coronapas.rules._search`, which tells how the intervals are found. Here is
-what it finds. Nothing of it changes; only `sentence`, `text` and `to_json` of it are made when
-asked for, and they tell the holder's dates, moved by what the rules add to them: so does no `repr`.
+`coronapas.rules._search` finds the intervals; here is the result. It never changes. `sentence`,
+`text` and `to_json` are made when they are asked for, and show the holder's dates, moved by what
+the rules add to them; no `repr` does. The rules' own words come in the language that was asked for,
+the rest is English.
 
 Moments are those of `datetime`, to the microsecond. Rules read the clock cut to the millisecond
 before it: what is "not after noon" is so until 12:00:00.000999. `first` and `last` say exactly
@@ -327,12 +330,6 @@ def _to_millisecond(moment: datetime) -> datetime:
     """Cut as the rules' clock is."""
     return moment - _TICK * (moment.microsecond % 1000)
 
-
-# Windows of time as sentences for a person.
-#
-# Every bound names its moment in UTC and says whether it is included. What is said here tells the
-# holder's dates, moved by what the rules add to them. The rules' own words come in the language
-# that was asked for; the rest is English.
 
 MAX_NAMED: Final = 3
 """As many rules as are named for one bound."""

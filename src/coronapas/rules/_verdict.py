@@ -1,7 +1,12 @@
-"""What rules say of a pass: the outcome of each, and of all together.
+"""What rules say of a pass: the outcome of each rule, and of all of them together.
 
-A verdict is a result: it cannot be changed, and its `repr` tells nothing of the holder. What rests
-on the holder's data (`explanation`, `because`, `text`) is made when it is asked for.
+A verdict never changes, and its `repr` shows nothing of the holder. What shows the holder's data
+(`explanation`, `because`, `text`) is made when it is asked for.
+
+The facts that decided come from the rule's explanation: for a condition the branch taken, or its
+guard where the branch is a bare yes or no. Each comparison that decided becomes a sentence that
+names the field in words, shows its value, and says how it compares. What has no words here is shown
+in the notation of `certlogic.to_text`.
 """
 
 from __future__ import annotations
@@ -34,13 +39,6 @@ if TYPE_CHECKING:
     from coronapas.rules._loading import Unread
     from coronapas.rules._model import Rule
     from coronapas.rules._selection import Scope
-
-# A rule's explanation as sentences for a person.
-#
-# What decided is found in the explanation: of a condition the branch taken, or its guard where the
-# branch is a bare yes or no. Each comparison that decided becomes a sentence that names the field
-# in words, shows what it held, and says how it compares. What has no words here is shown in the
-# notation of `certlogic.to_text`.
 
 MAX_SENTENCES: Final = 8
 """As many facts as a person reads of one rule."""

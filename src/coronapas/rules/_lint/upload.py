@@ -1,7 +1,12 @@
-"""What the gateway asks of a rule that is uploaded, in its order (DGC gateway, rules upload).
+"""What the gateway requires of a rule that is uploaded, in its order (DGC gateway, rules upload).
 
-The first violation is what the gateway answers with. A constraint that needs a value which an
-earlier one found wrong has nothing to say.
+The gateway answers with the first violation. A constraint that needs a value which an earlier one
+found wrong is left out.
+
+The requirements of the gateway's JSON Schema (``schemas/rule.schema.json``) are checked without a
+validator; the published schema is the same for tools, and the tests compare the two. Where the
+official schema's pattern for identifiers refuses every public rule (it forbids leading zeros), the
+gateway's own pattern of four digits is used.
 """
 
 from __future__ import annotations
@@ -19,12 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from coronapas.rules._model import Rule
-
-# What the gateway's JSON Schema (``schemas/rule.schema.json``) asks of a rule, with no validator.
-#
-# The published schema is the same for tools; the tests hold the two against each other. Where the
-# official schema's pattern for identifiers refuses every public rule (it forbids leading zeros),
-# the gateway's own pattern of four digits is taken.
 
 IDENTIFIER: Final = re.compile(r"(GR|VR|TR|RR|IR)-([A-Z]{2})-[0-9]{4}")
 MIN_DESCRIPTION: Final = 20
