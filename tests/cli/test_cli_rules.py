@@ -89,7 +89,7 @@ def test_findings_beyond_the_gateway_are_shown_and_errors_end_with_1(folder: Pat
     assert result.exit_code == 1
     assert result.stdout.splitlines()[1:] == [
         "  error    fields.unread  AffectedFields: The logic does not read v.0.sd, which is "
-        "listed. Take v.0.sd out.",
+        "listed. Remove v.0.sd.",
         "1 rule: errors 1, warnings 0",
     ]
 

@@ -90,7 +90,7 @@ def test_a_run_walks_folders_in_order_and_names_what_it_passes_over(tmp_path: Pa
     assert [result.file for result in report.results[::3]] == ["a/10.json", "b/1.json", "b/2.json"]
     assert report.summary == "3 passed, 3 failed, 3 skipped"
     assert not report.ok
-    assert report.passed_over == (PassedOver("broken.json", "the file is no JSON"),)
+    assert report.passed_over == (PassedOver("broken.json", "the file is not JSON"),)
     assert str(report.disagreements[0]) == (
         "a/10.json EXPECTEDDECODE: failed: expected to fail, and holds"
     )

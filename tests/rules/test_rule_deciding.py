@@ -29,7 +29,7 @@ from coronapas.certlogic._expressions import Equal
 from coronapas.dcc._valuesets import ValueSets
 from coronapas.errors import WalletError
 from coronapas.rules import JAVASCRIPT, KOTLIN, Outcome, Policy, RuleSet, Verdict
-from coronapas.rules._subject import even, instant
+from coronapas.rules._subject import instant, normalised
 
 CLOCK = {"var": "external.validationClock"}
 SECRETS = ("Eksempel", "EKSEMPEL", "1979-04-14", "2021-12-01", "EXAMPLE1")
@@ -286,7 +286,7 @@ def test_no_payload_makes_a_decision_raise(payload: dict[str, Any]) -> None:
     json.dumps(verdict.to_json(reasons=True))
     rules.decide_wallet([payload], country="DK", at=AT)
     assert repr(payload) == before
-    assert repr(even(even(payload))) == repr(even(payload))
+    assert repr(normalised(normalised(payload))) == repr(normalised(payload))
 
 
 @pytest.mark.parametrize("given", [None, 5, "HC1:", [vaccination()]])

@@ -148,7 +148,7 @@ def test_an_invalidation_rule_does_not_silence_an_acceptance_rule_of_its_identif
 
 @pytest.mark.parametrize("country", ["", "  "])
 def test_without_a_country_nothing_can_be_asked(country: str) -> None:
-    with pytest.raises(ValueError, match="country is needed"):
+    with pytest.raises(ValueError, match="country must not be empty"):
         Scope(country, VACCINATION)
 
 

@@ -335,7 +335,7 @@ def test_a_rule_that_changes_all_the_time_is_told_as_far_as_the_effort_goes() ->
         assert at(found, moment).outcome is asked.at(moment).outcome
     quarter = at(found, datetime(2022, 3, 1, 12, 16, tzinfo=UTC))
     assert (quarter.last + TICK) - quarter.first == 2 * minute
-    assert found.text().splitlines()[-1].startswith("Not found out before 2022-03-01 ")
+    assert found.text().splitlines()[-1].startswith("Not known before 2022-03-01 ")
 
 
 def test_without_a_moment_of_interest_the_search_begins_at_the_first() -> None:

@@ -1,17 +1,17 @@
-"""CertLogic 1.3.3, the language of the EU's business rules, and nothing of passes.
+"""CertLogic 1.3.3, the language of the EU's business rules.
 
 ::
 
     expr = certlogic.parse(logic)  # typed, immutable; InvalidExpressionError lists why not
     decide = certlogic.compile(expr)  # a function of the data
-    decide({"payload": dcc, "external": more})  # a value; CertLogicError where it refuses
+    decide({"payload": dcc, "external": more})  # a value, or CertLogicError is raised
 
-`evaluate` does the same without compiling, `explain` says why, `partial` does what part of the data
-allows. `validate` and `type_issues` find faults, `affected_fields` and `data_accesses` tell what is
-read; `to_text` and `from_text` are a notation that people read.
+`evaluate` does the same without compiling, and `explain` says why. `validate` and `type_issues`
+find faults, `affected_fields` and `data_accesses` say what is read; `to_text` and `from_text` are a
+notation for people.
 
-Date-times among results are aware `datetime`s in UTC. Bounds on depth, size and work are in
-`coronapas.certlogic.bounds`; where this differs from the package certlogic-js is told in
+Date-times among results are aware `datetime`s in UTC. Depth, size and work are bounded: what goes
+beyond raises `LimitError`. Differences from the package certlogic-js are listed in
 ``docs/explanation/certlogic-differences.md``.
 """
 

@@ -72,12 +72,12 @@ _NAMES: Final = {
 
 
 def names(kind: Kind) -> str:
-    """The kinds in words, for a message."""
+    """Return the kinds in words, for a message."""
     return " or ".join(name for bit, name in _NAMES.items() if kind & bit)
 
 
 def of_literal(value: bool | int | str) -> Kind:
-    """Of a literal."""
+    """Return the kind of a literal."""
     if isinstance(value, bool):
         return BOOLEAN
     return INTEGER if isinstance(value, int) else STRING
@@ -90,7 +90,7 @@ class Kinds:
         self._known: dict[tuple[int, bool], tuple[Expr, Kind]] = {}
 
     def of(self, expr: Expr, *, in_lambda: bool = False) -> Kind:
-        """What the expression can give, inside the lambda of a `reduce` or outside."""
+        """Return what the expression can give, inside the lambda of a `reduce` or outside."""
         key = (id(expr), in_lambda)
         known = self._known.get(key)
         if known is None:
@@ -128,7 +128,7 @@ class Kinds:
 
 
 def builds(expr: Expr) -> bool:
-    """Whether the result may hold what the expression itself built: date-times, arrays."""
+    """Return whether the result may hold what the expression itself built: date-times, arrays."""
     stack = [expr]
     while stack:
         match stack.pop():
@@ -150,7 +150,7 @@ _OUTER: Final = "data."
 
 
 def data_accesses(expression: object) -> tuple[str, ...]:
-    """Every path that the expression (a tree, or its JSON) can read from its data, sorted.
+    """Return every path that the expression (a tree, or its JSON) can read from its data, sorted.
 
     In the lambda of a `reduce` only what it reads through `data` counts: `current` and
     `accumulator` come from the operand and the initial value, which are counted where they stand.
@@ -172,7 +172,7 @@ def data_accesses(expression: object) -> tuple[str, ...]:
 
 
 def _outside(path: str, lambdas: int) -> str | None:
-    """A path as it reads outside of the lambdas around it; None when it stays within."""
+    """Return a path as it reads outside of the lambdas around it; None when it stays within."""
     for _ in range(lambdas):
         if path in ("", "data"):
             return ""
@@ -183,7 +183,7 @@ def _outside(path: str, lambdas: int) -> str | None:
 
 
 def affected_fields(expression: object) -> tuple[str, ...]:
-    """The paths under ``payload.`` that the expression (a tree, or its JSON) reads, sorted.
+    """Return the paths under ``payload.`` that the expression (a tree, or its JSON) reads, sorted.
 
     Without the ``payload.`` before them, each path as the expression spells it: ``v.0.dn`` does not
     bring ``v.0`` with it. This is what the gateway asks of a rule's `AffectedFields`.
@@ -199,7 +199,7 @@ _LAMBDA_NAMES = ("current", "accumulator", "data")
 
 
 def type_issues(expression: object) -> tuple[ValidationError, ...]:
-    """What a valid expression (a tree, or its JSON) does that no data can make right.
+    """Return what a valid expression (a tree, or its JSON) does that no data can make right.
 
     In the order of the expression, an operation before its operands. Raises as `parse` does.
     """

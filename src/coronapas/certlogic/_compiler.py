@@ -108,7 +108,7 @@ _MAX_TEXT_DATE: Final = 400_000_000_000_000
 
 
 def generate(expr: Expr) -> list[ast.stmt]:
-    """The body of the function for an expression; each way through it ends in a `return`.
+    """Return the body of the function for an expression; each way through it ends in a `return`.
 
     Raises:
         NotCompilableError: the expression is left to the interpreter.
@@ -148,7 +148,7 @@ class _Generator(Emitter):
     # Returning
 
     def tail(self, expr: Expr) -> None:
-        """Code that returns what the expression gives."""
+        """Emit code that returns what the expression gives."""
         match expr:
             case If(guard, then, otherwise):
                 test = self.test(guard)
@@ -184,7 +184,7 @@ class _Generator(Emitter):
     # Truth
 
     def test(self, expr: Expr) -> ast.expr:
-        """A Python test of an expression's truth."""
+        """Return a Python test of an expression's truth."""
         match expr:
             case Not(operand):
                 return py.negate(self.test(operand))
@@ -235,7 +235,7 @@ class _Generator(Emitter):
     # Values
 
     def value(self, expr: Expr) -> Value:
-        """What an expression gives, after the statements that it needs."""
+        """Return the value of an expression, after emitting the statements that it needs."""
         match expr:
             case Literal(value):
                 return Value(py.constant(value), of_literal(value))
@@ -426,7 +426,7 @@ class _Generator(Emitter):
         return Value(py.name(accumulator), kind)
 
     def enter(self, accumulator: str, kind: Kind, current: str, item_kind: Kind) -> None:
-        """Into the scope of a lambda."""
+        """Enter the scope of a lambda."""
         self.scopes += 1
         self.loops += 1
         roots = {"accumulator": (accumulator, kind), "current": (current, item_kind)}
@@ -434,7 +434,7 @@ class _Generator(Emitter):
         self.facts[accumulator], self.facts[current] = kind, item_kind
 
     def items(self, expr: Reduce) -> tuple[ast.expr, Kind]:
-        """What the loop goes through, and the kinds of it; its steps are counted."""
+        """Return what the loop goes through, and its kinds; its steps are counted."""
         each = weight(expr.lambda_)
         if isinstance(expr.operand, Array):
             values = [self.value(item) for item in expr.operand.items]
@@ -463,21 +463,21 @@ MAX_COMPILED_NODES: Final = 4096
 
 
 class CompiledExpression(Protocol):
-    """What `compile` gives: a function of the data, and of the decision's `Dates` if there are."""
+    """A function of the data and, optionally, of the `Dates` of a decision."""
 
     def __call__(self, data: Any, dates: Dates | None = None) -> Any:
-        """What `evaluate` gives and raises for the expression."""
+        """Return what `evaluate` returns for the expression, and raise what it raises."""
 
 
 def compile(expression: object) -> CompiledExpression:  # noqa: A001 - the language's own word for it
-    """A function that evaluates an expression (a tree, or its JSON), faster than `evaluate`.
+    """Return a function that evaluates an expression (a tree, or its JSON) faster than `evaluate`.
 
-    What the generator does not take on (more than `MAX_COMPILED_NODES` nodes, `reduce` nested more
-    than 8 deep) is interpreted by the function that comes back.
+    For an expression of more than 4,096 nodes, or with `reduce` nested more than 8 deep, the
+    function returned interprets it.
 
     Raises:
-        InvalidExpressionError: the JSON is no expression.
-        LimitError: it is beyond a bound of `coronapas.certlogic._bounds`.
+        InvalidExpressionError: The JSON is not an expression.
+        LimitError: The expression is beyond a limit.
 
     """
     expr = as_expression(expression)
@@ -496,7 +496,7 @@ def compile(expression: object) -> CompiledExpression:  # noqa: A001 - the langu
 
 
 def syntax_tree(expr: Expr) -> ast.Module:
-    """The module that defines the function; `ast.unparse` shows it.
+    """Return the module that defines the function; `ast.unparse` shows it.
 
     Raises:
         NotCompilableError: the generator does not take the expression on.

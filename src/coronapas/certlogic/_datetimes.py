@@ -77,7 +77,7 @@ class Dates(dict[str, int]):
 
 
 def parse(text: object) -> int:
-    """A date, partial date or date-time in one of the formats above, in milliseconds.
+    """Read a date, partial date or date-time in one of the formats above; return milliseconds.
 
     Raises:
         DateTimeError: anything else.
@@ -102,7 +102,7 @@ def parse(text: object) -> int:
 
 
 def parse_birth_date(text: object) -> int:
-    """A date of birth (``YYYY``, ``YYYY-MM``, ``YYYY-MM-DD``) as the last day that it can mean.
+    """Read a date of birth (``YYYY``, ``YYYY-MM``, ``YYYY-MM-DD``) as the last day it can mean.
 
     Raises:
         DateTimeError: anything else.
@@ -116,7 +116,7 @@ def parse_birth_date(text: object) -> int:
 
 
 def add(instant: int, amount: int, unit: TimeUnit) -> int:
-    """An instant moved by `amount` (negative: back) units of the calendar, UTC, in milliseconds.
+    """Return an instant (ms) moved by `amount` (negative: back) units of the calendar in UTC.
 
     A day that the month of arrival lacks flows over: 2020-02-29 plus 1 year is 2021-03-01,
     2021-01-31 plus 1 month is 2021-03-03. The time of day stays.
@@ -131,7 +131,7 @@ def add(instant: int, amount: int, unit: TimeUnit) -> int:
 
 
 def add_months(instant: int, months: int) -> int:
-    """`add` in months."""
+    """Return an instant moved by months, as `add` moves it."""
     if not months:
         return instant
     days, time_of_day = divmod(instant, DAY)
@@ -145,14 +145,14 @@ def add_months(instant: int, months: int) -> int:
 
 
 def in_range(instant: int) -> int:
-    """The instant, if it is one."""
+    """Return the instant, where it is in the range of date-times."""
     if -MAX_MILLISECONDS <= instant <= MAX_MILLISECONDS:
         return instant
     raise DateTimeError("date-time.range", "a date-time out of range")
 
 
 def to_datetime(instant: int) -> datetime:
-    """As an aware `datetime` in UTC.
+    """Return an instant as an aware `datetime` in UTC.
 
     Raises:
         DateTimeError: the year is not one of 1–9999.
@@ -165,7 +165,7 @@ def to_datetime(instant: int) -> datetime:
 
 
 def from_datetime(moment: datetime) -> int:
-    """Of an aware `datetime`, cut to the millisecond before it.
+    """Return an aware `datetime` as an instant, cut to the millisecond before it.
 
     Raises:
         DateTimeError: the `datetime` has no zone.
@@ -216,14 +216,14 @@ def _is_leap(year: int) -> bool:
 
 
 def _days_before(year: int, month: int) -> int:
-    """Days from 1970-01-01 to the first of a month, in the endless Gregorian calendar."""
+    """Return the days from 1970-01-01 to the first of a month, for any year."""
     era = year - (month <= 2)
     ordinal = (153 * ((month + 9) % 12) + 2) // 5
     return era * 365 + era // 4 - era // 100 + era // 400 + ordinal - 719_468
 
 
 def _add_months_anywhere(days: int, months: int) -> int:
-    """`add_months` on days since 1970, for years that `date` does not have."""
+    """Add months to days since 1970, for years that `date` does not have."""
     if abs(months) > 12 * 600_000:
         raise DateTimeError("date-time.range", "a date-time out of range")
     # 400 years are 146,097 days: brought into the years 2000–2399, then back.

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class _Place(TypedDict):
-    """Where a node stands in its source; there is none, but Python asks."""
+    """The position of a node in its source: Python requires one, and there is no source."""
 
     lineno: int
     col_offset: int
@@ -44,127 +44,127 @@ _STORE: Final = ast.Store()
 
 
 def name(identifier: str) -> ast.expr:
-    """A name that is read."""
+    """Return a name that is read."""
     return ast.Name(identifier, _LOAD, **_HERE)
 
 
 def constant(value: object) -> ast.expr:
-    """A constant; a frozen set of constants is one too."""
+    """Return a constant; a frozen set of constants is one too."""
     return ast.Constant(value, **_HERE)  # type: ignore[arg-type]
 
 
 def assign(identifier: str, value: ast.expr) -> ast.stmt:
-    """``identifier = value``."""
+    """Return ``identifier = value``."""
     return ast.Assign([ast.Name(identifier, _STORE, **_HERE)], value, **_HERE)
 
 
 def call(function: str, *arguments: ast.expr) -> ast.expr:
-    """``function(*arguments)``."""
+    """Return ``function(*arguments)``."""
     return ast.Call(name(function), list(arguments), [], **_HERE)
 
 
 def attribute_of(value: ast.expr, attribute: str) -> ast.expr:
-    """``value.attribute``."""
+    """Return ``value.attribute``."""
     return ast.Attribute(value, attribute, _LOAD, **_HERE)
 
 
 def method(value: ast.expr, attribute: str, *arguments: ast.expr) -> ast.expr:
-    """``value.attribute(*arguments)``."""
+    """Return ``value.attribute(*arguments)``."""
     return ast.Call(attribute_of(value, attribute), list(arguments), [], **_HERE)
 
 
 def subscript(value: ast.expr, key: ast.expr) -> ast.expr:
-    """``value[key]``."""
+    """Return ``value[key]``."""
     return ast.Subscript(value, key, _LOAD, **_HERE)
 
 
 def compare(operators: Sequence[str], operands: Sequence[ast.expr]) -> ast.expr:
-    """``a op b op c``, the operators as Python spells them."""
+    """Return ``a op b op c``, the operators as Python spells them."""
     return ast.Compare(
         operands[0], [_OPERATORS[sign]() for sign in operators], list(operands[1:]), **_HERE
     )
 
 
 def is_none(value: ast.expr) -> ast.expr:
-    """``value is None``."""
+    """Return ``value is None``."""
     return compare(["is"], [value, constant(None)])
 
 
 def type_is(value: ast.expr, kind: str, *, negated: bool = False) -> ast.expr:
-    """``type(value) is kind``, or ``is not``."""
+    """Return ``type(value) is kind``, or ``is not``."""
     return compare(["is not" if negated else "is"], [call("type", value), name(kind)])
 
 
 def both(*operands: ast.expr) -> ast.expr:
-    """``a and b``."""
+    """Return ``a and b``."""
     return ast.BoolOp(ast.And(), list(operands), **_HERE)
 
 
 def either(*operands: ast.expr) -> ast.expr:
-    """``a or b``."""
+    """Return ``a or b``."""
     return ast.BoolOp(ast.Or(), list(operands), **_HERE)
 
 
 def negate(operand: ast.expr) -> ast.expr:
-    """``not operand``."""
+    """Return ``not operand``."""
     return ast.UnaryOp(ast.Not(), operand, **_HERE)
 
 
 def plus(left: ast.expr, right: ast.expr) -> ast.expr:
-    """``left + right``."""
+    """Return ``left + right``."""
     return ast.BinOp(left, ast.Add(), right, **_HERE)
 
 
 def times(left: ast.expr, right: ast.expr) -> ast.expr:
-    """``left * right``."""
+    """Return ``left * right``."""
     return ast.BinOp(left, ast.Mult(), right, **_HERE)
 
 
 def outside(value: ast.expr, bound: int) -> ast.expr:
-    """``not -bound <= value <= bound``."""
+    """Return ``not -bound <= value <= bound``."""
     return negate(compare(["<=", "<="], [constant(-bound), value, constant(bound)]))
 
 
 def choose(test: ast.expr, then: ast.expr, otherwise: ast.expr) -> ast.expr:
-    """``then if test else otherwise``."""
+    """Return ``then if test else otherwise``."""
     return ast.IfExp(test, then, otherwise, **_HERE)
 
 
 def items(values: Sequence[ast.expr]) -> ast.expr:
-    """``[a, b]``."""
+    """Return ``[a, b]``."""
     return ast.List(list(values), _LOAD, **_HERE)
 
 
 def fixed(values: Sequence[ast.expr]) -> ast.expr:
-    """``(a, b)``."""
+    """Return ``(a, b)``."""
     return ast.Tuple(list(values), _LOAD, **_HERE)
 
 
 def give(value: ast.expr) -> ast.stmt:
-    """``return value``."""
+    """Return ``return value``."""
     return ast.Return(value, **_HERE)
 
 
 def branch(
     test: ast.expr, then: Sequence[ast.stmt], otherwise: Sequence[ast.stmt] = ()
 ) -> ast.stmt:
-    """``if test: … else: …``."""
+    """Return ``if test: … else: …``."""
     return ast.If(test, list(then), list(otherwise), **_HERE)
 
 
 def loop(identifier: str, items: ast.expr, body: Sequence[ast.stmt]) -> ast.stmt:
-    """``for identifier in items: …``."""
+    """Return ``for identifier in items: …``."""
     return ast.For(ast.Name(identifier, _STORE, **_HERE), items, list(body), [], **_HERE)
 
 
 def attempt(body: Sequence[ast.stmt], errors: str, otherwise: Sequence[ast.stmt]) -> ast.stmt:
-    """``try: body; except errors: otherwise``."""
+    """Return ``try: body; except errors: otherwise``."""
     handler = ast.ExceptHandler(name(errors), None, list(otherwise), **_HERE)
     return ast.Try(list(body), [handler], [], [], **_HERE)
 
 
 def function(identifier: str, parameters: Sequence[str], body: Sequence[ast.stmt]) -> ast.stmt:
-    """``def identifier(*parameters): body``; the last parameter is None unless it is given."""
+    """Return ``def identifier(*parameters): body``; the last parameter defaults to None."""
     arguments = ast.arguments(
         posonlyargs=[],
         args=[ast.arg(parameter, **_HERE) for parameter in parameters],
@@ -257,12 +257,12 @@ class Emitter:
         return Value(constant(None), 0)
 
     def fresh(self) -> str:
-        """A name that no other variable has."""
+        """Return a name that no other variable has."""
         self.locals += 1
         return f"v{self.locals}"
 
     def bind(self, value: Value) -> Value:
-        """The value in a variable, to be read more than once."""
+        """Put a value in a variable, to be read more than once."""
         if isinstance(value.code, (ast.Name, ast.Constant)):
             return value
         local = self.fresh()
@@ -271,7 +271,7 @@ class Emitter:
         return Value(name(local), value.kind, value.raw)
 
     def learn(self, value: Value, kind: Kind) -> None:
-        """From here on the variable is known to be of one of these kinds."""
+        """Narrow what is known of a variable to these kinds from here on."""
         if isinstance(value.code, ast.Name):
             self.facts[value.code.id] = self.facts.get(value.code.id, value.kind) & kind
 
@@ -279,7 +279,7 @@ class Emitter:
 
     @contextmanager
     def branching(self) -> Iterator[list[ast.stmt]]:
-        """A block of its own; what is loaded and learnt in it is forgotten after it."""
+        """Open a block; what is loaded and learnt in it is forgotten after it."""
         block, loaded, facts = self.block, self.loaded, self.facts
         self.block, self.loaded, self.facts = [], dict(loaded), dict(facts)
         try:
@@ -289,7 +289,7 @@ class Emitter:
 
     @contextmanager
     def continuing(self) -> Iterator[list[ast.stmt]]:
-        """A block of its own; what is loaded and learnt in it stays."""
+        """Open a block; what is loaded and learnt in it stays."""
         block = self.block
         self.block = []
         try:
@@ -299,7 +299,7 @@ class Emitter:
 
     @contextmanager
     def remembering(self) -> Iterator[None]:
-        """What is loaded and learnt within is forgotten after it, the block stays."""
+        """Forget what is loaded and learnt within, but keep the block."""
         loaded, facts = self.loaded, self.facts
         self.loaded, self.facts = dict(loaded), dict(facts)
         try:
@@ -310,7 +310,7 @@ class Emitter:
     # Values
 
     def truth(self, value: Value) -> ast.expr:
-        """A Python test of a bound value's truth, after leaving where it has none."""
+        """Return a Python test of a bound value's truth, after leaving where it has none."""
         if not value.kind & ~DATE_TIME:
             return self.leave().code
         if value.kind == BOOLEAN or isinstance(value.code, ast.Constant):
@@ -321,13 +321,13 @@ class Emitter:
         return value.code
 
     def boxed(self, value: Value) -> ast.expr:
-        """A value as it stands among values of unknown kinds."""
+        """Return a value as it stands among values of unknown kinds."""
         return call("Instant", value.code) if value.raw else value.code
 
     # Paths
 
     def load(self, scope: Scope, path: str) -> Value:
-        """The variable that holds what a path leads to."""
+        """Return the variable that holds what a path leads to."""
         if not path:
             if scope.root is None:
                 return self.leave()
@@ -378,7 +378,7 @@ class Emitter:
     # Equality
 
     def equality(self, left: Value, right: Value) -> ast.expr:
-        """`===`."""
+        """Return the code of `===`."""
         if isinstance(left.code, ast.Constant):
             left, right = right, left
         if left.raw or right.raw or not left.kind & right.kind:
@@ -392,7 +392,7 @@ class Emitter:
         return call("equal", left.code, right.code)
 
     def equals_constant(self, value: Value, literal: ast.Constant) -> ast.expr:
-        """`===` with a literal."""
+        """Return the code of `===` with a literal."""
         expected = literal.value
         if isinstance(value.code, ast.Constant):
             return constant(equal(value.code.value, expected))
@@ -406,18 +406,18 @@ class Emitter:
     # Integers, date-times, identifiers
 
     def sum(self, left: ast.expr, right: ast.expr) -> Value:
-        """`+`."""
+        """Return the code of `+`."""
         total = self.bind(Value(plus(left, right), INTEGER))
         self.leave_if(outside(total.code, MAX_INTEGER))
         return total
 
     def comparison(self, operator: str, operands: Sequence[ast.expr]) -> Value:
-        """A comparison of 2 or 3, in Python's signs."""
+        """Return the comparison of 2 or 3 operands, in Python's operators."""
         signs = [_PYTHON_SIGNS[operator]] * (len(operands) - 1)
         return Value(compare(signs, operands), BOOLEAN)
 
     def milliseconds(self, value: Value) -> ast.expr:
-        """A date-time as an integer."""
+        """Return a date-time as an integer."""
         if value.raw:
             return value.code
         if not value.kind & DATE_TIME:
@@ -427,7 +427,7 @@ class Emitter:
         return attribute_of(value.code, "milliseconds")
 
     def read(self, text: Value) -> Value:
-        """The instant of a text, which `dates` reads or remembers; else it raises."""
+        """Return the instant of a text, which `dates` reads or remembers; otherwise it raises."""
         text = self.bind(text)
         if not text.kind & STRING:
             return self.leave_for_date_time()
@@ -445,7 +445,7 @@ class Emitter:
         return Value(constant(0), DATE_TIME, raw=True)
 
     def uvci(self, value: Value, index: int) -> Value:
-        """`extractFromUVCI`."""
+        """Return the code of `extractFromUVCI`."""
         if not value.kind & (STRING | NULL):
             return self.leave()
         if value.kind & ~(STRING | NULL):
@@ -477,5 +477,5 @@ class Emitter:
 
 
 def leave_statement() -> ast.stmt:
-    """``return slow(data, dates)``."""
+    """Return ``return slow(data, dates)``."""
     return give(call("slow", name("data"), name("dates")))

@@ -1,4 +1,4 @@
-"""What the language refuses, and why.
+"""The errors of the language.
 
 Every refusal is a `CertLogicError`. Its text names the operation and the kind of value that does
 not fit, and never the value: that may be the holder's.
@@ -37,12 +37,12 @@ class ValidationError:
     message: str
 
     def to_json(self) -> dict[str, Any]:
-        """As ``{"expr": …, "message": …}``."""
+        """Return ``{"expr": …, "message": …}``."""
         return {"expr": self.expr, "message": self.message}
 
 
 class InvalidExpressionError(CertLogicError):
-    """JSON that is no expression; `issues` holds every fault, in the order of the JSON."""
+    """JSON that is not an expression; `issues` holds every fault, in the order of the JSON."""
 
     def __init__(self, issues: Sequence[ValidationError]) -> None:
         self.issues = tuple(issues)
@@ -61,11 +61,11 @@ class EvaluationError(CertLogicError):
 
 
 class DateTimeError(EvaluationError):
-    """A text that is no date or date-time, or a date-time out of range."""
+    """A string that is not a date or date-time, or a date-time out of range."""
 
 
 class LimitError(CertLogicError):
-    """An expression, or the work it asks for, beyond a bound of `coronapas.certlogic._bounds`."""
+    """An expression, or the work that it asks for, beyond a limit."""
 
 
 class NotationError(CertLogicError):

@@ -1,6 +1,6 @@
 """The interpreter: an expression and data in, a value out (CertLogic 1.3.3, “Semantics”).
 
-It is the reference that the compiler, the explainer and the partial evaluator are held against.
+It is the reference for the compiler, the explanation and the search for windows of time.
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ if TYPE_CHECKING:
 
 
 def evaluate(expression: object, data: object, dates: Dates | None = None) -> Any:
-    """What an expression (a tree, or its JSON) gives on data (JSON, as `json.loads` gives it).
+    """Return the value of an expression (a tree, or its JSON) on data (as `json.loads` returns it).
 
-    A date-time comes as an aware `datetime` in UTC. Give the same `dates` to every evaluation of
-    one decision, and no date in it is read twice.
+    A date-time is returned as an aware `datetime` in UTC. With the same `dates` for every
+    evaluation of one decision, no date is read twice.
 
     Raises:
-        InvalidExpressionError: the JSON is no expression.
-        EvaluationError: an operation met a value that it is not defined on.
-        LimitError: beyond a bound of `coronapas.certlogic._bounds`.
+        InvalidExpressionError: The JSON is not an expression.
+        EvaluationError: An operation met a value that it is not defined on.
+        LimitError: The expression, or the work, is beyond a limit.
 
     """
     expr = as_expression(expression)
@@ -59,7 +59,7 @@ def evaluate(expression: object, data: object, dates: Dates | None = None) -> An
 
 
 def run(expr: Expr, data: Any, work: Work) -> Any:
-    """What an expression gives, its date-times still `Instant`; `work` counts the steps."""
+    """Return the value of an expression, date-times as `Instant`; `work` counts the steps."""
     return _RULES[type(expr)](expr, data, work)
 
 

@@ -1,7 +1,7 @@
-"""Why an expression gives what it gives: the operands that decided it, with the values they saw.
+"""Why an expression has its value: the operands that decided it, with their values.
 
-One evaluation, with a record of it. Of an `and` that is falsy the first falsy operand decided; of
-an `if` the guard and the branch taken; of a comparison of three that fails, the two that fail it.
+One evaluation, with a record of it. The first falsy operand decides a falsy `and`; the guard and
+the branch taken decide an `if`; two operands decide a comparison of three that fails.
 """
 
 from __future__ import annotations
@@ -75,11 +75,11 @@ class Read:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Explanation:
-    """What `expr` gave, because of what the operands in `because` gave.
+    """The value of `expr`, and the explanations of the operands that decided it (`because`).
 
-    Operands that did not matter, or were not evaluated, are not there. Of a `reduce`, `because`
-    holds operand and initial value, and `iterations` what the lambda gave for each item (the first
-    64). The `repr` shows no values; `text` does.
+    Operands that did not matter, or were not evaluated, are left out. For a `reduce`, `because`
+    holds operand and initial value, and `iterations` the value of the lambda for each item (the
+    first 64). The `repr` shows no values; `text` does.
     """
 
     expr: Expr
@@ -93,7 +93,7 @@ class Explanation:
 
     @property
     def value(self) -> Any:
-        """What the expression gave, as `evaluate` gives it."""
+        """The value of the expression, as `evaluate` returns it."""
         if self._in_lambda or builds(self.expr):
             return present(self._value)
         return self._value
@@ -201,7 +201,7 @@ def _cut(text: str) -> str:
 
 
 def explain(expression: object, data: object, dates: Dates | None = None) -> Explanation:
-    """The result of `evaluate`, and what decided it.
+    """Return the result of `evaluate`, and what decided it.
 
     Raises what `evaluate` raises; the error's `expr` is then the operation that refused.
     """
@@ -273,7 +273,7 @@ class _Tracer:
                 return self.strict(expr, data)
 
     def strict(self, expr: _Strict, data: Any) -> Explanation:
-        """An operation that every one of its operands decides."""
+        """Trace an operation that every one of its operands decides."""
         parts = self.trace_all(children(expr), data)
         values = [part._value for part in parts]
         return self.found(expr, self.apply(expr, values), parts)
@@ -324,7 +324,7 @@ class _Tracer:
 def _decisive(
     operator: str, parts: tuple[Explanation, ...], numbers: list[Any]
 ) -> tuple[Explanation, ...]:
-    """Of a comparison that fails, the first two neighbours that fail it; else all."""
+    """Return the first two neighbours that fail a failing comparison; otherwise all operands."""
     for position in range(len(parts) - 1):
         if not operations.compare(operator, numbers[position : position + 2]):
             return parts[position : position + 2]

@@ -135,7 +135,7 @@ class DccDateOfBirth:
 
 @dataclass(frozen=True, slots=True)
 class ExtractFromUVCI:
-    """`extractFromUVCI`: one fragment, counted from 0, of a UVCI; null where there is none."""
+    """`extractFromUVCI`: one fragment, counted from 0, of a UVCI, or null."""
 
     operand: Expr
     index: int
@@ -176,7 +176,7 @@ NODE_TYPES: Final[frozenset[type]] = frozenset(get_args(Expr))
 
 
 def children(expr: Expr) -> tuple[Expr, ...]:
-    """The operands of a node, in the order in which they stand in the JSON."""
+    """Return the operands of a node, in the order in which they stand in the JSON."""
     match expr:
         case Literal() | Var():
             return ()
@@ -197,7 +197,7 @@ def children(expr: Expr) -> tuple[Expr, ...]:
 
 
 def walk(expr: Expr) -> Iterator[Expr]:
-    """The node and everything below it, a node before its operands, in the order of the JSON."""
+    """Yield a node and everything below it, each before its operands, in the order of the JSON."""
     stack = [expr]
     while stack:
         node = stack.pop()
@@ -206,17 +206,17 @@ def walk(expr: Expr) -> Iterator[Expr]:
 
 
 def size(expr: Expr) -> int:
-    """The number of nodes."""
+    """Return the number of nodes."""
     return sum(1 for _ in walk(expr))
 
 
 def weight(expr: Expr) -> int:
-    """What one evaluation of an expression weighs at most: its nodes and fragments of paths."""
+    """Return what one evaluation visits at most, loops apart: nodes and fragments of paths."""
     return sum(node.path.count(".") + 1 if isinstance(node, Var) else 1 for node in walk(expr))
 
 
 def operator_of(expr: Expr) -> str | None:
-    """The operator as JSON spells it; none for literals and arrays."""
+    """Return the operator as JSON spells it; None for literals and arrays."""
     match expr:
         case Literal() | Array():
             return None
@@ -242,7 +242,7 @@ _OPERATORS: Final[dict[type, str]] = {
 
 
 def to_json(expr: Expr) -> Any:
-    """The expression as fresh JSON; `parse` reads it back to an equal tree."""
+    """Return the expression as fresh JSON; `parse` reads it back to an equal tree."""
     match expr:
         case Literal(value):
             return value

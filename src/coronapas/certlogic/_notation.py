@@ -87,12 +87,12 @@ PRIMARY: Final = 5
 
 
 def to_text(expression: object, *, width: int = 88) -> str:
-    """An expression (a tree, or its JSON) in the notation above, in lines of `width`."""
+    """Return an expression (a tree, or its JSON) in the notation above, in lines of `width`."""
     return _Layout(width).lay_out(as_expression(expression), LOOSE, 0)
 
 
 def tightness(expr: Expr) -> int:
-    """How tightly the notation of a node binds."""
+    """Return how tightly the notation of a node binds."""
     match expr:
         case If():
             return LOOSE
@@ -109,7 +109,7 @@ def tightness(expr: Expr) -> int:
 
 
 def quote(text: str) -> str:
-    """A string in JSON's quotes; what cannot be seen is escaped."""
+    """Return a string in JSON quotes; what cannot be seen is escaped."""
     return json.dumps(text, ensure_ascii=not text.isprintable())
 
 
@@ -120,7 +120,7 @@ def _path(path: str) -> str:
 
 
 def _flat(expr: Expr, least: int) -> str:
-    """On one line, in parentheses if it binds less tightly than `least`."""
+    """Return a node on one line, in parentheses if it binds less tightly than `least`."""
     text = _flat_bare(expr)
     return f"({text})" if tightness(expr) < least else text
 
@@ -241,10 +241,10 @@ class _Token:
 
 
 def from_text(text: str) -> Expr:
-    """The expression that a text in the notation of `to_text` stands for.
+    """Read an expression from a text in the notation of `to_text`.
 
     Raises:
-        NotationError: the text is not in the notation, or says what is no expression.
+        NotationError: The text is not in the notation, or does not state a valid expression.
         LimitError: it is beyond a bound of `coronapas.certlogic._bounds`.
 
     """
@@ -317,7 +317,7 @@ class _Reader:
     # Expressions
 
     def read(self, least: int) -> Expr:
-        """An expression that binds at least as tightly as `least`."""
+        """Read an expression that binds at least as tightly as `least`."""
         self.nesting += 1
         if self.nesting > _MAX_NESTING:
             raise LimitError("limit.depth", f"a text nested deeper than {_MAX_NESTING} levels")

@@ -78,7 +78,7 @@ class Work:
 
 
 def decide(expr: Expr, value: object) -> bool:
-    """The truth of a guard, an operand of `and` or of `!`."""
+    """Return the truth of a guard, or of an operand of `and` or `!`."""
     outcome = truth(value)
     if outcome is None:
         raise EvaluationError(
@@ -90,7 +90,7 @@ def decide(expr: Expr, value: object) -> bool:
 
 
 def add_integers(expr: Plus, left: object, right: object) -> int:
-    """`+`."""
+    """Apply `+`."""
     first, second = integer(left), integer(right)
     if first is None or second is None:
         raise EvaluationError(
@@ -103,7 +103,7 @@ def add_integers(expr: Plus, left: object, right: object) -> int:
 
 
 def compare_integers(expr: CompareIntegers, operands: Sequence[object]) -> bool:
-    """`<`, `>`, `<=`, `>=`."""
+    """Apply `<`, `>`, `<=` or `>=`."""
     numbers: list[int] = []
     for operand in operands:
         number = integer(operand)
@@ -116,7 +116,7 @@ def compare_integers(expr: CompareIntegers, operands: Sequence[object]) -> bool:
 
 
 def compare_date_times(expr: CompareDateTimes, operands: Sequence[object]) -> bool:
-    """`after`, `before`, `not-after`, `not-before`."""
+    """Apply `after`, `before`, `not-after` or `not-before`."""
     instants: list[int] = []
     for operand in operands:
         if not isinstance(operand, Instant):
@@ -130,13 +130,13 @@ def compare_date_times(expr: CompareDateTimes, operands: Sequence[object]) -> bo
 
 
 def compare(operator: str, numbers: Sequence[int]) -> bool:
-    """Whether each of the numbers stands in the operator's relation to the next."""
+    """Return whether each of the numbers stands in the operator's relation to the next."""
     holds = _COMPARISONS[operator]
     return all(map(holds, numbers, numbers[1:]))
 
 
 def contains(expr: In, value: object, array: object, work: Work) -> bool:
-    """`in`; nothing is in null (the official suite's word on missing data)."""
+    """Apply `in`; null contains nothing (as the official suite has it for missing data)."""
     if array is None:
         return False
     if not isinstance(array, (list, tuple)):
@@ -146,7 +146,7 @@ def contains(expr: In, value: object, array: object, work: Work) -> bool:
 
 
 def plus_time(expr: PlusTime, text: object, dates: Dates) -> Instant:
-    """`plusTime`."""
+    """Apply `plusTime`."""
     if not isinstance(text, str):
         raise EvaluationError(
             "operand.string", f'"plusTime" reads a string, not {kind(text)}', expr
@@ -158,7 +158,7 @@ def plus_time(expr: PlusTime, text: object, dates: Dates) -> Instant:
 
 
 def birth_date(expr: DccDateOfBirth, text: object, dates: Dates) -> Instant:
-    """`dccDateOfBirth`."""
+    """Apply `dccDateOfBirth`."""
     if not isinstance(text, str):
         raise EvaluationError(
             "operand.string", f'"dccDateOfBirth" reads a string, not {kind(text)}', expr
@@ -171,7 +171,7 @@ def birth_date(expr: DccDateOfBirth, text: object, dates: Dates) -> Instant:
 
 
 def extract_from_uvci(expr: ExtractFromUVCI, uvci: object, work: Work) -> str | None:
-    """`extractFromUVCI`."""
+    """Apply `extractFromUVCI`."""
     if uvci is not None and not isinstance(uvci, str):
         raise EvaluationError(
             "operand.string", f'"extractFromUVCI" reads a string or null, not {kind(uvci)}', expr
@@ -182,7 +182,7 @@ def extract_from_uvci(expr: ExtractFromUVCI, uvci: object, work: Work) -> str | 
 
 
 def iterations(expr: Reduce, operand: object, work: Work) -> Sequence[Any]:
-    """What `reduce` goes through: nothing where the operand is null."""
+    """Return the items that `reduce` goes through: none where the operand is null."""
     if operand is None:
         return ()
     if not isinstance(operand, (list, tuple)):
@@ -194,7 +194,7 @@ def iterations(expr: Reduce, operand: object, work: Work) -> Sequence[Any]:
 
 
 def kind(value: object) -> str:
-    """The name of a value's kind, for messages; never the value."""
+    """Return the name of a value's kind, for messages; never the value."""
     if value is None:
         return "null"
     if isinstance(value, Instant):

@@ -50,14 +50,14 @@ _PATH: Final = re.compile(r"[^.]+(\.[^.]+)*")
 
 
 def is_integer(value: object) -> TypeGuard[int | float]:
-    """Whether JSON's number is an integer: `3` and `3.0` are, `true` is no number."""
+    """Return whether JSON's number is an integer: `3` and `3.0` are, `true` is not a number."""
     if isinstance(value, bool):
         return False
     return isinstance(value, int) or (isinstance(value, float) and value.is_integer())
 
 
 def validate(document: object) -> tuple[ValidationError, ...]:
-    """The issues of JSON (as `json.loads` gives it) as an expression; none when it is one.
+    """Return the issues of JSON (as `json.loads` returns it) as an expression; empty where valid.
 
     Issues stand in the official validator's order. JSON beyond the bounds of
     `coronapas.certlogic._bounds` has that as its one issue.
@@ -224,7 +224,7 @@ _CHECKS: Final[dict[str, Callable[[Any, str, list[Any]], Iterator[ValidationErro
 
 
 def javascript_text(value: object) -> str:
-    """A JSON value as JavaScript prints it, which the official messages quote."""
+    """Return a JSON value as JavaScript prints it, which the official messages quote."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -267,12 +267,12 @@ def _javascript_number(value: float) -> str:
 
 
 def parse(document: object) -> Expr:
-    """The expression that JSON (as `json.loads` gives it) stands for.
+    """Read an expression from JSON (as `json.loads` returns it).
 
     An integral float (`3.0`) counts as the integer that JSON cannot tell it from.
 
     Raises:
-        InvalidExpressionError: the JSON is no expression; every issue of `validate`.
+        InvalidExpressionError: The JSON is not an expression; it has every issue of `validate`.
         LimitError: it is beyond a bound of `coronapas.certlogic._bounds`.
 
     """
@@ -283,7 +283,7 @@ def parse(document: object) -> Expr:
 
 
 def as_expression(expression: object) -> Expr:
-    """A tree as it is, anything else by `parse`."""
+    """Return a tree as it is, and anything else parsed."""
     # A look-up by type, for `isinstance` on a union of fifteen types is slow.
     if type(expression) in NODE_TYPES:
         return cast("Expr", expression)

@@ -26,7 +26,7 @@ _MAX_INDEX_DIGITS: Final = 9
 
 
 def truth(value: object) -> bool | None:
-    """Whether a value is truthy; None when it is neither (date-times, fractions)."""
+    """Return whether a value is truthy; None when it is neither (date-times, fractions)."""
     if type(value) in PLAIN_KINDS:
         return bool(value)
     if isinstance(value, float):
@@ -37,7 +37,7 @@ def truth(value: object) -> bool | None:
 
 
 def integer(value: object) -> int | None:
-    """A value as an integer, else None. JSON has one kind of number: 3.0 is an integer."""
+    """Return a value as an integer, else None; JSON has one kind of number, so 3.0 is one."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int):
@@ -48,7 +48,7 @@ def integer(value: object) -> int | None:
 
 
 def equal(left: object, right: object) -> bool:
-    """`===`. Arrays, objects and date-times are equal to nothing but themselves."""
+    """Apply `===`; arrays, objects and date-times are equal to nothing but themselves."""
     if isinstance(left, bool) or isinstance(right, bool):
         return left is right
     if isinstance(left, str):
@@ -59,7 +59,7 @@ def equal(left: object, right: object) -> bool:
 
 
 def member(value: object, array: Sequence[object]) -> bool:
-    """Whether an item of the array is `equal` to a value."""
+    """Return whether an item of the array is `equal` to a value."""
     if type(value) is str:
         # Python's == never holds between a string and anything else of JSON.
         return value in array
@@ -67,7 +67,7 @@ def member(value: object, array: Sequence[object]) -> bool:
 
 
 def step(value: Any, fragment: str) -> Any:
-    """One fragment of a path: a key of an object, or a decimal index of an array; else null."""
+    """Follow one fragment of a path: a key of an object, or an index of an array; else null."""
     if isinstance(value, (list, tuple)):
         if len(fragment) <= _MAX_INDEX_DIGITS and fragment.isascii() and fragment.isdigit():
             index = int(fragment)
@@ -79,7 +79,7 @@ def step(value: Any, fragment: str) -> Any:
 
 
 def access(data: Any, path: str) -> Any:
-    """What a path leads to; null where it leads nowhere."""
+    """Return what a path leads to; null where it leads nowhere."""
     if not path:
         return data
     for fragment in path.split("."):
@@ -90,7 +90,7 @@ def access(data: Any, path: str) -> Any:
 
 
 def uvci_fragment(uvci: str | None, index: int) -> str | None:
-    """The fragment of a UVCI with an index from 0; None where there is none."""
+    """Return the fragment of a UVCI with an index from 0; None where it has fewer."""
     if uvci is None or index < 0:
         return None
     fragments = _UVCI_SEPARATOR.split(uvci.removeprefix(_UVCI_PREFIX))
@@ -98,7 +98,7 @@ def uvci_fragment(uvci: str | None, index: int) -> str | None:
 
 
 def present(value: Any) -> Any:
-    """A result as the caller gets it: instants within it as aware datetimes, in fresh lists.
+    """Return a result for the caller: instants within it as aware datetimes, in fresh lists.
 
     Raises:
         DateTimeError: a date-time outside the years 1–9999. LimitError: arrays nested too deep, or

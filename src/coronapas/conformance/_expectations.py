@@ -50,7 +50,7 @@ from coronapas.trust._verifying_key import VerifyingKey
 
 
 def difference(one: object, other: object, path: str = "") -> str | None:
-    """The path of the first difference in the order of `one`, or None where both mean the same.
+    """Return the path of the first difference, or None where both mean the same.
 
     The root's path is ``the whole``. Only names of fields go into a path, never values.
     """
@@ -263,7 +263,7 @@ def _dcc_of(claims: cwt.Claims) -> Any:
 
 
 def _dcc_in(data: bytes) -> Any:
-    """The DCC in a vector's CBOR, which is in some files the DCC alone, in others the whole CWT."""
+    """Return the DCC in a vector's CBOR: in some files the DCC alone, in others the whole CWT."""
     item, _ = cbor.load(data)
     if isinstance(item, Mapping) and cwt.HCERT in item:
         return _dcc_of(cwt.read(data))

@@ -33,7 +33,7 @@ class Result(NamedTuple):
 
 
 class PassedOver(NamedTuple):
-    """A file that is no test vector, and why."""
+    """A file that is not a test vector, and why."""
 
     file: str
     reason: str
@@ -81,7 +81,7 @@ class Report:
         return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
 
     def merge(self, *others: Report) -> Report:
-        """One report of this run and others, in the order given."""
+        """Return one report of this run and others, in the order given."""
         reports = (self, *others)
         return Report(
             tuple(result for report in reports for result in report.results),
@@ -89,7 +89,7 @@ class Report:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """The report for machines (``schemas/conformance-report.schema.json``)."""
+        """Return the JSON form (``schemas/conformance-report.schema.json``)."""
         return {
             "passed": self.passed,
             "failed": self.failed,

@@ -79,7 +79,7 @@ def run_certlogic(directory: str | os.PathLike[str], *, progress: Progress | Non
         if isinstance(cases, list):
             results += _of_suite(cases, place)
         else:
-            passed_over.append(PassedOver(place, problem or "no suite: it has no cases"))
+            passed_over.append(PassedOver(place, problem or "not a suite: it has no cases"))
         if progress is not None:
             progress(done, len(files))
     return Report(tuple(results), tuple(passed_over))
@@ -133,7 +133,7 @@ def _of_suite(cases: list[Any], place: str) -> Iterator[Result]:
     for number, case in enumerate(cases):
         name = f"case {number}"
         if not isinstance(case, dict):
-            yield _skipped(place, name, "the case is no object")
+            yield _skipped(place, name, f"the case must be an object, got {type(case).__name__}")
             continue
         if "issues" in case and "certLogicExpression" in case:
             yield _result(place, name, _validation(case))
@@ -167,7 +167,7 @@ def _assertion(case: dict[str, Any], assertion: Any, place: str, name: str) -> R
         except certlogic.CertLogicError as error:
             return _result(place, name, f"refused: {error.message}")
         if _canonical(value) != _canonical(assertion["expected"]):
-            return _result(place, name, "another value than is expected")
+            return _result(place, name, "the value is not the one expected")
     return _result(place, name, "")
 
 
@@ -179,7 +179,7 @@ def _interpreter(expression: certlogic.Expr) -> Callable[[Any], Any]:
 
 
 def _parsed(path: Path) -> tuple[Any, str]:
-    """The JSON of a file, or what is wrong with it."""
+    """Return the JSON of a file, or what is wrong with it."""
     try:
         return read_json(path), ""
     except OSError as error:

@@ -1,8 +1,8 @@
 """Run every test vector of a folder: the walk, and what is counted.
 
-Every file ``*.json`` below the folder is read, in the order of the paths. A file that is no vector
-is passed over and named. An expectation that is not understood, or whose inputs are absent, is
-counted as skipped, with its name and the reason: nothing is guessed, and nothing is left out
+Every file ``*.json`` below the folder is read, in the order of the paths. A file that is not a
+vector is listed as passed over. An expectation that is not understood, or whose inputs are absent,
+is counted as skipped, with its name and the reason: nothing is guessed, and nothing is left out
 silently.
 """
 
@@ -63,7 +63,7 @@ def run(
 
 
 def results_of(vector: TestVector) -> tuple[Result, ...]:
-    """The results of one vector, one for each name in EXPECTEDRESULTS and run in the extension."""
+    """Return the results of a vector: for each name in EXPECTEDRESULTS and run in the extension."""
     stated: dict[str, list[object]] = {}
     for name, value in vector.statements:
         stated.setdefault(name, []).append(value)

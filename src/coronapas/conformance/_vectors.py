@@ -2,7 +2,7 @@
 
 A vector is a JSON object with a pass at several layers (``JSON``, ``CBOR`` … ``2DCODE``), what is
 needed to judge it (``TESTCTX``) and what each step must do (``EXPECTEDRESULTS``). Files of many
-countries depart from the format in small ways. Read besides the exact form: a byte-order mark,
+countries depart from the format in small ways. These are read as well: a byte-order mark,
 ``EXPECTEDRESULTS`` inside ``EXPECTEDRESULTS``, null or empty text for an input that is absent,
 white space in hexadecimal, any form of certificate, clocks with and without zone and fractions.
 
@@ -41,7 +41,7 @@ _SHOWN_NAME: Final = 60
 
 
 class NotAVectorError(CoronapasError, ValueError):
-    """A file that is no test vector; the message says why."""
+    """A file that is not a test vector; the message says why."""
 
 
 class VectorInputError(CoronapasError, ValueError):
@@ -107,7 +107,7 @@ class TestVector:
         try:
             return base64.b64decode("".join(text.split()), validate=True)
         except (binascii.Error, ValueError) as error:
-            raise VectorInputError("2DCODE is no base64") from error
+            raise VectorInputError("2DCODE is not base64") from error
 
     @property
     def schema(self) -> str | None:
@@ -116,7 +116,7 @@ class TestVector:
 
     @property
     def certificate(self) -> Certificate | None:
-        """The DSC; raises KeyMaterialError where it is none."""
+        """The DSC; raises KeyMaterialError where it is not a certificate."""
         text = _text(self._context, "CERTIFICATE")
         return None if text is None else Certificate.load(text)
 
@@ -145,9 +145,11 @@ class TestVector:
 
 
 def read(data: bytes, name: str = "") -> TestVector:
-    """The vector that the content of a file holds; `name` is what reports will call it.
+    """Read a vector from the content of a file; `name` is what reports call it.
 
-    Raises NotAVectorError for everything that is no JSON object with EXPECTEDRESULTS.
+    Raises:
+        NotAVectorError: It is not a JSON object with EXPECTEDRESULTS.
+
     """
     try:
         # Of a member that stands twice the last counts, and texts may be such as no CBOR can hold:
@@ -162,7 +164,7 @@ def read(data: bytes, name: str = "") -> TestVector:
             case "too-deep":
                 problem = f"the JSON nests deeper than {MAX_DEPTH}"
             case _:
-                problem = "the file is no JSON"
+                problem = "the file is not JSON"
         raise NotAVectorError(problem) from None
     if not isinstance(document, dict) or not isinstance(document.get(_RESULTS), dict):
         raise NotAVectorError("the file has no EXPECTEDRESULTS")
@@ -170,13 +172,15 @@ def read(data: bytes, name: str = "") -> TestVector:
 
 
 def moment(text: str) -> datetime:
-    """A moment in any of the forms that vectors use; UTC where it has no zone.
+    """Read a moment in any of the forms that vectors use; UTC where it has no zone.
 
-    Raises VectorInputError for what is none.
+    Raises:
+        VectorInputError: It is not a moment.
+
     """
     found = read_moment(text.strip())[0]
     if found is None:
-        raise VectorInputError("the clock is no date-time")
+        raise VectorInputError("the clock is not a date-time")
     return found
 
 
@@ -185,7 +189,7 @@ def _object(document: Mapping[str, Any], key: str) -> Mapping[str, Any] | None:
     if value is None or value == "":
         return None
     if not isinstance(value, Mapping):
-        raise VectorInputError(f"{key} is no JSON object")
+        raise VectorInputError(f"{key} must be an object, got {type(value).__name__}")
     return value
 
 
@@ -194,7 +198,7 @@ def _text(document: Mapping[str, Any], key: str) -> str | None:
     if value is None or value == "":
         return None
     if not isinstance(value, str):
-        raise VectorInputError(f"{key} is no text")
+        raise VectorInputError(f"{key} must be a string, got {type(value).__name__}")
     return value
 
 

@@ -1,10 +1,10 @@
 """The one extension of the test-vector format: what the library's own verifier must find.
 
-The EU's expectations judge single steps. They cannot say that a positive test is no proof (DGC7),
+The EU's expectations judge single steps. They cannot say that a positive test is refused (DGC7),
 that a QR code is in the wrong mode (Q2), or which tolerance a pass needs. A vector may therefore
 state under ``CORONAPAS`` one or several runs of the `Verifier`;
-``schemas/test-vector.schema.json`` has the form, and ``docs/explanation/conformance.md`` tells it
-in words.
+``schemas/test-vector.schema.json`` has the form, and ``docs/explanation/conformance.md`` explains
+it.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ class Expected:
 
 
 def expected(extension: object) -> tuple[tuple[str, Expected], ...]:
-    """The runs that a vector's extension asks for, by the names under which they are counted.
+    """Return the runs that a vector's extension asks for, with the names that count them.
 
     Raises NotUnderstoodError where it does not follow the schema.
     """

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One pass before the rules of one country, at no moment yet."""
+    """One pass and the rules of one country, at no moment yet."""
 
     payload: Mapping[str, Any] = field(repr=False)
     external: Mapping[str, Any] = field(repr=False)
@@ -57,18 +57,18 @@ class Case:
 
     @property
     def policy(self) -> Policy:
-        """The choices made."""
+        """The policy by which rules are selected and results are read."""
         return self.candidates.policy
 
     def data(self, moment: datetime) -> dict[str, Any]:
-        """What rules are given at a moment (which needs a time zone: ValueError without)."""
+        """Return what rules are given at a moment; ValueError where it has no time zone."""
         clock = {"validationClock": instant(moment)}
         return {"payload": self.payload, "external": {**self.external, **clock}}
 
     def at(self, moment: datetime) -> Verdict:
-        """The verdict at a moment (which needs a time zone: ValueError without)."""
+        """Return the verdict at a moment; ValueError where it has no time zone."""
         data = self.data(moment)
-        # One for the whole decision: no date of the pass is read twice.
+        # The same for the whole decision: no date of the pass is read twice.
         dates = Dates()
         payload_version = _version(self.payload.get("ver"))
         results = []
@@ -80,7 +80,7 @@ class Case:
     def judge(
         self, rule: Rule, data: Mapping[str, Any], dates: Dates, payload_version: Version | None
     ) -> tuple[Outcome, str]:
-        """What one rule comes to on the data, and the code that says why."""
+        """Return the outcome of one rule on the data, and the code that says why."""
         compiled = rule.compiled
         if compiled is None:
             return Outcome.OPEN, "open.engine"
@@ -99,7 +99,7 @@ class Case:
         return self.meaning(rule, value)
 
     def meaning(self, rule: Rule, value: bool) -> tuple[Outcome, str]:
-        """What it means that a rule gave true, or false."""
+        """Return what it means that a rule is true, or false."""
         if rule.type is RuleType.ACCEPTANCE:
             return (Outcome.PASS, "rule.holds") if value else (Outcome.FAIL, "rule.broken")
         if value is self.policy.true_invalidates:
@@ -140,7 +140,7 @@ class WalletVerdict:
         return min(range(len(outcomes)), key=lambda place: _ORDER.index(outcomes[place]))
 
     def to_json(self, *, reasons: bool = False) -> dict[str, Any]:
-        """For machines; with `reasons` also the sentences that show the holder's data."""
+        """Return the JSON form; with `reasons` also the sentences that show the holder's data."""
         return {
             "together": self.together.to_json(reasons=reasons),
             "each": [verdict.to_json(reasons=reasons) for verdict in self.each],
@@ -149,14 +149,16 @@ class WalletVerdict:
 
 
 def wallet_payload(subjects: Sequence[Subject], *, same_holder: bool = True) -> dict[str, Any]:
-    """One payload of all passes.
+    """Return one payload of all passes.
 
-    Raises WalletError: no passes, more than `MAX_PASSES`, or (with `same_holder`) names or dates of
-    birth that cannot be of one person.
+    Raises:
+        WalletError: There are no passes, more than `MAX_PASSES`, or (with `same_holder`) names or
+            dates of birth that cannot belong to one person.
+
     """
     if not 0 < len(subjects) <= MAX_PASSES:
-        raise WalletError(f"A wallet holds 1 to {MAX_PASSES} passes.")
-    payloads = [one.payload for one in subjects]
+        raise WalletError(f"A wallet must hold 1 to {MAX_PASSES} passes.")
+    payloads = [subject.payload for subject in subjects]
     if same_holder:
         _require_one_holder(payloads)
     found: dict[str, Any] = {"h": payloads}
@@ -175,8 +177,8 @@ def wallet_payload(subjects: Sequence[Subject], *, same_holder: bool = True) -> 
 
 
 def common_issuer(subjects: Sequence[Subject]) -> str | None:
-    """The country of issue where all passes have the same, else None."""
-    issuers = {one.issuer.strip().upper() if one.issuer else None for one in subjects}
+    """Return the country of issue where all passes have the same, otherwise None."""
+    issuers = {subject.issuer.strip().upper() if subject.issuer else None for subject in subjects}
     return issuers.pop() if len(issuers) == 1 else None
 
 
@@ -208,7 +210,7 @@ def _newest_first(entries: list[Any], date: str) -> list[Any]:
 
 
 def _lowest_version(payloads: Sequence[Mapping[str, Any]]) -> str | None:
-    """The lowest; None where one of them has none, which fits no rule either."""
+    """Return the lowest version; None where a pass has no version, which fits no rule either."""
     try:
         return str(min(Version.parse(payload.get("ver")) for payload in payloads))
     except ValueError:
@@ -221,7 +223,7 @@ def _require_one_holder(payloads: Sequence[Mapping[str, Any]]) -> None:
     # A date known to the year goes with one of that year.
     agree = all(births[-1].startswith(birth) for birth in births)
     if len(names) > 1 or not agree:
-        raise WalletError("The passes do not state one holder: names or dates of birth differ.")
+        raise WalletError("The passes are not of one holder: names or dates of birth differ.")
 
 
 def _name(payload: Mapping[str, Any]) -> tuple[str, str]:

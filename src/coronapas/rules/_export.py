@@ -71,7 +71,7 @@ class Unsayable(Exception):  # noqa: N818 - no error: the answer to whether some
 
 
 def any_of(parts: Sequence[Logic]) -> Logic:
-    """At least one of the parts; CertLogic has no "or"."""
+    """Return that at least one of the parts holds; CertLogic has no "or"."""
     kept = [part for part in parts if part is not False]
     if not kept or True in kept:
         return bool(kept)
@@ -82,7 +82,7 @@ def any_of(parts: Sequence[Logic]) -> Logic:
 
 
 def all_of(parts: Sequence[Logic]) -> Logic:
-    """Each of the parts."""
+    """Return that each of the parts holds."""
     kept = [part for part in parts if part is not True]
     if not kept or False in kept:
         return not kept
@@ -90,18 +90,18 @@ def all_of(parts: Sequence[Logic]) -> Logic:
 
 
 def negated(part: Logic) -> Logic:
-    """Not the part."""
+    """Return that the part does not hold."""
     return (not part) if isinstance(part, bool) else {"!": [part]}
 
 
 def plus(value: Logic, hours: int) -> Logic:
-    """A date-time of the data, moved by hours; in days where they are whole."""
+    """Return a date-time of the data moved by hours; in days where they are whole."""
     days, rest = divmod(hours, 24)
     return {"plusTime": [value, days if not rest else hours, "hour" if rest else "day"]}
 
 
 def literal(moment: date) -> Logic:
-    """A day, or an instant in UTC, as a date-time."""
+    """Return a day, or an instant in UTC, as a date-time."""
     text = moment.isoformat()
     if isinstance(moment, datetime):
         text = f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
@@ -109,7 +109,7 @@ def literal(moment: date) -> Logic:
 
 
 def reached(value: Logic, hours: int) -> Logic:
-    """Whether the clock has come to a date-time of the data plus hours; that instant included."""
+    """Return that the clock has reached a date-time of the data plus hours, inclusive."""
     return {"not-before": [plus(CLOCK, 0), plus(value, hours)]}
 
 
@@ -128,12 +128,12 @@ class Times:
     end: datetime
 
     def days(self) -> list[date]:
-        """Every day on which an event can lie."""
+        """Yield every day on which an event can lie."""
         count = (self.last - self.first).days + 1
         return [self.first + timedelta(days=place) for place in range(count)]
 
     def after_day(self, value: Logic, instant: Callable[[date], datetime]) -> Logic:
-        """Whether the clock has come to the `instant` of the day that `value` states."""
+        """Return whether the clock has come to the `instant` of the day that `value` states."""
         runs: list[tuple[date, int]] = []
         for day in self.days():
             gap = instant(day) - datetime(day.year, day.month, day.day, tzinfo=UTC)
@@ -147,7 +147,7 @@ class Times:
         )
 
     def age_reached(self, age: int) -> Logic:
-        """Whether the local calendar shows the birthday, or a later day; for full birth dates."""
+        """Return that the local day is the birthday, or a later day; for full birth dates."""
         runs = self._offsets()
         self._check_midnights()
 
@@ -158,7 +158,7 @@ class Times:
         return _tree(runs, leaf, lambda moment: {"before": [plus(CLOCK, 0), literal(moment)]})
 
     def _offsets(self) -> list[tuple[datetime, int]]:
-        """The zone's offsets from UTC in hours, each from an instant on."""
+        """Return the zone's offsets from UTC in hours, each with the instant it holds from."""
         runs: list[tuple[datetime, int]] = []
         moment = self.start
         while moment < self.end:
@@ -205,7 +205,7 @@ def _tree(
     leaf: Callable[[int], Logic],
     before: Callable[[Any], Logic],
 ) -> Logic:
-    """The leaf of the run in which a value lies: each run goes on until the next one begins."""
+    """Return a tree that finds the run of a value; each run goes on until the next begins."""
     if len(runs) == 1:
         return leaf(runs[0][1])
     middle = len(runs) // 2
@@ -270,7 +270,7 @@ class RuleExport:
     unsaid: tuple[Unsaid, ...] = field(repr=False)
 
     def to_json(self) -> list[dict[str, Any]]:
-        """Fresh JSON of the rules, in the gateway's form."""
+        """Return the rules as fresh JSON, in the gateway's form."""
         return [rule.to_json() for rule in self.rules]
 
 
@@ -287,7 +287,7 @@ def export_rules(
 
     The rules are for one `sector`, or for where none is named. `first_day` is the first day of the
     events for which they are exact. `until` ends the rules before the revision does, or ends those
-    of the last one, `OPEN_END` after its start unless given; it needs a time zone.
+    of the last one, by default `OPEN_END` after its start; it must have a time zone.
 
     Raises ValueError for an `until` that is not after the revision's start.
     """
@@ -332,7 +332,7 @@ def _rule(
 ) -> Rule:
     group, prefix = _GROUPS[kind]
     if logic is False:
-        # A logic is an object that reads the payload; an entry that is there is no falsy value.
+        # A logic is an object that reads the payload; an entry that is there is never falsy.
         logic = {"!": [{"var": f"payload.{group}.0"}]}
     revision = writer.revision
     document = {
@@ -367,12 +367,12 @@ class _Writer:
         self.times = times
 
     def exempt(self) -> Logic:
-        """Whether no pass is asked for, by age."""
+        """Return whether no pass is asked for, by age."""
         below = self.revision.exempt_below
         return False if below is None else negated(self.times.age_reached(below))
 
     def vaccination(self) -> Iterable[tuple[Logic, str]]:
-        """Conditions that a vaccination must all fulfil."""
+        """Return the conditions that a vaccination must all meet."""
         codes = sorted(self.programme.products)
         yield {"in": [_MP, codes]}, "The vaccine must be one that the programme recognises."
         for stages, doses in sorted(_readings(self.programme, self.times).items()):
@@ -400,7 +400,7 @@ class _Writer:
         )
 
     def test(self) -> Iterable[tuple[Logic, str]]:
-        """Conditions that a test must all fulfil."""
+        """Return the conditions that a test must all meet."""
         yield (
             {"===": [_TR, TestResult.NOT_DETECTED.value]},
             "The test must have found no infection.",
@@ -421,7 +421,7 @@ class _Writer:
         yield any_of(windows), f"{text}."
 
     def recovery(self) -> Iterable[tuple[Logic, str]]:
-        """Conditions that a recovery must all fulfil; a pass states one that a NAAT proved."""
+        """Return the conditions that a recovery must all meet; a pass states NAAT-proved ones."""
         rules = [rule for rule in self._applying(self.revision.recoveries) if "naat" in rule.kinds]
         windows = []
         for rule in rules:
@@ -449,7 +449,7 @@ class _Writer:
         return instant
 
     def _window(self, rule: model.EvidenceRule, value: Logic) -> list[Logic]:
-        """From when until when a rule lets the event of a day count."""
+        """Return from when until when a rule lets the event of a day count."""
         found = [self.times.after_day(value, self._moved(rule.starts))]
         if rule.ends is not None:
             end = self._moved(rule.ends, whole_day=rule.last_day_counts)
@@ -468,7 +468,7 @@ class _Writer:
         return sorted(_TEST_CODES[kind] for kind in rule.kinds if kind in _TEST_CODES)
 
     def _hours(self, period: Period) -> int:
-        """A period after an instant in hours."""
+        """Return a period after an instant in hours."""
         if period.months:
             raise Unsayable("calendar months after an instant, kept to a month's last day")
         if period.days and self.programme.reckoning is Reckoning.LOCAL:
@@ -488,7 +488,7 @@ class _Writer:
 
 
 def _readings(programme: Programme, times: Times) -> dict[tuple[Stage, ...], list[Logic]]:
-    """Which doses are read as what: the conditions, by the stages that a dose can have.
+    """Return the conditions under which a dose is read as each stage.
 
     The engine is asked about a dose of each product and number, so that the two cannot differ.
     """
@@ -515,7 +515,7 @@ def _readings(programme: Programme, times: Times) -> dict[tuple[Stage, ...], lis
 def _spans_of_lengths(
     programme: Programme, code: str, days: list[date]
 ) -> list[tuple[date | None, date | None, date]]:
-    """The spans of days with the same lengths of a course: first day, day after it, a day in it."""
+    """Yield spans of days with the same lengths of a course: first, day after, a day in it."""
     firsts: list[date] = []
     for day in days:
         if not firsts or programme.lengths(code, day) != programme.lengths(code, firsts[-1]):
@@ -531,7 +531,7 @@ def _spans_of_lengths(
 
 
 def _numbers(programme: Programme, code: str, day: date) -> dict[tuple[Stage, ...], list[Logic]]:
-    """What the numbers of a dose make of it: conditions on dn and sd, by stages."""
+    """Return the conditions on dn and sd that make a dose each stage."""
     # Beyond the longest course that a product can have, all equal numbers are read alike.
     most = max(programme.lengths(code, day) or {2}) + 2
     asked: list[tuple[tuple[int, int], Logic]] = [
@@ -552,7 +552,7 @@ def _numbers(programme: Programme, code: str, day: date) -> dict[tuple[Stage, ..
 
 
 def _beyond(programme: Programme, revision: Revision, sector: str | None) -> Iterable[Unsaid]:
-    """What no rule on one pass can say, of this revision."""
+    """Return what no rule on one pass can say, of this revision."""
     yield Unsaid(
         "a history of several events",
         "A rule sees one pass: a lapse that a later dose mends is seen on that dose's pass alone, "
@@ -566,7 +566,7 @@ def _beyond(programme: Programme, revision: Revision, sector: str | None) -> Ite
     )
     yield Unsaid(
         "the schedule of doses",
-        "When the next dose is due is no question about a pass.",
+        "When the next dose is due is not a question about a pass.",
     )
     yield Unsaid(
         f"whether a pass is asked for at all (here: {revision.requirement})",

@@ -86,7 +86,7 @@ LAST: Final = 253_402_300_799_999
 
 
 class ClockText(str):
-    """The text of the validation clock, told from texts that only look like it."""
+    """The text of the validation clock, distinct from texts that only look like it."""
 
     __slots__ = ()
 
@@ -135,7 +135,7 @@ class Stay:
     # What plusTime makes of the clock
 
     def moving(self, amount: int, unit: TimeUnit) -> Moving | None:
-        """The clock moved by units of the calendar; None where it leaves the range of date-times.
+        """Return the clock moved by units of the calendar; None where it leaves their range.
 
         Narrows to the moments at which it stays in that range, or out of it.
         """
@@ -153,7 +153,7 @@ class Stay:
         return None
 
     def keep_presentable(self, moving: Moving) -> None:
-        """Narrow to where a date-time is one of the years 1–9999, or is not.
+        """Narrow to where the result stays presentable: an impossible date-time is a refusal.
 
         Only those are results: CertLogic's own date-times reach further.
         """
@@ -167,7 +167,7 @@ class Stay:
             self._keep_side(shift, shift, low, high)
 
     def _keep_side(self, least: int, greatest: int, low: int, high: int) -> bool:
-        """`_keep_range`, if it is certain for all the shifts between two; else False."""
+        """Do `_keep_range` if it is certain for all shifts between two; otherwise return False."""
         if self.at + least > high:
             self.keep(first=high - least + 1)
         elif self.at + greatest < low:
@@ -220,7 +220,7 @@ class Stay:
 
 
 def clock_text(at: int) -> ClockText:
-    """A moment of the years 1–9999 as rules read the clock: UTC, with ``Z``.
+    """Return a moment of the years 1–9999 as rules read the clock: UTC, with ``Z``.
 
     It has milliseconds where they are not zero. `coronapas.rules._subject.instant` writes the same.
     """
@@ -230,7 +230,7 @@ def clock_text(at: int) -> ClockText:
 
 
 def _bounds(whole: int, months: int) -> tuple[int, int]:
-    """The least and the greatest length of full cycles and some months more, in milliseconds."""
+    """Return the least and the greatest length of full cycles and some months more, in ms."""
     if not months:
         return whole, whole
     days = months * _CYCLE_DAYS
@@ -273,7 +273,7 @@ class Hold:
 
 
 def reads_clock(paths: Sequence[str]) -> bool:
-    """Whether one of the paths that an expression reads leads to the clock, or to what holds it."""
+    """Return whether one of the paths leads to the clock, or to what contains it."""
     return any(path in ("", "external") or path.startswith(_CLOCK) for path in paths)
 
 
@@ -284,7 +284,7 @@ def hold(
     at: int,
     dates: Dates | None = None,
 ) -> Hold:
-    """How long the result at a moment (milliseconds since 1970) lasts, before and after it.
+    """Find how long the result at a moment (milliseconds since 1970) lasts, before and after it.
 
     A refusal is a result too. `external` may hold a clock; it does not count. The same `dates` may
     be given for all moments.
@@ -345,7 +345,7 @@ class _Walker:
                 return self.strict(expr, data)
 
     def keep_presentable(self, result: Any) -> None:
-        """A date-time among the results that no calendar has is a refusal, and so is a giant."""
+        """Narrow to where the result stays presentable: an impossible date-time is a refusal."""
         stack, seen = [result], 0
         while stack and seen <= MAX_STEPS:
             value = stack.pop()

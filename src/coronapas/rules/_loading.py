@@ -59,7 +59,7 @@ class Unread:
         return f"{self.place}: {' '.join(str(fault) for fault in self.faults)}"
 
     def concerns(self, country: str, issuer_country: str | None) -> bool:
-        """Whether it may judge a pass of `issuer_country` (None: not known) in `country`."""
+        """Return whether it may judge a pass of `issuer_country` (None: not known) in `country`."""
         accepts = self.country in (None, country)
         invalidates = self.country is None or issuer_country in (None, self.country)
         if self.type is None:
@@ -67,7 +67,7 @@ class Unread:
         return accepts if self.type is RuleType.ACCEPTANCE else invalidates
 
     def to_json(self) -> dict[str, Any]:
-        """For machines."""
+        """Return the JSON form."""
         faults = [
             {"field": one.field, "code": one.code, "problem": one.problem, "hint": one.hint}
             for one in self.faults
@@ -106,7 +106,7 @@ class Loaded:
 
 
 def from_folder(folder: Path) -> Loaded:
-    """Every rule below a folder, in the order of the paths; OSError where it cannot be read."""
+    """Read every rule below a folder, ordered by path; OSError where it cannot be read."""
     found = Loaded()
     for path in rule_files(folder):
         place = path.relative_to(folder).as_posix()
@@ -124,7 +124,7 @@ def from_folder(folder: Path) -> Loaded:
 
 
 def rule_files(folder: Path) -> Iterator[Path]:
-    """The JSON files below a folder but for those of tests, in the order of their paths."""
+    """Yield the JSON files below a folder, except those of tests, ordered by path."""
     # Path.rglob says nothing of a folder that is absent or may not be read.
     os.listdir(folder)
     for path in sorted(folder.rglob("*.json")):
@@ -134,12 +134,12 @@ def rule_files(folder: Path) -> Iterator[Path]:
 
 
 def from_file(path: Path) -> Loaded:
-    """The rule, or the rules, of one file; OSError where it cannot be read."""
+    """Read the rule, or the rules, of one file; OSError where it cannot be read."""
     return from_json(content(path), path.name)
 
 
 def from_json(data: bytes | str, place: str = "rules") -> Loaded:
-    """The rule, or the list of rules, of a JSON text."""
+    """Read the rule, or the list of rules, of a JSON text."""
     found = Loaded()
     try:
         document = parse(data)
@@ -151,7 +151,7 @@ def from_json(data: bytes | str, place: str = "rules") -> Loaded:
 
 
 def from_gateway(document: Mapping[str, Any], content_of: Callable[[str], bytes | str]) -> Loaded:
-    """The rules of the gateway's answer ``{identifier: [{version, validFrom, validTo, cms}]}``.
+    """Read the gateway's answer ``{identifier: [{version, validFrom, validTo, cms}]}``.
 
     `content_of` gives the JSON that a CMS message (base64) carries once its signature has been
     verified against the country's upload certificate; where it raises a `CoronapasError` the rule
@@ -176,7 +176,7 @@ def from_gateway(document: Mapping[str, Any], content_of: Callable[[str], bytes 
 
 
 def from_service(index: Iterable[Mapping[str, Any]], bodies: Mapping[str, bytes | str]) -> Loaded:
-    """The rules of a verifier service: its list, and the body of each rule by its hash.
+    """Read the rules of a verifier service: its list, and the body of each rule by its hash.
 
     A body whose SHA-256 is not the hash, or that is missing, is unread.
     """
@@ -226,7 +226,7 @@ def write(rules: Iterable[Rule], folder: Path) -> None:
 
 
 def content(path: Path) -> bytes:
-    """The bytes of a file, of which more than `MAX_BYTES` are not read."""
+    """Return the bytes of a file, of which more than `MAX_BYTES` are not read."""
     with path.open("rb") as file:
         return file.read(MAX_BYTES + 1)
 
@@ -276,7 +276,7 @@ def _is_plain(name: str) -> bool:
 
 
 def _unread(document: object, place: str, error: RuleError) -> Unread:
-    """An unreadable rule, with what can be told of it."""
+    """Return an unreadable rule, with what is known of it."""
     named = model.canonical(document)[0] if isinstance(document, dict) else {}
     country, kind = named.get("Country"), named.get("Type")
     known = country.strip().upper() or None if isinstance(country, str) else None

@@ -67,7 +67,7 @@ class Version:
 
     @classmethod
     def parse(cls, text: object) -> Version:
-        """Read a version; raises ValueError where it is none."""
+        """Read a version; ValueError where it is not one."""
         if not isinstance(text, str) or len(text) > MAX_LENGTH:
             raise ValueError("A version is a text of at most 64 characters.")
         found = _FORMAT.fullmatch(text)
@@ -97,7 +97,7 @@ class Version:
 
 
 def _identifier(part: str) -> tuple[bool, int, str]:
-    """What one identifier of a pre-release is ordered by: numbers come before texts."""
+    """Return the key that orders an identifier of a pre-release: numbers come before texts."""
     return (False, int(part), "") if part.isdecimal() else (True, 0, part)
 
 
@@ -133,9 +133,9 @@ Named = TypeVar("Named", bound=StrEnum)
 
 
 def canonical(document: dict[Any, Any]) -> tuple[dict[str, Any], list[str]]:
-    """The members under the gateway's names and order, and the names that stand there twice.
+    """Return the members under the gateway's names and in its order, and the names given twice.
 
-    Unknown members follow under their own names; what is no text is no name.
+    Unknown members follow under their own names.
     """
     found: dict[str, Any] = {}
     twice: list[str] = []
@@ -149,7 +149,7 @@ def canonical(document: dict[Any, Any]) -> tuple[dict[str, Any], list[str]]:
 
 
 def looks_like_rule(document: object) -> bool:
-    """Whether JSON seems to be meant as a rule, sound or not."""
+    """Return whether JSON seems to be meant as a rule, sound or not."""
     if not isinstance(document, dict):
         return False
     names = {_BY_LOWER_CASE.get(str(key).lower()) for key in document}
@@ -157,7 +157,7 @@ def looks_like_rule(document: object) -> bool:
 
 
 def within_bounds(value: object) -> bool:
-    """Whether JSON is of a depth and size that a rule may have."""
+    """Return whether JSON is of a depth and size that a rule may have."""
     try:
         check_json(value)
     except LimitError:
@@ -166,7 +166,7 @@ def within_bounds(value: object) -> bool:
 
 
 def moment(value: object) -> datetime:
-    """A date-time with its zone, brought to UTC; raises ValueError for anything else."""
+    """Read a date-time with a time zone, in UTC; ValueError for anything else."""
     if not isinstance(value, str) or not _MOMENT.fullmatch(value):
         raise ValueError("A date-time with a time zone is needed.")
     try:
@@ -176,7 +176,7 @@ def moment(value: object) -> datetime:
 
 
 def one_of(value: object, names: type[Named]) -> Named:
-    """The member of an enumeration of texts, in any case; raises ValueError where there is none."""
+    """Return the member of an enumeration of texts, in any case; ValueError where there is none."""
     if isinstance(value, str):
         for member in names:
             if member.lower() == value.lower():
@@ -185,7 +185,7 @@ def one_of(value: object, names: type[Named]) -> Named:
 
 
 def descriptions(value: object) -> dict[str, str]:
-    """Texts by language in lower case; raises ValueError where the shape is another.
+    """Read texts by language in lower case; ValueError where the shape is wrong.
 
     Of two texts in one language the first counts.
     """
@@ -234,7 +234,7 @@ class CertificateType(StrEnum):
 
     @classmethod
     def of_payload(cls, payload: Mapping[str, Any]) -> frozenset[CertificateType]:
-        """The kinds of what a DCC, or several put together, states: those with an entry."""
+        """Return the kinds of what a DCC, or several put together, states: those with an entry."""
         return frozenset(kind for group, kind in _GROUPS.items() if payload.get(group))
 
 
@@ -288,7 +288,7 @@ class Rule:
 
     @cached_property
     def compiled(self) -> certlogic.CompiledExpression | None:
-        """The rule as a function of ``{payload, external}``; None where there is no expression."""
+        """The rule as a function of ``{payload, external}``; None without an `expression`."""
         return None if self.expression is None else certlogic.compile(self.expression)
 
     @cached_property
@@ -302,7 +302,7 @@ class Rule:
         return self.expression is not None
 
     def valid_at(self, moment: datetime, *, end_included: bool = False) -> bool:
-        """Whether the rule counts at a moment: from `valid_from` on and before `valid_to`.
+        """Return whether the rule counts at a moment: from `valid_from` on and before `valid_to`.
 
         With `end_included` it counts at `valid_to` itself too.
         """
@@ -311,7 +311,7 @@ class Rule:
         return moment <= self.valid_to if end_included else moment < self.valid_to
 
     def description(self, language: str = "en") -> str:
-        """What the rule says, in the language wanted, else in English, else in any it has.
+        """Return what the rule says in a language, otherwise in English, otherwise in any it has.
 
         ``de-AT`` falls back on ``de``. A rule without any description gives its identifier.
         """
@@ -322,16 +322,16 @@ class Rule:
         return self.identifier
 
     def covers(self, kinds: Collection[CertificateType]) -> bool:
-        """Whether the rule judges passes of (one of) these kinds."""
+        """Return whether the rule judges passes of (one of) these kinds."""
         return self.certificate_type is CertificateType.GENERAL or self.certificate_type in kinds
 
     def to_json(self) -> dict[str, Any]:
-        """Fresh JSON in the gateway's form, with every member that was read, unknown ones too."""
+        """Return fresh JSON in the gateway's form, with every member that was read."""
         return {name: _fresh(value) for name, value in self.members.items()}
 
 
 def _fresh(value: Any) -> Any:
-    """A copy of JSON whose depth the reader has bounded."""
+    """Return a copy of JSON whose depth the reader has bounded."""
     if isinstance(value, dict):
         return {key: _fresh(part) for key, part in value.items()}
     return [_fresh(part) for part in value] if isinstance(value, list) else value
@@ -344,10 +344,10 @@ MAX_TEXT: Final = 4096
 
 
 def read_rule(document: object) -> Rule:
-    """The rule that JSON (as `json.loads` gives it) states, in any of the forms in use.
+    """Read a rule from JSON (as `json.loads` returns it), in any of the forms in use.
 
     Raises:
-        RuleError: the JSON is no rule; `faults` holds all that is wrong, in the order of `NAMES`.
+        RuleError: The JSON is not a rule; `faults` holds all that is wrong, ordered as `NAMES`.
 
     """
     if not isinstance(document, dict):
@@ -373,7 +373,7 @@ class _Reader:
         self.faults.append(Fault(field, code, problem, hint))
 
     def take(self, name: str, read: Callable[[Any], _T], hint: str) -> _T | None:
-        """A member that must be there, by its reader; None where it has a fault."""
+        """Read a required member; None where it has a fault."""
         if name not in self.named:
             self.fault(name, "rule.missing", "The member is missing.", hint)
             return None
@@ -454,7 +454,7 @@ class _Reader:
         )
 
     def expression(self, engine: str | None, version: Version | None) -> certlogic.Expr | None:
-        """The logic, parsed where this library is able to run it."""
+        """Return the logic, parsed where this library can run it."""
         if "Logic" not in self.named:
             self.fault("Logic", "rule.missing", "The member is missing.", "Give an expression.")
             return None

@@ -407,7 +407,7 @@ def _seconds(moment: datetime | int | None) -> int | None:
     if not isinstance(moment, datetime):
         return moment
     if moment.utcoffset() is None:
-        raise ValueError("The moment needs a time zone.")
+        raise ValueError("the moment must have a time zone")
     return int(moment.timestamp() // 1)
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from coronapas.rules._verdict import Verdict
 
 EFFORT: Final = 1_000_000
-"""By default: the work after which the search gives up, in visits of a node of an expression.
+"""The default work after which the search ends, in visits of a node of an expression.
 
 That is a second or a few. Each rule is evaluated once and each phase judged whatever it costs, so
 that of rules which take long to decide about it takes some times as long.
@@ -43,7 +43,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _TICK: Final = timedelta(microseconds=1)
 _MILLISECOND: Final = 1000
 _FEW: Final = 64
-"""So many verdicts are worth no thought."""
+"""So few verdicts need no estimate of their cost."""
 
 # What other work is worth in visits of a node, roughly as it was measured.
 _SETTING_OUT: Final = 20
@@ -60,7 +60,7 @@ def timeline(
     around: datetime | None = None,
     effort: int = EFFORT,
 ) -> Timeline:
-    """What the rules say of a pass at every moment from `first` to `last` (both included).
+    """Return what the rules say of a pass at every moment from `first` to `last` (inclusive).
 
     By default those are all moments there are. `around` is the moment of interest, by default
     `first`: where `effort` does not suffice for all, the moments next to it are found.
@@ -72,7 +72,7 @@ def timeline(
     """
     low, high = _microseconds(first), _microseconds(last)
     if high < low:
-        raise ValueError("The last moment lies before the first.")
+        raise ValueError("the last moment must not be before the first")
     centre = low if around is None else min(max(_microseconds(around), low), high)
     search = _Search(case, low, high, centre)
     search.run(effort)
@@ -119,7 +119,7 @@ class _Search:
             self.follow(walk, effort // len(moving))
 
     def follow(self, walk: _Walk, effort: int) -> None:
-        """The cuts of one rule's logic while the rule is in force."""
+        """Find the cuts of one rule's logic while the rule is in force."""
         found = walk.out_from(self.centre // _MILLISECOND, effort)
         self.cuts.update(cut * _MILLISECOND for cut in walk.cuts)
         if found.first > walk.first:
@@ -128,7 +128,7 @@ class _Search:
             self.high = min(self.high, found.last * _MILLISECOND + _MILLISECOND - 1)
 
     def weight(self) -> int:
-        """What one verdict takes at most, as far as was seen."""
+        """Return what one verdict takes at most, as far as was seen."""
         heaviest: dict[object, int] = {}
         for walk in self.walks:
             if not walk.moves:
@@ -162,7 +162,7 @@ class _Walk:
         return found
 
     def out_from(self, centre: int, effort: int) -> Hold:
-        """Both ways, in turns, until the rule's time ends or the effort does; what it got to."""
+        """Go both ways in turns, until the time of the rule or the effort ends; return how far."""
         left = right = self.hold(min(max(centre, self.first), self.last))
         while self.spent < effort and (left.first > self.first or right.last < self.last):
             if right.last < self.last:
@@ -183,7 +183,7 @@ def _same(one: Hold, other: Hold) -> bool:
 
 
 def _phases(case: Case, starts: list[int], ends: list[int]) -> tuple[Phase, ...]:
-    """What follows a phase and comes to the same in every rule is part of it."""
+    """Return the phases; neighbours in which every rule has the same result become one."""
     found: list[Phase] = []
     state: object = None
     for start, end in zip(starts, ends, strict=True):
@@ -202,7 +202,7 @@ def _state(verdict: Verdict) -> object:
 
 
 def _stated(case: Case, name: str) -> datetime | None:
-    """What the container says; a pass may state any time, also one that no calendar has."""
+    """Return what the container says; None for a time that no calendar has."""
     try:
         return to_datetime(parse(case.external.get(name)))
     except DateTimeError:
@@ -211,7 +211,7 @@ def _stated(case: Case, name: str) -> datetime | None:
 
 def _microseconds(moment: datetime) -> int:
     if moment.utcoffset() is None:
-        raise ValueError("The moment needs a time zone.")
+        raise ValueError("the moment must have a time zone")
     return (moment - _EPOCH) // _TICK
 
 

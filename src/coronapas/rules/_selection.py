@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The choices that a deployment may need to make otherwise.
+    """The choices that a deployment may need to make differently.
 
     `end_included`: a rule counts at its ``ValidTo`` too. `by_certificate_type`: rules for another
     kind of pass are left out. `country_wide_in_regions`: rules of the whole country count in its
@@ -81,10 +81,10 @@ class Scope:
             value = getattr(self, name)
             object.__setattr__(self, name, value.strip().upper() or None if value else None)
         if self.country is None:
-            raise ValueError("The country is needed.")
+            raise ValueError("the country must not be empty")
 
     def takes(self, rule: Rule, policy: Policy = DEFAULT) -> bool:
-        """Whether the rule judges in this scope, at whatever time."""
+        """Return whether the rule judges in this scope, at whatever time."""
         if policy.by_certificate_type and not rule.covers(self.kinds):
             return False
         if rule.type is RuleType.INVALIDATION:
@@ -105,7 +105,7 @@ class Candidates:
     policy: Policy = DEFAULT
 
     def at(self, moment: datetime) -> tuple[Rule, ...]:
-        """The rules that judge at a moment, in the order of the set.
+        """Return the rules that judge at a moment, in the order of the set.
 
         General rules do not come first: the order is that of loading, which is that of the paths.
         """
@@ -131,7 +131,7 @@ class Candidates:
 
 
 def candidates(rules: Iterable[Rule], scope: Scope, policy: Policy = DEFAULT) -> Candidates:
-    """The rules that the scope takes, whatever the time."""
+    """Return the rules that the scope takes, whatever the time."""
     return Candidates(tuple(rule for rule in rules if scope.takes(rule, policy)), policy)
 
 
@@ -140,5 +140,5 @@ def _times(rule: Rule) -> tuple[datetime, datetime]:
 
 
 def _prevails(held: Rule, other: Rule) -> bool:
-    """Whether the rule held stays in the face of another one of its identifier."""
+    """Return whether the rule held stays in the face of another one of its identifier."""
     return (held.version, held.valid_from) > (other.version, other.valid_from)

@@ -1,4 +1,4 @@
-"""What a rule is given: the payload of a pass, and the external parameter (EU DCC business rules).
+"""The data of a rule: a pass's payload, and the external parameter (EU DCC business rules).
 
 ``external`` holds validationClock, valueSets, countryCode, exp, iat, issuerCountryCode, kid and
 region. Date-times are texts in UTC to the second (to the millisecond where the moment has a
@@ -32,7 +32,7 @@ Judged: TypeAlias = "Verification | Envelope | Mapping[str, Any]"
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A payload, made even, and what its container says: times in seconds since 1970 (UTC)."""
+    """A normalised payload and what its container says; times are seconds since 1970 (UTC)."""
 
     payload: Mapping[str, Any] = field(repr=False)
     issuer: str | None = field(default=None, repr=False)
@@ -43,16 +43,16 @@ class Subject:
 
     @classmethod
     def of(cls, judged: Judged) -> Subject:
-        """From a verification, an envelope (no trust implied), or a bare payload.
+        """Read a verification, an envelope (no trust implied), or a bare payload.
 
         Raises:
-            VerificationError: a verification that is not ok. Whoever wants to judge such a pass
-                nevertheless says so by giving its `envelope`.
-            TypeError: something else, or a pass without a payload.
+            VerificationError: The verification is not ok. To judge such a pass nevertheless, pass
+                its `envelope`.
+            TypeError: It is something else, or a pass without a payload.
 
         """
         if isinstance(judged, Mapping):
-            return cls(even(judged))
+            return cls(normalised(judged))
         from coronapas.hcert._envelope import Envelope
         from coronapas.verify._result import Verification
 
@@ -62,12 +62,15 @@ class Subject:
         elif isinstance(judged, Envelope):
             envelope, at, certificate = judged, None, None
         else:
-            raise TypeError("Rules judge a Verification, an Envelope or a payload.")
+            raise TypeError(
+                "rules judge a Verification, an Envelope or a payload (a mapping), "
+                f"got {type(judged).__name__}"
+            )
         payload = None if envelope is None else envelope.dcc
         if envelope is None or not isinstance(payload, Mapping):
-            raise TypeError("The pass holds no payload that rules could judge.")
+            raise TypeError("the pass has no payload that rules could judge")
         return cls(
-            even(payload),
+            normalised(payload),
             envelope.issuer or (certificate.country if certificate else None),
             envelope.kid,
             envelope.issued_at,
@@ -76,8 +79,8 @@ class Subject:
         )
 
 
-def even(payload: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The payload without what real passes carry around their values.
+def normalised(payload: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the payload without the blemishes that real passes have around their values.
 
     White space around texts, texts not in NFC, whole numbers written as floats: a rule that asks
     for a product by its code would refuse them for nothing. What the verifier saw of it is among
@@ -86,16 +89,16 @@ def even(payload: Mapping[str, Any]) -> Mapping[str, Any]:
     changed: dict[str, Any] = {}
     for name, value in payload.items():
         if isinstance(value, Mapping):
-            better: Any = _even_record(value)
+            better: Any = _normalised_record(value)
         elif isinstance(value, (list, tuple)):
-            better = [_even_record(i) if isinstance(i, Mapping) else _plain(i) for i in value]
+            better = [_normalised_record(i) if isinstance(i, Mapping) else _plain(i) for i in value]
         else:
             better = _plain(value)
         changed[name] = better
     return changed
 
 
-def _even_record(record: Mapping[str, Any]) -> dict[str, Any]:
+def _normalised_record(record: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _plain(value) for name, value in record.items()}
 
 
@@ -110,12 +113,12 @@ def _plain(value: Any) -> Any:
 
 
 def instant(moment: datetime) -> str:
-    """A moment as rules read it: UTC, with ``Z``; cut to the millisecond before it.
+    """Return a moment as rules read it: UTC, with ``Z``; cut to the millisecond before it.
 
     Raises ValueError for a moment without a time zone.
     """
     if moment.utcoffset() is None:
-        raise ValueError("The moment needs a time zone.")
+        raise ValueError("the moment must have a time zone")
     utc = moment.astimezone(UTC)
     shown = utc.isoformat(timespec="milliseconds" if utc.microsecond >= 1000 else "seconds")
     return f"{shown[:-6]}Z"
@@ -131,7 +134,7 @@ def external(
     issued_at: int | None = None,
     expires: int | None = None,
 ) -> dict[str, Any]:
-    """The external parameter, all but its clock."""
+    """Return the external parameter, except for its clock."""
     found: dict[str, Any] = {"valueSets": value_sets, "countryCode": country}
     if region is not None:
         found["region"] = region
@@ -147,7 +150,7 @@ def external(
 
 
 def _date_time(seconds: int | None) -> str | None:
-    """Seconds since 1970 as a text; None where no calendar has them (a pass may state anything)."""
+    """Return seconds since 1970 as a text; None where no calendar has them."""
     if seconds is None:
         return None
     try:
@@ -157,7 +160,7 @@ def _date_time(seconds: int | None) -> str | None:
 
 
 def codes(value_sets: ValueSets | Mapping[str, Any] | None) -> Mapping[str, Any]:
-    """Value sets as rules read them: lists of codes by id; the bundled release where None given."""
+    """Return value sets as rules read them: lists of codes by id; None: the bundled release."""
     if value_sets is None:
         return _bundled()
     if isinstance(value_sets, Mapping):

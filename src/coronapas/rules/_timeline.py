@@ -51,13 +51,13 @@ class Bound(NamedTuple):
     included: bool
 
     def to_json(self) -> dict[str, Any]:
-        """For machines."""
+        """Return the JSON form."""
         return {"at": self.moment.isoformat(), "included": self.included}
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What one rule came to before a moment and after it; None where it was not in force."""
+    """The results of one rule before a moment and after it; None where it was not in force."""
 
     before: RuleResult | None
     after: RuleResult | None
@@ -79,13 +79,13 @@ class Change:
 
     @property
     def shown(self) -> RuleResult:
-        """The result after it, or where there is none the one before."""
+        """The result after the moment, otherwise the one before it."""
         shown = self.after or self.before
         assert shown is not None, "a change of nothing"  # noqa: S101 - nobody makes one
         return shown
 
     def to_json(self) -> dict[str, Any]:
-        """For machines."""
+        """Return the JSON form."""
         return {
             "rule": self.rule.identifier,
             "description": self.description,
@@ -96,7 +96,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Phase:
-    """From `first` to `last` (both included) every rule comes to the same: that of `verdict`."""
+    """From `first` to `last` (inclusive) every rule has the same result: that in `verdict`."""
 
     first: datetime
     last: datetime
@@ -104,7 +104,7 @@ class Phase:
 
     @property
     def outcome(self) -> Outcome:
-        """What all rules came to together."""
+        """The outcome of all rules together."""
         return self.verdict.outcome
 
     def __repr__(self) -> str:
@@ -194,11 +194,11 @@ class Window:
 
     @property
     def sentence(self) -> str:
-        """The interval for a person; it tells the holder's dates."""
+        """The interval as a sentence; it shows the holder's dates."""
         return window(self)
 
     def to_json(self) -> dict[str, Any]:
-        """For machines; it tells the holder's dates."""
+        """Return the JSON form; it shows the holder's dates."""
         return {
             "outcome": str(self.outcome),
             "start": None if self.start is None else self.start.to_json(),
@@ -214,8 +214,8 @@ class Window:
 class Timeline:
     """What the rules say of one pass at every moment from `first` to `last` (both included).
 
-    `complete` is false where less was found out than was asked for: the verdict changes too often
-    for the effort allowed, and is not known outside of `first` and `last`. `issued_at` and
+    `complete` is false where less was found than was asked for: the verdict changes too often for
+    the effort allowed, and is not known outside of `first` and `last`. `issued_at` and
     `expires` are what the container of the pass says of its own validity, where that is known: a
     verifier asks for both, the rules need not.
     """
@@ -250,12 +250,12 @@ class Timeline:
         return tuple(one for one in self.windows if one.outcome is Outcome.PASS)
 
     def window_at(self, moment: datetime) -> Window | None:
-        """The window that a moment lies in; None outside of what is covered.
+        """Return the window that a moment lies in; None outside of what is covered.
 
         Raises ValueError for a moment without a time zone.
         """
         if moment.utcoffset() is None:
-            raise ValueError("The moment needs a time zone.")
+            raise ValueError("the moment must have a time zone")
         place = bisect_right(self.windows, moment, key=lambda one: one.first) - 1
         return self.windows[place] if place >= 0 and moment in self.windows[place] else None
 
@@ -264,11 +264,11 @@ class Timeline:
         return f"<Timeline {self.scope.country}: {found}>"
 
     def text(self) -> str:
-        """All windows for a person, a line each; it tells the holder's dates."""
+        """Return a line for each window; it shows the holder's dates."""
         return timeline(self)
 
     def to_json(self) -> dict[str, Any]:
-        """For machines; it tells the holder's dates."""
+        """Return the JSON form; it shows the holder's dates."""
         return {
             "country": self.scope.country,
             "region": self.scope.region,
@@ -282,7 +282,7 @@ class Timeline:
 
 
 def changes(before: Phase, after: Phase) -> tuple[Change, ...]:
-    """The rules that come to something else, as far as they make the outcome another one.
+    """Return the rules whose change makes the outcome of two neighbouring phases differ.
 
     Where no rule is left, those that left; where the pass begins to fail, those that begin to;
     where it ceases to, those that cease to; else all.
@@ -327,7 +327,7 @@ def _state(result: RuleResult | None) -> dict[str, Any] | None:
 
 
 def _to_millisecond(moment: datetime) -> datetime:
-    """Cut as the rules' clock is."""
+    """Cut a moment as the rules' clock is cut."""
     return moment - _TICK * (moment.microsecond % 1000)
 
 
@@ -343,7 +343,7 @@ _OUTCOMES: Final = {
 
 
 def window(found: Window) -> str:
-    """Outcome, start and end with the rules whose change makes them, and the rules that decide."""
+    """Return a sentence: outcome, start and end with the rules whose change makes them."""
     parts = [f"{_OUTCOMES[found.outcome]} {verdict.place(found.scope)}"]
     if found.start is None and found.end is None:
         parts.append("at every moment asked about")
@@ -351,9 +351,9 @@ def window(found: Window) -> str:
         parts.append(f"from {_bound(found.start, found.begins_because)}")
     if found.end is not None:
         parts.append(f"until {_bound(found.end, found.ends_because)}")
-    # A bound tells why already, where it is the same rules.
-    told = {change.rule for change in (*found.begins_because, *found.ends_because)}
-    deciding = [one for one in found.deciding if one.rule not in told]
+    # The bounds name some of these rules already.
+    named = {change.rule for change in (*found.begins_because, *found.ends_because)}
+    deciding = [one for one in found.deciding if one.rule not in named]
     if deciding:
         parts.append(f"because of {_and([_named(one) for one in deciding])}")
     first, *rest = parts
@@ -361,11 +361,11 @@ def window(found: Window) -> str:
 
 
 def timeline(found: Timeline) -> str:
-    """A line for each window, and what else is known of the time."""
+    """Return a line for each window, and what else is known of the time."""
     lines = [one.sentence for one in found.windows]
     if not found.complete:
         lines.append(
-            f"Not found out before {moment(found.first)} and after {moment(found.last)}: the rules"
+            f"Not known before {moment(found.first)} and after {moment(found.last)}: the rules"
             " change too often."
         )
     if found.expires is not None:
@@ -374,12 +374,12 @@ def timeline(found: Timeline) -> str:
 
 
 def change(found: Change) -> str:
-    """What happens to a rule."""
+    """Return a sentence of what happens to a rule."""
     return f"{found.rule} {_happens(found)} ({found.description})"
 
 
 def moment(at: datetime) -> str:
-    """A moment as a person reads it, in UTC, with a fraction of a second where it has one."""
+    """Return a moment as a person reads it, in UTC, with its fraction of a second."""
     return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(sep=' ')} UTC"
 
 
@@ -418,7 +418,7 @@ def _bound(bound: Bound, because: tuple[Change, ...]) -> str:
 
 
 def _together(because: tuple[Change, ...]) -> str:
-    """All rules that make a change, or as many of them as a person reads."""
+    """Return all rules that make a change, or as many of them as a person reads."""
     if len(because) > MAX_NAMED:
         if all(one.before is None for one in because):
             return f"{len(because)} rules come into force"

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from coronapas.rules._selection import Scope
 
 MAX_SENTENCES: Final = 8
-"""As many facts as a person reads of one rule."""
+"""The most facts that are shown for one rule."""
 
 FIELDS: Final = {
     "dob": "the date of birth",
@@ -68,7 +68,7 @@ FIELDS: Final = {
     "is": "the issuer",
     "ci": "the identifier of the pass",
 }
-"""The fields of a pass in words, by the last part of their path that is no number."""
+"""The fields of a pass in words, by the last part of their path that is not a number."""
 
 _GROUPS: Final = {"v": "vaccination", "t": "test", "r": "recovery"}
 _MAKERS: Final = {"v": "the manufacturer of the vaccine", "t": "the device of the test"}
@@ -105,19 +105,23 @@ _FAILS: Final = {
 
 
 def because(explanation: Explanation) -> tuple[str, ...]:
-    """The facts that decided, each once, at most `MAX_SENTENCES`; they show the data."""
-    found = dict.fromkeys(_sentences(explanation))
-    return tuple(list(found)[:MAX_SENTENCES])
+    """Return the facts that decided, each once, at most `MAX_SENTENCES`; they show the data."""
+    found: dict[str, None] = {}
+    for sentence in _sentences(explanation):
+        found[sentence] = None
+        if len(found) == MAX_SENTENCES:
+            break
+    return tuple(found)
 
 
 def moment(at: datetime) -> str:
-    """A moment as a person reads it, in UTC."""
+    """Return a moment as a person reads it, in UTC."""
     utc = at.astimezone(UTC)
     return f"{utc:%Y-%m-%d} at {utc:%H:%M:%S} UTC"
 
 
 def place(scope: Scope) -> str:
-    """The country of arrival, with the region where there is one."""
+    """Return the country of arrival, with the region where there is one."""
     return scope.country if scope.region is None else f"{scope.country} ({scope.region})"
 
 
@@ -152,7 +156,7 @@ def _sentences(part: Explanation) -> Iterator[str]:
 
 
 def _guard_decided(expr: If, guard: Explanation, branch: Explanation) -> bool:
-    """Whether the guard is part of the answer, or only leads to it.
+    """Return whether the guard is part of the answer, or only leads to it.
 
     It is where the branch taken is a bare yes or no, and where the one not taken is, and says
     something else (``if A then yes else B``: both A and B failed). That the pass states what the
@@ -174,7 +178,7 @@ def _sentence(text: str) -> str:
 
 
 def _there(path: str, value: Any) -> str:
-    """What a path says that stands for itself."""
+    """Return what it says that a path leads somewhere, or nowhere."""
     name = path.rpartition(".")[2]
     if name.isdecimal() or name in _GROUPS:
         group = next((part for part in path.split(".") if part in _GROUPS), "")
@@ -188,7 +192,7 @@ def _there(path: str, value: Any) -> str:
 
 
 def _listed(expr: Expr) -> str:
-    """Where something is looked for."""
+    """Return where something is looked for."""
     if isinstance(expr, Var) and expr.path.startswith(_VALUE_SETS):
         return f"in the value set {expr.path.removeprefix(_VALUE_SETS)}"
     return "among those listed"
@@ -250,7 +254,7 @@ def _shown(value: Any) -> str:
 
 
 class Outcome(StrEnum):
-    """What one rule, or all that were asked, came to."""
+    """The outcome of one rule, or of all that were applied."""
 
     PASS = "PASS"  # noqa: S105 - an outcome, no password
     FAIL = "FAIL"
@@ -275,14 +279,14 @@ CODES: Final = {
 
 
 class RuleResult:
-    """What one rule came to, and why."""
+    """The result of one rule, and why."""
 
     __slots__ = ("_code", "_data", "_language", "_outcome", "_rule")
 
     def __init__(
         self, rule: Rule, outcome: Outcome, code: str, data: Mapping[str, Any], language: str
     ) -> None:
-        """Made by `coronapas.rules._decision`; `data` is what the rule was given."""
+        """Keep the result; `data` is what the rule was given."""
         self._rule = rule
         self._outcome = outcome
         self._code = code
@@ -320,7 +324,7 @@ class RuleResult:
         try:
             return certlogic.explain(self._rule.expression, self._data)
         except certlogic.CertLogicError:
-            # Explaining may come to a bound that compiled code does not meet.
+            # Explaining may reach a limit that compiled code does not.
             return None
 
     @property
@@ -336,7 +340,7 @@ class RuleResult:
         return f"<RuleResult {self._rule} {self._outcome} {self._code}>"
 
     def to_json(self, *, reasons: bool = False) -> dict[str, Any]:
-        """For machines; with `reasons` also the sentences that show the holder's data."""
+        """Return the JSON form; with `reasons` also the sentences that show the holder's data."""
         found: dict[str, Any] = {
             "identifier": self._rule.identifier,
             "version": str(self._rule.version),
@@ -374,7 +378,7 @@ class Verdict:
         at: datetime,
         unread: tuple[Unread, ...] = (),
     ) -> None:
-        """Made by `coronapas.rules._decision`."""
+        """Keep the results of the rules that were selected."""
         self._results = results
         self._scope = scope
         self._at = at
@@ -449,7 +453,7 @@ class Verdict:
                 return f"Not decided for {where} on {when}."
 
     def text(self) -> str:
-        """The verdict for its holder: the outcome, each rule that decided, and the facts.
+        """Return the verdict for its holder: the outcome, each rule that decided, and the facts.
 
         It shows the holder's data. The rules' words come in the language that was asked for; the
         rest is English.
@@ -462,7 +466,7 @@ class Verdict:
         return "\n".join(lines)
 
     def to_json(self, *, reasons: bool = False) -> dict[str, Any]:
-        """For machines; with `reasons` also the sentences that show the holder's data."""
+        """Return the JSON form; with `reasons` also the sentences that show the holder's data."""
         return {
             "outcome": str(self._outcome),
             "country": self.country,
@@ -481,7 +485,7 @@ def _overall(results: tuple[RuleResult, ...], unread: tuple[Unread, ...]) -> Out
         return Outcome.FAIL
     if unread:
         return Outcome.OPEN
-    # An invalidation rule that does not strike is no acceptance.
+    # An invalidation rule that does not apply is not an acceptance.
     if not any(one.rule.type is RuleType.ACCEPTANCE for one in results):
         return Outcome.NO_RULES
     return Outcome.OPEN if Outcome.OPEN in outcomes else Outcome.PASS

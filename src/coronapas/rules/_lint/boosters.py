@@ -1,10 +1,10 @@
-"""Boosters that a rule rejects: found by asking it about boosters.
+"""Boosters that a rule rejects, found by evaluating it on boosters.
 
 Implementing Decision (EU) 2021/2301 numbers a booster after a single-dose course 2/1 (3/1 and on),
 and one after a course of two 3/3 (4/4 and on); Regulation (EU) 2021/2288 sets no limit on the
 acceptance of boosters for travel. Rules written before that took some of them for primary courses:
-a rule for "one dose in the course" also meets 2/1. What a country wants is its own to say, so that
-what is found here is for its author to look at, and no error.
+a rule for "one dose in the course" also applies to 2/1. Countries decide for themselves, so a
+rejection is something for the rule's author to check, not an error.
 """
 
 from __future__ import annotations
@@ -157,13 +157,13 @@ class _Questions:
         self.products = [product for product in asked if self.recognises(product)]
 
     def recognises(self, product: tuple[str, str, str]) -> bool:
-        """Whether the rule accepts a completed course of the product at some age."""
+        """Return whether the rule accepts a completed course of the product at some age."""
         return any(
             self.answer(product, *dose, age) is True for dose in PRIMARY for age in AGES[::10]
         )
 
     def refused(self, product: tuple[str, str, str], dose_number: int, doses: int) -> Iterator[int]:
-        """The ages at which the rule rejects the dose."""
+        """Return the ages at which the rule rejects the dose."""
         if self.dated:
             return (a for a in AGES if self.answer(product, dose_number, doses, a) is False)
         return iter(AGES if self.answer(product, dose_number, doses, 0) is False else ())

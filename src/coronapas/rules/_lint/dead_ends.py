@@ -1,7 +1,8 @@
-"""What must hold at a place of an expression, and what cannot: for the search of dead ends.
+"""Parts of an expression that can never matter: unreachable branches, bounds that contradict.
 
-`Facts` are what the guards on the way have said. Assuming one more gives new facts, or None where
-it cannot be true with the rest. None is a proof; anything else only says that no proof was found:
+`Facts` hold what the guards on the way have established. Assuming a further guard makes new facts,
+or None where it contradicts the rest. None is a proof; anything else only means that no proof was
+found (decision 0014):
 
 - integers and date-times are compared as differences (``x - y ≤ c``); a cycle of them with a
   negative sum is a contradiction. Units of calendar length count with the least and the most days
@@ -122,7 +123,7 @@ class Facts:
     edges: Mapping[tuple[_Node, _Node], int] = field(default_factory=dict)
 
     def assume(self, expr: Expr, holds: bool) -> Facts | None:
-        """The facts with one more, or None where they contradict it."""
+        """Return the facts with one more, or None where they contradict it."""
         if not (self.budget.spend_on(expr) and self.budget.spend(len(self.truths))):
             return self
         known = self.truths.get(expr)
@@ -147,9 +148,9 @@ class Facts:
                 found = self if self._path_may_be(path, holds) else None
             case _:
                 found = self
-        return None if found is None else found._told(expr, holds)
+        return None if found is None else found._with(expr, holds)
 
-    def _told(self, expr: Expr, holds: bool) -> Facts:
+    def _with(self, expr: Expr, holds: bool) -> Facts:
         return replace(self, truths={**self.truths, expr: holds})
 
     def _all(self, operands: Sequence[Expr]) -> Facts | None:
@@ -171,8 +172,8 @@ class Facts:
                 break
             facts = following
         if len(ways) == 1:
-            return ways[0]._told(expr, False)
-        return self._told(expr, False) if ways else None
+            return ways[0]._with(expr, False)
+        return self._with(expr, False) if ways else None
 
     def _either(self, expr: If, holds: bool) -> Facts | None:
         ways = []
@@ -182,7 +183,7 @@ class Facts:
             if way is not None:
                 ways.append(way)
         if len(ways) == 2:
-            return self._told(expr, holds)
+            return self._with(expr, holds)
         return ways[0] if ways else None
 
     # Comparisons
@@ -201,7 +202,7 @@ class Facts:
         return self
 
     def _ordered(self, operator: str, left: Expr, right: Expr) -> Facts | None:
-        """That `left` stands in this order to `right`."""
+        """Assume that `left` stands in this order to `right`."""
         if not self.budget.spend_on(left, right):
             return self
         if operator not in _LESS:
@@ -213,7 +214,7 @@ class Facts:
         return self._difference(lower, upper, most - least - (operator in _STRICT))
 
     def _difference(self, lower: _Node, upper: _Node, most: int) -> Facts | None:
-        """That `lower` minus `upper` is at most so much."""
+        """Assume that `lower` minus `upper` is at most so much."""
         if lower == upper:
             return self if most >= 0 else None
         before = self.edges.get((lower, upper))
@@ -272,7 +273,7 @@ class Facts:
 
 
 def _place(expr: Expr) -> tuple[_Node, int, int] | None:
-    """An integer or date-time as a base and what is added to it, at least and at most."""
+    """Return an integer or date-time as a base and what is added to it, at least and at most."""
     match expr:
         case Literal(value):
             number = isinstance(value, int) and not isinstance(value, bool)
@@ -296,7 +297,7 @@ def _place(expr: Expr) -> tuple[_Node, int, int] | None:
 
 
 def _span(amount: int, unit: str) -> tuple[int, int]:
-    """What is added, in milliseconds, at least and at most."""
+    """Return what is added, in milliseconds, at least and at most."""
     if unit in UNIT_MILLISECONDS:
         exact = amount * UNIT_MILLISECONDS[unit]
         return exact, exact
@@ -309,7 +310,7 @@ def _span(amount: int, unit: str) -> tuple[int, int]:
 
 @cache
 def _calendar() -> tuple[int, ...]:
-    """The days before each month of 800 years."""
+    """Return the days before each month of 800 years."""
     found = [0]
     for year in range(800):
         leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
@@ -320,7 +321,7 @@ def _calendar() -> tuple[int, ...]:
 
 @cache
 def _days_of_months(months: int) -> tuple[int, int]:
-    """The least and the most days that so many months in a row have."""
+    """Return the least and the most days that so many months in a row have."""
     before = _calendar()
     lengths = [before[start + months] - before[start] for start in range(4800)]
     # Exactly these: a day that the month of arrival lacks flows over, so that what is added does
@@ -350,9 +351,6 @@ def _shortest(
         if not changed:
             break
     return found.get(start)
-
-
-# Parts of an expression that can never matter: unreachable branches, bounds that contradict.
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,14 @@
-"""What is wrong, or likely wrong, with a rule, before it is uploaded.
+"""What is wrong, or probably wrong, with a rule before it is uploaded.
 
     report = lint(json_text, uploaded_at=now, previous=rules)
     report.refusal       # what the gateway would answer: its first violation
     report.findings      # all of them, and what the gateway does not look for
 
 The gateway's constraints come first, in its order (`coronapas.rules._lint.upload`). Then: an engine
-that is not supported; operations that cannot succeed; affected fields that are not what the logic
-reads; branches that are never taken, and bounds that contradict (`coronapas.rules._lint.dead_ends`,
-each proved); boosters that are rejected (`coronapas.rules._lint.boosters`); tests that fail or are
-missing.
+that is not supported; operations that cannot succeed; affected fields that differ from what the
+logic reads; branches that are never taken, and bounds that contradict each other, each proved
+(`coronapas.rules._lint.dead_ends`); boosters that are rejected (`coronapas.rules._lint.boosters`);
+tests that fail or are missing.
 """
 
 from __future__ import annotations
@@ -42,15 +42,15 @@ MAX_FINDINGS: Final = 200
 _DEAD_ENDS: Final = {
     "unreachable": (
         "This branch is never taken, whatever the pass states: {}",
-        "Take the branch out, or look at its condition.",
+        "Remove the branch, or check its condition.",
     ),
     "contradiction": (
         "This can never hold where it stands: {}",
-        "Look at the bounds: they exclude each other, or a condition around them.",
+        "Check the bounds: they exclude each other, or a condition around them.",
     ),
     "always": (
         "This always holds where it stands: {}",
-        "Take it out, or look at the conditions around it.",
+        "Remove it, or check the conditions around it.",
     ),
 }
 
@@ -61,12 +61,12 @@ class Severity(StrEnum):
     ERROR = "error"
     """The gateway refuses the rule, or it does not do what it says."""
     WARNING = "warning"
-    """Something to look at: it may be meant."""
+    """Something to check: it may be intended."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing to change or to look at. `gateway` tells whether the gateway refuses it."""
+    """A thing to change or to check; `gateway` says whether the gateway refuses the rule for it."""
 
     severity: Severity
     fault: Fault
@@ -81,7 +81,7 @@ class Finding:
         return f"{self.severity}: {self.code}: {self.fault}"
 
     def to_json(self) -> dict[str, Any]:
-        """For machines."""
+        """Return the JSON form."""
         return {
             "severity": str(self.severity),
             "code": self.code,
@@ -102,7 +102,7 @@ class LintReport:
 
     @property
     def ok(self) -> bool:
-        """Whether there is no error."""
+        """Whether there are no errors."""
         return not any(one.severity is Severity.ERROR for one in self.findings)
 
     @property
@@ -111,7 +111,7 @@ class LintReport:
         return next((one for one in self.findings if one.gateway), None)
 
     def to_json(self) -> dict[str, Any]:
-        """For machines."""
+        """Return the JSON form."""
         return {
             "place": self.place,
             "identifier": self.identifier,
@@ -130,15 +130,23 @@ def lint(
     value_sets: ValueSets | Mapping[str, Any] | None = None,
     place: str = "rule",
 ) -> LintReport:
-    """Look through one rule: its text, its JSON, or the rule itself.
+    """Check one rule: its text, its JSON, or the rule itself.
 
-    `previous` are rules that the gateway has, of which those of the same identifier count.
-    `uploaded_at` is the moment of the upload, with a time zone (ValueError without); None leaves
-    out how far ahead the rule begins. `tests` None leaves the tests out; an empty sequence is a
-    finding.
+    Args:
+        rule: JSON as text or parsed, or the rule itself.
+        previous: Rules that the gateway has, of which those of the same identifier count.
+        uploaded_at: The moment of the upload, with a time zone; None skips how far ahead the rule
+            begins.
+        tests: The rule's tests; None skips them, an empty sequence is a finding.
+        value_sets: Those in which the rule looks codes up; None for the bundled release.
+        place: The name of the rule in the report.
+
+    Raises:
+        ValueError: `uploaded_at` has no time zone.
+
     """
     if uploaded_at is not None and uploaded_at.utcoffset() is None:
-        raise ValueError("The moment of the upload needs a time zone.")
+        raise ValueError("the moment of the upload must have a time zone")
     document: Any = rule
     if isinstance(rule, Rule):
         document = rule.to_json()
@@ -164,9 +172,14 @@ def lint_folder(
     uploaded_at: datetime | None = None,
     value_sets: ValueSets | Mapping[str, Any] | None = None,
 ) -> tuple[LintReport, ...]:
-    """Look through every rule of a folder with its tests, in the order of the paths.
+    """Check every rule of a folder with its tests, ordered by path.
 
-    Files that are no rules are passed over. Raises OSError where the folder cannot be read.
+    Files without rules are skipped; the parameters are those of `lint`.
+
+    Raises:
+        OSError: The folder cannot be read.
+        ValueError: `uploaded_at` has no time zone.
+
     """
     root = Path(folder)
     known = tuple(previous)
@@ -245,7 +258,7 @@ def lint_path(
 
 
 def _tests(path: Path, root: Path) -> Iterator[RuleTest]:
-    """The tests next to a rule; one that cannot be read is a test that fails."""
+    """Yield the tests beside a rule; one that cannot be read is a test that fails."""
     for file in rule_tests.test_files(path):
         place = file.relative_to(root).as_posix()
         try:
@@ -254,7 +267,7 @@ def _tests(path: Path, root: Path) -> Iterator[RuleTest]:
             yield RuleTest(place, "", {}, _UNREADABLE)
 
 
-_UNREADABLE: Final = {"this": "is no test"}
+_UNREADABLE: Final = {"test": "unreadable"}
 
 
 def _beyond(
@@ -262,7 +275,7 @@ def _beyond(
     tests: Sequence[RuleTest] | None,
     value_sets: ValueSets | Mapping[str, Any] | None,
 ) -> Iterator[Finding]:
-    """What the gateway does not look for."""
+    """Yield what the gateway does not look for."""
     try:
         rule = read_rule(document)
     except RuleError as error:
@@ -282,7 +295,7 @@ def _beyond(
         return
     for issue in certlogic.type_issues(expression):
         problem = f"{issue.message[:1].upper()}{issue.message[1:]}."
-        yield _error("Logic", "logic.type", problem, "Mend the operation.")
+        yield _error("Logic", "logic.type", problem, "Correct the operation.")
     yield from _affected_fields(canonical(document)[0], expression)
     ends, rejections = dead_ends(expression), boosters.rejected(rule, value_sets)
     if not (ends.complete and rejections.complete):
@@ -300,7 +313,7 @@ def _beyond(
             "Logic",
             "boosters.rejected",
             rejection.text,
-            "Let dn > sd, and dn = sd from 3 on, be boosters; or see that this is meant.",
+            "Treat dn > sd, and dn = sd from 3 on, as boosters, unless this is intended.",
         )
     if tests is not None:
         yield from _tested(rule, tests)
@@ -325,7 +338,7 @@ def _affected_fields(document: Mapping[str, Any], expression: certlogic.Expr) ->
                 "AffectedFields",
                 "fields.unread",
                 f"The logic does not read {name}, which is listed.",
-                f"Take {name} out.",
+                f"Remove {name}.",
             )
 
 
@@ -337,7 +350,7 @@ def _tested(rule: Rule, tests: Sequence[RuleTest]) -> Iterator[Finding]:
         return
     for test in tests:
         if test.expected is _UNREADABLE:
-            problem = f"{test.place} is no test."
+            problem = f"{test.place} is not a test."
             yield _error("", "tests.unreadable", problem, "Give payload, external and expected.")
             continue
         disagreement = rule_tests.disagreement(rule, test)
@@ -346,7 +359,7 @@ def _tested(rule: Rule, tests: Sequence[RuleTest]) -> Iterator[Finding]:
                 "",
                 "tests.fails",
                 f"{test.place}: {disagreement}.",
-                "Mend the rule, or the test.",
+                "Correct the rule, or the test.",
             )
     for outcome, word in ((True, "accepts"), (False, "refuses")):
         if not any(test.expected is outcome for test in tests):

@@ -58,7 +58,7 @@ _OPTIONAL: Final = frozenset({"Region"})
 
 
 def schema_faults(document: object) -> tuple[Fault, ...]:
-    """What the schema finds wrong with a rule's JSON in the gateway's form; none where it is valid.
+    """Return what the gateway's schema finds wrong with a rule's JSON; empty where it is valid.
 
     The codes are ``schema.missing``, ``schema.value`` and ``schema.kind``.
     """
@@ -136,7 +136,7 @@ def _affected_fields(value: Any) -> Iterator[Fault]:
 
 def _logic(value: Any) -> Iterator[Fault]:
     if not isinstance(value, dict) or not value:
-        yield Fault("Logic", "schema.kind", "The logic is no operation.", "Give a JSON object.")
+        yield Fault("Logic", "schema.kind", "The logic is not an operation.", "Give a JSON object.")
 
 
 MOST_AHEAD: Final = timedelta(weeks=2)
@@ -170,12 +170,12 @@ class Upload:
     at: datetime | None = None
 
     def text(self, name: str) -> str:
-        """The text of a member; empty where it has none."""
+        """Return the text of a member; empty where it has none."""
         value = self.document.get(name) if isinstance(self.document, dict) else None
         return value if isinstance(value, str) else ""
 
     def moment(self, name: str) -> datetime | None:
-        """The moment of a member, where it is one."""
+        """Return the moment of a member, where it is one."""
         try:
             return model.moment(self.text(name))
         except ValueError:
@@ -209,7 +209,7 @@ class Upload:
 
 
 def violations(upload: Upload) -> Iterator[Fault]:
-    """Everything that the gateway would object to, in its order."""
+    """Yield everything that the gateway would object to, in its order."""
     for constraint in CONSTRAINTS:
         yield from constraint(upload)
 
