@@ -31,9 +31,9 @@ from coronapas.programmes import (
 from coronapas.programmes._clock import after_day, birthday, midnight
 from coronapas.rules._export import (
     MADE_BY,
+    NotExpressibleError,
     RuleExport,
     Times,
-    Unsayable,
     all_of,
     any_of,
     export_rules,
@@ -213,16 +213,16 @@ def test_every_revision_is_exported_whole_and_with_what_it_leaves_out(programme:
             CertificateType.RECOVERY,
         }
         assert (found.programme, found.revision) == (programme.id, revision.id)
-        said = {one.what for one in found.unsaid}
+        said = {one.what for one in found.omissions}
         assert "a history of several events" in said
         assert any("asked for" in what for what in said)
-        assert all(one.what and one.why.endswith(".") for one in found.unsaid)
+        assert all(one.what and one.why.endswith(".") for one in found.omissions)
         assert ("the suspension by a positive test" in said) is (revision.suspension is not None)
 
 
 def test_what_depends_on_the_revision_is_told_of_it_alone() -> None:
     said = {
-        revision.id: {one.what for one in exported("denmark", revision.id, None).unsaid}
+        revision.id: {one.what for one in exported("denmark", revision.id, None).omissions}
         for revision in DENMARK.revisions
     }
     sectors = "the sectors (business)"
@@ -230,7 +230,7 @@ def test_what_depends_on_the_revision_is_told_of_it_alone() -> None:
         *("2021-11-12", "2021-11-29")
     }
     assert all("the group severe-immunosuppression" in found for found in said.values())
-    later = {one.what for one in exported("eu-travel", "2022-02-24", None).unsaid}
+    later = {one.what for one in exported("eu-travel", "2022-02-24", None).omissions}
     assert "recoveries proved by a rapid test" in later
     assert not any("group" in what for what in later)
 
@@ -361,7 +361,7 @@ def test_a_zone_that_is_not_whole_hours_from_utc_cannot_be_said_of_days() -> Non
     ageless = replace(revision, exempt_below=None)
     found = export_rules(replace(programme, revisions=(ageless,)), ageless, country="NP")
     assert found.claims == {CertificateType.TEST}
-    why = {one.what: one.why for one in found.unsaid}
+    why = {one.what: one.why for one in found.omissions}
     assert "whole hours" in why["passes of the kind Vaccination"]
     assert "whole hours" in why["passes of the kind Recovery"]
     none = export_rules(programme, revision, country="NP")
@@ -381,7 +381,7 @@ def test_midnights_that_occur_twice_or_never_cannot_be_said_of_ages(
     zone: str, start: datetime, words: str
 ) -> None:
     times = Times(ZoneInfo(zone), date(2021, 1, 1), date(2021, 2, 1), start, start + timedelta(60))
-    with pytest.raises(Unsayable, match=words):
+    with pytest.raises(NotExpressibleError, match=words):
         times.age_reached(18)
 
 

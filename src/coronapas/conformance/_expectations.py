@@ -29,6 +29,7 @@ from coronapas.dcc import _schema as schema
 from coronapas.dcc._dates import read_moment
 from coronapas.dcc._text import normal
 from coronapas.errors import CoronapasError, MissingExtraError
+from coronapas.hcert import PREFIX
 from coronapas.hcert import (
     _base45 as base45,
 )
@@ -44,8 +45,7 @@ from coronapas.hcert import (
 from coronapas.hcert import (
     _cwt as cwt,
 )
-from coronapas.hcert._envelope import PREFIX
-from coronapas.trust._certificate import Certificate
+from coronapas.trust import Certificate
 from coronapas.trust._verifying_key import VerifyingKey
 
 

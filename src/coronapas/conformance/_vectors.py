@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from coronapas import _json
 from coronapas.dcc._dates import read_moment
 from coronapas.errors import CoronapasError
-from coronapas.trust._certificate import Certificate
+from coronapas.trust import Certificate
 
 if TYPE_CHECKING:
     from datetime import datetime

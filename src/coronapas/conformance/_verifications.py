@@ -25,9 +25,8 @@ from coronapas.conformance._vectors import (
 from coronapas.errors import CoronapasError, ScanError
 from coronapas.facts import _json as facts_json
 from coronapas.tolerances import FIELD, STRICT, TOLERANCES
-from coronapas.trust._certificate import Certificate
-from coronapas.trust._store import TrustStore
-from coronapas.verify._verifier import Verifier
+from coronapas.trust import Certificate, TrustStore
+from coronapas.verify import Verifier
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -22,8 +22,8 @@ from coronapas import _lazy
 if TYPE_CHECKING:
     from coronapas.rules._decision import Case as Case
     from coronapas.rules._decision import WalletVerdict as WalletVerdict
+    from coronapas.rules._export import Omission as Omission
     from coronapas.rules._export import RuleExport as RuleExport
-    from coronapas.rules._export import Unsaid as Unsaid
     from coronapas.rules._export import export_rules as export_rules
     from coronapas.rules._lint.report import Finding as Finding
     from coronapas.rules._lint.report import LintReport as LintReport
@@ -78,6 +78,6 @@ else:
             "_verdict": "CODES Outcome RuleResult Verdict",
             "_timeline": "Bound Change Phase Timeline Window moment",
             "_subject": "Judged",
-            "_export": "RuleExport Unsaid export_rules",
+            "_export": "RuleExport Omission export_rules",
         },
     )

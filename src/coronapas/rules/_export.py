@@ -10,7 +10,7 @@ exported is the judgement of a history that one pass tells completely, and the c
 "Alone" and *valid* matter: an answer that the programme leaves open (ambiguous) counts as a no. The
 claim covers vaccinations and recoveries of `RuleExport.first_day` or later, dates as
 ``YYYY-MM-DD``, tests that found nothing, moments in whole seconds, codes as in the value sets and
-birth dates known to the day (where the revision asks for an age). `RuleExport.unsaid` lists what is
+birth dates known to the day (where the revision asks for an age). `RuleExport.omissions` lists what is
 beyond it.
 
 The identifiers (``VR-DK-9001``) and the texts are the project's own: no authority has published
@@ -22,7 +22,7 @@ after a local day means is worked out here for every day on which an event can l
 after that day's midnight in UTC; consecutive days with the same hours make one comparison, and a
 tree of comparisons finds the right one. The result is exact for each of those days, by
 construction. Zones that are not whole hours from UTC, and local midnights that occur twice or
-never, raise `Unsayable`.
+never, raise `NotExpressibleError`.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ _HOUR: Final = timedelta(hours=1)
 _DAY: Final = timedelta(days=1)
 
 
-class Unsayable(Exception):  # noqa: N818 - no error: the answer to whether something can be said
-    """What the language cannot say, and why; it never leaves the export."""
+class NotExpressibleError(Exception):
+    """What the language cannot express, and why; it never leaves the export."""
 
 
 def any_of(parts: Sequence[Logic]) -> Logic:
@@ -186,17 +186,17 @@ class Times:
         while day <= self.end.astimezone(self.zone).date():
             first = midnight(day, self.zone).astimezone(self.zone)
             if first.replace(tzinfo=None) != datetime(day.year, day.month, day.day):
-                raise Unsayable("a local midnight that a change of the clock skips")
+                raise NotExpressibleError("a local midnight that a change of the clock skips")
             later = (first.astimezone(UTC) + _HOUR).astimezone(self.zone)
             if later.date() != day or (later.hour, later.minute) == (0, 0):
-                raise Unsayable("a local midnight that occurs twice")
+                raise NotExpressibleError("a local midnight that occurs twice")
             day += _DAY
 
 
 def _whole_hours(gap: timedelta) -> int:
     hours, rest = divmod(gap, _HOUR)
     if rest:
-        raise Unsayable("a time zone that is not whole hours from UTC")
+        raise NotExpressibleError("a time zone that is not whole hours from UTC")
     return hours
 
 
@@ -248,7 +248,7 @@ _GROUPS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Unsaid:
+class Omission:
     """Something of a revision that the rules do not say, and why they cannot."""
 
     what: str
@@ -259,7 +259,7 @@ class Unsaid:
 class RuleExport:
     """The rules of one revision, for which kinds of pass they are claimed to agree with it.
 
-    `first_day` is the first day of events for which they do. `unsaid` is what they leave out.
+    `first_day` is the first day of events for which they do. `omissions` is what they leave out.
     """
 
     programme: str
@@ -267,7 +267,7 @@ class RuleExport:
     rules: tuple[Rule, ...] = field(repr=False)
     claims: frozenset[CertificateType]
     first_day: date
-    unsaid: tuple[Unsaid, ...] = field(repr=False)
+    omissions: tuple[Omission, ...] = field(repr=False)
 
     def to_json(self) -> list[dict[str, Any]]:
         """Return the rules as fresh JSON, in the gateway's form."""
@@ -303,7 +303,7 @@ def export_rules(
     writer = _Writer(programme, revision, sector, times)
     rules: list[Rule] = []
     claims = set()
-    unsaid = [*_beyond(programme, revision, sector)]
+    omissions = [*_beyond(programme, revision, sector)]
     for kind, write in (
         (CertificateType.VACCINATION, writer.vaccination),
         (CertificateType.TEST, writer.test),
@@ -312,8 +312,8 @@ def export_rules(
         try:
             parts = [*write()]
             exempt = writer.exempt()
-        except Unsayable as reason:
-            unsaid.append(Unsaid(f"passes of the kind {kind}", f"It would need {reason}."))
+        except NotExpressibleError as reason:
+            omissions.append(Omission(f"passes of the kind {kind}", f"It would need {reason}."))
             continue
         claims.add(kind)
         found = [(any_of((exempt, logic)), text) for logic, text in parts]
@@ -323,7 +323,7 @@ def export_rules(
             for place, (logic, text) in enumerate(said)
         )
     return RuleExport(
-        programme.id, revision.id, tuple(rules), frozenset(claims), first_day, tuple(unsaid)
+        programme.id, revision.id, tuple(rules), frozenset(claims), first_day, tuple(omissions)
     )
 
 
@@ -470,9 +470,11 @@ class _Writer:
     def _hours(self, period: Period) -> int:
         """Return a period after an instant in hours."""
         if period.months:
-            raise Unsayable("calendar months after an instant, kept to a month's last day")
+            raise NotExpressibleError(
+                "calendar months after an instant, kept to a month's last day"
+            )
         if period.days and self.programme.reckoning is Reckoning.LOCAL:
-            raise Unsayable("days after an instant on the local wall clock")
+            raise NotExpressibleError("days after an instant on the local wall clock")
         return period.days * 24 + period.hours
 
     def _words(self, rule: model.EvidenceRule) -> str:
@@ -551,51 +553,51 @@ def _numbers(programme: Programme, code: str, day: date) -> dict[tuple[Stage, ..
     return found
 
 
-def _beyond(programme: Programme, revision: Revision, sector: str | None) -> Iterable[Unsaid]:
+def _beyond(programme: Programme, revision: Revision, sector: str | None) -> Iterable[Omission]:
     """Return what no rule on one pass can say, of this revision."""
-    yield Unsaid(
+    yield Omission(
         "a history of several events",
         "A rule sees one pass: a lapse that a later dose mends is seen on that dose's pass alone, "
         "and no other pass settles what a dose is.",
     )
-    yield Unsaid(
+    yield Omission(
         "an answer that is left open",
         "A rule says yes or no. Where readings of a dose or of a birth date known in part lead to "
         "different answers, the rules say no; and a birth date that is not known to the day, where "
         "an age is asked for, is read as the last day that it can mean, or not at all.",
     )
-    yield Unsaid(
+    yield Omission(
         "the schedule of doses",
         "When the next dose is due is not a question about a pass.",
     )
-    yield Unsaid(
+    yield Omission(
         f"whether a pass is asked for at all (here: {revision.requirement})",
         "The rules say what counts; who asks is beyond them.",
     )
-    yield Unsaid("sources, confidences and doubts of the rows", "A rule has no member for them.")
+    yield Omission("sources, confidences and doubts of the rows", "A rule has no member for them.")
     if revision.suspension is not None:
-        yield Unsaid(
+        yield Omission(
             "the suspension by a positive test",
             "It is known from another pass, or from none; a recovery's own infection is said.",
         )
     if revision.recoveries:
-        yield Unsaid(
+        yield Omission(
             "a positive test as the proof of a recovery",
             "The local day of an instant cannot be computed; the test's pass is refused.",
         )
         if any("naat" not in rule.kinds for rule in revision.recoveries):
-            yield Unsaid(
+            yield Omission(
                 "recoveries proved by a rapid test",
                 "A recovery's pass does not say how the infection was proved.",
             )
     named = sorted({one for rule in revision.rules for one in rule.sectors or ()})
     if named:
-        yield Unsaid(
+        yield Omission(
             f"the sectors ({', '.join(named)})",
             f"No data says where a pass is shown; these rules are for {sector or 'none of them'}.",
         )
     if programme.extra_dose is not None:
-        yield Unsaid(
+        yield Omission(
             f"the group {programme.extra_dose.group}",
             "A pass does not say to which groups its holder belongs.",
         )
