@@ -3,7 +3,7 @@
     python -m benchmarks.rules [RULES] [--rounds 41]
 
 RULES is a folder of ``<country>/<rule>/rule.json`` (the public dgc-business-rules-testdata; by
-default where the tests look for it). *decide* is all of it: the payload made even, rules selected,
+default where the tests look for it). *decide* is all of it: the payload normalised, rules selected,
 evaluated (compiled), and the verdict; *again* is one more moment of the same case; *rules alone* is
 what calling the compiled rules costs; *reasons* is the verdict's text for its holder.
 """

@@ -10,8 +10,8 @@ exported is the judgement of a history that one pass tells completely, and the c
 "Alone" and *valid* matter: an answer that the programme leaves open (ambiguous) counts as a no. The
 claim covers vaccinations and recoveries of `RuleExport.first_day` or later, dates as
 ``YYYY-MM-DD``, tests that found nothing, moments in whole seconds, codes as in the value sets and
-birth dates known to the day (where the revision asks for an age). `RuleExport.omissions` lists what is
-beyond it.
+birth dates known to the day (where the revision asks for an age). `RuleExport.omissions` lists
+what is beyond it.
 
 The identifiers (``VR-DK-9001``) and the texts are the project's own: no authority has published
 these rules.
@@ -249,7 +249,7 @@ _GROUPS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Omission:
-    """Something of a revision that the rules do not say, and why they cannot."""
+    """Something in a revision that the rules leave out (`what`), and `why` they must."""
 
     what: str
     why: str
@@ -257,9 +257,16 @@ class Omission:
 
 @dataclass(frozen=True, slots=True)
 class RuleExport:
-    """The rules of one revision, for which kinds of pass they are claimed to agree with it.
+    """The rules of one revision.
 
-    `first_day` is the first day of events for which they do. `omissions` is what they leave out.
+    Attributes:
+        programme: The programme's identifier.
+        revision: The revision's identifier.
+        rules: The rules.
+        claims: The kinds of pass for which the rules are claimed to agree with the revision.
+        first_day: The first day (local) of events for which they do, inclusive.
+        omissions: What the rules leave out.
+
     """
 
     programme: str
@@ -285,11 +292,18 @@ def export_rules(
 ) -> RuleExport:
     """Write a revision as business rules of a country (ISO 3166-1 alpha-2, in capitals).
 
-    The rules are for one `sector`, or for where none is named. `first_day` is the first day of the
-    events for which they are exact. `until` ends the rules before the revision does, or ends those
-    of the last one, by default `OPEN_END` after its start; it must have a time zone.
+    Args:
+        programme: The programme.
+        revision: One of its revisions.
+        country: The country of the rules.
+        sector: The sector that the rules are for; None for where no sector is named.
+        first_day: The first day of the events for which the rules are exact, inclusive.
+        until: The end of the rules, exclusive, where it comes before that of the revision; it must
+            have a time zone. The last revision ends by default `OPEN_END` after its start.
 
-    Raises ValueError for an `until` that is not after the revision's start.
+    Raises:
+        ValueError: `until` is not after the revision's start.
+
     """
     start, end = programme.period_of(revision)
     if until is not None:
