@@ -273,14 +273,14 @@ def answer_json(answer: RevocationAnswer) -> dict[str, Any]:
 
 def _kid(ctx: click.Context, param: click.Parameter, value: str | None) -> bytes | None:
     from coronapas.errors import KeyMaterialError
-    from coronapas.trust import _kids as kids
+    from coronapas.trust import decode_kid
 
     if value is None:
         return None
     if re.fullmatch("[0-9a-fA-F]{16}", value):
         return bytes.fromhex(value)
     try:
-        return kids.decode(value)
+        return decode_kid(value)
     except KeyMaterialError as error:
         raise click.BadParameter(str(error), ctx, param) from None
 

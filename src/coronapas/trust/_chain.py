@@ -15,7 +15,6 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from coronapas.errors import KeyMaterialError
-from coronapas.trust import _certificate as extensions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -92,7 +91,7 @@ class Authorities:
         for certificate in self.certificates:
             try:
                 self._by_name.setdefault(_name(certificate.subject), []).append(certificate)
-                own = extensions.subject_key_identifier(certificate)
+                own = certificate.subject_key_identifier
             except KeyMaterialError:
                 continue
             if own is not None:
@@ -114,7 +113,7 @@ class Authorities:
 
     def _candidates(self, certificate: Certificate) -> tuple[Certificate, ...]:
         """Those that may be the issuer, each once; matching key identifiers come first."""
-        stated = extensions.authority_key_identifier(certificate)
+        stated = certificate.authority_key_identifier
         by_key = [] if stated is None else self._by_key.get(stated, [])
         by_name = self._by_name.get(_name(certificate.issuer), [])
         first = (islice(found, MAX_NAMESAKES) for found in (by_key, by_name))
@@ -124,7 +123,7 @@ class Authorities:
 def fault_between(certificate: Certificate, issuer: Certificate) -> str | None:
     """Why `issuer` did not issue `certificate`, as a code; None where it did."""
     try:
-        if not extensions.is_authority(issuer) or not _may_certify(issuer):
+        if not issuer.is_authority or not _may_certify(issuer):
             return "chain.not-an-authority"
         if not _same_name(certificate, issuer):
             return "chain.name"
@@ -136,8 +135,7 @@ def fault_between(certificate: Certificate, issuer: Certificate) -> str | None:
 
 
 def _may_certify(issuer: Certificate) -> bool:
-    usage = extensions.key_usage(issuer)
-    return usage is None or "keyCertSign" in usage
+    return issuer.key_usage is None or "keyCertSign" in issuer.key_usage
 
 
 def _same_name(certificate: Certificate, issuer: Certificate) -> bool:
@@ -227,8 +225,8 @@ def _remarks(certificate: Certificate, issuer: Certificate) -> tuple[str, ...]:
     if _uses_sha1(certificate):
         remarks.append("chain.sha-1")
     try:
-        stated = extensions.authority_key_identifier(certificate)
-        own = extensions.subject_key_identifier(issuer)
+        stated = certificate.authority_key_identifier
+        own = issuer.subject_key_identifier
     except KeyMaterialError:
         stated, own = b"", None
     if stated is not None and stated != own:

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 from coronapas import _asn1 as asn1
 from coronapas import _signatures as signatures
 from coronapas.errors import CmsError, KeyMaterialError
-from coronapas.trust import _ber as ber
 from coronapas.trust._certificate import Certificate
 
 if TYPE_CHECKING:
@@ -86,7 +85,7 @@ class _Algorithm(NamedTuple):
     """An AlgorithmIdentifier; `parameters` are None where there are none."""
 
     oid: str
-    parameters: ber.Element | None
+    parameters: asn1.Element | None
 
 
 class _Signer(NamedTuple):
@@ -95,7 +94,7 @@ class _Signer(NamedTuple):
     serial: int | None
     key_identifier: bytes | None
     digest: HashName
-    attributes: ber.Element | None
+    attributes: asn1.Element | None
     algorithm: _Algorithm
     signature: bytes
 
@@ -176,7 +175,7 @@ def _parse(message: bytes) -> _Message:
 
 
 def _signed_data(data: bytes) -> _Message:
-    outer = ber.element(data, 0, len(data))
+    outer = asn1.element(data, 0, len(data), ber=True)
     if outer.after != len(data):
         raise CmsError("malformed", "bytes follow the message")
     kind, wrapped = _parts(data, outer, asn1.SEQUENCE, "the message", 2)
@@ -188,7 +187,7 @@ def _signed_data(data: bytes) -> _Message:
         raise CmsError("malformed", "the signed data lacks fields")
     content_type, content = _content(data, fields[2])
     certificates = [field for field in fields[3:-1] if field.tag == _CONTEXT_0]
-    found = [item for field in certificates for item in ber.children(data, field.begin, field.end)]
+    found = [item for field in certificates for item in _children(data, field)]
     if len(found) != 1 or found[0].tag != asn1.SEQUENCE:
         raise CmsError("unsupported", "the message does not hold exactly one certificate")
     signers = _parts(data, fields[-1], asn1.SET, "the signers")
@@ -198,15 +197,15 @@ def _signed_data(data: bytes) -> _Message:
     return _Message(content_type, content, certificate, _signer(data, signers[0]))
 
 
-def _content(data: bytes, field: ber.Element) -> tuple[str, bytes | None]:
+def _content(data: bytes, field: asn1.Element) -> tuple[str, bytes | None]:
     kind, *wrapped = _parts(data, field, asn1.SEQUENCE, "the content's frame")
     if not wrapped:
         return _oid(data, kind), None
     (content,) = _parts(data, wrapped[0], _CONTEXT_0, "the content", 1)
-    return _oid(data, kind), ber.octets(data, content)
+    return _oid(data, kind), asn1.octets(data, content)
 
 
-def _signer(data: bytes, field: ber.Element) -> _Signer:
+def _signer(data: bytes, field: asn1.Element) -> _Signer:
     parts = _parts(data, field, asn1.SEQUENCE, "the signer")
     if len(parts) < 5:
         raise CmsError("malformed", "the signer lacks fields")
@@ -219,39 +218,49 @@ def _signer(data: bytes, field: ber.Element) -> _Signer:
         key_identifier = data[who.begin : who.end]
     else:
         _, number = _parts(data, who, asn1.SEQUENCE, "the signer's name", 2)
-        serial = asn1.integer(data, _plain(number, asn1.INTEGER, "the serial number"))
+        serial = _integer(data, number, "the serial number")
     return _Signer(
         serial,
         key_identifier,
         _hash_name(_algorithm(data, digest).oid),
         attributes,
         _algorithm(data, rest[0]),
-        ber.octets(data, rest[1]),
+        asn1.octets(data, rest[1]),
     )
 
 
 def _parts(
-    data: bytes, field: ber.Element, tag: int, what: str, count: int | None = None
-) -> list[ber.Element]:
+    data: bytes, field: asn1.Element, tag: int, what: str, count: int | None = None
+) -> list[asn1.Element]:
     """The elements inside `field`, which has to have `tag`, and `count` of them where given."""
-    _plain(field, tag, what)
-    found = ber.children(data, field.begin, field.end)
+    _expect(field, tag, what)
+    found = _children(data, field)
     if not found if count is None else len(found) != count:
         raise CmsError("malformed", f"{what} has {len(found)} parts")
     return found
 
 
-def _plain(field: ber.Element, tag: int, what: str) -> asn1.Element:
+def _children(data: bytes, field: asn1.Element) -> list[asn1.Element]:
+    return asn1.children(data, field.begin, field.end, ber=True)
+
+
+def _expect(field: asn1.Element, tag: int, what: str) -> None:
     if field.tag != tag:
-        raise CmsError("malformed", f"tag 0x{field.tag:02x} instead of 0x{tag:02x} for {what}")
-    return field.tag, field.begin, field.end
+        message = f"{what} must have tag 0x{tag:02x}, got 0x{field.tag:02x}"
+        raise CmsError("malformed", message)
 
 
-def _oid(data: bytes, field: ber.Element) -> str:
-    return asn1.object_identifier(data, _plain(field, asn1.OBJECT_IDENTIFIER, "an identifier"))
+def _oid(data: bytes, field: asn1.Element) -> str:
+    _expect(field, asn1.OBJECT_IDENTIFIER, "an identifier")
+    return asn1.object_identifier(data, field)
 
 
-def _algorithm(data: bytes, field: ber.Element) -> _Algorithm:
+def _integer(data: bytes, field: asn1.Element, what: str) -> int:
+    _expect(field, asn1.INTEGER, what)
+    return asn1.integer(data, field)
+
+
+def _algorithm(data: bytes, field: asn1.Element) -> _Algorithm:
     kind, *parameters = _parts(data, field, asn1.SEQUENCE, "an algorithm")
     return _Algorithm(_oid(data, kind), parameters[0] if parameters else None)
 
@@ -306,7 +315,7 @@ def _signed_bytes(data: bytes, message: _Message, content: bytes, digest: bytes)
         if content[:1] == _SET_TAG:
             raise CmsError("unsupported", "content that may be attributes has to be signed by some")
         return [content]
-    values: dict[str, list[ber.Element]] = {}
+    values: dict[str, list[asn1.Element]] = {}
     encoded: list[bytes] = []
     for item in _parts(data, field, _CONTEXT_0, "the signed attributes"):
         kind, inside = _parts(data, item, asn1.SEQUENCE, "an attribute", 2)
@@ -317,12 +326,12 @@ def _signed_bytes(data: bytes, message: _Message, content: bytes, digest: bytes)
     stated = _one(values, _CONTENT_TYPE)
     if _oid(data, stated) != message.content_type:
         raise CmsError("digest", "the signature is over content of another type")
-    if not hmac.compare_digest(ber.octets(data, _one(values, _MESSAGE_DIGEST)), digest):
+    if not hmac.compare_digest(asn1.octets(data, _one(values, _MESSAGE_DIGEST)), digest):
         raise CmsError("digest", "the content is not the one that was signed")
     return [_set_of(order) for order in _orders(encoded)]
 
 
-def _one(values: dict[str, list[ber.Element]], oid: str) -> ber.Element:
+def _one(values: dict[str, list[asn1.Element]], oid: str) -> asn1.Element:
     found = values.get(oid, ())
     if len(found) != 1:
         raise CmsError("malformed", f"the signed attribute {oid} does not stand exactly once")
@@ -392,7 +401,7 @@ def _rsa_digest(data: bytes, signer: _Signer) -> HashName:
         ) from None
 
 
-def _pss_parameters(data: bytes, algorithm: _Algorithm) -> dict[int, ber.Element]:
+def _pss_parameters(data: bytes, algorithm: _Algorithm) -> dict[int, asn1.Element]:
     """The parameters by their tag (RFC 4055, section 3.1)."""
     if algorithm.parameters is None:
         raise CmsError("unsupported", "a PSS signature without parameters means SHA-1")
@@ -423,7 +432,7 @@ def _salt(data: bytes, signer: _Signer) -> int:
     if field is None:
         return 20
     (number,) = _parts(data, field, _CONTEXT_2, "the salt of PSS", 1)
-    length = asn1.integer(data, _plain(number, asn1.INTEGER, "the salt of PSS"))
+    length = _integer(data, number, "the salt of PSS")
     if not 0 <= length <= _MAX_SALT:
         raise CmsError("unsupported", "the salt of PSS has an impossible length")
     return length

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from coronapas import _base64 as base64
 from coronapas import _signatures as signatures
 from coronapas.errors import KeyMaterialError, TrustListError
 from coronapas.trust import _documents as documents
 from coronapas.trust import _jwk as jwk
-from coronapas.trust._pins import pinned, trusted_signer
+from coronapas.trust._pins import judge_pins, pinned, trusted_signer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,19 +66,9 @@ def verify(data: bytes, pins: Pins, at: datetime | None, form: str) -> Opened:
         if objection is not None:
             raise TrustListError(form, "signer", objection)
     else:
-        _judge_without_chain(parts, [pin.certificate for pin in trusted], at, form)
+        # Without an x5c the pinned keys themselves are tried.
+        judge_pins(trusted, lambda certificate: _holds(parts, certificate), at, form)
     return Opened(parts.payload, parts.header, "verified")
-
-
-def _judge_without_chain(
-    parts: _Parts, keys: Sequence[Certificate], at: datetime | None, form: str
-) -> None:
-    """Without an x5c the pinned keys themselves are tried."""
-    signer = next((key for key in keys if _holds(parts, key)), None)
-    if signer is None:
-        raise TrustListError(form, "signature", "the signature holds under no pinned key")
-    if at is not None and not signer.valid_at(at):
-        raise TrustListError(form, "signer", "the signer's certificate is not valid at that time")
 
 
 def payload(data: bytes, form: str) -> bytes:
@@ -105,8 +96,10 @@ def sign(
             "kid": jwk.write(chain[0])["kid"],
             "x5c": jwk.write(chain[0], chain=tuple(chain[1:]))["x5c"],
         }
-    signed = f"{jwk.encode(documents.dump(header))}.{jwk.encode(content)}".encode("ascii")
-    return signed + b"." + jwk.encode(_sign(key, signed, rsa_algorithm)).encode("ascii")
+    signed = f"{base64.encode_url(documents.dump(header))}.{base64.encode_url(content)}".encode(
+        "ascii"
+    )
+    return signed + b"." + base64.encode_url(_sign(key, signed, rsa_algorithm)).encode("ascii")
 
 
 def _take_apart(data: bytes, form: str) -> _Parts:
@@ -114,9 +107,11 @@ def _take_apart(data: bytes, form: str) -> _Parts:
     if len(pieces) != 3:
         raise TrustListError(form, "malformed", "the list is no JWS of three parts")
     try:
-        header, content, signature = (jwk.decode(piece.decode("ascii")) for piece in pieces)
-    except (KeyMaterialError, UnicodeDecodeError) as error:
-        raise TrustListError(form, "malformed", "a part of the JWS is no base64url") from error
+        header, content, signature = (
+            base64.decode_any(piece, "a part of the JWS") for piece in pieces
+        )
+    except KeyMaterialError as error:
+        raise TrustListError(form, "malformed", str(error)) from None
     found = documents.whole(documents.load(header, form), dict, form, "the JWS header")
     if "crit" in found:
         raise TrustListError(form, "malformed", "the JWS asks for extensions that are not known")

@@ -6,7 +6,6 @@ that entry alone. Silently dropped keys were a real complaint about real lists.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -19,10 +18,10 @@ from typing import (
     TypedDict,
 )
 
+from coronapas import _base64 as base64
 from coronapas.errors import CmsError, KeyMaterialError, TrustListError
 from coronapas.hcert._cose import KID_LENGTH
 from coronapas.trust import _documents as documents
-from coronapas.trust import _kids as kids
 from coronapas.trust._certificate import Certificate
 
 if TYPE_CHECKING:
@@ -260,7 +259,7 @@ class TrustList:
 
 
 def _kid(kid: bytes | None) -> str | None:
-    return None if kid is None else base64.b64encode(kid).decode("ascii")
+    return None if kid is None else base64.encode(kid)
 
 
 def _country(certificate: Certificate) -> str:
@@ -300,9 +299,9 @@ class ListBuilder:
     def each(self, entries: Iterable[Any], read: Callable[[Any], None]) -> None:
         """Read every entry; those whose reading raises KeyMaterialError or CmsError are dropped."""
         for number, entry in enumerate(entries, start=1):
-            self.one(f"entry {number}", entry, read, stated_kid(entry))
+            self.read(f"entry {number}", entry, read, stated_kid(entry))
 
-    def one(
+    def read(
         self, place: str, entry: Any, read: Callable[[Any], None], kid: bytes | None = None
     ) -> None:
         """Read one entry, or drop it: `place` and `kid` then say which it was."""
@@ -390,8 +389,5 @@ def stated_kid(entry: object) -> bytes | None:
         if isinstance(found, bytes):
             return found
         if isinstance(found, str):
-            try:
-                return kids.decode(found)
-            except KeyMaterialError:
-                return None
+            return documents.kid_or_none(found)
     return None

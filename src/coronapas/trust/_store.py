@@ -7,7 +7,6 @@ digest and may lead to several certificates: each of them has to be tried.
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import hashlib
 import math
@@ -24,6 +23,7 @@ from typing import (
     TypeVar,
 )
 
+from coronapas import _base64 as base64
 from coronapas import _files as files
 from coronapas.errors import KeyMaterialError, TrustListError, TrustStoreError
 from coronapas.facts import EventKind
@@ -292,13 +292,22 @@ class TrustStore:
         )
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the store to one file, whole or not at all (`coronapas.trust._store`)."""
-        save(self, path)
+        """Write the store to one file, whole or not at all; raise OSError.
+
+        A temporary file is created in the folder of `path` and moved into place: an existing file
+        is replaced at once, with its permissions kept, or stays as it is where anything fails. A
+        new file is readable by everybody, as certificates are public.
+        """
+        _save(self, path)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> TrustStore:
-        """The store that `save` wrote; raises TrustStoreError for any other file, and OSError."""
-        return load(path)
+        """Return the store that `save` wrote; raise TrustStoreError for any other file."""
+        return parse(files.read(path, MAX_BYTES))
+
+    def to_bytes(self) -> bytes:
+        """Return the content of the file that `save` writes; TrustStoreError beyond its bound."""
+        return dump(self)
 
     def __contains__(self, certificate: object) -> bool:
         return isinstance(certificate, Certificate) and certificate in self.by_kid(certificate.kid)
@@ -421,16 +430,20 @@ VERSION: Final = 1
 MAX_BYTES: Final = documents.MAX_BYTES
 """Larger files are neither written nor read (bytes, inclusive)."""
 
+SAVED: Final = "store"
+"""The name of the saved form where lists have a format."""
+
 _NAME: Final = b"coronapas trust store "
 _SUM: Final = 64
 
 
-def save(store: TrustStore, path: str | os.PathLike[str]) -> None:
-    """Write the store to `path`, in whose folder a temporary file is made; raises OSError.
+def is_saved(path: str | os.PathLike[str]) -> bool:
+    """Return whether a file begins as a saved store does; False for a folder, OSError for none."""
+    place = Path(path)
+    return not place.is_dir() and files.read(place, len(_NAME) - 1).startswith(_NAME)
 
-    A file that is there already is replaced at once, or stays as it is where anything fails; its
-    permissions are kept. A new one is readable by everybody: certificates are public.
-    """
+
+def _save(store: TrustStore, path: str | os.PathLike[str]) -> None:
     target = Path(path)
     if target.is_symlink():
         target = target.resolve()
@@ -448,11 +461,6 @@ def save(store: TrustStore, path: str | os.PathLike[str]) -> None:
             Path(temporary).unlink()
         raise
     _sync_folder(target.parent)
-
-
-def load(path: str | os.PathLike[str]) -> TrustStore:
-    """The store in a file that `save` wrote; raises TrustStoreError for any other, and OSError."""
-    return parse(files.read(path, MAX_BYTES))
 
 
 def dump(store: TrustStore) -> bytes:
@@ -543,11 +551,13 @@ def _unpack(item: Any) -> tuple[Certificate, Any]:
 
 
 def _text(data: bytes | None) -> str | None:
-    return None if data is None else base64.b64encode(data).decode("ascii")
+    return None if data is None else base64.encode(data)
 
 
 def _bytes(text: Any) -> bytes:
-    return base64.b64decode(text, validate=True)
+    if not isinstance(text, str):
+        raise TypeError("a base64 value must be a string")
+    return base64.decode(text)
 
 
 def _count(value: Any, most: int) -> int:

@@ -82,27 +82,28 @@ def layout(data: bytes) -> Layout:
         raise KeyMaterialError(
             f"a certificate of {len(data)} bytes is over the limit of {MAX_CERTIFICATE_BYTES}"
         )
-    _, begin, end = asn1.only(data, asn1.SEQUENCE, "the certificate")
-    _, at, tbs_end = asn1.expect(data, begin, end, asn1.SEQUENCE, "the certificate's body")
-    body = (begin, tbs_end)
+    outer = asn1.only(data, asn1.SEQUENCE, "the certificate")
+    end = outer.end
+    tbs = asn1.expect(data, outer.begin, end, asn1.SEQUENCE, "the certificate's body")
+    at, tbs_end = tbs.begin, tbs.end
     algorithm = asn1.expect(data, tbs_end, end, asn1.SEQUENCE, "the signature's algorithm")
-    signature = asn1.expect(data, algorithm[2], end, asn1.BIT_STRING, "the signature")
-    if signature[2] != end:
-        raise KeyMaterialError("DER goes on after the certificate's signature")
+    signature = asn1.expect(data, algorithm.after, end, asn1.BIT_STRING, "the signature")
+    if signature.after != end:
+        raise KeyMaterialError("bytes follow the certificate's signature")
 
     first = asn1.element(data, at, tbs_end)
-    if first[0] == _VERSION:
-        at = first[2]
+    if first.tag == _VERSION:
+        at = first.after
     serial = asn1.expect(data, at, tbs_end, asn1.INTEGER, "the serial number")
-    inner = asn1.expect(data, serial[2], tbs_end, asn1.SEQUENCE, "the algorithm")
-    issuer = asn1.expect(data, inner[2], tbs_end, asn1.SEQUENCE, "the issuer")
-    validity = asn1.expect(data, issuer[2], tbs_end, asn1.SEQUENCE, "the validity")
-    not_before = asn1.element(data, validity[1], validity[2])
-    not_after = asn1.element(data, not_before[2], validity[2])
-    subject = asn1.expect(data, validity[2], tbs_end, asn1.SEQUENCE, "the subject")
-    key = asn1.expect(data, subject[2], tbs_end, asn1.SEQUENCE, "the public key")
+    inner = asn1.expect(data, serial.after, tbs_end, asn1.SEQUENCE, "the algorithm")
+    issuer = asn1.expect(data, inner.after, tbs_end, asn1.SEQUENCE, "the issuer")
+    validity = asn1.expect(data, issuer.after, tbs_end, asn1.SEQUENCE, "the validity")
+    not_before = asn1.element(data, validity.begin, validity.end)
+    not_after = asn1.element(data, not_before.after, validity.end)
+    subject = asn1.expect(data, validity.after, tbs_end, asn1.SEQUENCE, "the subject")
+    key = asn1.expect(data, subject.after, tbs_end, asn1.SEQUENCE, "the public key")
     return Layout(
-        body=body,
+        body=(tbs.start, tbs.after),
         signature_algorithm=algorithm,
         signature=signature,
         serial=serial,
@@ -110,20 +111,21 @@ def layout(data: bytes) -> Layout:
         not_before=not_before,
         not_after=not_after,
         subject=subject,
-        public_key=(subject[2], key[2]),
-        extensions=_extensions_field(data, key[2], tbs_end),
+        public_key=(key.start, key.after),
+        extensions=_extensions_field(data, key.after, tbs_end),
     )
 
 
 def _extensions_field(data: bytes, at: int, end: int) -> asn1.Element | None:
     while at < end:
-        tag, begin, at = asn1.element(data, at, end)
-        if tag == _EXTENSIONS:
+        field = asn1.element(data, at, end)
+        at = field.after
+        if field.tag == _EXTENSIONS:
             if at != end:
-                raise KeyMaterialError("DER goes on after the certificate's extensions")
-            return asn1.expect(data, begin, at, asn1.SEQUENCE, "the extensions")
-        if tag not in _UNIQUE_IDS:
-            raise KeyMaterialError(f"DER has an unknown field 0x{tag:02x} in the certificate")
+                raise KeyMaterialError("bytes follow the certificate's extensions")
+            return asn1.expect(data, field.begin, field.end, asn1.SEQUENCE, "the extensions")
+        if field.tag not in _UNIQUE_IDS:
+            raise KeyMaterialError(f"the certificate has an unknown field 0x{field.tag:02x}")
     return None
 
 
@@ -131,23 +133,23 @@ def extensions(data: bytes, where: Layout) -> tuple[Extension, ...]:
     """The extensions in their order, repeated ones included; none for a certificate without."""
     if where.extensions is None:
         return ()
-    _, begin, end = where.extensions
-    return tuple(_extension(data, item) for item in asn1.children(data, begin, end))
+    found = asn1.children(data, where.extensions.begin, where.extensions.end)
+    return tuple(_extension(data, item) for item in found)
 
 
 def _extension(data: bytes, item: asn1.Element) -> Extension:
-    tag, begin, end = item
-    if tag != asn1.SEQUENCE:
-        raise KeyMaterialError("DER has an extension that is no SEQUENCE")
-    oid = asn1.expect(data, begin, end, asn1.OBJECT_IDENTIFIER, "an extension's identifier")
-    value = asn1.element(data, oid[2], end)
+    if item.tag != asn1.SEQUENCE:
+        raise KeyMaterialError("an extension must be a SEQUENCE")
+    end = item.end
+    oid = asn1.expect(data, item.begin, end, asn1.OBJECT_IDENTIFIER, "an extension's identifier")
+    value = asn1.element(data, oid.after, end)
     critical = False
-    if value[0] == asn1.BOOLEAN:
-        critical = any(data[value[1] : value[2]])
-        value = asn1.element(data, value[2], end)
-    if value[0] != asn1.OCTET_STRING:
-        raise KeyMaterialError("DER has an extension whose value is no OCTET STRING")
-    return Extension(asn1.object_identifier(data, oid), critical, data[value[1] : value[2]])
+    if value.tag == asn1.BOOLEAN:
+        critical = any(data[value.begin : value.end])
+        value = asn1.element(data, value.after, end)
+    if value.tag != asn1.OCTET_STRING:
+        raise KeyMaterialError("the value of an extension must be an OCTET STRING")
+    return Extension(asn1.object_identifier(data, oid), critical, data[value.begin : value.end])
 
 
 def key_purposes(data: bytes, where: Layout) -> frozenset[str]:
@@ -164,11 +166,11 @@ def key_purposes(data: bytes, where: Layout) -> frozenset[str]:
 
 
 def _purposes(value: bytes) -> set[str]:
-    _, begin, end = asn1.only(value, asn1.SEQUENCE, "the extended key usage")
+    whole = asn1.only(value, asn1.SEQUENCE, "the extended key usage")
     purposes = set()
-    for item in asn1.children(value, begin, end):
-        if item[0] != asn1.OBJECT_IDENTIFIER:
-            raise KeyMaterialError("DER has a key purpose that is no object identifier")
+    for item in asn1.children(value, whole.begin, whole.end):
+        if item.tag != asn1.OBJECT_IDENTIFIER:
+            raise KeyMaterialError("a key purpose must be an object identifier")
         purposes.add(asn1.object_identifier(value, item))
     return purposes
 
@@ -180,8 +182,9 @@ def serial(data: bytes, where: Layout) -> int:
 
 def signature_algorithm(data: bytes, where: Layout) -> str:
     """The dotted identifier of the algorithm that the issuer signed with."""
-    _, begin, end = where.signature_algorithm
-    oid = asn1.expect(data, begin, end, asn1.OBJECT_IDENTIFIER, "the signature's algorithm")
+    field = where.signature_algorithm
+    what = "the signature's algorithm"
+    oid = asn1.expect(data, field.begin, field.end, asn1.OBJECT_IDENTIFIER, what)
     return asn1.object_identifier(data, oid)
 
 
@@ -193,20 +196,20 @@ def signed_body(data: bytes, where: Layout) -> bytes:
 
 def signature(data: bytes, where: Layout) -> bytes:
     """The issuer's signature, whose BIT STRING has whole bytes."""
-    _, begin, end = where.signature
+    begin, end = where.signature.begin, where.signature.end
     if end - begin < 2 or data[begin]:
-        raise KeyMaterialError("DER has a signature that is empty or not of whole bytes")
+        raise KeyMaterialError("the certificate's signature is empty or not of whole bytes")
     return data[begin + 1 : end]
 
 
 def raw_subject(data: bytes, where: Layout) -> bytes:
     """The content of the subject's DER, for comparing names byte by byte."""
-    return data[where.subject[1] : where.subject[2]]
+    return data[where.subject.begin : where.subject.end]
 
 
 def raw_issuer(data: bytes, where: Layout) -> bytes:
     """The content of the issuer's DER."""
-    return data[where.issuer[1] : where.issuer[2]]
+    return data[where.issuer.begin : where.issuer.end]
 
 
 def tolerated_fault(data: bytes, where: Layout) -> str | None:
@@ -218,8 +221,9 @@ def tolerated_fault(data: bytes, where: Layout) -> str | None:
     if serial(data, where) <= 0:
         return "the serial number is not positive"
     algorithm = signature_algorithm(data, where)
-    _, begin, end = where.signature_algorithm
-    if algorithm.startswith(_BARE_ALGORITHMS) and asn1.element(data, begin, end)[2] != end:
+    field = where.signature_algorithm
+    bare = algorithm.startswith(_BARE_ALGORITHMS)
+    if bare and asn1.element(data, field.begin, field.end).after != field.end:
         return "the signature algorithm has parameters"
     return None
 
@@ -264,21 +268,20 @@ def _first(data: bytes, where: asn1.Element, kind: str) -> str | None:
 
 
 def _names(data: bytes, where: asn1.Element) -> Names:
-    _, begin, end = where
     names = []
-    for tag, inner, inner_end in asn1.children(data, begin, end):
-        if tag != asn1.SET:
-            raise KeyMaterialError("DER has a relative distinguished name that is no SET")
-        names.append([_attribute(data, item) for item in asn1.children(data, inner, inner_end)])
+    for name in asn1.children(data, where.begin, where.end):
+        if name.tag != asn1.SET:
+            raise KeyMaterialError("a relative distinguished name must be a SET")
+        items = asn1.children(data, name.begin, name.end)
+        names.append([_attribute(data, item) for item in items])
     return names
 
 
 def _attribute(data: bytes, item: asn1.Element) -> tuple[str, str]:
-    tag, begin, end = item
-    if tag != asn1.SEQUENCE:
-        raise KeyMaterialError("DER has an attribute of a name that is no SEQUENCE")
-    oid = asn1.expect(data, begin, end, asn1.OBJECT_IDENTIFIER, "an attribute's type")
-    value = asn1.element(data, oid[2], end)
+    if item.tag != asn1.SEQUENCE:
+        raise KeyMaterialError("an attribute of a name must be a SEQUENCE")
+    oid = asn1.expect(data, item.begin, item.end, asn1.OBJECT_IDENTIFIER, "an attribute's type")
+    value = asn1.element(data, oid.after, item.end)
     return asn1.object_identifier(data, oid), asn1.text(data, value)
 
 

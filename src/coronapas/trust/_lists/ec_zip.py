@@ -22,23 +22,27 @@ import zipfile
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from coronapas import _base64 as base64
 from coronapas.errors import CmsError, KeyMaterialError, TrustListError
 from coronapas.trust import _cms as cms
 from coronapas.trust import _documents as documents
 from coronapas.trust import _material as material
 from coronapas.trust._certificate import Certificate
 from coronapas.trust._chain import REMARKS, Authorities
+from coronapas.trust._format import ListFormat
 from coronapas.trust._list import ListBuilder
+from coronapas.trust._lists import plain
 from coronapas.trust._pins import pinned
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Unpack
 
+    from coronapas.trust._format import Content
     from coronapas.trust._list import Circumstances, TrustList
     from coronapas.trust._pins import Pins
 
-FORMAT: Final = "ec-zip"
+NAME: Final = "ec-zip"
 
 MAX_FILES: Final = 20_000
 MAX_FILE_BYTES: Final = 128 * 1024
@@ -74,37 +78,37 @@ def read(
 
 def unpack(data: bytes) -> dict[str, bytes]:
     """The files of a ZIP archive within the bounds; TrustListError beyond them."""
-    documents.bounded(data, FORMAT)
+    documents.bounded(data, NAME)
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             infos = [info for info in archive.infolist() if not info.is_dir()]
             if len(infos) > MAX_FILES:
-                raise TrustListError(FORMAT, "too-large", f"there are more than {MAX_FILES} files")
+                raise TrustListError(NAME, "too-large", f"there are more than {MAX_FILES} files")
             found: dict[str, bytes] = {}
             total = 0
             for info in infos:
                 content = _content(archive, info)
                 total += len(content)
                 if total > MAX_UNPACKED_BYTES:
-                    raise TrustListError(FORMAT, "too-large", "the archive unpacks to too much")
+                    raise TrustListError(NAME, "too-large", "the archive unpacks to too much")
                 if info.filename in found:
-                    raise TrustListError(FORMAT, "malformed", "a file name stands twice")
+                    raise TrustListError(NAME, "malformed", "a file name stands twice")
                 found[info.filename] = content
             return found
     except TrustListError:
         raise
     except Exception as error:  # what a broken archive makes zipfile and zlib raise is not bounded
-        raise TrustListError(FORMAT, "malformed", f"the archive cannot be read: {error}") from None
+        raise TrustListError(NAME, "malformed", f"the archive cannot be read: {error}") from None
 
 
 def _content(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     """What a file unpacks to, whatever its header says of its length."""
     if info.compress_type not in _METHODS:
-        raise TrustListError(FORMAT, "malformed", "a file is packed in another way than by DEFLATE")
+        raise TrustListError(NAME, "malformed", "a file is packed in another way than by DEFLATE")
     with archive.open(info) as file:
         content = file.read(MAX_FILE_BYTES + 1)
     if len(content) > MAX_FILE_BYTES:
-        raise TrustListError(FORMAT, "too-large", "a file of the archive is too large")
+        raise TrustListError(NAME, "too-large", "a file of the archive is too large")
     return content
 
 
@@ -121,7 +125,7 @@ def read_files(
     **about: Unpack[Circumstances],
 ) -> TrustList:
     """The list from its files by their names, for archives that are already unpacked."""
-    builder = ListBuilder(FORMAT, about)
+    builder = ListBuilder(NAME, about)
     found = _files(files, builder)
     if files and not found:
         raise builder.error("malformed", "no file has the name of a certificate of the archive")
@@ -142,7 +146,7 @@ def read_files(
 
     for file in found:
         if file.kind == "CSCA":
-            builder.one(file.name, file, csca)
+            builder.read(file.name, file, csca)
     authorities = Authorities(builder.authorities)
 
     def dsc(file: _File) -> None:
@@ -159,7 +163,7 @@ def read_files(
 
     for file in found:
         if file.kind == "DSC":
-            builder.one(file.name, file, dsc)
+            builder.read(file.name, file, dsc)
     return builder.list("verified" if pinned_at_all else "not verified")
 
 
@@ -199,7 +203,7 @@ def _message(data: bytes) -> bytes:
     if data[:1] == b"0":
         return data
     lines = [line for line in data.split(b"\n") if not line.startswith(b"-----")]
-    return material.from_base64(b"".join(lines))
+    return base64.decode(b"".join(lines), "the signature file")
 
 
 def _files(files: Mapping[str, bytes], builder: ListBuilder) -> list[_File]:
@@ -215,3 +219,25 @@ def _files(files: Mapping[str, bytes], builder: ListBuilder) -> list[_File]:
         signature = next((files[s + e] for s in stems for e in _SIGNATURES if s + e in files), None)
         found.append(_File(name, kind, country.upper(), stem.lower(), data, signature))
     return found
+
+
+def read_folder(
+    files: Mapping[str, bytes], *, pins: Pins, **about: Unpack[Circumstances]
+) -> TrustList:
+    """Read the files of a folder or archive: this layout, or certificates in any other."""
+    if is_layout(files):
+        return read_files(files, pins=pins, **about)
+    return plain.read(files, **about)
+
+
+def _read_archive(
+    data: bytes, *, pins: Pins, beside: Sequence[bytes] = (), **about: Unpack[Circumstances]
+) -> TrustList:
+    return read_folder(unpack(data), pins=pins, **about)
+
+
+def _recognise(content: Content) -> bool:
+    return content.shape == "archive"
+
+
+FORMAT: Final = ListFormat(NAME, _recognise, _read_archive, signed="entries")

@@ -17,25 +17,16 @@ nothing says who made them: the list is ``not verified``.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
+from coronapas import _base64 as base64
 from coronapas.errors import KeyMaterialError
-from coronapas.trust import (
-    _cms as cms,
-)
-from coronapas.trust import (
-    _documents as documents,
-)
-from coronapas.trust import (
-    _kids as kids,
-)
-from coronapas.trust import (
-    _material as material,
-)
+from coronapas.trust import _cms as cms
+from coronapas.trust import _documents as documents
 from coronapas.trust._certificate import Certificate
 from coronapas.trust._chain import REMARKS, Authorities
+from coronapas.trust._format import ListFormat
 from coronapas.trust._list import ListBuilder, stated_kid
 from coronapas.trust._pins import pinned
 
@@ -47,10 +38,11 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+    from coronapas.trust._format import Content
     from coronapas.trust._list import Circumstances, TrustList
     from coronapas.trust._pins import Pin, Pins
 
-FORMAT: Final = "gateway"
+NAME: Final = "gateway"
 
 CertificateType = Literal["AUTHENTICATION", "UPLOAD", "CSCA", "DSC"]
 
@@ -72,11 +64,11 @@ def read(
 
     Raises TrustListError where the whole cannot be read; entries that break the rules are dropped.
     """
-    builder = ListBuilder(FORMAT, about)
+    builder = ListBuilder(NAME, about)
     entries = [
         entry
         for part in (data, *beside)
-        for entry in documents.whole(builder.json(part), list, FORMAT, "the array of entries")
+        for entry in documents.whole(builder.json(part), list, NAME, "the array of entries")
     ]
     return read_entries(entries, pinned(pins), builder)
 
@@ -97,7 +89,7 @@ def read_entries(
     readers = (reading.csca, reading.upload, reading.authentication, reading.dsc)
     for kind, read_one in zip(_TYPES, readers, strict=True):
         for number, entry in by_type[kind]:
-            builder.one(f"entry {number}", entry, read_one, stated_kid(entry))
+            builder.read(f"entry {number}", entry, read_one, stated_kid(entry))
     return builder.list("verified" if anchors else "not verified")
 
 
@@ -130,7 +122,7 @@ class _Reading:
         self._chained(certificate)
         stated = entry.get("kid")
         if isinstance(stated, str):
-            self.builder.match_kid(certificate, kids.decode(stated))
+            self.builder.match_kid(certificate, documents.decode_kid(stated))
         self.builder.keep(certificate)
 
     def _anchored(self, entry: Any) -> Certificate:
@@ -173,7 +165,7 @@ def open_entry(entry: Any) -> Signed:
 
     Raises CmsError or KeyMaterialError, also for a wrong thumbprint or country.
     """
-    der = material.from_base64(documents.part(entry, "rawData", str))
+    der = documents.base64_part(entry, "rawData")
     certificate = Certificate(der)
     thumbprint = entry.get("thumbprint")
     if thumbprint is not None and str(thumbprint).lower() != hashlib.sha256(der).hexdigest():
@@ -181,7 +173,7 @@ def open_entry(entry: Any) -> Signed:
     stated = documents.part(entry, "country", str).strip().upper()
     if certificate.country is not None and certificate.country != stated:
         raise KeyMaterialError("the stated country is not the certificate's")
-    signature = material.from_base64(documents.part(entry, "signature", str))
+    signature = documents.base64_part(entry, "signature")
     return Signed(
         Certificate.load(certificate, country=stated)
         if certificate.country is None
@@ -190,7 +182,7 @@ def open_entry(entry: Any) -> Signed:
     )
 
 
-def entry(
+def gateway_entry(
     certificate: Certificate,
     kind: CertificateType,
     signer_key: EllipticCurvePrivateKey | RSAPrivateKey,
@@ -207,16 +199,23 @@ def entry(
         raise KeyMaterialError("a bare key has no place on the gateway's list")
     signature = cms.sign(certificate.der, signer_key, signer)
     return {
-        "kid": kids.encode(certificate.kid),
+        "kid": base64.encode(certificate.kid),
         "timestamp": timestamp.isoformat(timespec="seconds"),
         "country": certificate.country or "",
         "certificateType": kind,
         "thumbprint": hashlib.sha256(certificate.der).hexdigest(),
-        "signature": base64.b64encode(signature).decode("ascii"),
-        "rawData": base64.b64encode(certificate.der).decode("ascii"),
+        "signature": base64.encode(signature),
+        "rawData": base64.encode(certificate.der),
     }
 
 
-def write(entries: Iterable[dict[str, str]]) -> bytes:
+def write_gateway(entries: Iterable[dict[str, str]]) -> bytes:
     """The list of `entry` values, as the gateway serves it."""
     return documents.dump(list(entries))
+
+
+def _recognise(content: Content) -> bool:
+    return content.shape == "json" and content.has_entry_with("rawData", "certificateType")
+
+
+FORMAT: Final = ListFormat(NAME, _recognise, read, signed="entries", write=write_gateway)

@@ -11,23 +11,32 @@ from typing import TYPE_CHECKING, Any, Final
 from coronapas.errors import KeyMaterialError
 from coronapas.trust import _documents as documents
 from coronapas.trust import _jwk as jwk
+from coronapas.trust._format import ListFormat
 from coronapas.trust._list import ListBuilder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from typing import Unpack
 
     from coronapas.trust._certificate import Certificate
+    from coronapas.trust._format import Content
     from coronapas.trust._list import Circumstances, TrustList
+    from coronapas.trust._pins import Pins
 
-FORMAT: Final = "jwks"
+NAME: Final = "jwks"
 
 
-def read(data: bytes, **about: Unpack[Circumstances]) -> TrustList:
+def read(
+    data: bytes,
+    *,
+    pins: Pins = (),
+    beside: Sequence[bytes] = (),
+    **about: Unpack[Circumstances],
+) -> TrustList:
     """The keys of a set; raises TrustListError where the whole cannot be read."""
-    builder = ListBuilder(FORMAT, about)
-    content = documents.whole(builder.json(data), dict, FORMAT, "the object")
-    entries = documents.whole(content.get("keys"), list, FORMAT, "'keys'")
+    builder = ListBuilder(NAME, about)
+    content = documents.whole(builder.json(data), dict, NAME, "the object")
+    entries = documents.whole(content.get("keys"), list, NAME, "'keys'")
 
     def one(entry: Any) -> None:
         found = jwk.read(entry)
@@ -41,6 +50,13 @@ def read(data: bytes, **about: Unpack[Circumstances]) -> TrustList:
     return builder.list("none")
 
 
-def write(certificates: Iterable[Certificate]) -> bytes:
+def write_jwks(certificates: Iterable[Certificate]) -> bytes:
     """The set of these keys; KeyMaterialError for a key of a type that signs no passes."""
     return documents.dump({"keys": [jwk.write(certificate) for certificate in certificates]})
+
+
+def _recognise(content: Content) -> bool:
+    return content.shape == "json" and content.has_member("keys")
+
+
+FORMAT: Final = ListFormat(NAME, _recognise, read, signed="no", write=write_jwks)

@@ -11,19 +11,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from coronapas.errors import KeyMaterialError
-from coronapas.trust import (
-    _documents as documents,
-)
-from coronapas.trust import (
-    _jwk as jwk,
-)
-from coronapas.trust import (
-    _jws as jws,
-)
-from coronapas.trust import (
-    _kids as kids,
-)
+from coronapas.trust import _documents as documents
+from coronapas.trust import _jwk as jwk
+from coronapas.trust import _jws as jws
 from coronapas.trust._certificate import USAGE_OIDS, Certificate
+from coronapas.trust._format import ListFormat
 from coronapas.trust._list import ListBuilder
 
 if TYPE_CHECKING:
@@ -35,34 +27,37 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
     from coronapas.facts import EventKind
+    from coronapas.trust._format import Content
     from coronapas.trust._list import Circumstances, TrustList
     from coronapas.trust._pins import Pins
 
-FORMAT: Final = "sweden"
+NAME: Final = "sweden"
 
 
-def read(data: bytes, *, pins: Pins, **about: Unpack[Circumstances]) -> TrustList:
+def read(
+    data: bytes, *, pins: Pins, beside: Sequence[bytes] = (), **about: Unpack[Circumstances]
+) -> TrustList:
     """The list, its signer being a pin or certified by one; raises TrustListError."""
-    builder = ListBuilder(FORMAT, about)
-    opened = jws.verify(data, pins, builder.at, FORMAT)
-    claims = documents.whole(builder.json(opened.payload), dict, FORMAT, "the object")
-    countries = documents.whole(claims.get("dsc_trust_list"), dict, FORMAT, "'dsc_trust_list'")
+    builder = ListBuilder(NAME, about)
+    opened = jws.verify(data, pins, builder.at, NAME)
+    claims = documents.whole(builder.json(opened.payload), dict, NAME, "the object")
+    countries = documents.whole(claims.get("dsc_trust_list"), dict, NAME, "'dsc_trust_list'")
     for country, content in countries.items():
         _country(country, content, builder)
     return builder.list(
         opened.signature,
-        documents.moment(claims.get("iat"), FORMAT, "'iat'"),
-        documents.moment(claims.get("exp"), FORMAT, "'exp'"),
+        documents.moment(claims.get("iat"), NAME, "'iat'"),
+        documents.moment(claims.get("exp"), NAME, "'exp'"),
     )
 
 
 def _country(country: str, content: object, builder: ListBuilder) -> None:
-    whole = documents.whole(content, dict, FORMAT, "a country's object")
-    purposes = documents.whole(whole.get("eku", {}), dict, FORMAT, "'eku'")
+    whole = documents.whole(content, dict, NAME, "a country's object")
+    purposes = documents.whole(whole.get("eku", {}), dict, NAME, "'eku'")
     by_kid = {_lenient(kid): stated for kid, stated in purposes.items()}
 
     def one(entry: Any) -> None:
-        kid = kids.decode(documents.part(entry, "kid", str))
+        kid = documents.kid_part(entry, "kid")
         chain = jwk.certificates(entry)
         if not chain:
             raise KeyMaterialError("the key has no certificate (x5c), which alone counts")
@@ -70,14 +65,14 @@ def _country(country: str, content: object, builder: ListBuilder) -> None:
         usages = None if chain[0].usages else _usages(by_kid.get(kid))
         builder.keep(Certificate.load(chain[0], kid=kid, country=country, usages=usages))
 
-    keys = documents.whole(whole.get("keys", []), list, FORMAT, "'keys'")
+    keys = documents.whole(whole.get("keys", []), list, NAME, "'keys'")
     for number, entry in enumerate(keys, start=1):
-        builder.one(f"{country}, key {number}", entry, one, _stated(entry))
+        builder.read(f"{country}, key {number}", entry, one, _stated(entry))
 
 
 def _lenient(kid: str) -> bytes:
     try:
-        return kids.decode(kid)
+        return documents.decode_kid(kid)
     except KeyMaterialError:
         return kid.encode("utf-8", "replace")
 
@@ -95,7 +90,7 @@ def _usages(stated: object) -> frozenset[EventKind] | None:
     return frozenset(kind for kind in known if kind is not None) or None
 
 
-def write(
+def write_sweden(
     certificates: Iterable[Certificate],
     key: EllipticCurvePrivateKey | RSAPrivateKey,
     chain: Sequence[Certificate],
@@ -126,3 +121,10 @@ def write(
         "dsc_trust_list": countries,
     }
     return jws.sign(documents.dump(claims), key, chain)
+
+
+def _recognise(content: Content) -> bool:
+    return content.shape == "jws" and content.has_member("dsc_trust_list")
+
+
+FORMAT: Final = ListFormat(NAME, _recognise, read, signed="whole", write=write_sweden)

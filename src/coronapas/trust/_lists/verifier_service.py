@@ -12,23 +12,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from coronapas import _base64 as base64
 from coronapas.errors import KeyMaterialError
 from coronapas.trust import _documents as documents
-from coronapas.trust import _kids as kids
-from coronapas.trust import _material as material
 from coronapas.trust._certificate import Certificate
+from coronapas.trust._format import ListFormat
 from coronapas.trust._list import ListBuilder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from typing import Unpack
 
+    from coronapas.trust._format import Content
     from coronapas.trust._list import Circumstances, TrustList
+    from coronapas.trust._pins import Pins
 
-FORMAT: Final = "verifier-service"
+NAME: Final = "verifier-service"
 
 
-class Response(NamedTuple):
+class VerifierServiceResponse(NamedTuple):
     """One response: the X-KID header, the body, and the X-RESUME-TOKEN header."""
 
     kid: str
@@ -37,25 +39,27 @@ class Response(NamedTuple):
 
 
 def read(
-    responses: Iterable[Response], status: Iterable[str] | None, **about: Unpack[Circumstances]
+    responses: Iterable[VerifierServiceResponse],
+    status: Iterable[str] | None,
+    **about: Unpack[Circumstances],
 ) -> TrustList:
     """The certificates of the responses that the status names; None for a status not asked for.
 
     Raises TrustListError for a status that holds something other than kids.
     """
-    builder = ListBuilder(FORMAT, about)
+    builder = ListBuilder(NAME, about)
     valid = None if status is None else _status(status, builder)
     if valid is None:
         note = "the status is missing: withdrawn keys are not told apart"
         builder.remark(None, "list.no-status", note)
 
-    def one(response: Response) -> None:
+    def one(response: VerifierServiceResponse) -> None:
         if len(response.body) > documents.MAX_BYTES:
             raise KeyMaterialError("the body is far too long")
-        kid = kids.decode(response.kid)
+        kid = documents.decode_kid(response.kid)
         if valid is not None and kid not in valid:
             raise KeyMaterialError("the status does not name the key")
-        certificate = Certificate(material.from_base64(response.body), kid=kid)
+        certificate = Certificate(base64.decode(response.body, "the body"), kid=kid)
         builder.match_kid(certificate, kid)
         builder.keep(certificate)
 
@@ -64,23 +68,31 @@ def read(
         kid = _kid(response)
         if kid is not None:
             seen.add(kid)
-        builder.one(f"response {number}", response, one, kid)
+        builder.read(f"response {number}", response, one, kid)
     for missing in sorted((valid or frozenset()) - seen):
         builder.drop(missing, "the status names the key, but no response held it", "status")
     return builder.list("none")
 
 
-def read_file(data: bytes, **about: Unpack[Circumstances]) -> TrustList:
+def read_file(
+    data: bytes,
+    *,
+    pins: Pins = (),
+    beside: Sequence[bytes] = (),
+    **about: Unpack[Circumstances],
+) -> TrustList:
     """The list from a file as `write` makes it; raises TrustListError."""
-    whole = documents.whole(documents.load(data, FORMAT), dict, FORMAT, "the object")
+    whole = documents.whole(documents.load(data, NAME), dict, NAME, "the object")
     status = whole.get("status")
     if status is not None:
-        documents.whole(status, list, FORMAT, "'status'")
-    entries = documents.whole(whole.get("responses"), list, FORMAT, "'responses'")
+        documents.whole(status, list, NAME, "'status'")
+    entries = documents.whole(whole.get("responses"), list, NAME, "'responses'")
     return read([_response(entry) for entry in entries], status, **about)
 
 
-def write(responses: Iterable[Response], status: Iterable[str] | None) -> bytes:
+def write_verifier_service(
+    responses: Iterable[VerifierServiceResponse], status: Iterable[str] | None
+) -> bytes:
     """A fetch as one file."""
     items = [
         {
@@ -93,25 +105,31 @@ def write(responses: Iterable[Response], status: Iterable[str] | None) -> bytes:
     return documents.dump({"status": None if status is None else list(status), "responses": items})
 
 
-def _response(entry: Any) -> Response:
-    item = documents.whole(entry, dict, FORMAT, "a response")
+def _response(entry: Any) -> VerifierServiceResponse:
+    item = documents.whole(entry, dict, NAME, "a response")
     token = item.get("X-RESUME-TOKEN")
-    return Response(
-        documents.whole(item.get("X-KID"), str, FORMAT, "'X-KID'"),
-        documents.whole(item.get("body"), str, FORMAT, "'body'").encode("utf-8"),
+    return VerifierServiceResponse(
+        documents.whole(item.get("X-KID"), str, NAME, "'X-KID'"),
+        documents.whole(item.get("body"), str, NAME, "'body'").encode("utf-8"),
         None if token is None else str(token),
     )
 
 
 def _status(status: Iterable[str], builder: ListBuilder) -> frozenset[bytes]:
     try:
-        return frozenset(kids.decode(documents.whole(k, str, FORMAT, "a kid")) for k in status)
+        return frozenset(
+            documents.decode_kid(documents.whole(k, str, NAME, "a kid")) for k in status
+        )
     except KeyMaterialError as error:
         raise builder.error("malformed", f"the status: {error}") from error
 
 
-def _kid(response: Response) -> bytes | None:
-    try:
-        return kids.decode(response.kid)
-    except KeyMaterialError:
-        return None
+def _kid(response: VerifierServiceResponse) -> bytes | None:
+    return documents.kid_or_none(response.kid)
+
+
+def _recognise(content: Content) -> bool:
+    return content.shape == "json" and content.has_member("responses")
+
+
+FORMAT: Final = ListFormat(NAME, _recognise, read_file, signed="no", write=write_verifier_service)

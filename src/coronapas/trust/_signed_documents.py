@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final
 from coronapas.errors import KeyMaterialError, TrustListError
 from coronapas.trust import _cms as cms
 from coronapas.trust import _documents as documents
-from coronapas.trust import _material as material
 from coronapas.trust._certificate import Certificate
 from coronapas.trust._list import ListBuilder
 
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
     from coronapas.trust._list import Circumstances, Dropped, Source
 
-FORMAT: Final = "gateway-documents"
+NAME: Final = "gateway-documents"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,7 @@ class Document:
     def read(cls, name: str, data: bytes, signer: Certificate | None = None) -> Document:
         """From the JSON's bytes; KeyMaterialError for what is no JSON, which drops it."""
         try:
-            value = documents.load(data, FORMAT)
+            value = documents.load(data, NAME)
         except TrustListError as error:
             raise KeyMaterialError(error.message) from None
         return cls(name, value, data, signer)
@@ -73,7 +72,7 @@ def open_message(
     return Document.read(name, content, signer)
 
 
-def read(
+def read_documents(
     data: bytes, *, signers: Iterable[Certificate], **about: Unpack[Circumstances]
 ) -> DocumentList:
     """The documents of a gateway answer: ``{id: [{cms, ...}]}`` or ``[{id, cms, ...}]``.
@@ -82,7 +81,7 @@ def read(
     has to be signed by a certificate of that country. Documents that break a rule are dropped.
     Raises TrustListError where the answer itself cannot be read.
     """
-    builder = ListBuilder(FORMAT, about)
+    builder = ListBuilder(NAME, about)
     allowed = frozenset(
         Certificate.load(each, kid=None, country=None, usages=None) for each in signers
     )
@@ -90,7 +89,7 @@ def read(
 
     def one(entry: tuple[str, Any]) -> None:
         name, item = entry
-        message = material.from_base64(documents.part(item, "cms", str))
+        message = documents.base64_part(item, "cms")
         document = open_message(message, name, allowed)
         country = document.value.get("Country") if isinstance(document.value, dict) else None
         signer = document.signer
@@ -99,7 +98,7 @@ def read(
         found.append(document)
 
     for name, item in _entries(builder.json(data)):
-        builder.one(f"document {name}", (name, item), one)
+        builder.read(f"document {name}", (name, item), one)
     listed = builder.list("verified")
     return DocumentList(listed.source, tuple(found), listed.dropped)
 
@@ -107,7 +106,7 @@ def read(
 def _entries(content: Any) -> list[tuple[str, Any]]:
     if isinstance(content, list):
         return [(_name(item), item) for item in content]
-    whole = documents.whole(content, dict, FORMAT, "the object or array of documents")
+    whole = documents.whole(content, dict, NAME, "the object or array of documents")
     return [
         (name, item)
         for name, versions in whole.items()

@@ -17,17 +17,17 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from coronapas import _base64 as base64
 from coronapas import _signatures as signatures
 from coronapas.errors import KeyMaterialError, TrustListError
 from coronapas.trust import _documents as documents
-from coronapas.trust import _jwk as jwk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from coronapas.trust._certificate import Certificate
 
-FORMAT: Final = "gdhcn"
+NAME: Final = "gdhcn"
 
 HEADER: Final = {"b64": False, "crit": ["b64"], "alg": "ES256"}
 """The only header that a proof may have (RFC 7797: the payload is not encoded)."""
@@ -69,7 +69,7 @@ def verify(document: dict[str, Any], signers: list[Certificate]) -> Certificate 
 
     Raises TrustListError for a document outside the vocabulary and for a proof that cannot be read.
     """
-    proof = documents.whole(document.get("proof"), dict, FORMAT, "'proof'")
+    proof = documents.whole(document.get("proof"), dict, NAME, "'proof'")
     header, signature = _signature(proof)
     own = _hash(proof_quads(proof))
     for environment in ENVIRONMENTS:
@@ -87,7 +87,7 @@ def check_vocabulary(document: dict[str, Any]) -> None:
     _check_contexts(document.get("@context"))
     document_quads(document, ENVIRONMENTS[0])
     if document.get("proof") is not None:
-        proof_quads(documents.whole(document["proof"], dict, FORMAT, "'proof'"))
+        proof_quads(documents.whole(document["proof"], dict, NAME, "'proof'"))
 
 
 def sign(
@@ -101,11 +101,11 @@ def sign(
 
     `proof` is the proof without `jws`.
     """
-    header = jwk.encode(documents.dump(HEADER)).encode("ascii")
+    header = base64.encode_url(documents.dump(HEADER)).encode("ascii")
     signed = (
         header + b"." + _hash(proof_quads(proof)) + _hash(document_quads(document, environment))
     )
-    detached = f"{header.decode()}..{jwk.encode(sign_bytes(signed))}"
+    detached = f"{header.decode()}..{base64.encode_url(sign_bytes(signed))}"
     return {**document, "proof": {**proof, "jws": detached}}
 
 
@@ -115,12 +115,12 @@ def document_quads(document: dict[str, Any], environment: str) -> set[str]:
     subject = _identifier(document, "id")
     quads = {_quad(subject, _security("controller"), _identifier(document, "controller"))}
     for method in documents.whole(
-        document.get("verificationMethod", []), list, FORMAT, "'verificationMethod'"
+        document.get("verificationMethod", []), list, NAME, "'verificationMethod'"
     ):
         if isinstance(method, str):
             quads.add(_quad(subject, _security("verificationMethod"), _checked(method)))
         else:
-            whole = documents.whole(method, dict, FORMAT, "a verification method")
+            whole = documents.whole(method, dict, NAME, "a verification method")
             quads.update(_method_quads(subject, whole, environment))
     return quads
 
@@ -134,7 +134,7 @@ def _method_quads(document: str, method: dict[str, Any], environment: str) -> It
     yield _quad(subject, f"<{_RDF}type>", _security(_KEY_TYPE))
     yield _quad(subject, _security("controller"), _identifier(method, "controller"))
     if "publicKeyJwk" in method:
-        key = documents.whole(method["publicKeyJwk"], dict, FORMAT, "'publicKeyJwk'")
+        key = documents.whole(method["publicKeyJwk"], dict, NAME, "'publicKeyJwk'")
         yield _quad(subject, _security("publicKeyJwk"), _literal(_canonical(key), f"{_RDF}JSON"))
     for member, name in CODE_LISTS.items():
         if member in method:
@@ -148,7 +148,7 @@ def proof_quads(proof: dict[str, Any]) -> set[str]:
     if proof.get("type") != _PROOF_TYPE or proof.get("proofPurpose") != _PURPOSE:
         raise _unsigned("a proof of another type or purpose")
     subject = "_:c14n0"
-    created = documents.whole(proof.get("created"), str, FORMAT, "the proof's 'created'")
+    created = documents.whole(proof.get("created"), str, NAME, "the proof's 'created'")
     quads = {
         _quad(subject, f"<{_CREATED}>", _literal(created, _DATE_TIME)),
         _quad(subject, f"<{_RDF}type>", _security(_PROOF_TYPE)),
@@ -156,16 +156,16 @@ def proof_quads(proof: dict[str, Any]) -> set[str]:
         _quad(subject, _security("verificationMethod"), _identifier(proof, "verificationMethod")),
     }
     if "nonce" in proof:
-        nonce = documents.whole(proof["nonce"], str, FORMAT, "the proof's 'nonce'")
+        nonce = documents.whole(proof["nonce"], str, NAME, "the proof's 'nonce'")
         quads.add(_quad(subject, _security("nonce"), _literal(nonce)))
     return quads
 
 
 def code_of(method: dict[str, Any], member: str) -> str:
     """The code that a method's coded member states; TrustListError where it is none."""
-    value = documents.whole(method.get(member), dict, FORMAT, f"{member!r}")
+    value = documents.whole(method.get(member), dict, NAME, f"{member!r}")
     _only(value, frozenset(("code",)), f"{member!r}")
-    code = documents.whole(value.get("code"), str, FORMAT, f"the code of {member!r}")
+    code = documents.whole(value.get("code"), str, NAME, f"the code of {member!r}")
     if not _CODE.fullmatch(code):
         raise _unsigned(f"a code of {member!r} that is none")
     return code
@@ -197,15 +197,15 @@ def _check_contexts(value: object) -> None:
 
 def _signature(proof: dict[str, Any]) -> tuple[bytes, bytes]:
     """The header as it was signed, and the signature."""
-    detached = documents.whole(proof.get("jws"), str, FORMAT, "the proof's 'jws'")
+    detached = documents.whole(proof.get("jws"), str, NAME, "the proof's 'jws'")
     header, _, signature = detached.partition("..")
     try:
-        stated = documents.load(jwk.decode(header), FORMAT)
-        decoded = jwk.decode(signature)
+        stated = documents.load(base64.decode_any(header), NAME)
+        decoded = base64.decode_any(signature)
     except KeyMaterialError as error:
-        raise TrustListError(FORMAT, "malformed", "the proof's jws is no base64url") from error
+        raise TrustListError(NAME, "malformed", "the proof's jws must be base64url") from error
     if stated != HEADER or not decoded:
-        raise TrustListError(FORMAT, "malformed", "the proof's jws is of an unknown kind")
+        raise TrustListError(NAME, "malformed", "the proof's jws is of an unknown kind")
     return header.encode("ascii"), decoded
 
 
@@ -240,7 +240,7 @@ def _canonical(value: object) -> str:
 
 
 def _identifier(item: dict[str, Any], name: str) -> str:
-    return _checked(documents.whole(item.get(name), str, FORMAT, f"{name!r}"))
+    return _checked(documents.whole(item.get(name), str, NAME, f"{name!r}"))
 
 
 def _checked(text: str) -> str:
@@ -255,4 +255,4 @@ def _only(item: dict[str, Any], known: frozenset[str], what: str) -> None:
 
 
 def _unsigned(what: str) -> TrustListError:
-    return TrustListError(FORMAT, "malformed", f"{what}: it would not be under the signature")
+    return TrustListError(NAME, "malformed", f"{what}: it would not be under the signature")
