@@ -86,20 +86,26 @@ def element(data: bytes, at: int, limit: int, *, ber: bool = False) -> Element:
 def _head(data: bytes, at: int, limit: int, *, ber: bool) -> tuple[int, int, int | None]:
     """Return the tag, the first byte of the content, and its length; None for an indefinite one."""
     if limit - at < 2:
-        raise KeyMaterialError("the encoding ends inside an element")
+        raise KeyMaterialError("the ASN.1 encoding ends inside an element")
     tag, length = data[at], data[at + 1]
     if tag & 0x1F == 0x1F:
-        raise KeyMaterialError("the encoding has a tag number above 30, which is not used here")
+        raise KeyMaterialError(
+            "the ASN.1 encoding has a tag number above 30, which is not used here"
+        )
     begin = at + 2
     if length >= _INDEFINITE:
         if length == _INDEFINITE and ber and tag & _CONSTRUCTED:
             return tag, begin, None
         begin += length - _INDEFINITE
         if not 0 < length - _INDEFINITE <= _MAX_LENGTH_BYTES or begin > limit:
-            raise KeyMaterialError("the encoding has an indefinite, oversized or cut-off length")
+            raise KeyMaterialError(
+                "the ASN.1 encoding has an indefinite, oversized or cut-off length"
+            )
         length = int.from_bytes(data[at + 2 : begin], "big")
     if begin + length > limit:
-        raise KeyMaterialError("the encoding has an element that is longer than what holds it")
+        raise KeyMaterialError(
+            "the ASN.1 encoding has an element that is longer than what holds it"
+        )
     return tag, begin, length
 
 
@@ -117,7 +123,7 @@ def _end_of_contents(data: bytes, at: int, limit: int) -> int:
         if length is None:
             depth += 1
             if depth > _MAX_DEPTH:
-                raise KeyMaterialError(f"the encoding is nested deeper than {_MAX_DEPTH}")
+                raise KeyMaterialError(f"the ASN.1 encoding is nested deeper than {_MAX_DEPTH}")
             at = begin
         else:
             at = begin + length
@@ -166,7 +172,7 @@ def octets(data: bytes, found: Element) -> bytes:
 def integer(data: bytes, found: Element) -> int:
     """Return the value of an INTEGER of at most 64 bytes."""
     if not 0 < found.end - found.begin <= _MAX_INTEGER_BYTES:
-        raise KeyMaterialError("the encoding has an empty or oversized integer")
+        raise KeyMaterialError("the ASN.1 encoding has an empty or oversized integer")
     return int.from_bytes(data[found.begin : found.end], "big", signed=True)
 
 
@@ -174,7 +180,9 @@ def object_identifier(data: bytes, found: Element) -> str:
     """Return the dotted form of an OBJECT IDENTIFIER of at most 64 bytes (X.690 8.19)."""
     _, _, begin, end, _ = found
     if not 0 < end - begin <= _MAX_OID_BYTES or data[end - 1] >= 0x80:
-        raise KeyMaterialError("the encoding has an empty, oversized or cut-off object identifier")
+        raise KeyMaterialError(
+            "the ASN.1 encoding has an empty, oversized or cut-off object identifier"
+        )
     return _dotted(data[begin:end])
 
 
@@ -211,7 +219,7 @@ def time(data: bytes, found: Element) -> datetime:
     pattern = _TIMES.get(found.tag)
     match = pattern.fullmatch(data, found.begin, found.end) if pattern else None
     if match is None:
-        raise KeyMaterialError("the encoding has a time that cannot be read")
+        raise KeyMaterialError("the ASN.1 encoding has a time that cannot be read")
     year, month, day, hour, minute, second, sign, off_hours, off_minutes = match.groups()
     years = int(year)
     if found.tag == UTC_TIME:
@@ -222,7 +230,9 @@ def time(data: bytes, found: Element) -> datetime:
             years, int(month), int(day), int(hour), int(minute), int(second or 0), tzinfo=zone
         ).astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise KeyMaterialError("the encoding has a time that is outside the calendar") from error
+        raise KeyMaterialError(
+            "the ASN.1 encoding has a time that is outside the calendar"
+        ) from error
 
 
 def _zone(sign: bytes | None, hours: bytes, minutes: bytes) -> timezone:

@@ -1,9 +1,9 @@
 """The proof of WHO's DID documents (JsonWebSignature2020), without any JSON-LD library.
 
 A JSON-LD processor would expand a document into RDF statements by the contexts that it names. The
-documents of the GDHCN use one small, closed vocabulary, so that their statements can be written
-down directly: `document_quads` and `proof_quads` do, and refuse every member and type outside the
-vocabulary, because such a thing would be on the page and not under the signature.
+documents of the GDHCN use one small, closed vocabulary, so that `document_quads` and `proof_quads`
+can write their statements directly. They refuse every member and type outside the vocabulary,
+because such a thing would be in the document and not under the signature.
 
 What is signed: ``header "." SHA-256(proof) SHA-256(document)``, each hash over the statements in
 N-Quads, sorted by code point, one a line. Nothing here fetches a context. Identifiers are checked
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 NAME: Final = "gdhcn"
 
 HEADER: Final = {"b64": False, "crit": ["b64"], "alg": "ES256"}
-"""The only header that a proof may have (RFC 7797: the payload is not encoded)."""
+"""The only header that is accepted (RFC 7797: the payload is not encoded)."""
 
 ENVIRONMENTS: Final = ("", "-UAT", "-DEV")
-"""How the address of a code list ends: production, acceptance, development."""
+"""The endings of a code list's address: production, acceptance, development."""
 
 CODE_LISTS: Final = {"domain": "Domains", "participant": "Participants", "keyusage": "KeyUsage"}
-"""A method's coded members, and the code list of each."""
+"""The coded members of a method, and the code list of each."""
 
 _SECURITY: Final = "https://w3id.org/security#"
 _RDF: Final = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
@@ -65,7 +65,7 @@ _ESCAPES: Final = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\
 
 
 def verify(document: dict[str, Any], signers: list[Certificate]) -> Certificate | None:
-    """The signer whose key made the document's proof; None where it is none of these.
+    """Return the signer whose key made the document's proof, or None.
 
     Raises TrustListError for a document outside the vocabulary and for a proof that cannot be read.
     """
@@ -83,7 +83,7 @@ def verify(document: dict[str, Any], signers: list[Certificate]) -> Certificate 
 
 
 def check_vocabulary(document: dict[str, Any]) -> None:
-    """Raise TrustListError (``trust.malformed``) for members, types or contexts beyond it."""
+    """Raise TrustListError (``trust.malformed``) for unknown members, types or contexts."""
     _check_contexts(document.get("@context"))
     document_quads(document, ENVIRONMENTS[0])
     if document.get("proof") is not None:
@@ -97,9 +97,10 @@ def sign(
     *,
     environment: str = "",
 ) -> dict[str, Any]:
-    """The document with its proof; `sign_bytes` gives the DER of an ECDSA P-256 SHA-256 signature.
+    """Return the document with its proof.
 
-    `proof` is the proof without `jws`.
+    `proof` is the proof without `jws`; `sign_bytes` returns the DER of an ECDSA signature on P-256
+    with SHA-256.
     """
     header = base64.encode_url(documents.dump(HEADER)).encode("ascii")
     signed = (
@@ -110,7 +111,7 @@ def sign(
 
 
 def document_quads(document: dict[str, Any], environment: str) -> set[str]:
-    """The statements of a document, its proof left out; TrustListError outside the vocabulary."""
+    """Return the statements of a document without its proof; TrustListError for unknown ones."""
     _only(document, _DOCUMENT, "the document")
     subject = _identifier(document, "id")
     quads = {_quad(subject, _security("controller"), _identifier(document, "controller"))}
@@ -128,7 +129,7 @@ def document_quads(document: dict[str, Any], environment: str) -> set[str]:
 def _method_quads(document: str, method: dict[str, Any], environment: str) -> Iterator[str]:
     _only(method, _METHOD, "a verification method")
     if method.get("type") != _KEY_TYPE:
-        raise _unsigned("a verification method of another type")
+        raise _unsigned("a verification method of an unknown type")
     subject = _identifier(method, "id")
     yield _quad(document, _security("verificationMethod"), subject)
     yield _quad(subject, f"<{_RDF}type>", _security(_KEY_TYPE))
@@ -143,10 +144,10 @@ def _method_quads(document: str, method: dict[str, Any], environment: str) -> It
 
 
 def proof_quads(proof: dict[str, Any]) -> set[str]:
-    """The statements of a proof, its signature left out; TrustListError outside the vocabulary."""
+    """Return the statements of a proof without its signature; TrustListError for unknown ones."""
     _only(proof, _PROOF, "the proof")
     if proof.get("type") != _PROOF_TYPE or proof.get("proofPurpose") != _PURPOSE:
-        raise _unsigned("a proof of another type or purpose")
+        raise _unsigned("a proof of an unknown type or purpose")
     subject = "_:c14n0"
     created = documents.whole(proof.get("created"), str, NAME, "the proof's 'created'")
     quads = {
@@ -162,12 +163,12 @@ def proof_quads(proof: dict[str, Any]) -> set[str]:
 
 
 def code_of(method: dict[str, Any], member: str) -> str:
-    """The code that a method's coded member states; TrustListError where it is none."""
+    """Return the code in a coded member of a method; TrustListError if it is invalid."""
     value = documents.whole(method.get(member), dict, NAME, f"{member!r}")
     _only(value, frozenset(("code",)), f"{member!r}")
     code = documents.whole(value.get("code"), str, NAME, f"the code of {member!r}")
     if not _CODE.fullmatch(code):
-        raise _unsigned(f"a code of {member!r} that is none")
+        raise _unsigned(f"an invalid code of {member!r}")
     return code
 
 
@@ -177,26 +178,26 @@ def _coded(document: dict[str, Any]) -> bool:
 
 
 def _check_contexts(value: object) -> None:
-    """Every address in the contexts is a known one; how they map terms is not looked at.
+    """Require that every address in the contexts is known; how they map terms is ignored.
 
-    What terms mean here is fixed, and it is what the signature covers.
+    The meaning of terms is fixed here, and it is what the signature covers.
     """
     todo = [value]
     while todo:
         item = todo.pop()
         if isinstance(item, str):
             if item not in _KNOWN_CONTEXTS and (":" in item or item[:1] != "@"):
-                raise _unsigned("a context that is not known")
+                raise _unsigned("an unknown context")
         elif isinstance(item, list):
             todo.extend(item)
         elif isinstance(item, dict):
             todo.extend(item.values())
         elif item is not None:
-            raise _unsigned("a context that is none")
+            raise _unsigned("an invalid context")
 
 
 def _signature(proof: dict[str, Any]) -> tuple[bytes, bytes]:
-    """The header as it was signed, and the signature."""
+    """Return the header as it was signed, and the signature."""
     detached = documents.whole(proof.get("jws"), str, NAME, "the proof's 'jws'")
     header, _, signature = detached.partition("..")
     try:
@@ -210,7 +211,7 @@ def _signature(proof: dict[str, Any]) -> tuple[bytes, bytes]:
 
 
 def _holds(signer: Certificate, signature: bytes, signed: bytes) -> bool:
-    """WHO writes the signature in ASN.1; the suite's own raw form is read, too."""
+    """Return whether the signature holds: WHO's is in DER, the suite's raw form is read, too."""
     key = signer.public_key
     return signatures.holds_der(key, signature, signed) or signatures.holds(
         key, "ES256", signature, signed
@@ -235,7 +236,7 @@ def _literal(text: str, kind: str | None = None) -> str:
 
 
 def _canonical(value: object) -> str:
-    """JSON with sorted members and no white space (RFC 8785, for texts, lists and objects)."""
+    """Return JSON with sorted members, without white space (RFC 8785, without numbers)."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
 
@@ -245,13 +246,13 @@ def _identifier(item: dict[str, Any], name: str) -> str:
 
 def _checked(text: str) -> str:
     if not _IDENTIFIER.fullmatch(text):
-        raise _unsigned("an identifier that is none")
+        raise _unsigned("an invalid identifier")
     return f"<{text}>"
 
 
 def _only(item: dict[str, Any], known: frozenset[str], what: str) -> None:
     if not item.keys() <= known:
-        raise _unsigned(f"a member of {what} that is not known")
+        raise _unsigned(f"an unknown member of {what}")
 
 
 def _unsigned(what: str) -> TrustListError:

@@ -1,8 +1,8 @@
-"""A certificate's key, ready to judge signatures (hcert-spec, section 3.3; RFC 9053; RFC 8230).
+"""A certificate's key, ready to verify signatures (hcert-spec, section 3.3; RFC 9053; RFC 8230).
 
-What depends on the certificate alone (the parsed key, the algorithm that goes with it, the length
-of its signatures, the validity in seconds) is computed once and used for every pass. OpenSSL does
-the cryptography, through `cryptography`.
+What depends on the certificate alone (the parsed key, its algorithm, the length of its signatures,
+the validity in seconds) is computed once and used for every pass. OpenSSL does the cryptography,
+through `cryptography`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _PROFILE_CURVE: Final = "secp256r1"
 
 
 class VerifyingKey:
-    """The key of one certificate; immutable by convention, made once for each certificate.
+    """The key of one certificate; immutable by convention, created once for each certificate.
 
     `algorithm` is the one COSE algorithm that goes with the key (None for a key that passes do not
     use), `usages` the kinds of event it is restricted to (empty for none), `deviations` where the
@@ -56,7 +56,7 @@ class VerifyingKey:
     )
 
     def __init__(self, certificate: Certificate, *, until: float = math.inf) -> None:
-        """Read the certificate; raises KeyMaterialError where that cannot be done."""
+        """Read the certificate; raise KeyMaterialError if it cannot be read."""
         certificate.check()
         self.certificate = certificate
         self.until = until
@@ -85,7 +85,7 @@ class VerifyingKey:
             self.deviations = (*self.deviations, Deviation("certificate.key-kind", "", note))
 
     def _use(self, algorithm: int, key: PublicKeyTypes) -> None:
-        # Any curve that OpenSSL can judge is read; the profile asks for P-256.
+        # Any curve that OpenSSL supports is accepted; the profile asks for P-256.
         holds = signatures.judge(key, cose.ALGORITHMS[algorithm], any_curve=True)
         if holds is not None:
             self.algorithm = algorithm
@@ -93,11 +93,11 @@ class VerifyingKey:
             self.holds = holds
 
     def fault(self, message: cose.Sign1) -> str | None:
-        """Why `message` is not signed by this key, as a code, or None where it is.
+        """Return why `message` is not signed by this key, as a code; None if it is.
 
-        ``signature.algorithm`` where the stated algorithm is not the key's own,
-        ``signature.length`` where no signature of the key has that length, ``signature.invalid``
-        where OpenSSL says no.
+        ``signature.algorithm`` if the stated algorithm is not that of the key,
+        ``signature.length`` if signatures of the key have another length, ``signature.invalid`` if
+        OpenSSL refuses the signature.
         """
         if message.algorithm != self.algorithm or self.algorithm is None:
             return "signature.algorithm"

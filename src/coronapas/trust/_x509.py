@@ -1,8 +1,8 @@
 """The fields of an X.509 certificate, read from its DER (RFC 5280, chapters 4.1 and 4.2).
 
-Two steps: `layout` finds where each field lies and refuses what is no certificate (microseconds);
-the others read one field each, when it is asked for. Only the extensions' frame is read: a fault
-inside an extension that nobody asks for stops nothing.
+Two steps: `layout` locates each field and refuses anything other than a certificate (microseconds);
+the other functions read one field each. Only the frame of the extensions is read: a fault inside an
+extension that nobody asks for does no harm.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 MAX_CERTIFICATE_BYTES: Final = 64 * 1024
-"""Larger ones are refused unread; DSCs on real lists have one or two KiB."""
+"""Larger certificates are refused unread (inclusive); real DSCs have one or two KiB."""
 
 EXTENDED_KEY_USAGE: Final = "2.5.29.37"
 COUNTRY: Final = "2.5.4.6"
@@ -77,10 +77,10 @@ class Extension(NamedTuple):
 
 
 def layout(data: bytes) -> Layout:
-    """Where the fields lie; raises KeyMaterialError for anything that is no certificate."""
+    """Return where the fields lie; raise KeyMaterialError for other bytes than a certificate."""
     if len(data) > MAX_CERTIFICATE_BYTES:
         raise KeyMaterialError(
-            f"a certificate of {len(data)} bytes is over the limit of {MAX_CERTIFICATE_BYTES}"
+            f"a certificate must have at most {MAX_CERTIFICATE_BYTES} bytes, got {len(data)}"
         )
     outer = asn1.only(data, asn1.SEQUENCE, "the certificate")
     end = outer.end
@@ -130,7 +130,7 @@ def _extensions_field(data: bytes, at: int, end: int) -> asn1.Element | None:
 
 
 def extensions(data: bytes, where: Layout) -> tuple[Extension, ...]:
-    """The extensions in their order, repeated ones included; none for a certificate without."""
+    """Return the extensions in their order, repeated ones included."""
     if where.extensions is None:
         return ()
     found = asn1.children(data, where.extensions.begin, where.extensions.end)
@@ -153,10 +153,10 @@ def _extension(data: bytes, item: asn1.Element) -> Extension:
 
 
 def key_purposes(data: bytes, where: Layout) -> frozenset[str]:
-    """The dotted key purposes of the extendedKeyUsage extension (RFC 5280 4.2.1.12).
+    """Return the dotted key purposes of the extendedKeyUsage extension (RFC 5280 4.2.1.12).
 
-    Empty where there is none. Where it stands more than once the purposes of all are taken: strict
-    parsers refuse that, so the certificate shows it as a deviation.
+    Empty without the extension. If it is repeated, the purposes of all count: strict parsers refuse
+    that, so that the certificate shows it as a deviation.
     """
     purposes: set[str] = set()
     for extension in extensions(data, where):
@@ -176,12 +176,12 @@ def _purposes(value: bytes) -> set[str]:
 
 
 def serial(data: bytes, where: Layout) -> int:
-    """The serial number."""
+    """Return the serial number."""
     return asn1.integer(data, where.serial)
 
 
 def signature_algorithm(data: bytes, where: Layout) -> str:
-    """The dotted identifier of the algorithm that the issuer signed with."""
+    """Return the dotted identifier of the algorithm with which the issuer signed."""
     field = where.signature_algorithm
     what = "the signature's algorithm"
     oid = asn1.expect(data, field.begin, field.end, asn1.OBJECT_IDENTIFIER, what)
@@ -189,13 +189,13 @@ def signature_algorithm(data: bytes, where: Layout) -> str:
 
 
 def signed_body(data: bytes, where: Layout) -> bytes:
-    """The bytes that the issuer signed."""
+    """Return the bytes that the issuer signed."""
     begin, end = where.body
     return data[begin:end]
 
 
 def signature(data: bytes, where: Layout) -> bytes:
-    """The issuer's signature, whose BIT STRING has whole bytes."""
+    """Return the issuer's signature; its BIT STRING must have whole bytes."""
     begin, end = where.signature.begin, where.signature.end
     if end - begin < 2 or data[begin]:
         raise KeyMaterialError("the certificate's signature is empty or not of whole bytes")
@@ -203,17 +203,17 @@ def signature(data: bytes, where: Layout) -> bytes:
 
 
 def raw_subject(data: bytes, where: Layout) -> bytes:
-    """The content of the subject's DER, for comparing names byte by byte."""
+    """Return the content of the subject's DER, for comparing names byte by byte."""
     return data[where.subject.begin : where.subject.end]
 
 
 def raw_issuer(data: bytes, where: Layout) -> bytes:
-    """The content of the issuer's DER."""
+    """Return the content of the issuer's DER."""
     return data[where.issuer.begin : where.issuer.end]
 
 
 def tolerated_fault(data: bytes, where: Layout) -> str | None:
-    """A fault that strict parsing only warns of, as a sentence; None where there is none.
+    """Return a fault that strict parsing only warns of, as a fragment, or None.
 
     RFC 5280 4.1.2.2: serial numbers are positive. RFC 5758 3.2: ECDSA's algorithms and DSA's have
     no parameters.
@@ -229,33 +229,33 @@ def tolerated_fault(data: bytes, where: Layout) -> str | None:
 
 
 def validity(data: bytes, where: Layout) -> tuple[datetime, datetime]:
-    """First and last instant of the validity, both inclusive (RFC 5280 4.1.2.5), in UTC."""
+    """Return the first and last instant of the validity, inclusive, in UTC (RFC 5280 4.1.2.5)."""
     return asn1.time(data, where.not_before), asn1.time(data, where.not_after)
 
 
 def spki(data: bytes, where: Layout) -> bytes:
-    """The DER of the SubjectPublicKeyInfo."""
+    """Return the DER of the SubjectPublicKeyInfo."""
     begin, end = where.public_key
     return data[begin:end]
 
 
 def subject(data: bytes, where: Layout) -> str:
-    """The subject as RFC 4514 writes it."""
+    """Return the subject in the notation of RFC 4514."""
     return _rfc4514(_names(data, where.subject))
 
 
 def issuer(data: bytes, where: Layout) -> str:
-    """The issuer as RFC 4514 writes it."""
+    """Return the issuer in the notation of RFC 4514."""
     return _rfc4514(_names(data, where.issuer))
 
 
 def country(data: bytes, where: Layout) -> str | None:
-    """The subject's first countryName, in upper case; None where there is none or it is blank."""
+    """Return the subject's first countryName in upper case; None if absent or blank."""
     return (_first(data, where.subject, COUNTRY) or "").strip().upper() or None
 
 
 def common_name(data: bytes, where: Layout) -> str | None:
-    """The subject's first commonName; None where there is none."""
+    """Return the subject's first commonName, or None."""
     return _first(data, where.subject, COMMON_NAME)
 
 
@@ -286,7 +286,7 @@ def _attribute(data: bytes, item: asn1.Element) -> tuple[str, str]:
 
 
 def _rfc4514(names: Names) -> str:
-    """Last part first, special characters escaped (RFC 4514, chapter 2)."""
+    """Return the names, last part first and special characters escaped (RFC 4514, chapter 2)."""
     return ",".join(
         "+".join(f"{_LABELS.get(oid, oid)}={_escape(value)}" for oid, value in attributes)
         for attributes in reversed(names)

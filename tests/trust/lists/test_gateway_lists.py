@@ -21,6 +21,7 @@ from coronapas.trust import gateway_entry, read_documents
 from coronapas.trust._certificate import Certificate
 from coronapas.trust._list import TrustList
 from coronapas.trust._lists import ec_zip, gateway
+from coronapas.trust._signed_documents import open_message
 
 
 def read(entries: list[Any], **about: Any) -> TrustList:
@@ -135,11 +136,11 @@ def test_a_dsc_whose_cms_is_over_another_certificate_is_dropped() -> None:
         ("country", "SE", "the stated country is not the certificate's"),
         ("country", None, "the entry has no 'country' of the right type"),
         ("rawData", None, "the entry has no 'rawData' of the right type"),
-        ("rawData", "MAA=", "DER"),
+        ("rawData", "MAA=", "ASN.1"),
         ("signature", "", "CMS"),
         ("signature", True, "the entry has no 'signature' of the right type"),
-        ("certificateType", "ROOT", "the entry is of no known certificateType"),
-        ("certificateType", ["DSC"], "the entry is of no known certificateType"),
+        ("certificateType", "ROOT", "the certificateType of the entry is unknown"),
+        ("certificateType", ["DSC"], "the certificateType of the entry is unknown"),
     ],
 )
 def test_an_entry_with_one_member_wrong_is_dropped_alone(
@@ -250,7 +251,7 @@ def test_an_authority_in_the_archive_has_to_be_signed_by_the_anchor() -> None:
 def test_the_signer_of_a_dsc_in_the_archive_is_an_uploader_or_of_its_country() -> None:
     swede = make.uploader("SE")
     files = make.ec_files(make.certificates(0), by=swede)
-    assert reasons(archive(files)) == ["the DSC is signed by another country's certificate"]
+    assert reasons(archive(files)) == ["the signer of the DSC is of another country"]
     assert len(archive(files, uploaders=[swede.certificate]).certificates) == 1
     mine = make.ec_files(make.certificates(0))
     told = archive(mine, uploaders=[swede.certificate])
@@ -271,7 +272,7 @@ def test_names_and_folders_of_the_archive_are_checked_or_remarked() -> None:
     }
     found = archive(files | {"README": b"", "DSC/readme.pem.sig": b""})
     assert [remark.code for remark in found.remarks] == ["list.thumbprint"]
-    assert reasons(found) == ["the file is no certificate of the archive"]
+    assert reasons(found) == ["the name of the file is not that of a certificate of the archive"]
     moved = {name.replace("/DK/", "/SE/"): data for name, data in files.items()}
     assert set(reasons(archive(moved))) == {"the folder's country is not the certificate's"}
 
@@ -365,7 +366,7 @@ def test_value_sets_come_in_an_array_too() -> None:
     ("content", "by", "reason"),
     [
         (RULE, "SE", "the rule's country is not its signer's"),
-        (RULE, "stranger", "the document is not signed by any of the certificates given"),
+        (RULE, "stranger", "the signer of the document is not one of the given certificates"),
         ({**RULE, "Country": 1}, "DK", "the rule's country is not its signer's"),
     ],
 )
@@ -392,11 +393,11 @@ def test_a_tampered_or_unreadable_rule_is_dropped() -> None:
 
 def test_one_message_is_opened_for_one_country() -> None:
     raw, signers = base64.b64decode(message(RULE)), [make.uploader().certificate]
-    assert signed_documents.open_message(raw, "r", signers, country="DK").value == RULE
+    assert open_message(raw, "r", signers, country="DK").value == RULE
     with pytest.raises(KeyMaterialError, match="country"):
-        signed_documents.open_message(raw, "r", signers, country="SE")
+        open_message(raw, "r", signers, country="SE")
     with pytest.raises(CmsError):
-        signed_documents.open_message(raw[:-3], "r", signers)
+        open_message(raw[:-3], "r", signers)
 
 
 def test_an_answer_that_is_no_object_is_refused() -> None:

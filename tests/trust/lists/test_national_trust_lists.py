@@ -84,9 +84,9 @@ def test_a_german_entry_that_is_wrong_is_dropped_alone() -> None:
     found = germany.read(make.german({"certificates": rows}), pins=PIN)
     assert len(found.certificates) == 1
     assert reasons(found) == [
-        "the entry is no DSC",
+        "the certificateType of the entry must be DSC",
         "the thumbprint is not the certificate's",
-        "the kid is no base64",
+        "the kid is not base64",
         "the entry has no 'certificateType' of the right type",
     ]
     assert found.dropped[0].kid == make.dsc(0).certificate.kid
@@ -272,7 +272,7 @@ def test_the_use_of_a_swiss_key_restricts_it() -> None:
         frozenset(),
         {EventKind.TEST, EventKind.VACCINATION},
     ]
-    assert reasons(found) == ["the use of the key is none of t, v and r"]
+    assert reasons(found) == ["the use of a key must be given by the letters t, v and r"]
 
 
 def test_rs256_on_the_swiss_list_merely_says_that_a_key_is_rsa() -> None:
@@ -357,9 +357,9 @@ def test_letters_restrict_a_dutch_key() -> None:
         {EventKind.VACCINATION, EventKind.RECOVERY},
     ]
     assert reasons(found) == [
-        "the use of the key is none of t, v and r",
+        "the use of a key must be given by the letters t, v and r",
         "the entry has no 'keyUsage' of the right type",
-        "the kid is no base64",
+        "the kid is not base64",
     ]
 
 

@@ -59,27 +59,27 @@ def read(
     life = _judge(data, beside[0] if beside else None, pins, builder)
     entries = documents.whole(_content(data, builder).get("c"), list, NAME, "'c'")
 
-    def one(entry: Any) -> None:
+    def key(entry: Any) -> None:
         kid = documents.part(entry, "i", bytes)
         certificate = Certificate(documents.part(entry, "c", bytes), kid=kid)
         builder.match_kid(certificate, kid)
         builder.keep(certificate)
 
-    builder.each(entries, one)
+    builder.each(entries, key)
     return builder.list(*life)
 
 
 def read_austrian_rules(
     data: bytes, signature: bytes | None, *, pins: Pins, **about: Unpack[Circumstances]
 ) -> DocumentList:
-    """The business rules: each one's JSON by its identifier, signed as the list is."""
+    """Read business rules: the JSON of each by its identifier, signed as the list is."""
     return _documents(data, signature, pins, about, ("r", "i", "r"))
 
 
 def read_austrian_value_sets(
     data: bytes, signature: bytes | None, *, pins: Pins, **about: Unpack[Circumstances]
 ) -> DocumentList:
-    """The value sets: each one's JSON by its name, signed as the list is."""
+    """Read value sets: the JSON of each by its name, signed as the list is."""
     return _documents(data, signature, pins, about, ("v", "n", "v"))
 
 
@@ -96,12 +96,12 @@ def _documents(
     entries = documents.whole(_content(data, builder).get(whole), list, NAME, f"{whole!r}")
     found: list[Document] = []
 
-    def one(entry: Any) -> None:
+    def document(entry: Any) -> None:
         text = documents.part(entry, value, str)
         found.append(Document.read(documents.part(entry, identifier, str), text.encode("utf-8")))
 
     for number, entry in enumerate(entries, start=1):
-        builder.read(f"entry {number}", entry, one)
+        builder.read(f"entry {number}", entry, document)
     listed = builder.list(*life)
     return DocumentList(listed.source, tuple(found), listed.dropped)
 
@@ -119,7 +119,7 @@ def _cbor(data: bytes, builder: ListBuilder) -> Any:
 
 
 def _judge(data: bytes, signature: bytes | None, pins: Pins, builder: ListBuilder) -> _Life:
-    """The life that the signature file gives the content; TrustListError where it does not hold."""
+    """Return how long the signature file lets the content live; raise TrustListError."""
     documents.bounded(data, NAME, documents.MAX_CBOR_BYTES)
     trusted = pinned(pins)
     if signature is None:
@@ -141,7 +141,7 @@ def _judge(data: bytes, signature: bytes | None, pins: Pins, builder: ListBuilde
     digest = documents.whole(payload.get(_DIGEST), bytes, NAME, "the content's digest")
     if not hmac.compare_digest(digest, hashlib.sha256(data).digest()):
         raise builder.error("signature", "the content is not the one that was signed")
-    begins = documents.moment(payload.get(_NOT_BEFORE), NAME, "the begin")
+    begins = documents.moment(payload.get(_NOT_BEFORE), NAME, "the beginning")
     ends = documents.moment(payload.get(_EXPIRES), NAME, "the end")
     if ends is None:
         raise builder.error("malformed", "the signature file states no end")
@@ -151,7 +151,7 @@ def _judge(data: bytes, signature: bytes | None, pins: Pins, builder: ListBuilde
 
 def _version(headers: Mapping[Any, Any], builder: ListBuilder) -> None:
     if headers.get(_VERSION_HEADER) != _VERSION:
-        raise builder.error("malformed", "the signature file is of another version than 2")
+        raise builder.error("malformed", f"the signature file must be of version {_VERSION}")
 
 
 def _recognise(content: Content) -> bool:

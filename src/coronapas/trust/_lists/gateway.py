@@ -7,12 +7,12 @@ signature is a detached CMS over the DER. The rules, all enforced with a pinned 
 2. A DSC is signed by an UPLOAD certificate of its country, *and* issued by a CSCA of the list.
 3. The thumbprint is the SHA-256 of the DER, and the stated country the certificate's.
 
-Entries that break a rule are dropped; so is a DSC whose CMS does not hold, whatever others do. The
-stated kid is not signed: the certificate's own counts. AUTHENTICATION certificates sign nothing
-here and are passed over with a remark. The list has no date; `fetched` gives it one.
+Entries that break a rule are dropped alone, as is a DSC whose CMS does not hold. The stated kid is
+not signed: the certificate's own counts. AUTHENTICATION certificates sign nothing here and are
+ignored with a remark. The list has no date; `fetched` gives it one.
 
-Without a pin the CMS messages still have to hold and the types still have to fit together, but
-nothing says who made them: the list is ``not verified``.
+Without a pin the CMS messages must still hold and the types must still fit together, but nobody
+knows who signed them: the list is ``not verified``.
 """
 
 from __future__ import annotations
@@ -60,9 +60,9 @@ class Signed(NamedTuple):
 def read(
     data: bytes, *, pins: Pins, beside: Sequence[bytes] = (), **about: Unpack[Circumstances]
 ) -> TrustList:
-    """The list, by its trust anchor `pins`; `beside` are further parts, for lists split by type.
+    """Read the list of the trust anchor `pins`; `beside` are further parts of a split list.
 
-    Raises TrustListError where the whole cannot be read; entries that break the rules are dropped.
+    Raises TrustListError if the whole cannot be read; entries that break the rules are dropped.
     """
     builder = ListBuilder(NAME, about)
     entries = [
@@ -76,7 +76,7 @@ def read(
 def read_entries(
     entries: Iterable[Any], anchors: tuple[Pin, ...], builder: ListBuilder
 ) -> TrustList:
-    """The list of parsed entries; other lists that hold gateway entries come here, too."""
+    """Return the list of parsed entries."""
     reading = _Reading(anchors, builder)
     by_type: dict[str, list[tuple[int, Any]]] = {name: [] for name in _TYPES}
     for number, entry in enumerate(entries, start=1):
@@ -84,17 +84,17 @@ def read_entries(
         if isinstance(kind, str) and kind in by_type:
             by_type[kind].append((number, entry))
         else:
-            reason = "the entry is of no known certificateType"
+            reason = "the certificateType of the entry is unknown"
             builder.drop(stated_kid(entry), reason, f"entry {number}")
     readers = (reading.csca, reading.upload, reading.authentication, reading.dsc)
-    for kind, read_one in zip(_TYPES, readers, strict=True):
+    for kind, reader in zip(_TYPES, readers, strict=True):
         for number, entry in by_type[kind]:
-            builder.read(f"entry {number}", entry, read_one, stated_kid(entry))
+            builder.read(f"entry {number}", entry, reader, stated_kid(entry))
     return builder.list("verified" if anchors else "not verified")
 
 
 class _Reading:
-    """The rules, with what has been read so far."""
+    """The rules, and what has been read so far."""
 
     def __init__(self, anchors: tuple[Pin, ...], builder: ListBuilder) -> None:
         self.anchors = anchors
@@ -161,7 +161,7 @@ class _Reading:
 
 
 def open_entry(entry: Any) -> Signed:
-    """The certificate of an entry whose CMS holds, and the CMS's signer (no trust implied).
+    """Return the certificate of an entry whose CMS holds, and the CMS's signer (no trust implied).
 
     Raises CmsError or KeyMaterialError, also for a wrong thumbprint or country.
     """
@@ -190,13 +190,13 @@ def gateway_entry(
     *,
     timestamp: datetime,
 ) -> dict[str, str]:
-    """One entry of the list, signed: by the trust anchor, or for a DSC by an UPLOAD certificate.
+    """Return a signed entry of the list; the trust anchor signs it, or an UPLOAD key for a DSC.
 
-    `timestamp` is when the gateway took it in (with its zone). Raises KeyMaterialError for a bare
-    key, or a signer's certificate that is for another key.
+    `timestamp` is the aware datetime at which the gateway received it. Raises KeyMaterialError for
+    a bare key, or if `signer_key` is not the key of `signer`.
     """
     if certificate.der is None:
-        raise KeyMaterialError("a bare key has no place on the gateway's list")
+        raise KeyMaterialError("every key of the list must have a certificate")
     signature = cms.sign(certificate.der, signer_key, signer)
     return {
         "kid": base64.encode(certificate.kid),
@@ -210,7 +210,7 @@ def gateway_entry(
 
 
 def write_gateway(entries: Iterable[dict[str, str]]) -> bytes:
-    """The list of `entry` values, as the gateway serves it."""
+    """Return the list of `gateway_entry` values, as the gateway serves it."""
     return documents.dump(list(entries))
 
 

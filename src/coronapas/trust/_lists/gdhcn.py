@@ -88,7 +88,7 @@ def _read_method(method: dict[str, Any], builder: ListBuilder) -> None:
     key = method.get("publicKeyJwk")
     found = jwk.certificates(key)
     if not found:
-        raise KeyMaterialError("the key has no certificate (x5c), which alone counts")
+        raise KeyMaterialError("the key must have a certificate (x5c)")
     leaf = found[0]
     kid = _stated(method)
     if kid is None:
@@ -220,7 +220,7 @@ def write_gdhcn(
 def _method(entry: GdhcnEntry, did: str) -> dict[str, Any]:
     item = jwk.write(entry.certificate, chain=entry.chain)
     if "x5c" not in item:
-        raise KeyMaterialError("a bare key has no place on a list of certificates")
+        raise KeyMaterialError("every key of the list must have a certificate")
     return {
         "id": f"{did}:{entry.domain}:{entry.participant}:{entry.usage}#{item['kid']}",
         "type": "JsonWebKey2020",

@@ -1,8 +1,8 @@
 """The German list (CovPass): one line of signature, then JSON with gateway entries.
 
 Line 1 is the base64 of an ECDSA signature (P-256, SHA-256, raw r and s) over the exact bytes after
-its newline; then ``{"certificates": [...]}``. The pinned key vouches for every entry, and the
-entries' own CMS messages, whose signers are not on the list, are not looked at. The list has no
+its newline; then ``{"certificates": [...]}``. The pinned key vouches for every entry; the entries'
+own CMS messages, whose signers are not on the list, are ignored. The list has no
 date; `fetched` gives it one.
 """
 
@@ -37,19 +37,19 @@ _START: Final = re.compile(rb"[A-Za-z0-9+/=]{16,1024}\r?\n\s*\{")
 def read(
     data: bytes, *, pins: Pins, beside: Sequence[bytes] = (), **about: Unpack[Circumstances]
 ) -> TrustList:
-    """The list, by the pinned key; raises TrustListError where the whole cannot be believed."""
+    """Read the list; raise TrustListError if the whole cannot be read or trusted."""
     builder = ListBuilder(NAME, about)
     documents.bounded(data, NAME)
     line, newline, body = data.partition(b"\n")
     if not newline or len(line) > _MAX_LINE:
-        raise builder.error("malformed", "the list has no line of signature")
+        raise builder.error("malformed", "the list must begin with the line of its signature")
     state = _judge(line, body, pinned(pins), builder)
     content = documents.whole(builder.json(body), dict, NAME, "the object")
     entries = documents.whole(content.get("certificates"), list, NAME, "'certificates'")
 
-    def one(entry: Any) -> None:
+    def key(entry: Any) -> None:
         if documents.part(entry, "certificateType", str) != "DSC":
-            raise KeyMaterialError("the entry is no DSC")
+            raise KeyMaterialError("the certificateType of the entry must be DSC")
         der = documents.base64_part(entry, "rawData")
         thumbprint = entry.get("thumbprint")
         if thumbprint is not None and str(thumbprint).lower() != hashlib.sha256(der).hexdigest():
@@ -59,16 +59,16 @@ def read(
         builder.match_kid(certificate, kid)
         builder.keep(certificate)
 
-    builder.each(entries, one)
+    builder.each(entries, key)
     return builder.list(state)
 
 
 def _judge(
     line: bytes, body: bytes, trusted: Sequence[Pin], builder: ListBuilder
 ) -> SignatureState:
-    signature = documents.frame_base64(line.decode("latin-1"), NAME, "the line of signature")
+    signature = documents.frame_base64(line.decode("latin-1"), NAME, "the signature's line")
     if len(signature) != _SIGNATURE:
-        raise builder.error("malformed", "the signature has not 64 bytes")
+        raise builder.error("malformed", f"the signature must have {_SIGNATURE} bytes")
     if not trusted:
         return "not verified"
     judge_pins(

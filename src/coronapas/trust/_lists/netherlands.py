@@ -2,9 +2,9 @@
 
 ``{payload, signature}``; the payload is ``{eu_keys: {kid: [{subjectPk, keyUsage, san, ian}]}}``
 with one or several keys a kid: `subjectPk` is the base64 of a SubjectPublicKeyInfo, `keyUsage`
-letters of t, v and r (none means all). `ian` is taken for the issuing country where it is two
+letters of t, v and r (no letters mean all). `ian` is read as the issuing country if it is two
 letters: what else it may hold is not known [U]. The list states no date; `fetched` gives it one.
-Keys for the domestic passes are passed over.
+Keys for the domestic passes are ignored.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ NAME: Final = "netherlands"
 def read(
     data: bytes, *, pins: Pins, beside: Sequence[bytes] = (), **about: Unpack[Circumstances]
 ) -> TrustList:
-    """The list, its signer being a pin or certified by one; raises TrustListError."""
+    """Read the list, whose signer must be pinned or certified by a pin; raise TrustListError."""
     builder = ListBuilder(NAME, about)
     outer = documents.whole(builder.json(data), dict, NAME, "the object")
     payload, signature = (
@@ -46,18 +46,18 @@ def read(
     content = documents.whole(builder.json(payload), dict, NAME, "the payload's object")
     by_kid = documents.whole(content.get("eu_keys"), dict, NAME, "'eu_keys'")
     for stated, entries in by_kid.items():
-        _key(stated, entries, builder)
+        _keys(stated, entries, builder)
     return builder.list(state)
 
 
-def _key(stated: str, entries: object, builder: ListBuilder) -> None:
+def _keys(stated: str, entries: object, builder: ListBuilder) -> None:
     try:
         kid = documents.decode_kid(stated)
     except KeyMaterialError as error:
         builder.drop(None, str(error), f"kid {stated[:24]!r}")
         return
 
-    def one(entry: Any) -> None:
+    def key(entry: Any) -> None:
         spki = documents.base64_part(entry, "subjectPk")
         letters = documents.part(entry, "keyUsage", list) if entry.get("keyUsage") else []
         usages = usages_of(letters) or None
@@ -66,7 +66,7 @@ def _key(stated: str, entries: object, builder: ListBuilder) -> None:
 
     found = entries if isinstance(entries, list) else [entries]
     for number, entry in enumerate(found, start=1):
-        builder.read(f"kid {stated[:24]!r}, key {number}", entry, one, kid)
+        builder.read(f"kid {stated[:24]!r}, key {number}", entry, key, kid)
 
 
 def _country(stated: object) -> str | None:

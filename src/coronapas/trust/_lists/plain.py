@@ -1,8 +1,8 @@
-"""Certificates without any list around them: PEM and DER files, bundles, folders of them.
+"""Certificates without a list around them: PEM and DER files, bundles, folders of them.
 
-Unsigned and undated: the caller vouches for what is handed in. A certificate that by its extensions
-is a CSCA's (a CA whose key may sign no passes) is an authority and no key for passes; where there
-are such, a DSC that none of them issued is reported and kept.
+Unsigned and undated: the caller vouches for them. A certificate that is a CSCA by its extensions (a
+CA whose key may sign no passes) becomes an authority and not a key for passes; if there are any, a
+DSC that none of them issued is kept with a remark.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ def read(
     beside: Sequence[bytes] = (),
     **about: Unpack[Circumstances],
 ) -> TrustList:
-    """The certificates of files by their names, or of one file: DER, PEM (bundles too), base64.
+    """Read the certificates of files by their names, or of one file: DER, PEM, base64.
 
-    Files that hold no certificate are dropped with their names. Raises TrustListError
-    (``trust.too-large``) where there is too much of them.
+    Files without a certificate are dropped with their names. Raises TrustListError
+    (``trust.too-large``) for too many bytes in all.
     """
     builder = ListBuilder(NAME, about)
     whole = {"the file": files} if isinstance(files, bytes) else files
@@ -48,13 +48,13 @@ def read(
         raise builder.error("too-large", f"there are more than {documents.MAX_BYTES} bytes")
     found: list[Certificate] = []
 
-    def one(piece: Any) -> None:
-        certificate = Certificate.load(piece)
-        certificate.check()
-        if certificate.signs_only_certificates:
-            builder.authorities.append(certificate)
+    def certificate(piece: Any) -> None:
+        loaded = Certificate.load(piece)
+        loaded.check()
+        if loaded.signs_only_certificates:
+            builder.authorities.append(loaded)
         else:
-            found.append(certificate)
+            found.append(loaded)
 
     for name, data in whole.items():
         try:
@@ -63,10 +63,10 @@ def read(
             builder.drop(None, str(error), name)
             continue
         for number, piece in enumerate(pieces, start=1):
-            builder.read(name if len(pieces) == 1 else f"{name}, part {number}", piece, one)
+            builder.read(name if len(pieces) == 1 else f"{name}, part {number}", piece, certificate)
     authorities = Authorities(builder.authorities)
-    for certificate in found:
-        _keep(certificate, authorities, builder)
+    for each in found:
+        _keep(each, authorities, builder)
     return builder.list("none")
 
 

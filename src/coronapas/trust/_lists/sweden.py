@@ -1,9 +1,9 @@
 """The Swedish list, and the same profile as Ireland and others use it: a compact JWS.
 
 ``{iss, iat, exp, id?, aud?, dsc_trust_list: {CC: {eku: {kid: [oid]}, keys: [JWK with x5c]}}}``. The
-certificate in x5c is normative: the JWK's coordinates are not looked at, and key purposes that the
-list states count only where the certificate states none. Of the JWS's own x5c nothing is believed
-before a pin is reached.
+certificate in x5c is normative: the JWK's coordinates are ignored, and key purposes that the list
+states count only if the certificate states none. The JWS's own x5c is trusted only if it leads to a
+pin.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ NAME: Final = "sweden"
 def read(
     data: bytes, *, pins: Pins, beside: Sequence[bytes] = (), **about: Unpack[Circumstances]
 ) -> TrustList:
-    """The list, its signer being a pin or certified by one; raises TrustListError."""
+    """Read the list, whose signer must be pinned or certified by a pin; raise TrustListError."""
     builder = ListBuilder(NAME, about)
     opened = jws.verify(data, pins, builder.at, NAME)
     claims = documents.whole(builder.json(opened.payload), dict, NAME, "the object")
@@ -56,18 +56,18 @@ def _country(country: str, content: object, builder: ListBuilder) -> None:
     purposes = documents.whole(whole.get("eku", {}), dict, NAME, "'eku'")
     by_kid = {_lenient(kid): stated for kid, stated in purposes.items()}
 
-    def one(entry: Any) -> None:
+    def key(entry: Any) -> None:
         kid = documents.kid_part(entry, "kid")
         chain = jwk.certificates(entry)
         if not chain:
-            raise KeyMaterialError("the key has no certificate (x5c), which alone counts")
+            raise KeyMaterialError("the key must have a certificate (x5c)")
         builder.match_kid(chain[0], kid)
         usages = None if chain[0].usages else _usages(by_kid.get(kid))
         builder.keep(Certificate.load(chain[0], kid=kid, country=country, usages=usages))
 
     keys = documents.whole(whole.get("keys", []), list, NAME, "'keys'")
     for number, entry in enumerate(keys, start=1):
-        builder.read(f"{country}, key {number}", entry, one, _stated(entry))
+        builder.read(f"{country}, key {number}", entry, key, _stated(entry))
 
 
 def _lenient(kid: str) -> bytes:
@@ -83,7 +83,7 @@ def _stated(entry: object) -> bytes | None:
 
 
 def _usages(stated: object) -> frozenset[EventKind] | None:
-    """The kinds of event among the key purposes that the list states; None where there are none."""
+    """Return the kinds of event among the key purposes that the list states, or None."""
     if not isinstance(stated, list):
         return None
     known = (USAGE_OIDS.get(oid) for oid in stated if isinstance(oid, str))
@@ -99,7 +99,7 @@ def write_sweden(
     issued: datetime,
     expires: datetime,
 ) -> bytes:
-    """A signed list; `chain` is the signer's certificate and those that lead to its authority.
+    """Return a signed list; `chain` is the signer's certificate and those up to its authority.
 
     `issuer` is the claim ``iss``; `issued` and `expires` are written in whole seconds. Raises
     KeyMaterialError for a bare key.
@@ -107,7 +107,7 @@ def write_sweden(
     countries: dict[str, dict[str, Any]] = {}
     for certificate in certificates:
         if certificate.der is None:
-            raise KeyMaterialError("a bare key has no place on a list of certificates")
+            raise KeyMaterialError("every key of the list must have a certificate")
         place = countries.setdefault(certificate.country or "", {"eku": {}, "keys": []})
         item = jwk.write(certificate)
         place["keys"].append(item)

@@ -4,8 +4,8 @@
 for all kinds of event, or letters of ``tvr``. ``{activeKeyIds, validDuration}``: only these keys
 count, for so many milliseconds. "RS256" merely says that a key is RSA.
 
-Keys that are not active are dropped with that reason. Without the list of active keys a key that
-was withdrawn could not be told, so that such a reading is never ``verified``.
+Keys that are not active are dropped with that reason. Without the list of active keys, withdrawn
+keys could not be recognised, so that such a reading is never ``verified``.
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ def read(
     beside: Sequence[bytes] = (),
     **about: Unpack[Circumstances],
 ) -> TrustList:
-    """The keys of `data` (and of further pages, `beside`) that the list `active` names.
+    """Read the keys of `data` (and of further pages, `beside`) that the list `active` names.
 
-    Signers have to be a pin or certified by one. The list lasts for its `validDuration`, counted
+    Signers must be pinned or certified by a pin. The list lasts for its `validDuration`, counted
     from its ``iat``, else from `fetched`; a stated ``exp`` ends it, too. Raises TrustListError.
     """
     builder = ListBuilder(NAME, about)
@@ -67,7 +67,7 @@ def read(
         entries = documents.whole(claims.get("certs"), list, NAME, "'certs'")
         builder.each(entries, lambda entry: _key(entry, chosen, builder))
     if chosen is None:
-        note = "the list of active keys is missing: withdrawn keys are not told apart"
+        note = "the list of active keys is missing: withdrawn keys cannot be recognised"
         builder.remark(None, "list.no-active-keys", note)
         return builder.list("not verified")
     verified = all(state == "verified" for state in (chosen.state, *states))
@@ -81,7 +81,7 @@ def _key(entry: Any, chosen: _Active | None, builder: ListBuilder) -> None:
         raise KeyMaterialError("the key is not among the active ones")
     algorithm = documents.part(entry, "alg", str)
     if algorithm not in _KINDS:
-        raise KeyMaterialError("the key's algorithm is none of the list's")
+        raise KeyMaterialError(f"the algorithm must be one of {', '.join(_KINDS)}")
     use = documents.part(entry, "use", str)
     usages = None if use == _EVERYTHING else usages_of(use)
     spki = jwk.spki({**entry, "kty": _KINDS[algorithm]})
@@ -105,7 +105,9 @@ def _duration(value: object, builder: ListBuilder) -> timedelta | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-        raise builder.error("malformed", "'validDuration' is no number of milliseconds")
+        raise builder.error(
+            "malformed", "'validDuration' must be a number of milliseconds, not negative"
+        )
     return min(timedelta(milliseconds=min(value, 1e15)), _MAX_DURATION)
 
 

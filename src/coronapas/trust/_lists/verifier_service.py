@@ -1,11 +1,12 @@
 """The verifier-service interface, as Italy and others run it: one certificate a response, unsigned.
 
 A response's body is the base64 of a DER; its headers give ``X-KID`` and ``X-RESUME-TOKEN``. The
-status is the list of the kids that are valid: a certificate that is not on it is dropped. The same
+status is the list of the valid kids: a certificate that is not on it is dropped. The same
 certificate comes in several responses.
 
-Nothing is signed, so that the caller has to know who was asked. A fetch is kept in one file as JSON
-of this project's own: ``{"status": [kid], "responses": [{"X-KID", "X-RESUME-TOKEN"?, "body"}]}``.
+Nothing is signed, so that the caller must know which service answered. A fetch is kept in one file,
+in JSON of this project's own:
+``{"status": [kid], "responses": [{"X-KID", "X-RESUME-TOKEN"?, "body"}]}``.
 """
 
 from __future__ import annotations
@@ -43,19 +44,19 @@ def read(
     status: Iterable[str] | None,
     **about: Unpack[Circumstances],
 ) -> TrustList:
-    """The certificates of the responses that the status names; None for a status not asked for.
+    """Read the certificates of the responses that the status names; None for an unknown status.
 
-    Raises TrustListError for a status that holds something other than kids.
+    Raises TrustListError for a status with something other than kids.
     """
     builder = ListBuilder(NAME, about)
     valid = None if status is None else _status(status, builder)
     if valid is None:
-        note = "the status is missing: withdrawn keys are not told apart"
+        note = "the status is missing: withdrawn keys cannot be recognised"
         builder.remark(None, "list.no-status", note)
 
-    def one(response: VerifierServiceResponse) -> None:
+    def key(response: VerifierServiceResponse) -> None:
         if len(response.body) > documents.MAX_BYTES:
-            raise KeyMaterialError("the body is far too long")
+            raise KeyMaterialError(f"the body must have at most {documents.MAX_BYTES} bytes")
         kid = documents.decode_kid(response.kid)
         if valid is not None and kid not in valid:
             raise KeyMaterialError("the status does not name the key")
@@ -68,7 +69,7 @@ def read(
         kid = _kid(response)
         if kid is not None:
             seen.add(kid)
-        builder.read(f"response {number}", response, one, kid)
+        builder.read(f"response {number}", response, key, kid)
     for missing in sorted((valid or frozenset()) - seen):
         builder.drop(missing, "the status names the key, but no response held it", "status")
     return builder.list("none")
@@ -81,7 +82,7 @@ def read_file(
     beside: Sequence[bytes] = (),
     **about: Unpack[Circumstances],
 ) -> TrustList:
-    """The list from a file as `write` makes it; raises TrustListError."""
+    """Read the file that `write_verifier_service` makes; raise TrustListError."""
     whole = documents.whole(documents.load(data, NAME), dict, NAME, "the object")
     status = whole.get("status")
     if status is not None:
@@ -93,7 +94,7 @@ def read_file(
 def write_verifier_service(
     responses: Iterable[VerifierServiceResponse], status: Iterable[str] | None
 ) -> bytes:
-    """A fetch as one file."""
+    """Return a fetch as the bytes of one file."""
     items = [
         {
             "X-KID": response.kid,
