@@ -197,3 +197,24 @@ def test_what_is_no_time_is_refused(tag: int, content: bytes) -> None:
     data = tlv(tag, content)
     with pytest.raises(KeyMaterialError, match="time"):
         asn1.time(data, whole(data))
+
+
+def test_an_indefinite_length_is_read_only_where_ber_is_allowed() -> None:
+    data = b"\x30\x80\x04\x01a\x00\x00"
+    for refused in (asn1.element, asn1.children):
+        with pytest.raises(KeyMaterialError, match="indefinite"):
+            refused(data, 0, len(data))
+    found = asn1.element(data, 0, len(data), ber=True)
+    assert found == (0x30, 0, 2, 5, 7)
+    assert asn1.octets(data, asn1.children(data, found.begin, found.end, ber=True)[0]) == b"a"
+    with pytest.raises(KeyMaterialError, match="indefinite"):
+        asn1.element(b"\x04\x80\x00\x00", 0, 4, ber=True)
+
+
+@given(st.binary(max_size=200))
+def test_what_is_der_is_the_same_as_ber(data: bytes) -> None:
+    try:
+        found = asn1.children(data, 0, len(data))
+    except KeyMaterialError:
+        return
+    assert asn1.children(data, 0, len(data), ber=True) == found

@@ -58,16 +58,13 @@ def unverified_option(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def pins_from(paths: Iterable[Path]) -> tuple[Any, ...]:
-    """Return the pins in files; raise KeyMaterialError with the name of a file that has none."""
-    from coronapas.errors import KeyMaterialError
-    from coronapas.trust import pinned
+    """Return the pins in files; errors name the file."""
+    from coronapas.trust import pinned, read_file
 
     found: list[Any] = []
     for path in paths:
-        try:
-            found += pinned(path.read_bytes())
-        except (KeyMaterialError, UnicodeDecodeError) as error:
-            raise KeyMaterialError(f"{path}: {error}") from error
+        with named(path):
+            found += pinned(read_file(path))
     return tuple(found)
 
 

@@ -309,3 +309,33 @@ def test_no_change_of_a_byte_of_a_certificate_leaves_its_chain_whole(data: st.Da
     found = link(certificate)
     # The identifier of the outer algorithm is outside the signed body: an unknown one is a fault.
     assert found.issuer is None or certificate.signed_body == DSC.signed_body
+
+
+@pytest.mark.parametrize(
+    ("usage", "expected"),
+    [
+        (None, True),
+        (b"\x03\x02\x07\x80", True),
+        (b"\x03\x02\x01\x06", False),
+        (b"\x03\x01\0", False),
+    ],
+)
+def test_a_key_may_sign_data_unless_its_key_usage_says_otherwise(
+    usage: bytes | None, expected: bool
+) -> None:
+    parts = [] if usage is None else [der_writer.extension(extensions.KEY_USAGE, usage)]
+    certificate = Certificate(der_writer.certificate(der_writer.tlv(0x30, *parts)))
+    assert certificate.may_sign_data is expected
+    assert not certificate.is_authority
+    assert not certificate.signs_only_certificates
+
+
+def test_a_csca_signs_only_certificates_and_a_dsc_does_not() -> None:
+    assert CSCA.is_authority
+    assert CSCA.signs_only_certificates
+    assert not CSCA.may_sign_data
+    assert DSC.may_sign_data
+    assert not DSC.is_authority
+    bare = Certificate.from_public_key(DSC.spki)
+    assert bare.may_sign_data
+    assert not bare.is_authority

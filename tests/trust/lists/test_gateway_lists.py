@@ -255,7 +255,7 @@ def test_the_signer_of_a_dsc_in_the_archive_is_an_uploader_or_of_its_country() -
     assert len(archive(files, uploaders=[swede.certificate]).certificates) == 1
     mine = make.ec_files(make.certificates(0))
     told = archive(mine, uploaders=[swede.certificate])
-    assert reasons(told) == ["the DSC is signed by none of the UPLOAD certificates given"]
+    assert reasons(told) == ["the signer of the DSC is not one of the given UPLOAD certificates"]
 
 
 def test_a_certificate_without_its_signature_file_is_dropped() -> None:
