@@ -73,60 +73,54 @@ class Element(NamedTuple):
     after: int
 
 
+# A list needs thousands of elements, and this makes each without a call of the class.
+_new: Final = tuple.__new__
+
+
 def element(data: bytes, at: int, limit: int, *, ber: bool = False) -> Element:
     """Return the element that starts at `at` and ends at or before `limit`."""
-    tag, begin, length = _head(data, at, limit, ber=ber)
-    if length is None:
-        end = _end_of_contents(data, begin, limit)
-        return Element(tag, at, begin, end, end + len(_END_OF_CONTENTS))
-    end = begin + length
-    return Element(tag, at, begin, end, end)
-
-
-def _head(data: bytes, at: int, limit: int, *, ber: bool) -> tuple[int, int, int | None]:
-    """Return the tag, the first byte of the content, and its length; None for an indefinite one."""
     if limit - at < 2:
         raise KeyMaterialError("the ASN.1 encoding ends inside an element")
     tag, length = data[at], data[at + 1]
     if tag & 0x1F == 0x1F:
-        raise KeyMaterialError(
-            "the ASN.1 encoding has a tag number above 30, which is not used here"
-        )
+        raise KeyMaterialError("the ASN.1 encoding has an unsupported tag number above 30")
     begin = at + 2
     if length >= _INDEFINITE:
-        if length == _INDEFINITE and ber and tag & _CONSTRUCTED:
-            return tag, begin, None
+        if ber and _is_indefinite(data, at):
+            end = _end_of_contents(data, begin, limit)
+            return Element(tag, at, begin, end, end + len(_END_OF_CONTENTS))
         begin += length - _INDEFINITE
         if not 0 < length - _INDEFINITE <= _MAX_LENGTH_BYTES or begin > limit:
-            raise KeyMaterialError(
-                "the ASN.1 encoding has an indefinite, oversized or cut-off length"
-            )
+            message = "the ASN.1 encoding has an indefinite, oversized or cut-off length"
+            raise KeyMaterialError(message)
         length = int.from_bytes(data[at + 2 : begin], "big")
-    if begin + length > limit:
-        raise KeyMaterialError(
-            "the ASN.1 encoding has an element that is longer than what holds it"
-        )
-    return tag, begin, length
+    end = begin + length
+    if end > limit:
+        raise KeyMaterialError("the ASN.1 encoding has an element longer than what holds it")
+    return _new(Element, (tag, at, begin, end, end))
+
+
+def _is_indefinite(data: bytes, at: int) -> bool:
+    """Return whether the element at `at` has an indefinite length (X.690 8.1.3.6)."""
+    return data[at + 1] == _INDEFINITE and bool(data[at] & _CONSTRUCTED)
 
 
 def _end_of_contents(data: bytes, at: int, limit: int) -> int:
     """Return where the content of indefinite length that begins at `at` ends."""
     depth = 1
     while True:
-        if data[at : at + 2] == _END_OF_CONTENTS and at + 2 <= limit:
+        if at + 2 <= limit and data[at : at + 2] == _END_OF_CONTENTS:
             depth -= 1
             if not depth:
                 return at
             at += 2
-            continue
-        _, begin, length = _head(data, at, limit, ber=True)
-        if length is None:
+        elif at + 2 <= limit and _is_indefinite(data, at):
             depth += 1
             if depth > _MAX_DEPTH:
                 raise KeyMaterialError(f"the ASN.1 encoding is nested deeper than {_MAX_DEPTH}")
-            at = begin
+            at += 2
         else:
-            at = begin + length
+            at = element(data, at, limit).after
 
 
 def expect(data: bytes, at: int, limit: int, tag: int, what: str) -> Element:

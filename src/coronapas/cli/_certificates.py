@@ -102,10 +102,10 @@ def list_from(
 
     A saved store becomes a list of the format `STORE`. Unverified lists are accepted.
     """
-    from coronapas.trust import Source, TrustList, TrustStore, format_of_path, read_path
+    from coronapas.trust import Source, TrustList, TrustStore, read_path
 
     with named(path):
-        if format_of_path(path) == STORE:
+        if _format(path) == STORE:
             store = TrustStore.load(path)
             return TrustList(Source(STORE, path.name), store.certificates, store.dropped)
         return read_path(path, pins=tuple(pins), beside=beside, at=at)
@@ -138,10 +138,10 @@ def _store(
 ) -> TrustStore:
     """Return the store of one file or folder, and say on standard error what it was."""
     from coronapas.errors import TrustListError
-    from coronapas.trust import TrustStore, certificates_in, format_of_path
+    from coronapas.trust import TrustStore, certificates_in
 
     with named(path):
-        form = format_of_path(path)
+        form = _format(path)
         if form == STORE:
             store = TrustStore.load(path)
             _say(path, f"taken for a saved trust store of {len(store)} keys")
@@ -157,6 +157,13 @@ def _store(
             reason = "the list is signed: name its signer with --pin, or give --unverified-trust"
             raise TrustListError(found.format, "unverified", reason)
         return TrustStore.from_lists(found, allow_unverified=unverified)
+
+
+def _format(path: Path) -> str | None:
+    """Return the format of a file or folder; None for a pipe, which can be read only once."""
+    from coronapas.trust import format_of_path
+
+    return format_of_path(path) if path.is_file() or path.is_dir() else None
 
 
 def _list(

@@ -79,7 +79,8 @@ def _recognise(content: Content) -> ListFormat:
 def format_of_path(path: str | os.PathLike[str]) -> str:
     """Return the name of the format of a file or folder; ``store`` for a saved trust store.
 
-    Raises TrustListError, as `format_of` does, and OSError.
+    The file is read, so that a pipe would have nothing left for a reader. Raises TrustListError, as
+    `format_of` does, and OSError.
     """
     place = Path(path)
     if place.is_dir():
