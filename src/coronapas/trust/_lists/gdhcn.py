@@ -1,14 +1,14 @@
 """WHO's Global Digital Health Certification Network: trust lists v1 and v2, reader and writer.
 
-A list is a DID document whose verification methods carry certificates. What counts is the x5c: over
-half of the coordinates on the production list have a wrong length, some name no curve, and they are
-not looked at. The document's proof (`coronapas.trust._did_proof`) is verified under the
-pinned key; the signing key is itself published as a DID document, which `pins` takes as it is.
+A list is a DID document whose verification methods carry certificates. The x5c counts: over half of
+the coordinates on the production list have a wrong length, some name no curve, and they are ignored.
+The document's proof (`coronapas.trust._did_proof`) is verified under the pinned key; the signing key
+is itself published as a DID document, which `pins` accepts as it is.
 
 v2 states domain, participant (ISO 3166-1 alpha-3, as a rule) and usage of each key (``DSC`` signs
 passes, ``SCA`` signs DSCs) and its kid; in v1 the kid is in the method's identifier alone. A DSC
-has to be signed by the certificate after it in its x5c. Revocation is leaving the list. The date is
-the proof's `created`; an end is not stated, so that an age limit is the caller's to set.
+must be signed by the certificate after it in its x5c. A key is revoked by leaving the list. The date
+is the proof's `created`; no end is stated, so that the caller should set an age limit.
 """
 
 from __future__ import annotations
@@ -50,10 +50,10 @@ _UNUSED: Final = "the key's usage is not the signing of passes"
 def read(
     data: bytes, *, pins: Pins, beside: Sequence[bytes] = (), **about: Unpack[Circumstances]
 ) -> TrustList:
-    """The list, its proof made with a pinned key; raises TrustListError.
+    """Read the list, whose proof must hold under a pinned key; raise TrustListError.
 
-    A document with members, types or contexts outside the network's vocabulary is refused whole,
-    pinned or not: what they say would not be under the signature.
+    A document with members, types or contexts outside the network's vocabulary is refused as a
+    whole, even without pins: what they state would not be under the signature.
     """
     builder = ListBuilder(NAME, about)
     document = documents.whole(builder.json(data), dict, NAME, "the DID document")
@@ -107,12 +107,12 @@ def _read_method(method: dict[str, Any], builder: ListBuilder) -> None:
 
 
 def _usage_of(leaf: Certificate) -> str:
-    """The usage where the document states none (v1): by the certificate's extensions."""
+    """Return the usage by the certificate's extensions, for documents that state none (v1)."""
     return "SCA" if leaf.signs_only_certificates else "DSC"
 
 
 def _chained(found: tuple[Certificate, ...], builder: ListBuilder) -> None:
-    """A DSC is signed by the next certificate of its x5c; what else is odd is reported."""
+    """Require that the next certificate of the x5c signed the DSC; remark anything unusual."""
     leaf, *rest = found
     if not rest:
         builder.remark(leaf.kid, "chain.no-issuer", "the list holds no issuer of the certificate")
@@ -127,7 +127,7 @@ def _chained(found: tuple[Certificate, ...], builder: ListBuilder) -> None:
 
 
 def _mixed(methods: list[Any]) -> frozenset[str]:
-    """Identifiers under which methods differ in what is stated beside the key.
+    """Return the identifiers whose methods differ in what they state besides the key.
 
     Statements about one identifier are signed one by one: with several methods of one identifier,
     which code belongs to which key is not under the signature.
@@ -143,7 +143,7 @@ def _mixed(methods: list[Any]) -> frozenset[str]:
 
 
 def _stated(method: dict[str, Any]) -> bytes | None:
-    """The kid: the JWK's own, else the one in the method's identifier."""
+    """Return the JWK's own kid, else the one in the method's identifier."""
     key = method.get("publicKeyJwk")
     own = key.get("kid") if isinstance(key, dict) else None
     if isinstance(own, str):
@@ -163,12 +163,12 @@ def _created(document: dict[str, Any], builder: ListBuilder) -> datetime | None:
         moment = datetime.fromisoformat(proof["created"])
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise builder.error("malformed", "the proof's 'created' is no date") from None
+        raise builder.error("malformed", "the proof's 'created' must be a date") from None
 
 
 @dataclass(frozen=True, slots=True)
 class GdhcnEntry:
-    """One key for a list: its certificate, those that lead to its authority, and its codes.
+    """One key for a list: its certificate, those up to its authority, and its codes.
 
     `participant` is the code of the network's participant (``DNK``), `usage` ``DSC`` or ``SCA``.
     """
@@ -189,7 +189,7 @@ def write_gdhcn(
     created: datetime,
     environment: str = "",
 ) -> bytes:
-    """A v2 list, with its proof made by a P-256 key.
+    """Return a v2 list with a proof by a P-256 key.
 
     `did` is the document's own identifier and controller (``did:web:example.org:v2:trustlist``),
     `signing_key` the identifier of the signing key's method, `created` the date (in UTC, whole
