@@ -1,14 +1,14 @@
 """WHO's Global Digital Health Certification Network: trust lists v1 and v2, reader and writer.
 
-A list is a DID document whose verification methods carry certificates. The x5c counts: over half of
-the coordinates on the production list have a wrong length, some name no curve, and they are ignored.
-The document's proof (`coronapas.trust._did_proof`) is verified under the pinned key; the signing key
-is itself published as a DID document, which `pins` accepts as it is.
+A list is a DID document whose verification methods carry certificates. The x5c counts: over half
+of the coordinates on the production list have a wrong length, some name no curve, and they are
+ignored. The document's proof (`coronapas.trust._did_proof`) is verified under the pinned key; the
+signing key is itself published as a DID document, which `pins` accepts as it is.
 
 v2 states domain, participant (ISO 3166-1 alpha-3, as a rule) and usage of each key (``DSC`` signs
 passes, ``SCA`` signs DSCs) and its kid; in v1 the kid is in the method's identifier alone. A DSC
-must be signed by the certificate after it in its x5c. A key is revoked by leaving the list. The date
-is the proof's `created`; no end is stated, so that the caller should set an age limit.
+must be signed by the certificate after it in its x5c. A key is revoked by leaving the list. The
+date is the proof's `created`; no end is stated, so that the caller should set an age limit.
 """
 
 from __future__ import annotations
