@@ -10,7 +10,6 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from danish_world import AT, BORN, HOLDER, issuer, stranger, verifier
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,6 +30,7 @@ from coronapas.facts import (
     Vaccination,
 )
 from coronapas.signing import Signer
+from danish_world import AT, BORN, HOLDER, issuer, stranger, verifier
 
 if TYPE_CHECKING:
     from coronapas.keys import KeyPair

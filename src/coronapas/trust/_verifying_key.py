@@ -15,7 +15,6 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from coronapas import _signatures as signatures
 from coronapas.hcert import _cose as cose
 from coronapas.tolerances import Deviation
-from coronapas.trust._certificate import is_authority, key_usage
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
@@ -29,17 +28,15 @@ _PROFILE_CURVE: Final = "secp256r1"
 class VerifyingKey:
     """The key of one certificate; immutable by convention, created once for each certificate.
 
-    `algorithm` is the one COSE algorithm that goes with the key (None for a key that passes do not
-    use), `usages` the kinds of event it is restricted to (empty for none), `deviations` where the
-    certificate departs from its profile; `not_before` and `not_after` are its validity in seconds
-    since 1970-01-01T00:00:00Z, both inclusive, None for a bare key. `signs` says whether the
-    certificate lets the key make signatures at all.
-
-    `until` is the moment (inclusive) to which a list vouches for the certificate; by default for
-    ever.
-
-    `holds` tells whether a signature, which needs `signature_length`, is this key's over the signed
-    bytes of a message.
+    - `algorithm`: the COSE algorithm of the key; None for a key of a kind that passes do not use.
+    - `usages`: the kinds of event that the key is restricted to; empty for no restriction.
+    - `signs`: whether the certificate lets the key make signatures at all.
+    - `deviations`: where the certificate departs from its profile.
+    - `not_before`, `not_after`: its validity in seconds since 1970-01-01 UTC, both inclusive; None
+      for a bare key.
+    - `until`: the end of the lists' trust in the same seconds (inclusive); infinity for no end.
+    - `signature_length`: the bytes of a signature of this key.
+    - `holds`: ``holds(signature, signed_bytes)`` says whether the signature is this key's.
     """
 
     __slots__ = (
@@ -62,9 +59,8 @@ class VerifyingKey:
         self.until = until
         self.usages = certificate.usages
         self.deviations = certificate.deviations
-        usage = key_usage(certificate)
-        self.signs = usage is None or "digitalSignature" in usage
-        if is_authority(certificate):
+        self.signs = certificate.may_sign_data
+        if certificate.is_authority:
             note = "the certificate is an authority's, and a DSC signs passes"
             self.deviations = (*self.deviations, Deviation("certificate.authority", "", note))
         self.not_before = certificate.not_before_ts
