@@ -1,9 +1,9 @@
-"""What a trust store of 500 and of 5,000 certificates costs: to make, to save, to load, to ask.
+"""The cost of a trust store of 500 and of 5,000 certificates: to create, save, load and query it.
 
 The certificates are DSCs of real size (a P-256 key, the usual extensions, a CSCA's signature), made
-before the clock starts and different from each other in their serial numbers. Memory is what
-`tracemalloc` counts for the loaded store alone, in a round of its own, because counting slows all
-down. Saving includes the wait for the disk (fsync).
+before the clock starts, with different serial numbers. Memory is what `tracemalloc` counts for the
+loaded store alone, in a round of its own, because counting slows everything down. Saving includes
+the wait for the disk (fsync).
 """
 
 from __future__ import annotations
@@ -18,9 +18,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.rounds import interleave, timed
 from coronapas import keys
-from coronapas.trust import Certificate, Source, TrustList, TrustStore
-from coronapas.trust import _store as storing
-from coronapas.trust._lists import jwks
+from coronapas.trust import Certificate, Source, TrustList, TrustStore, read, write_jwks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,9 +28,9 @@ BEGIN = datetime(2021, 1, 1, tzinfo=UTC)
 
 
 def certificates(count: int) -> list[bytes]:
-    """So many DSCs in DER: one, with the last bytes of its serial number counted up.
+    """Return `count` DSCs in DER: copies of one, with the end of the serial number counted up.
 
-    That spoils the CSCA's signature, which nothing here reads.
+    That breaks the CSCA's signature, which nothing here verifies.
     """
     dsc = keys.make_csca("DK", valid_from=BEGIN).issue_dsc(valid_from=BEGIN).certificate
     der, serial = dsc.der or b"", dsc.serial or 0
@@ -44,13 +42,13 @@ def certificates(count: int) -> list[bytes]:
 
 
 def listed(ders: Sequence[bytes]) -> TrustStore:
-    """A store as a list's reader makes it, with its source."""
+    """Return a store like that of a list, with its source."""
     source = Source("gateway", "benchmark", "verified", fetched=BEGIN)
     return TrustStore.from_lists(TrustList(source, tuple(map(Certificate, ders))))
 
 
 def memory_of(path: Path) -> int:
-    """Bytes that one loaded store holds."""
+    """Return the bytes that one loaded store occupies."""
     gc.collect()
     tracemalloc.start()
     store = TrustStore.load(path)
@@ -62,7 +60,7 @@ def memory_of(path: Path) -> int:
 
 
 def peak_of(path: Path) -> int:
-    """The most that loading holds at any moment, in bytes."""
+    """Return the most bytes that are occupied at any moment of loading."""
     gc.collect()
     tracemalloc.start()
     TrustStore.load(path)
@@ -72,17 +70,17 @@ def peak_of(path: Path) -> int:
 
 
 def measure(count: int, folder: Path, rounds: int) -> None:
-    """Print the account of one size."""
+    """Print the costs of one size."""
     ders = certificates(count)
     store, path = listed(ders), folder / f"{count}.store"
     store.save(path)
-    keyset = jwks.write(store)
+    keyset = write_jwks(store)
     measured = interleave(
         {
             "make from DER": timed(lambda: listed(ders)),
-            "save": timed(lambda: storing.save(store, path)),
+            "save": timed(lambda: store.save(path)),
             "load": timed(lambda: TrustStore.load(path)),
-            "read as JWKS, checked": timed(lambda: jwks.read(keyset)),
+            "read as JWKS, checked": timed(lambda: read(keyset, pins=())),
         },
         rounds,
     )

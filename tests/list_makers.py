@@ -26,21 +26,24 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
+from coronapas import _base64 as codec
 from coronapas import _signatures as signatures
 from coronapas import keys
 from coronapas.hcert import _cose as cose
 from coronapas.keys import Authority, KeyPair
+from coronapas.trust import (
+    GdhcnEntry,
+    VerifierServiceResponse,
+    gateway_entry,
+    write_gateway,
+    write_gdhcn,
+    write_jwks,
+    write_sweden,
+    write_verifier_service,
+)
 from coronapas.trust import _cms as cms
 from coronapas.trust import _jws as jws
-from coronapas.trust import _kids as kids
 from coronapas.trust._certificate import Certificate
-from coronapas.trust._lists import (
-    gateway,
-    gdhcn,
-    jwks,
-    sweden,
-    verifier_service,
-)
 
 PROJECT = Path(__file__).resolve().parent.parent
 BEGIN = datetime(2021, 1, 1, tzinfo=UTC)
@@ -162,18 +165,18 @@ def gateway_entries(
         (uploader().certificate, "UPLOAD"),
     ]
     entries = [
-        gateway.entry(each, kind, top.private_key, top.certificate, timestamp=ISSUED)
+        gateway_entry(each, kind, top.private_key, top.certificate, timestamp=ISSUED)
         for each, kind in framed
     ]
     entries += [
-        gateway.entry(each, "DSC", signer.private_key, signer.certificate, timestamp=ISSUED)
+        gateway_entry(each, "DSC", signer.private_key, signer.certificate, timestamp=ISSUED)
         for each in found
     ]
     return entries
 
 
 def make_gateway(found: Sequence[Certificate]) -> Files:
-    return Files(gateway.write(gateway_entries(found)))
+    return Files(write_gateway(gateway_entries(found)))
 
 
 def zipped(files: dict[str, bytes]) -> bytes:
@@ -218,7 +221,7 @@ def german_entry(certificate: Certificate) -> dict[str, str]:
     return {
         "certificateType": "DSC",
         "country": certificate.country or "",
-        "kid": kids.encode(certificate.kid),
+        "kid": codec.encode(certificate.kid),
         "rawData": text(certificate.der),
         "signature": text(b"of the gateway, and not looked at"),
         "thumbprint": hashlib.sha256(certificate.der or b"").hexdigest(),
@@ -257,7 +260,7 @@ def make_austria(found: Sequence[Certificate]) -> Files:
 
 def make_sweden(found: Sequence[Certificate]) -> Files:
     signer = list_signer()
-    data = sweden.write(
+    data = write_sweden(
         found,
         signer.private_key,
         [signer.certificate, root().certificate],
@@ -278,7 +281,7 @@ def point(certificate: Certificate) -> tuple[bytes, bytes]:
 def swiss_key(certificate: Certificate, use: str = "sig") -> dict[str, str]:
     x, y = point(certificate)
     return {
-        "keyId": kids.encode(certificate.kid),
+        "keyId": codec.encode(certificate.kid),
         "alg": "ES256",
         "use": use,
         "crv": "P-256",
@@ -294,7 +297,7 @@ def signed_json(content: object, by: KeyPair | None = None) -> bytes:
 
 def swiss_active(found: Sequence[Certificate], **more: object) -> bytes:
     content = {
-        "activeKeyIds": [kids.encode(each.kid) for each in found],
+        "activeKeyIds": [codec.encode(each.kid) for each in found],
         "validDuration": 47 * 3600 * 1000,
         "iat": int((NOW - timedelta(hours=1)).timestamp()),
         **more,
@@ -325,42 +328,42 @@ def dutch_key(certificate: Certificate, *usage: str) -> dict[str, Any]:
 def make_netherlands(found: Sequence[Certificate]) -> Files:
     by_kid: dict[str, list[object]] = {}
     for each in found:
-        by_kid.setdefault(kids.encode(each.kid), []).append(dutch_key(each))
+        by_kid.setdefault(codec.encode(each.kid), []).append(dutch_key(each))
     return Files(dutch({"cl_keys": [], "eu_keys": by_kid}))
 
 
-def response(certificate: Certificate, number: int = 0) -> verifier_service.Response:
-    kid = kids.encode(certificate.kid)
-    return verifier_service.Response(kid, text(certificate.der).encode(), str(number))
+def response(certificate: Certificate, number: int = 0) -> VerifierServiceResponse:
+    kid = codec.encode(certificate.kid)
+    return VerifierServiceResponse(kid, text(certificate.der).encode(), str(number))
 
 
 def make_verifier_service(found: Sequence[Certificate]) -> Files:
-    status = [kids.encode(each.kid) for each in found]
-    return Files(verifier_service.write([response(each) for each in found], status))
+    status = [codec.encode(each.kid) for each in found]
+    return Files(write_verifier_service([response(each) for each in found], status))
 
 
 def make_key_list(found: Sequence[Certificate]) -> Files:
-    rows = [{"kid": kids.encode(each.kid), "publicKey": text(each.spki)} for each in found]
+    rows = [{"kid": codec.encode(each.kid), "publicKey": text(each.spki)} for each in found]
     return Files(dumped(rows))
 
 
 def make_france(found: Sequence[Certificate]) -> Files:
     members = ",".join(
-        f'"{kids.encode(each.kid)}": "{text(text(each.der).encode())}"' for each in found
+        f'"{codec.encode(each.kid)}": "{text(text(each.der).encode())}"' for each in found
     )
     return Files(f'{{"certificatesDCC": {{{members}}}}}'.encode())
 
 
 def make_gdhcn(found: Sequence[Certificate]) -> Files:
-    return Files(did_document([gdhcn.Entry(each, "DNK", (csca().certificate,)) for each in found]))
+    return Files(did_document([GdhcnEntry(each, "DNK", (csca().certificate,)) for each in found]))
 
 
 def did_document(
-    entries: Sequence[gdhcn.Entry], by: KeyPair | None = None, environment: str = ""
+    entries: Sequence[GdhcnEntry], by: KeyPair | None = None, environment: str = ""
 ) -> bytes:
     key = (by or list_signer()).private_key
     assert isinstance(key, ec.EllipticCurvePrivateKey)
-    return gdhcn.write(
+    return write_gdhcn(
         entries,
         key,
         did=DID,
@@ -371,7 +374,7 @@ def did_document(
 
 
 def make_jwks(found: Sequence[Certificate]) -> Files:
-    return Files(jwks.write(found))
+    return Files(write_jwks(found))
 
 
 def make_plain(found: Sequence[Certificate]) -> Files:

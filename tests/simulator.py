@@ -23,8 +23,9 @@ from coronapas.issue import Issuer
 from coronapas.revocation import HashType
 from coronapas.revocation._lists import gateway as batches
 from coronapas.signing import Signer
+from coronapas.trust import gateway_entry, write_gateway, write_sweden
 from coronapas.trust._certificate import Certificate
-from coronapas.trust._lists import gateway, sweden
+from coronapas.trust._lists import gateway
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -237,7 +238,7 @@ def national_list(names: Iterable[str], at: datetime, *, signer: str = "DK list"
     """A signed edition (a JWS in the Swedish form), in which twins stand under one kid."""
     root = authority(signer)
     listed = [Certificate.load(dsc(name).pair.certificate, kid=dsc(name).kid) for name in names]
-    return sweden.write(
+    return write_sweden(
         listed,
         root.private_key,
         [root.certificate],
@@ -270,7 +271,7 @@ def _entry(name: str, kind: gateway.CertificateType, signer: str) -> dict[str, s
         by: KeyPair = authority("EU trust anchor")
     else:
         by = uploader("DK", "'") if signer == "stranger" else uploader(signer)
-    return gateway.entry(certificate, kind, by.private_key, by.certificate, timestamp=BEGIN)
+    return gateway_entry(certificate, kind, by.private_key, by.certificate, timestamp=BEGIN)
 
 
 def gateway_list(names: Iterable[str], unfit: Iterable[tuple[str, Way]] = ()) -> bytes:
@@ -283,7 +284,7 @@ def gateway_list(names: Iterable[str], unfit: Iterable[tuple[str, Way]] = ()) ->
         # The genuine uploader signs for a DSC of an authority that is not on the list.
         entry = (ROGUE, "DK") if way == "of another authority" else (name, signers[way])
         entries.append(_entry(entry[0], "DSC", entry[1]))
-    return gateway.write(entries)
+    return write_gateway(entries)
 
 
 Flaw = Literal["none", "by a stranger", "by another country", "changed", "withheld"]

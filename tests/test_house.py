@@ -31,6 +31,7 @@ ROOMS = (
     "tolerances",
     "_time",
     "_files",
+    "_base64",
     "_json",
     "_asn1",
     "_signatures",

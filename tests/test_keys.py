@@ -317,7 +317,7 @@ def test_a_key_pair_is_written_and_read_again() -> None:
         assert (b"ENCRYPTED" in pem) is (password is not None)
         key = load_pem_private_key(pem, secret)
         assert key.public_key() == pair.certificate.public_key
-    assert Certificate.from_pem(pair.certificate_pem()) == pair.certificate
+    assert Certificate.load(pair.certificate_pem()) == pair.certificate
     read = pkcs12.load_pkcs12(pair.pkcs12("hemmelig", "navn"), b"hemmelig")
     assert read.cert is not None
     assert read.cert.friendly_name == b"navn"

@@ -1,10 +1,14 @@
-"""Reads DER: just what a certificate needs, and no more (ITU-T X.690, chapters 8 and 11).
+"""Read the ASN.1 encodings DER and BER (ITU-T X.690, chapters 8 and 11), and no more than needed.
 
-It exists for certificates on real trust lists that strict parsers refuse (an encoded default, an
-empty list of purposes) although the passes signed with them are good. It only reads. Nothing here
-recurses, no step reads outside the bytes it was given, and the work grows with their length; what
-cannot be read is a `KeyMaterialError`. Lengths in more bytes than needed are accepted, indefinite
-ones are not.
+Certificates are DER. This reader exists for those on real trust lists that strict parsers refuse
+(an encoded default, an empty list of purposes) although the passes signed with them are good.
+Lengths in more bytes than needed are accepted, indefinite ones are not.
+
+CMS messages made with common Java libraries use BER's indefinite lengths and strings in pieces;
+`element` and `children` accept those with ``ber=True``.
+
+Nothing here recurses, no step reads outside the bytes it was given, and the work grows linearly
+with their length; what cannot be read is a `KeyMaterialError`.
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple
 
 from coronapas.errors import KeyMaterialError
 
@@ -26,12 +30,15 @@ GENERALIZED_TIME: Final = 0x18
 SEQUENCE: Final = 0x30
 SET: Final = 0x31
 
-Element: TypeAlias = tuple[int, int, int]
-"""Tag, first byte of the content, first byte after it. A plain tuple: a list needs thousands."""
+_CONSTRUCTED: Final = 0x20
+_INDEFINITE: Final = 0x80
+_END_OF_CONTENTS: Final = b"\x00\x00"
 
 _MAX_LENGTH_BYTES: Final = 4
 _MAX_OID_BYTES: Final = 64
 _MAX_INTEGER_BYTES: Final = 64
+_MAX_DEPTH: Final = 32  # of indefinite lengths
+_MAX_CHILDREN: Final = 65_536  # pieces of 1,000 bytes each, of as large a message as is read
 _CENTURY_PIVOT: Final = 50  # RFC 5280 4.1.2.5.1: two-digit years from 50 belong to the 1900s
 
 _CLOCK: Final = rb"(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?(?:[.,]\d{1,9})?(?:Z|([+-])(\d\d)(\d\d))"
@@ -51,71 +58,131 @@ _TEXT_CODECS: Final = {
 }
 
 
-def element(data: bytes, at: int, limit: int) -> Element:
-    """The element that starts at `at` and ends at or before `limit`."""
+class Element(NamedTuple):
+    """One element, by offsets into the bytes that hold it.
+
+    `tag` is the identifier octet, `start` its place; the content goes from `begin` up to `end`, and
+    `after` is the first byte behind the element. `end` and `after` differ by the two bytes that
+    close an indefinite length, and are equal otherwise.
+    """
+
+    tag: int
+    start: int
+    begin: int
+    end: int
+    after: int
+
+
+# A list needs thousands of elements, and this makes each without a call of the class.
+_new: Final = tuple.__new__
+
+
+def element(data: bytes, at: int, limit: int, *, ber: bool = False) -> Element:
+    """Return the element that starts at `at` and ends at or before `limit`."""
     if limit - at < 2:
-        raise KeyMaterialError("DER ends inside an element")
-    tag = data[at]
+        raise KeyMaterialError("the ASN.1 encoding ends inside an element")
+    tag, length = data[at], data[at + 1]
     if tag & 0x1F == 0x1F:
-        raise KeyMaterialError("DER has a tag number above 30 where none may be")
-    length = data[at + 1]
+        raise KeyMaterialError("the ASN.1 encoding has an unsupported tag number above 30")
     begin = at + 2
-    if length >= 0x80:
-        begin += length - 0x80
-        if not 0 < length - 0x80 <= _MAX_LENGTH_BYTES or begin > limit:
-            raise KeyMaterialError("DER has an indefinite, oversized or cut-off length")
+    if length >= _INDEFINITE:
+        if ber and _is_indefinite(data, at):
+            end = _end_of_contents(data, begin, limit)
+            return Element(tag, at, begin, end, end + len(_END_OF_CONTENTS))
+        begin += length - _INDEFINITE
+        if not 0 < length - _INDEFINITE <= _MAX_LENGTH_BYTES or begin > limit:
+            message = "the ASN.1 encoding has an indefinite, oversized or cut-off length"
+            raise KeyMaterialError(message)
         length = int.from_bytes(data[at + 2 : begin], "big")
     end = begin + length
     if end > limit:
-        raise KeyMaterialError("DER has an element that is longer than what holds it")
-    return tag, begin, end
+        raise KeyMaterialError("the ASN.1 encoding has an element longer than what holds it")
+    return _new(Element, (tag, at, begin, end, end))
+
+
+def _is_indefinite(data: bytes, at: int) -> bool:
+    """Return whether the element at `at` has an indefinite length (X.690 8.1.3.6)."""
+    return data[at + 1] == _INDEFINITE and bool(data[at] & _CONSTRUCTED)
+
+
+def _end_of_contents(data: bytes, at: int, limit: int) -> int:
+    """Return where the content of indefinite length that begins at `at` ends."""
+    depth = 1
+    while True:
+        if at + 2 <= limit and data[at : at + 2] == _END_OF_CONTENTS:
+            depth -= 1
+            if not depth:
+                return at
+            at += 2
+        elif at + 2 <= limit and _is_indefinite(data, at):
+            depth += 1
+            if depth > _MAX_DEPTH:
+                raise KeyMaterialError(f"the ASN.1 encoding is nested deeper than {_MAX_DEPTH}")
+            at += 2
+        else:
+            at = element(data, at, limit).after
 
 
 def expect(data: bytes, at: int, limit: int, tag: int, what: str) -> Element:
-    """The element at `at`, which has to have `tag`; `what` names it in the error."""
+    """Return the element at `at`, which must have `tag`; `what` names it in the error."""
     found = element(data, at, limit)
-    if found[0] != tag:
-        raise KeyMaterialError(f"DER has tag 0x{found[0]:02x} instead of 0x{tag:02x} for {what}")
+    if found.tag != tag:
+        raise KeyMaterialError(f"{what} must have tag 0x{tag:02x}, got 0x{found.tag:02x}")
     return found
 
 
 def only(data: bytes, tag: int, what: str) -> Element:
-    """The one element that `data` is, from its first byte to its last."""
+    """Return the one element that `data` is, from its first byte to its last."""
     found = expect(data, 0, len(data), tag, what)
-    if found[2] != len(data):
-        raise KeyMaterialError(f"DER goes on after the end of {what}")
+    if found.after != len(data):
+        raise KeyMaterialError(f"bytes follow the end of {what}")
     return found
 
 
-def children(data: bytes, begin: int, end: int) -> list[Element]:
-    """The elements that stand side by side from `begin` to `end`."""
+def children(data: bytes, begin: int, end: int, *, ber: bool = False) -> list[Element]:
+    """Return the elements that stand side by side from `begin` to `end`."""
     found = []
     while begin < end:
-        child = element(data, begin, end)
+        child = element(data, begin, end, ber=ber)
         found.append(child)
-        begin = child[2]
+        if len(found) > _MAX_CHILDREN:
+            raise KeyMaterialError(f"more than {_MAX_CHILDREN} elements stand side by side")
+        begin = child.after
     return found
+
+
+def octets(data: bytes, found: Element) -> bytes:
+    """Return the bytes of an OCTET STRING, whole or in pieces (BER; X.690 8.7)."""
+    if found.tag == OCTET_STRING:
+        return data[found.begin : found.end]
+    if found.tag != OCTET_STRING | _CONSTRUCTED:
+        raise KeyMaterialError(f"an OCTET STRING must have tag 0x04, got 0x{found.tag:02x}")
+    pieces = children(data, found.begin, found.end, ber=True)
+    if any(piece.tag != OCTET_STRING for piece in pieces):
+        raise KeyMaterialError("a piece of an OCTET STRING must be an OCTET STRING")
+    return b"".join(data[piece.begin : piece.end] for piece in pieces)
 
 
 def integer(data: bytes, found: Element) -> int:
-    """The value of an INTEGER of at most 64 bytes."""
-    _, begin, end = found
-    if not 0 < end - begin <= _MAX_INTEGER_BYTES:
-        raise KeyMaterialError("DER has an empty or oversized integer")
-    return int.from_bytes(data[begin:end], "big", signed=True)
+    """Return the value of an INTEGER of at most 64 bytes."""
+    if not 0 < found.end - found.begin <= _MAX_INTEGER_BYTES:
+        raise KeyMaterialError("the ASN.1 encoding has an empty or oversized integer")
+    return int.from_bytes(data[found.begin : found.end], "big", signed=True)
 
 
 def object_identifier(data: bytes, found: Element) -> str:
-    """The dotted form of an OBJECT IDENTIFIER of at most 64 bytes (X.690 8.19)."""
-    _, begin, end = found
+    """Return the dotted form of an OBJECT IDENTIFIER of at most 64 bytes (X.690 8.19)."""
+    _, _, begin, end, _ = found
     if not 0 < end - begin <= _MAX_OID_BYTES or data[end - 1] >= 0x80:
-        raise KeyMaterialError("DER has an empty, oversized or cut-off object identifier")
+        raise KeyMaterialError(
+            "the ASN.1 encoding has an empty, oversized or cut-off object identifier"
+        )
     return _dotted(data[begin:end])
 
 
 @lru_cache(maxsize=256)
 def _dotted(content: bytes) -> str:
-    """The same few identifiers stand in all certificates, ten in each."""
+    # The same few identifiers stand in all certificates, ten in each.
     arcs: list[int] = []
     arc = 0
     for byte in content:
@@ -128,31 +195,28 @@ def _dotted(content: bytes) -> str:
 
 
 def text(data: bytes, found: Element) -> str:
-    """The text of a character string; what its encoding does not allow becomes U+FFFD.
+    """Return the text of a character string; what its encoding does not allow becomes U+FFFD.
 
-    A value that is no character string is given as ``#`` and the hexadecimal of its content.
+    A value of another type is returned as ``#`` and the hexadecimal of its content.
     """
-    tag, begin, end = found
-    codec = _TEXT_CODECS.get(tag)
-    if codec is None:
-        return "#" + data[begin:end].hex()
-    return data[begin:end].decode(codec, "replace")
+    content = data[found.begin : found.end]
+    codec = _TEXT_CODECS.get(found.tag)
+    return "#" + content.hex() if codec is None else content.decode(codec, "replace")
 
 
 def time(data: bytes, found: Element) -> datetime:
-    """The instant of a UTCTime or GeneralizedTime, in UTC, fractions of a second dropped.
+    """Return the instant of a UTCTime or GeneralizedTime, in UTC, without fractions of a second.
 
-    DER allows whole seconds and ``Z`` only; a missing seconds field (00) and an offset are read,
-    too. A time without any zone is refused: what it means is anyone's guess.
+    DER allows whole seconds and ``Z`` only; absent seconds (00) and an offset are accepted, too. A
+    time without any zone is refused: nobody can say what it means.
     """
-    tag, begin, end = found
-    pattern = _TIMES.get(tag)
-    match = pattern.fullmatch(data, begin, end) if pattern else None
+    pattern = _TIMES.get(found.tag)
+    match = pattern.fullmatch(data, found.begin, found.end) if pattern else None
     if match is None:
-        raise KeyMaterialError("DER has a time that cannot be read")
+        raise KeyMaterialError("the ASN.1 encoding has a time that cannot be read")
     year, month, day, hour, minute, second, sign, off_hours, off_minutes = match.groups()
     years = int(year)
-    if tag == UTC_TIME:
+    if found.tag == UTC_TIME:
         years += 1900 if years >= _CENTURY_PIVOT else 2000
     try:
         zone = _zone(sign, off_hours, off_minutes)
@@ -160,7 +224,9 @@ def time(data: bytes, found: Element) -> datetime:
             years, int(month), int(day), int(hour), int(minute), int(second or 0), tzinfo=zone
         ).astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise KeyMaterialError("DER has a time that is on no calendar") from error
+        raise KeyMaterialError(
+            "the ASN.1 encoding has a time that is outside the calendar"
+        ) from error
 
 
 def _zone(sign: bytes | None, hours: bytes, minutes: bytes) -> timezone:

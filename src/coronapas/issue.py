@@ -24,7 +24,6 @@ from coronapas.hcert import _cose as cose
 from coronapas.hcert import _cwt as cwt
 from coronapas.hcert import _envelope as envelope
 from coronapas.signing import Signer
-from coronapas.trust._certificate import is_authority, key_usage
 
 if TYPE_CHECKING:
     from coronapas.facts import Event, EventKind, Holder
@@ -347,9 +346,9 @@ def _certificate_faults(certificate: Certificate | None, country: str) -> list[F
     faults = []
     if certificate.country not in (None, country):
         faults.append(_OTHER_COUNTRY)
-    if is_authority(certificate):
+    if certificate.is_authority:
         faults.append(_AUTHORITY)
-    uses = key_usage(certificate)
+    uses = certificate.key_usage
     if uses is not None and "digitalSignature" not in uses:
         faults.append(_KEY_USAGE)
     return faults

@@ -42,7 +42,7 @@ def meaning(vector: dict[str, Any]) -> dict[str, Any]:
     A PS256 signature becomes what the vector's certificate says of it, a ZLIB stream what it holds
     or why it cannot be read, a picture the fact that there is one: the conformance run reads it.
     """
-    by = Certificate.from_base64(vector["TESTCTX"]["CERTIFICATE"])
+    by = Certificate.load(vector["TESTCTX"]["CERTIFICATE"])
     body = vector["BASE45"]
     opened: dict[str, Any] = {
         "BASE45": _body(body, by),

@@ -186,7 +186,7 @@ def identity(name: str) -> Identity:
     path = FOLDER / f"{name}.cert.pem"
     if not path.exists():
         _write(path, make(key).pem())
-    return Identity(key, Certificate.from_pem(path.read_bytes()))
+    return Identity(key, Certificate.load(path.read_bytes()))
 
 
 @cache
@@ -204,7 +204,7 @@ def _csca() -> Authority:
     key = _key("csca")
     if isinstance(key, ed25519.Ed25519PrivateKey):
         raise TypeError("the CSCA's key is no EC key")
-    return Authority(key, Certificate.from_pem(path.read_bytes()))
+    return Authority(key, Certificate.load(path.read_bytes()))
 
 
 @cache

@@ -360,7 +360,7 @@ def test_country_hashes_of_identifiers_need_the_country(country: Country) -> Non
 
 
 def test_a_batch_is_built_for_the_gateway(country: Country) -> None:
-    from coronapas.trust import _kids as kids
+    from coronapas import _base64 as codec
 
     signer = keys()[0]
     lines = f"{country.uvci}\n"
@@ -368,7 +368,7 @@ def test_a_batch_is_built_for_the_gateway(country: Country) -> None:
     given = (
         *("--to", "batch", "--country", "DK", "--expires", "2023-03-01T00:00:00Z"),
         *("--key", country.path("csca.key.pem"), "--cert", country.path("csca.pem")),
-        *("--kid", kids.encode(keys()[1].certificate.kid)),
+        *("--kid", codec.encode(keys()[1].certificate.kid)),
     )
     message = Path(build(country, lines, *given)).read_bytes()
     batch = gateway.read_batch(message, [signer.certificate], batch_id="b")

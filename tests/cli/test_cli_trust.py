@@ -14,8 +14,7 @@ from jsonschema import Draft202012Validator
 import list_makers as lists
 from coronapas import schemas
 from coronapas.keys import make_csca
-from coronapas.trust import TrustStore, read_any
-from coronapas.trust._lists import gateway, jwks, sweden
+from coronapas.trust import TrustStore, read, write_gateway, write_jwks, write_sweden
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,7 +60,7 @@ def list_signer() -> KeyPair:
 def signed(country: Country, hours: int = 48) -> tuple[str, ...]:
     """A list in the Swedish form that holds the country's DSC, and the option that pins it."""
     signer = list_signer()
-    data = sweden.write(
+    data = write_sweden(
         [keys()[1].certificate],
         signer.private_key,
         [signer.certificate],
@@ -149,7 +148,7 @@ def test_dates_are_judged_where_a_moment_is_given(country: Country) -> None:
 def test_a_list_with_an_entry_that_does_not_hold_is_not_verified(country: Country) -> None:
     entries = lists.gateway_entries(lists.certificates(0, 1))
     entries[-1]["signature"] = entries[-2]["signature"]
-    path = country.file("list", gateway.write(entries))
+    path = country.file("list", write_gateway(entries))
     pin = country.file("pin.pem", lists.anchor().certificate.pem())
     result = run("trust", "verify", path, "--pin", pin)
     assert result.exit_code == 1
@@ -176,7 +175,7 @@ def test_what_is_no_list_or_no_pin_is_one_line_with_the_files_name(country: Coun
 
 
 def test_diff_tells_by_country_what_came_and_went_across_formats(country: Country) -> None:
-    before = country.file("a", jwks.write(lists.certificates(0, 1)))
+    before = country.file("a", write_jwks(lists.certificates(0, 1)))
     german = lists.dsc(2, "DE").certificate
     after = country.file("b", b"".join(c.pem() for c in [*lists.certificates(1), german]))
     result = run("trust", "diff", before, after, "--json")
@@ -193,7 +192,7 @@ def test_diff_tells_by_country_what_came_and_went_across_formats(country: Countr
 
 def test_lists_become_a_store_that_keeps_their_sources_and_verifies(country: Country) -> None:
     path, *pin = signed(country)
-    partner = country.file("partner.json", jwks.write(lists.certificates(0)))
+    partner = country.file("partner.json", write_jwks(lists.certificates(0)))
     out = country.path("trust.store")
     result = run("trust", "convert", path, partner, out, *pin)
     assert result.exit_code == 0, result.output
@@ -252,7 +251,7 @@ def test_a_gateway_list_is_written_and_read_again(country: Country) -> None:
         *("--issued-at", "2023-01-15T12:00:00Z"),
     )
     assert result.exit_code == 0, result.output
-    found = read_any((country.folder / "out.json").read_bytes(), pins=lists.anchor().certificate)
+    found = read((country.folder / "out.json").read_bytes(), pins=lists.anchor().certificate)
     assert found.certificates == (pair.certificate,)
 
 

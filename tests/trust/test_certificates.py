@@ -96,8 +96,8 @@ def test_every_form_gives_the_same_certificate() -> None:
     certificate = Certificate(data)
     forms = (data, bytearray(data), pem, pem.decode(), text, text.decode(), b"\n " + text, parsed)
     assert {Certificate.load(form) for form in forms} == {certificate}  # type: ignore[arg-type]
-    assert Certificate.from_der(data) == Certificate.from_base64(text) == certificate
-    assert Certificate.from_pem(pem) == Certificate.from_pem(pem.decode()) == certificate
+    assert Certificate(data) == Certificate.load(text) == certificate
+    assert Certificate.load(pem) == Certificate.load(pem.decode()) == certificate
     assert certificate.pem() == pem
     assert Certificate.load(certificate) == certificate
 
@@ -305,16 +305,16 @@ def test_an_empty_list_of_extensions_restricts_nothing() -> None:
 
 def test_something_after_the_signature_is_refused() -> None:
     whole = der_writer.certificate()
-    _, begin, end = asn1.element(whole, 0, len(whole))
-    inner = whole[begin:end]
-    with pytest.raises(KeyMaterialError, match="after the certificate's signature"):
+    outer = asn1.element(whole, 0, len(whole))
+    inner = whole[outer.begin : outer.end]
+    with pytest.raises(KeyMaterialError, match="follow the certificate's signature"):
         Certificate(tlv(0x30, inner, b"\x05\x00"))
 
 
 def test_something_after_the_extensions_is_refused() -> None:
     body = der_writer.certificate(tlv(0x30))
     broken = body.replace(b"\xa3\x02\x30\x00", b"\xa3\x00\x82\x00")
-    with pytest.raises(KeyMaterialError, match="after the certificate's extensions"):
+    with pytest.raises(KeyMaterialError, match="follow the certificate's extensions"):
         Certificate(broken)
 
 

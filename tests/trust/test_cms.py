@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coronapas import _asn1 as asn1
 from coronapas import keys
 from coronapas.errors import CmsError, KeyMaterialError
-from coronapas.trust import _ber as ber
 from coronapas.trust import _cms as cms
 from coronapas.trust._certificate import Certificate
 from der_writer import certificate as written
@@ -443,23 +443,23 @@ def test_a_plain_rsa_algorithm_takes_the_digest_s() -> None:
 )
 def test_what_is_no_element_is_refused(data: bytes) -> None:
     with pytest.raises(KeyMaterialError):
-        ber.element(data, 0, len(data))
+        asn1.element(data, 0, len(data), ber=True)
 
 
 def test_an_element_of_indefinite_length_ends_where_it_is_closed() -> None:
     data = indefinite(0x30, indefinite(0x30, tlv(0x04, b"\0\0")), tlv(0x05)) + b"rest"
-    found = ber.element(data, 0, len(data))
+    found = asn1.element(data, 0, len(data), ber=True)
     assert (found.after, found.end) == (len(data) - 4, len(data) - 6)
-    inner, null = ber.children(data, found.begin, found.end)
+    inner, null = asn1.children(data, found.begin, found.end, ber=True)
     assert (inner.tag, null.tag) == (0x30, 0x05)
 
 
 def test_the_end_of_a_list_may_not_lie_outside_what_holds_it() -> None:
     data = b"\x30\x80\x00\x00"
     with pytest.raises(KeyMaterialError):
-        ber.element(data, 0, 3)
+        asn1.element(data, 0, 3, ber=True)
 
 
 def test_a_million_nested_elements_are_refused_at_once() -> None:
     with pytest.raises(KeyMaterialError):
-        ber.element(b"\x30\x80" * 1_000_000, 0, 2_000_000)
+        asn1.element(b"\x30\x80" * 1_000_000, 0, 2_000_000, ber=True)

@@ -26,8 +26,9 @@ def whole(data: bytes) -> asn1.Element:
 @given(st.integers(0, 255).filter(lambda tag: tag & 0x1F != 0x1F), st.binary(max_size=70_000))
 def test_an_element_is_found_from_its_tag_to_its_end(tag: int, content: bytes) -> None:
     data = tlv(tag, content)
-    found, begin, end = whole(data + b"more")
-    assert (found, data[begin:end], end) == (tag, content, len(data))
+    found = whole(data + b"more")
+    assert (found.tag, data[found.begin : found.end]) == (tag, content)
+    assert (found.start, found.end, found.after) == (0, len(data), len(data))
 
 
 @pytest.mark.parametrize(
@@ -51,23 +52,23 @@ def test_an_element_with_a_broken_frame_is_refused(data: bytes) -> None:
 
 
 def test_a_length_in_more_bytes_than_needed_is_read() -> None:
-    assert whole(b"\x04\x84\x00\x00\x00\x01a") == (4, 6, 7)
+    assert whole(b"\x04\x84\x00\x00\x00\x01a") == (4, 0, 6, 7, 7)
 
 
 def test_an_element_does_not_reach_past_its_holder() -> None:
     data = b"\x04\x02ab"
-    assert asn1.element(data, 0, 4) == (4, 2, 4)
+    assert asn1.element(data, 0, 4) == (4, 0, 2, 4, 4)
     with pytest.raises(KeyMaterialError, match="longer than what holds it"):
         asn1.element(data, 0, 3)
 
 
 def test_bytes_after_the_only_element_are_refused() -> None:
-    with pytest.raises(KeyMaterialError, match="after the end of the thing"):
+    with pytest.raises(KeyMaterialError, match="bytes follow the end of the thing"):
         asn1.only(b"\x30\x00\x00", asn1.SEQUENCE, "the thing")
 
 
 def test_another_tag_than_expected_is_refused_by_name() -> None:
-    with pytest.raises(KeyMaterialError, match="0x31 instead of 0x30 for the thing"):
+    with pytest.raises(KeyMaterialError, match="the thing must have tag 0x30, got 0x31"):
         asn1.only(b"\x31\x00", asn1.SEQUENCE, "the thing")
 
 
@@ -75,7 +76,7 @@ def test_another_tag_than_expected_is_refused_by_name() -> None:
 def test_children_are_found_side_by_side(parts: list[tuple[int, bytes]]) -> None:
     data = b"".join(tlv(tag, content) for tag, content in parts)
     found = asn1.children(data, 0, len(data))
-    assert [(tag, data[begin:end]) for tag, begin, end in found] == parts
+    assert [(each.tag, data[each.begin : each.end]) for each in found] == parts
 
 
 @given(st.binary(max_size=200))
@@ -84,7 +85,7 @@ def test_hostile_bytes_give_children_within_them_or_an_error(data: bytes) -> Non
         found = asn1.children(data, 0, len(data))
     except KeyMaterialError:
         return
-    assert all(0 < begin <= end <= len(data) for _, begin, end in found)
+    assert all(0 < each.begin <= each.end == each.after <= len(data) for each in found)
 
 
 @given(st.integers(-(2**511), 2**511 - 1))
@@ -196,3 +197,24 @@ def test_what_is_no_time_is_refused(tag: int, content: bytes) -> None:
     data = tlv(tag, content)
     with pytest.raises(KeyMaterialError, match="time"):
         asn1.time(data, whole(data))
+
+
+def test_an_indefinite_length_is_read_only_where_ber_is_allowed() -> None:
+    data = b"\x30\x80\x04\x01a\x00\x00"
+    for refused in (asn1.element, asn1.children):
+        with pytest.raises(KeyMaterialError, match="indefinite"):
+            refused(data, 0, len(data))
+    found = asn1.element(data, 0, len(data), ber=True)
+    assert found == (0x30, 0, 2, 5, 7)
+    assert asn1.octets(data, asn1.children(data, found.begin, found.end, ber=True)[0]) == b"a"
+    with pytest.raises(KeyMaterialError, match="indefinite"):
+        asn1.element(b"\x04\x80\x00\x00", 0, 4, ber=True)
+
+
+@given(st.binary(max_size=200))
+def test_what_is_der_is_the_same_as_ber(data: bytes) -> None:
+    try:
+        found = asn1.children(data, 0, len(data))
+    except KeyMaterialError:
+        return
+    assert asn1.children(data, 0, len(data), ber=True) == found

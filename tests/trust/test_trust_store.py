@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import copy
 import pickle
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import pytest
 from cryptography import x509
@@ -14,6 +16,10 @@ from hypothesis import strategies as st
 import der_writer
 from coronapas.errors import KeyMaterialError
 from coronapas.trust import Certificate, Dropped, TrustStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 START = datetime(2021, 5, 1, tzinfo=UTC)
 
@@ -182,3 +188,24 @@ def test_a_store_survives_pickling(store: TrustStore) -> None:
     copy = pickle.loads(pickle.dumps(store))
     assert copy == store
     assert all(copy.by_kid(certificate.kid) for certificate in store)
+
+
+@pytest.mark.parametrize(
+    "again", [copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))]
+)
+@given(store=STORES, unknown=st.binary(max_size=8))
+def test_a_store_and_its_certificates_can_be_copied_and_pickled(
+    again: Callable[[object], object], store: TrustStore, unknown: bytes
+) -> None:
+    bare = Certificate.from_public_key(POOL[0].spki, country="NO")
+    whole = store.merge(TrustStore([bare], [Dropped(unknown, "why", "where")]))
+    assert whole.by_country("NO") == (bare,)
+    assert again(whole) == whole
+    assert [again(each) for each in whole] == list(whole)
+    assert again(bare).kid == bare.kid  # type: ignore[attr-defined]
+
+
+def test_a_store_as_bytes_is_the_file_that_is_saved(tmp_path: Path) -> None:
+    store = TrustStore(POOL)
+    store.save(tmp_path / "store")
+    assert (tmp_path / "store").read_bytes() == store.to_bytes()

@@ -354,20 +354,17 @@ def answer_json(answer: RevocationAnswer) -> dict[str, Any]:
 
 
 def _kid(ctx: click.Context, param: click.Parameter, value: str | None) -> bytes | None:
-    from base64 import b64decode
+    from coronapas.errors import KeyMaterialError
+    from coronapas.trust import decode_kid
 
     if value is None:
         return None
     if re.fullmatch("[0-9a-fA-F]{16}", value):
         return bytes.fromhex(value)
-    standard = value.rstrip("=").translate({0x2D: "+", 0x5F: "/"})
     try:
-        kid = b64decode(standard + "=" * (-len(standard) % 4), validate=True)
-    except ValueError:
-        kid = b""
-    if not kid:
-        raise click.BadParameter("a kid must be hexadecimal or base64", ctx, param)
-    return kid
+        return decode_kid(value)
+    except KeyMaterialError as error:
+        raise click.BadParameter(str(error), ctx, param) from None
 
 
 @command.command("build", short_help="Make a revocation list of hashes or identifiers.")

@@ -18,6 +18,7 @@ from coronapas.cli._certificates import (
     STORE,
     beside_option,
     list_from,
+    named,
     pin_option,
     pins_from,
     trust_from,
@@ -41,12 +42,10 @@ if TYPE_CHECKING:
 
     from coronapas.trust import Certificate, TrustList, TrustStore
 
-# Trust lists in the forms that ``coronapas trust convert`` writes.
-
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What the options say of a list to be written; see ``coronapas trust convert --help``."""
+    """The options for a list to be written; see ``coronapas trust convert --help``."""
 
     key: Path | None
     cert: Path | None
@@ -60,19 +59,19 @@ class Terms:
 
     @property
     def issued(self) -> datetime:
-        """The moment of the list: the given one, or now."""
+        """The date of the list: the given one, or now (UTC)."""
         return self.issued_at or datetime.now(UTC)
 
 
 def written(form: str, store: TrustStore, terms: Terms) -> bytes:
-    """The list as the bytes of a file."""
+    """Return the list as the bytes of a file."""
     return _WRITERS[form](store, terms)
 
 
 def _jwks(store: TrustStore, terms: Terms) -> bytes:
-    from coronapas.trust._lists import jwks
+    from coronapas.trust import write_jwks
 
-    return jwks.write(store)
+    return write_jwks(store)
 
 
 def _pem(store: TrustStore, terms: Terms) -> bytes:
@@ -80,21 +79,21 @@ def _pem(store: TrustStore, terms: Terms) -> bytes:
 
 
 def _sweden(store: TrustStore, terms: Terms) -> bytes:
-    from coronapas.trust._lists import sweden
+    from coronapas.trust import write_sweden
 
     if terms.issuer is None:
-        raise click.UsageError("The form sweden needs --issuer.")
+        raise click.UsageError("The format sweden needs --issuer.")
     password = password_from(terms.password)
     key, certificate = _signer(terms.key, terms.cert, "--key and --cert", password)
     ends = terms.issued + timedelta(hours=terms.hours)
-    return sweden.write(
+    return write_sweden(
         store, key, [certificate], issuer=terms.issuer, issued=terms.issued, expires=ends
     )
 
 
 def _gateway(store: TrustStore, terms: Terms) -> bytes:
-    """DSCs signed by the UPLOAD key; the UPLOAD certificate and the CSCAs by the trust anchor."""
-    from coronapas.trust._lists import gateway
+    """Sign the DSCs with the UPLOAD key, its certificate and the CSCAs with the trust anchor's."""
+    from coronapas.trust import gateway_entry, write_gateway
 
     password = password_from(terms.password)
     upload_key, upload = _signer(terms.key, terms.cert, "--key and --cert", password)
@@ -103,12 +102,12 @@ def _gateway(store: TrustStore, terms: Terms) -> bytes:
     )
     moment = terms.issued
     entries = [
-        gateway.entry(_certificate(path), "CSCA", anchor_key, anchor, timestamp=moment)
+        gateway_entry(_certificate(path), "CSCA", anchor_key, anchor, timestamp=moment)
         for path in terms.cscas
     ]
-    entries.append(gateway.entry(upload, "UPLOAD", anchor_key, anchor, timestamp=moment))
-    entries += [gateway.entry(each, "DSC", upload_key, upload, timestamp=moment) for each in store]
-    return gateway.write(entries)
+    entries.append(gateway_entry(upload, "UPLOAD", anchor_key, anchor, timestamp=moment))
+    entries += [gateway_entry(each, "DSC", upload_key, upload, timestamp=moment) for each in store]
+    return write_gateway(entries)
 
 
 _WRITERS: Final[dict[str, Callable[[TrustStore, Terms], bytes]]] = {
@@ -123,12 +122,11 @@ def _signer(
     key: Path | None, cert: Path | None, names: str, password: str | None
 ) -> tuple[EllipticCurvePrivateKey | RSAPrivateKey, Certificate]:
     if key is None or cert is None:
-        raise click.UsageError(f"This form needs {names}.")
+        raise click.UsageError(f"This format needs {names}.")
     return private_key(key, password), _certificate(cert)
 
 
 def _certificate(path: Path) -> Certificate:
-    from coronapas.cli._certificates import named
     from coronapas.trust import Certificate
 
     with named(path):
@@ -136,7 +134,7 @@ def _certificate(path: Path) -> Certificate:
 
 
 def private_key(path: Path, password: str | None) -> EllipticCurvePrivateKey | RSAPrivateKey:
-    """The EC or RSA key in a PEM file; raises KeyMaterialError."""
+    """Return the EC or RSA key in a PEM file; raise KeyMaterialError."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric import ec, rsa
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -148,41 +146,38 @@ def private_key(path: Path, password: str | None) -> EllipticCurvePrivateKey | R
         key = load_pem_private_key(path.read_bytes(), secret)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise KeyMaterialError(
-            f"{path}: no private key in PEM, or not with this password"
+            f"{path}: not a private key in PEM, or not with this password"
         ) from None
     if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
-        raise KeyMaterialError(f"{path}: a key of a kind that signs no lists")
+        raise KeyMaterialError(f"{path}: the key must be an EC or RSA key")
     return key
 
 
 _FAULTS: Final = frozenset(
     f"trust.{code}" for code in ("signature", "signer", "unsigned", "expired", "not-yet")
 )
-"""What is wrong with a list that could be read."""
-
-_SIGNED_BY_ENTRY: Final = frozenset({"gateway", "ec-zip"})
-"""Formats whose entries carry a signature each, so that a wrong one is dropped."""
+"""The codes of a list that could be read and was judged."""
 
 at_option = click.option(
     "--at",
     callback=moment,
     metavar="MOMENT",
-    help="When the list has to be good; its dates are not judged unless given.",
+    help="When the list must be valid; without it the dates of the list are not judged.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 
 
-@click.group("trust", short_help="Look at, verify and convert trust lists.")
+@click.group("trust", short_help="Show, verify, compare and convert trust lists.")
 def command() -> None:
-    """Look at trust lists of every format, verify, compare and convert them.
+    """Show trust lists of every format, verify, compare and convert them.
 
-    The format is found from the content. A saved trust store is read as well, and so is a folder.
+    The format is recognised from the content. Saved trust stores and folders are read, too.
 
-    Exit codes: 0 all is well; 1 something was judged and is not well; 2 it could not be judged.
+    Exit codes: 0 all is well; 1 the list was judged and is not valid; 2 it could not be judged.
     """
 
 
-@command.command("show", short_help="Say what is on a list.")
+@command.command("show", short_help="Show what is on a list.")
 @click.argument("file", type=PLACE)
 @pin_option
 @beside_option
@@ -195,7 +190,7 @@ def show(
     at: datetime | None,
     as_json: bool,
 ) -> None:
-    """Say what a list is, whether its signature was verified, what is on it, and what was dropped.
+    """Show what a list is, whether its signature was verified, its keys, and what was dropped.
 
     Exit codes: 0 it could be read, verified or not; 2 it could not, or was not signed by the pin.
     """
@@ -236,7 +231,7 @@ def _lines(found: TrustList) -> Iterator[str]:
         yield f"  {remark['kid'] or 'the list'}: {remark['code']}: {remark['note']}"
 
 
-@command.command("verify", short_help="Say whether a list's signature holds.")
+@command.command("verify", short_help="Verify the signature of a list.")
 @click.argument("file", type=PLACE)
 @pin_option
 @beside_option
@@ -249,11 +244,11 @@ def verify(
     at: datetime | None,
     as_json: bool,
 ) -> None:
-    """Say whether a list was signed by a pinned key or authority.
+    """Verify that a list was signed by a pinned key or authority.
 
-    In lists that are signed entry by entry (gateway, ec-zip), every entry has to hold.
+    In lists that are signed entry by entry (gateway, ec-zip), every signature must hold.
 
-    Exit codes: 0 the signature holds; 1 it does not, or there is none; 2 a file that is no list.
+    Exit codes: 0 the signature holds; 1 it does not, or there is none; 2 the file is not a list.
     """
     from coronapas.errors import TrustListError
 
@@ -278,29 +273,31 @@ def verify(
 
 
 _SENTENCES: Final = {
-    "trust.unsigned": "the list carries no signature",
-    "trust.entries": "some entries do not hold and were dropped",
+    "trust.unsigned": "the list has no signature",
+    "trust.entries": "some entries are not valid and were dropped",
 }
 
 
 def _fault(found: TrustList) -> str | None:
+    from coronapas.trust import FORMATS
+
     if found.signature != "verified":
         return "trust.unsigned"
-    if found.format in _SIGNED_BY_ENTRY and found.dropped:
-        return "trust.entries"
-    return None
+    # Where each entry is signed by itself, one whose signature does not hold is dropped.
+    by_entry = {known.name for known in FORMATS if known.signed == "entries"}
+    return "trust.entries" if found.format in by_entry and found.dropped else None
 
 
-@command.command("diff", short_help="Say which keys two lists differ in.")
+@command.command("diff", short_help="Show which keys two lists differ in.")
 @click.argument("before", type=PLACE)
 @click.argument("after", type=PLACE)
 @json_option
 def diff(before: Path, after: Path, as_json: bool) -> None:
-    """Say which keys came and which went, by country; the kids are base64, as on lists.
+    """Show which keys were added and which removed, by country; kids are base64, as on lists.
 
     Lists of different formats can be compared. Their signatures are not verified here.
 
-    Exit codes: 0 it is said, differences or none; 2 a file that is no list.
+    Exit codes: 0 the lists could be read, whether or not they differ; 2 a file is not a list.
     """
     old, new = _by_key(list_from(before, ())), _by_key(list_from(after, ()))
     found = {
@@ -319,7 +316,7 @@ def diff(before: Path, after: Path, as_json: bool) -> None:
 
 
 def _by_key(found: TrustList) -> dict[tuple[bytes, bytes], Certificate]:
-    """Keys by what makes them the same on lists of different formats: kid and key."""
+    """Return the keys by what identifies them on lists of all formats: kid and key."""
     return {(each.kid, each.spki): each for each in found.certificates}
 
 
@@ -331,7 +328,7 @@ def _by_country(certificates: Iterator[Certificate]) -> dict[str, list[str]]:
     return {country: sorted(found[country]) for country in sorted(found)}
 
 
-@command.command("convert", short_help="Write lists in another form.")
+@command.command("convert", short_help="Write lists in another format.")
 @click.argument("files", nargs=-1, required=True, type=PLACE)
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option(
@@ -340,7 +337,7 @@ def _by_country(certificates: Iterator[Certificate]) -> dict[str, list[str]]:
     type=click.Choice([STORE, "jwks", "pem", "gateway", "sweden"]),
     default=STORE,
     show_default=True,
-    help="The form; gateway and sweden are signed with --key and --cert.",
+    help="The format; gateway and sweden are signed with --key and --cert.",
 )
 @pin_option
 @beside_option
@@ -355,12 +352,20 @@ def _by_country(certificates: Iterator[Certificate]) -> dict[str, list[str]]:
     "--password",
     callback=password_source,
     metavar="prompt|env:NAME",
-    help="Where the keys' password comes from.",
+    help="Where to take the password of the keys from.",
 )
-@click.option("--issuer", callback=filled, help="For sweden: who issues the list.")
-@click.option("--hours", type=click.IntRange(1), default=48, show_default=True, help="For sweden.")
-@click.option("--issued-at", callback=moment, metavar="MOMENT", help="Now unless given.")
-@click.option("--force", is_flag=True, help="Replace a file that exists.")
+@click.option("--issuer", callback=filled, help="For sweden: the issuer of the list.")
+@click.option(
+    "--hours",
+    type=click.IntRange(1),
+    default=48,
+    show_default=True,
+    help="For sweden: how long it lasts.",
+)
+@click.option(
+    "--issued-at", callback=moment, metavar="MOMENT", help="The list's date; default: now."
+)
+@click.option("--force", is_flag=True, help="Replace an existing file.")
 def convert(
     files: tuple[Path, ...],
     out: Path,
@@ -372,15 +377,13 @@ def convert(
     force: bool,
     **terms: Any,
 ) -> None:
-    """Write the keys of lists to OUT in one form.
+    """Write the keys of lists to OUT in one format.
 
-    A store keeps sources, dates and what was dropped; the other forms keep the keys alone.
+    A store keeps sources, dates and what was dropped; the other formats keep the keys alone.
 
-    Exit codes: 0 it is written; 2 it is not.
+    Exit codes: 0 the file was written; 2 it was not.
     """
-    from coronapas.trust import dump
-
     found = trust_from(files, pins=pins, beside=beside, unverified=unverified_trust, at=at)
-    content = dump(found) if form == STORE else written(form, found, Terms(**terms))
+    content = found.to_bytes() if form == STORE else written(form, found, Terms(**terms))
     write(out, content, force=force, secret=False)
     click.echo(plain(f"{out}: {form}, {len(found)} keys"), err=True)

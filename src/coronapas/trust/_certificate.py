@@ -1,9 +1,9 @@
 """One certificate, or one bare key, that a trust list vouches for (hcert-spec; RFC 5280).
 
-A list has hundreds of certificates and a pass needs one, so making a `Certificate` only checks that
-it is one, and everything else is read when it is first asked for. Real DSCs break strict parsers:
-the fields are read by this package's own tolerant reader, the key by `cryptography`, and what the
-strict parser of `cryptography` says of the certificate is told as a deviation.
+A list has hundreds of certificates and a pass needs one, so creating a `Certificate` only locates
+its fields, and each field is read on first access. Real DSCs break strict parsers: the fields are
+read by this library's own tolerant reader, the key by `cryptography`, and what the strict parser of
+`cryptography` objects to becomes a deviation.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from typing import (
 )
 
 from coronapas import _asn1 as asn1
-from coronapas._asn1 import SEQUENCE, only
 from coronapas.errors import KeyMaterialError
 from coronapas.facts import EventKind
 from coronapas.hcert._cose import KID_LENGTH
@@ -47,15 +46,33 @@ USAGE_OIDS: Final = {
 }
 """Key purposes of both arcs: the one in force, and the older one with a 0, which most DSCs use."""
 
+SUBJECT_KEY_IDENTIFIER: Final = "2.5.29.14"
+KEY_USAGE: Final = "2.5.29.15"
+BASIC_CONSTRAINTS: Final = "2.5.29.19"
+AUTHORITY_KEY_IDENTIFIER: Final = "2.5.29.35"
+
+_KEY_IDENTIFIER: Final = 0x80
+_KEY_USAGE_BITS: Final = (
+    "digitalSignature",
+    "nonRepudiation",
+    "keyEncipherment",
+    "dataEncipherment",
+    "keyAgreement",
+    "keyCertSign",
+    "cRLSign",
+    "encipherOnly",
+    "decipherOnly",
+)
+
 _CURVES: Final = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
 _NOTE_LENGTH: Final = 200
 
 
 class Overrides(TypedDict, total=False):
-    """What a list says of a certificate beside the certificate itself.
+    """What a list states about a certificate in addition to the certificate itself.
 
-    `kid` and `country` replace what would be read; `usages` too, where an empty collection means
-    that everything may be signed.
+    `kid`, `country` and `usages` replace what would be read from the certificate, unless they are
+    None. An empty collection of `usages` means that passes of every kind may be signed.
     """
 
     kid: bytes | None
@@ -64,15 +81,16 @@ class Overrides(TypedDict, total=False):
 
 
 class Certificate:
-    """A DSC or CSCA, or a bare public key from a list that has no certificates. Immutable.
+    """A DSC or CSCA, or a bare public key from a list without certificates. Immutable.
 
-    Made from DER, or by `load` from any form. Two are equal when their bytes and their overrides
-    are. Reading an attribute raises KeyMaterialError when that part of the certificate cannot be
-    read; `check` reads them all.
+    Created from DER, by `load` from any form, or by `from_public_key` from a bare key. Two are
+    equal when their bytes and their overrides are. An attribute raises KeyMaterialError when that
+    part of the certificate cannot be read; `check` reads them all.
     """
 
     kid: bytes
-    """The key identifier: the override, else the first 8 bytes of SHA-256 over the DER."""
+    """The key identifier: the override, else the first 8 bytes of the SHA-256 of the DER (of the
+    SubjectPublicKeyInfo for a bare key)."""
 
     _der: bytes | None
     _layout: fields.Layout | None
@@ -80,7 +98,7 @@ class Certificate:
     _overrides: tuple[bytes | None, str | None, frozenset[EventKind] | None]
 
     def __init__(self, der: bytes, **overrides: Unpack[Overrides]) -> None:
-        """A certificate from its DER; raises KeyMaterialError if it is none."""
+        """Locate the fields of a DER certificate; raise KeyMaterialError for any other bytes."""
         self._fill(bytes(der), fields.layout(der), b"", overrides)
 
     def _fill(
@@ -96,16 +114,17 @@ class Certificate:
                 None if country is None else country.strip().upper(),
                 None if usages is None else frozenset(map(EventKind, usages)),
             ),
-            kid=hashlib.sha256(der or b"").digest()[:KID_LENGTH] if kid is None else kid,
+            kid=_own_kid(spki if der is None else der) if kid is None else kid,
         )
 
     @classmethod
     def load(
         cls, source: Certificate | material.Material, **overrides: Unpack[Overrides]
     ) -> Certificate:
-        """From whatever is at hand: DER, PEM, base64, an `x509.Certificate`, or a `Certificate`.
+        """Return the certificate in DER, PEM, base64, an `x509.Certificate` or a `Certificate`.
 
-        A `Certificate` keeps those of its own overrides that are not given here.
+        A PEM text must hold exactly one certificate; its other blocks are ignored. A `Certificate`
+        keeps those of its own overrides that are not given here. Raises KeyMaterialError.
         """
         if not isinstance(source, Certificate):
             return cls(material.to_der(source), **overrides)
@@ -122,38 +141,25 @@ class Certificate:
         return new
 
     @classmethod
-    def from_der(cls, der: bytes, **overrides: Unpack[Overrides]) -> Certificate:
-        """From DER bytes."""
-        return cls(der, **overrides)
-
-    @classmethod
-    def from_pem(cls, text: str | bytes, **overrides: Unpack[Overrides]) -> Certificate:
-        """From a PEM text that holds one certificate; other blocks in it are passed over."""
-        return cls(material.from_pem(text), **overrides)
-
-    @classmethod
-    def from_base64(cls, text: str | bytes, **overrides: Unpack[Overrides]) -> Certificate:
-        """From the standard base64 of the DER."""
-        return cls(material.from_base64(text), **overrides)
-
-    @classmethod
     def from_public_key(
         cls,
         spki: bytes,
         *,
-        kid: bytes,
+        kid: bytes | None = None,
         country: str | None = None,
         usages: Iterable[EventKind] | None = None,
     ) -> Certificate:
-        """From the DER of a SubjectPublicKeyInfo, for lists that give keys without certificates.
+        """Return the bare key of a SubjectPublicKeyInfo's DER, for lists without certificates.
 
-        Such a key has no validity, subject or issuer (all None), and only the usages given here:
-        none given means that everything may be signed.
+        Such a key has no validity, subject or issuer (all None), and only the usages given here: by
+        default it may sign passes of every kind. Whether the key itself can be loaded shows in
+        `public_key`.
         """
         if len(spki) > fields.MAX_CERTIFICATE_BYTES:
             raise KeyMaterialError(f"a public key of {len(spki)} bytes is over the limit")
-        only(spki, SEQUENCE, "the public key")
-        given = Overrides(kid=kid, country=country, usages=usages)
+        asn1.only(spki, asn1.SEQUENCE, "the public key")
+        own = _own_kid(spki) if kid is None else kid
+        given = Overrides(kid=own, country=country, usages=usages)
         return cls._make(None, None, bytes(spki), given)
 
     def _read(self, reader: Callable[[bytes, fields.Layout], T]) -> T | None:
@@ -163,7 +169,7 @@ class Certificate:
 
     @property
     def der(self) -> bytes | None:
-        """The certificate's DER; None for a bare key."""
+        """The DER of the certificate; None for a bare key."""
         return self._der
 
     @property
@@ -203,7 +209,7 @@ class Certificate:
 
     @property
     def signed_body(self) -> bytes | None:
-        """What the issuer signed (the tbsCertificate's DER); None for a bare key."""
+        """The DER of the tbsCertificate, which the issuer signed; None for a bare key."""
         return self._read(fields.signed_body)
 
     @property
@@ -223,9 +229,9 @@ class Certificate:
 
     @property
     def overrides(self) -> Overrides:
-        """What the list said beside the certificate: `kid`, `country`, `usages`, None if unsaid.
+        """What the list states itself: `kid`, `country`, `usages`, each None where it does not.
 
-        `Certificate.load(plain, **other.overrides)` says the same of another form.
+        `Certificate.load(plain, **other.overrides)` gives another certificate the same overrides.
         """
         kid, country, usages = self._overrides
         return Overrides(kid=kid, country=country, usages=usages)
@@ -255,21 +261,20 @@ class Certificate:
         return None if self.not_after is None else int(self.not_after.timestamp())
 
     def valid_at(self, at: datetime) -> bool:
-        """Whether `at` (with its time zone) lies in the validity; both its ends belong to it.
+        """Return whether the aware datetime `at` lies in the validity, both ends included.
 
-        The ends are moments (RFC 5280, section 4.1.2.5): what is later than `not_after` by any
-        fraction of a second is too late, for a verifier too. A bare key has no validity: it is on
-        its list, which is all that is known, and the answer is True. Raises ValueError for a time
-        without a zone.
+        The ends are instants (RFC 5280, section 4.1.2.5): a moment later than `not_after` by any
+        fraction of a second is too late. A bare key states no validity, and the answer is True.
+        Raises ValueError for a datetime without a time zone.
         """
         if at.tzinfo is None:
-            raise ValueError("a time without a zone cannot be compared with a validity")
+            raise ValueError("the moment must have a time zone to be compared with a validity")
         first, last = self.not_before, self.not_after
         return first is None or last is None or first <= at <= last
 
     @cached_property
     def public_key(self) -> PublicKeyTypes:
-        """The key, loaded by `cryptography`; KeyMaterialError for one that it cannot load."""
+        """The key, loaded by `cryptography`; KeyMaterialError where that fails."""
         from cryptography.hazmat.primitives.serialization import load_der_public_key
 
         try:
@@ -279,7 +284,7 @@ class Certificate:
 
     @cached_property
     def key_kind(self) -> str:
-        """``P-256``, ``RSA-2048``, ``Ed25519``...; ``unsupported`` if it cannot be loaded."""
+        """``P-256``, ``RSA-2048``, ``Ed25519``...; ``unsupported`` if the key cannot be loaded."""
         from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
         try:
@@ -299,10 +304,10 @@ class Certificate:
 
     @cached_property
     def usages(self) -> frozenset[EventKind]:
-        """The kinds of event the key is restricted to; empty when it is restricted to none.
+        """The kinds of event that the key is restricted to; empty for a key without restriction.
 
-        The override, else those of the certificate's key purposes that name events. Other purposes
-        (clientAuth and so on) restrict nothing (hcert-spec, key usage).
+        The override, else those of the certificate's key purposes that name kinds of event. Other
+        purposes (clientAuth and so on) restrict nothing (hcert-spec, key usage).
         """
         given = self._overrides[2]
         if given is not None:
@@ -310,19 +315,88 @@ class Certificate:
         return frozenset(USAGE_OIDS[oid] for oid in self.key_purposes if oid in USAGE_OIDS)
 
     def may_sign(self, kind: EventKind) -> bool:
-        """Whether passes of this kind may be signed with the key."""
+        """Return whether the usages allow the key to sign passes of this kind."""
         return not self.usages or kind in self.usages
 
     @property
     def extensions(self) -> tuple[fields.Extension, ...]:
-        """The certificate's extensions, their values unread; none for a bare key."""
+        """The certificate's extensions with their values in DER; empty for a bare key."""
         return self._read(fields.extensions) or ()
+
+    @cached_property
+    def is_authority(self) -> bool:
+        """Whether the basic constraints make this a CA's certificate (RFC 5280, 4.2.1.9).
+
+        False where the extension is absent, and for a bare key.
+        """
+        value = self._extension(BASIC_CONSTRAINTS)
+        if value is None:
+            return False
+        whole = asn1.only(value, asn1.SEQUENCE, "the basic constraints")
+        for item in asn1.children(value, whole.begin, whole.end):
+            if item.tag == asn1.BOOLEAN:
+                return any(value[item.begin : item.end])
+        return False
+
+    @cached_property
+    def key_usage(self) -> frozenset[str] | None:
+        """The names of the bits of the key usage extension, as RFC 5280, 4.2.1.3 spells them.
+
+        None where the extension is absent, and for a bare key.
+        """
+        value = self._extension(KEY_USAGE)
+        if value is None:
+            return None
+        whole = asn1.only(value, asn1.BIT_STRING, "the key usage")
+        if whole.begin == whole.end:
+            raise KeyMaterialError("the key usage must have content")
+        bits = value[whole.begin + 1 : whole.end]
+        return frozenset(
+            name
+            for number, name in enumerate(_KEY_USAGE_BITS)
+            if number // 8 < len(bits) and bits[number // 8] & 0x80 >> number % 8
+        )
+
+    @property
+    def may_sign_data(self) -> bool:
+        """Whether the key usage, where it is stated, includes ``digitalSignature``."""
+        return self.key_usage is None or "digitalSignature" in self.key_usage
+
+    @property
+    def signs_only_certificates(self) -> bool:
+        """Whether this is a CSCA by its extensions: a CA whose key may sign no passes."""
+        return self.is_authority and not self.may_sign_data
+
+    @property
+    def subject_key_identifier(self) -> bytes | None:
+        """The identifier of the certificate's own key; None where it states none."""
+        value = self._extension(SUBJECT_KEY_IDENTIFIER)
+        if value is None:
+            return None
+        whole = asn1.only(value, asn1.OCTET_STRING, "the subject key identifier")
+        return value[whole.begin : whole.end]
+
+    @property
+    def authority_key_identifier(self) -> bytes | None:
+        """The identifier of the issuer's key; None where the certificate states none."""
+        value = self._extension(AUTHORITY_KEY_IDENTIFIER)
+        if value is None:
+            return None
+        whole = asn1.only(value, asn1.SEQUENCE, "the authority key identifier")
+        for item in asn1.children(value, whole.begin, whole.end):
+            if item.tag == _KEY_IDENTIFIER:
+                return value[item.begin : item.end]
+        return None
+
+    def _extension(self, oid: str) -> bytes | None:
+        """Return the value of the first extension of that kind."""
+        return next((each.value for each in self.extensions if each.oid == oid), None)
 
     @cached_property
     def deviations(self) -> tuple[Deviation, ...]:
         """``certificate.encoding``, with the reason, where strict parsing refuses the certificate.
 
-        The first call parses strictly. What is read here was read all the same.
+        The first access parses strictly. The attributes are read in spite of the fault.
         """
         if self._der is None:
             return ()
@@ -336,15 +410,15 @@ class Certificate:
         return () if fault is None else (Deviation("certificate.encoding", "", fault),)
 
     def check(self) -> None:
-        """Read everything that is read late otherwise; raises KeyMaterialError at the first fault.
+        """Read every attribute that is read lazily; raise KeyMaterialError at the first fault.
 
-        For readers of lists, which want to drop a certificate where its place in the list is known.
+        For readers of lists, which drop a certificate while its place in the list is known.
         """
         _ = (self.country, self.subject, self.issuer, self.serial, self.signature_algorithm)
         _ = (self.not_before_ts, self.not_after_ts, self.usages, self.public_key)
 
     def to_cryptography(self) -> x509.Certificate:
-        """The certificate as `cryptography` parses it; KeyMaterialError where it refuses to."""
+        """Return the certificate as `cryptography` parses it; KeyMaterialError where it refuses."""
         from cryptography import x509
 
         der = self._require_der()
@@ -354,7 +428,7 @@ class Certificate:
             raise KeyMaterialError(f"strict parsing refuses the certificate: {error}") from error
 
     def pem(self) -> bytes:
-        """The certificate as PEM (RFC 7468); KeyMaterialError for a bare key."""
+        """Return the certificate as PEM (RFC 7468); KeyMaterialError for a bare key."""
         return material.to_pem(self._require_der())
 
     def _require_der(self) -> bytes:
@@ -381,10 +455,10 @@ class Certificate:
         )
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
-        raise AttributeError("a Certificate does not change")
+        raise AttributeError("a Certificate is immutable")
 
     def __delattr__(self, name: str) -> NoReturn:
-        raise AttributeError("a Certificate does not change")
+        raise AttributeError("a Certificate is immutable")
 
     def __reduce__(self) -> tuple[object, ...]:
         return Certificate._restore, (self._der, self._spki, *self._overrides)
@@ -398,101 +472,14 @@ class Certificate:
         country: str | None,
         usages: frozenset[EventKind] | None,
     ) -> Certificate:
-        """What pickle calls: other processes get the bytes and read them anew."""
+        """Rebuild a pickled or copied certificate from its bytes."""
         layout = None if der is None else fields.layout(der)
         return cls._make(der, layout, spki, Overrides(kid=kid, country=country, usages=usages))
 
 
-# The extensions that a chain is checked by (RFC 5280, section 4.2.1), read tolerantly.
-#
-# Real CSCAs and DSCs carry encodings that strict parsers refuse, so these go through this package's
-# own reader. Each function raises KeyMaterialError for an extension that cannot be read at all.
-
-SUBJECT_KEY_IDENTIFIER: Final = "2.5.29.14"
-KEY_USAGE: Final = "2.5.29.15"
-BASIC_CONSTRAINTS: Final = "2.5.29.19"
-AUTHORITY_KEY_IDENTIFIER: Final = "2.5.29.35"
-
-_KEY_IDENTIFIER: Final = 0x80
-_BITS: Final = (
-    "digitalSignature",
-    "nonRepudiation",
-    "keyEncipherment",
-    "dataEncipherment",
-    "keyAgreement",
-    "keyCertSign",
-    "cRLSign",
-    "encipherOnly",
-    "decipherOnly",
-)
-
-
-def subject_key_identifier(certificate: Certificate) -> bytes | None:
-    """The identifier of the certificate's own key; None where it states none."""
-    value = _value(certificate, SUBJECT_KEY_IDENTIFIER)
-    if value is None:
-        return None
-    _, begin, end = asn1.only(value, asn1.OCTET_STRING, "the subject key identifier")
-    return value[begin:end]
-
-
-def authority_key_identifier(certificate: Certificate) -> bytes | None:
-    """The identifier of the issuer's key; None where the certificate states none."""
-    value = _value(certificate, AUTHORITY_KEY_IDENTIFIER)
-    if value is None:
-        return None
-    _, begin, end = asn1.only(value, asn1.SEQUENCE, "the authority key identifier")
-    for tag, inner, inner_end in asn1.children(value, begin, end):
-        if tag == _KEY_IDENTIFIER:
-            return value[inner:inner_end]
-    return None
-
-
-def is_authority(certificate: Certificate) -> bool:
-    """Whether the basic constraints say that the certificate is a CA's; absent ones say no."""
-    value = _value(certificate, BASIC_CONSTRAINTS)
-    if value is None:
-        return False
-    _, begin, end = asn1.only(value, asn1.SEQUENCE, "the basic constraints")
-    for tag, inner, inner_end in asn1.children(value, begin, end):
-        if tag == asn1.BOOLEAN:
-            return any(value[inner:inner_end])
-    return False
-
-
-def key_usage(certificate: Certificate) -> frozenset[str] | None:
-    """The names of the uses that the key is restricted to; None where none are stated."""
-    value = _value(certificate, KEY_USAGE)
-    if value is None:
-        return None
-    _, begin, end = asn1.only(value, asn1.BIT_STRING, "the key usage")
-    if begin == end:
-        raise KeyMaterialError("DER has a key usage without content")
-    bits = value[begin + 1 : end]
-    return frozenset(
-        name
-        for number, name in enumerate(_BITS)
-        if number // 8 < len(bits) and bits[number // 8] & 0x80 >> number % 8
-    )
-
-
-def signs_only_certificates(certificate: Certificate) -> bool:
-    """Whether the certificate is a CSCA's by its extensions: a CA whose key may sign no passes."""
-    usage = key_usage(certificate)
-    return is_authority(certificate) and usage is not None and "digitalSignature" not in usage
-
-
-def _value(certificate: Certificate, oid: str) -> bytes | None:
-    """The value of the first extension of that kind."""
-    for extension in certificate.extensions:
-        if extension.oid == oid:
-            return extension.value
-    return None
-
-
-# Keys that lists give without a certificate, and the letters that restrict them.
-#
-# The Dutch list (keyUsage) and the Swiss one (use) name the kinds of event by letters.
+def _own_kid(data: bytes) -> bytes:
+    """Return the first bytes of the SHA-256, which identify a key (hcert-spec, 3.4)."""
+    return hashlib.sha256(data).digest()[:KID_LENGTH]
 
 
 _LETTERS: Final = {
@@ -502,33 +489,16 @@ _LETTERS: Final = {
 }
 
 
-def bare_key(
-    spki: bytes,
-    *,
-    kid: bytes | None = None,
-    country: str | None = None,
-    usages: Iterable[EventKind] | None = None,
-) -> Certificate:
-    """A key from the DER of its SubjectPublicKeyInfo; KeyMaterialError for one that is none.
-
-    Without a `kid`, it is the first eight bytes of the SHA-256 over `spki`.
-    """
-    own = hashlib.sha256(spki).digest()[:KID_LENGTH] if kid is None else kid
-    key = Certificate.from_public_key(spki, kid=own, country=country, usages=usages)
-    _ = key.public_key
-    return key
-
-
 def usages_of(letters: Iterable[object]) -> frozenset[EventKind]:
-    """The kinds of event that letters of t, v and r stand for.
+    """Return the kinds of event that the letters t, v and r stand for.
 
-    An unknown letter is a KeyMaterialError: passed over, it could leave none, and none means that
-    everything may be signed.
+    The Dutch list (keyUsage) and the Swiss one (use) restrict keys in this way. An unknown letter
+    is a KeyMaterialError: ignored, it could leave no kind at all, which means no restriction.
     """
     found = set()
     for letter in letters:
         kind = _LETTERS.get(letter) if isinstance(letter, str) else None
         if kind is None:
-            raise KeyMaterialError("the use of the key is none of t, v and r")
+            raise KeyMaterialError("the use of a key must be given by the letters t, v and r")
         found.add(kind)
     return frozenset(found)

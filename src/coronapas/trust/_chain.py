@@ -1,12 +1,12 @@
 """From a DSC to the CSCA that issued it (RFC 5280, chapter 6; hcert-spec, certificates).
 
-The rules: the issuer is found by the authority key identifier or by its name; it has to be an
-authority by its extensions, of the same country, named as the certificate's issuer, and its key has
-to hold the signature. That the identifiers disagree although the signature holds, that SHA-1 was
-used, or that the validity is not within the issuer's is odd, and reported: real lists carry all
-three. Whether a certificate is valid *at* some time is the store's and the verifier's question.
+The rules: the issuer is found by the authority key identifier or by its name; it must be an
+authority by its extensions, of the same country, named as the certificate's issuer, and the
+signature must hold under its key. Disagreeing identifiers under a signature that holds, SHA-1, and
+a validity outside the issuer's are reported and accepted: real lists have all three. Whether a
+certificate is valid *at* some time is for the store and the verifier to judge.
 
-No fault of a certificate makes this raise.
+No fault of a certificate makes `Authorities` or `fault_between` raise.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from coronapas.errors import KeyMaterialError
-from coronapas.trust import _certificate as extensions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -41,33 +40,33 @@ _PSS: Final = "1.2.840.113549.1.1.10"
 _SHA1: Final = frozenset(oid for table in (_ECDSA, _PKCS1) for oid in table if table[oid] == "SHA1")
 
 MAX_NAMESAKES: Final = 32
-"""Of the authorities with one name, and of those with one key identifier, so many are tried
-(inclusive, the first ones). Real ones share a name with a handful; a list of thousands that all do
-would have every signature tried under every key."""
+"""The most authorities with one name, and with one key identifier, that are tried (inclusive, the
+first ones). Real names are shared by a handful; a list of thousands with one name would have every
+signature tried under every key."""
 
 REMARKS: Final = {
     "chain.sha-1": "the certificate's signature uses SHA-1",
     "chain.key-identifier": "the authority key identifier is not that of the issuer's key",
     "chain.validity": "the certificate's validity is not within its issuer's",
 }
-"""What is reported of a chain that holds, by its stable code."""
+"""The remarks on a chain that holds, by their stable codes."""
 
 FAULTS: Final = {
     "chain.no-issuer": "no authority on the list has the name or key of the issuer",
-    "chain.not-an-authority": "the issuer is no authority by its extensions",
+    "chain.not-an-authority": "the issuer is not an authority by its extensions",
     "chain.name": "the certificate names another issuer",
     "chain.country": "the issuer is of another country",
-    "chain.algorithm": "the signature is of a kind that cannot be judged",
+    "chain.algorithm": "the signature is of an unsupported kind",
     "chain.signature": "the signature does not hold under the issuer's key",
     "chain.unreadable": "the certificate or its issuer cannot be read",
 }
-"""Why a chain does not hold, by the stable code."""
+"""The faults of a chain, by their stable codes."""
 
 
 class Link(NamedTuple):
-    """What is known of a certificate's issuer.
+    """What is known about the issuer of a certificate.
 
-    `issuer` is None where the chain does not hold, and `fault` then says why, as a stable code
+    `issuer` is None if the chain does not hold, and `fault` is then the stable code of the reason
     (``chain.no-issuer``, ``chain.signature`` and so on); `remarks` are codes of `REMARKS`.
     """
 
@@ -77,7 +76,7 @@ class Link(NamedTuple):
 
     @property
     def sentence(self) -> str:
-        """The fault for a person; empty where there is none."""
+        """The fault as a sentence for a person; empty without a fault."""
         return "" if self.fault is None else FAULTS[self.fault]
 
 
@@ -85,21 +84,21 @@ class Authorities:
     """CSCAs, found by name or by key identifier. Immutable by convention."""
 
     def __init__(self, certificates: Iterable[Certificate]) -> None:
-        """From certificates; those that cannot be read at all find no DSC."""
+        """Index the certificates; one that cannot be read is never found as an issuer."""
         self.certificates = tuple(dict.fromkeys(certificates))
         self._by_name: dict[object, list[Certificate]] = {}
         self._by_key: dict[bytes, list[Certificate]] = {}
         for certificate in self.certificates:
             try:
                 self._by_name.setdefault(_name(certificate.subject), []).append(certificate)
-                own = extensions.subject_key_identifier(certificate)
+                own = certificate.subject_key_identifier
             except KeyMaterialError:
                 continue
             if own is not None:
                 self._by_key.setdefault(own, []).append(certificate)
 
     def link(self, certificate: Certificate) -> Link:
-        """The issuer of `certificate` among these, or why there is none."""
+        """Return the issuer of `certificate` among these, or the fault."""
         try:
             candidates = self._candidates(certificate)
         except KeyMaterialError:
@@ -113,8 +112,8 @@ class Authorities:
         return Link(None, fault)
 
     def _candidates(self, certificate: Certificate) -> tuple[Certificate, ...]:
-        """Those that may be the issuer, each once; matching key identifiers come first."""
-        stated = extensions.authority_key_identifier(certificate)
+        """Return the possible issuers, each once; those with the key identifier come first."""
+        stated = certificate.authority_key_identifier
         by_key = [] if stated is None else self._by_key.get(stated, [])
         by_name = self._by_name.get(_name(certificate.issuer), [])
         first = (islice(found, MAX_NAMESAKES) for found in (by_key, by_name))
@@ -122,9 +121,9 @@ class Authorities:
 
 
 def fault_between(certificate: Certificate, issuer: Certificate) -> str | None:
-    """Why `issuer` did not issue `certificate`, as a code; None where it did."""
+    """Return why `issuer` did not issue `certificate`, as a code; None if it did."""
     try:
-        if not extensions.is_authority(issuer) or not _may_certify(issuer):
+        if not issuer.is_authority or not _may_certify(issuer):
             return "chain.not-an-authority"
         if not _same_name(certificate, issuer):
             return "chain.name"
@@ -136,12 +135,11 @@ def fault_between(certificate: Certificate, issuer: Certificate) -> str | None:
 
 
 def _may_certify(issuer: Certificate) -> bool:
-    usage = extensions.key_usage(issuer)
-    return usage is None or "keyCertSign" in usage
+    return issuer.key_usage is None or "keyCertSign" in issuer.key_usage
 
 
 def _same_name(certificate: Certificate, issuer: Certificate) -> bool:
-    """By the bytes, or by the text: the same name is written in several encodings."""
+    """Compare names by their bytes, or by their texts: a name can have several encodings."""
     if certificate.raw_issuer is None:
         return False
     return certificate.raw_issuer == issuer.raw_subject or (
@@ -150,15 +148,15 @@ def _same_name(certificate: Certificate, issuer: Certificate) -> bool:
 
 
 def _name(text: str | None) -> str | None:
-    """A name for comparison: case and runs of white space do not count (RFC 5280, 7.1)."""
+    """Return a name for comparison, without case and runs of white space (RFC 5280, 7.1)."""
     return None if text is None else " ".join(text.casefold().split())
 
 
 def signature_fault(certificate: Certificate, issuer: Certificate) -> str | None:
-    """Why the issuer's key did not sign the certificate, as a code; None where it did.
+    """Return why the issuer's key did not sign the certificate, as a code; None if it did.
 
-    ``chain.signature``, ``chain.algorithm`` or ``chain.unreadable``. KeyMaterialError for an issuer
-    whose key cannot be loaded.
+    ``chain.signature``, ``chain.algorithm`` or ``chain.unreadable``. Raises KeyMaterialError for an
+    issuer whose key cannot be loaded.
     """
     from cryptography.exceptions import InvalidSignature
 
@@ -172,7 +170,7 @@ def signature_fault(certificate: Certificate, issuer: Certificate) -> str | None
         verify(signature, body)
     except InvalidSignature:
         return "chain.signature"
-    except Exception:  # OpenSSL may be set up to refuse SHA-1 or a size of keys, in its own words
+    except Exception:  # OpenSSL may be configured to refuse SHA-1 or a key size, in its own words
         return "chain.algorithm"
     return None
 
@@ -180,7 +178,7 @@ def signature_fault(certificate: Certificate, issuer: Certificate) -> str | None
 def _verifier(
     certificate: Certificate, issuer: Certificate
 ) -> Callable[[bytes, bytes], None] | None:
-    """A function that judges the certificate's signature under the issuer's key; None for none."""
+    """Return what verifies the certificate's signature under the issuer's key, or None."""
     from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
     key, oid = issuer.public_key, certificate.signature_algorithm
@@ -201,13 +199,13 @@ def _verifier(
 def _pss_verifier(
     certificate: Certificate, key: rsa.RSAPublicKey
 ) -> Callable[[bytes, bytes], None] | None:
-    """PSS has many parameters: `cryptography` reads them, of certificates that it takes."""
+    """Return what verifies PSS, by the parameters that `cryptography` reads, or None."""
     from cryptography.hazmat.primitives.asymmetric import padding
 
     try:
         strict = certificate.to_cryptography()
         scheme, digest = strict.signature_algorithm_parameters, strict.signature_hash_algorithm
-    except Exception:  # parameters that mean nothing are refused in several ways
+    except Exception:  # meaningless parameters are refused in several ways
         return None
     if not isinstance(scheme, padding.PSS) or digest is None:
         return None
@@ -222,13 +220,13 @@ def _hash(name: str) -> HashAlgorithm:
 
 
 def _remarks(certificate: Certificate, issuer: Certificate) -> tuple[str, ...]:
-    """What is odd about a chain that holds."""
+    """Return what is unusual about a chain that holds."""
     remarks = []
     if _uses_sha1(certificate):
         remarks.append("chain.sha-1")
     try:
-        stated = extensions.authority_key_identifier(certificate)
-        own = extensions.subject_key_identifier(issuer)
+        stated = certificate.authority_key_identifier
+        own = issuer.subject_key_identifier
     except KeyMaterialError:
         stated, own = b"", None
     if stated is not None and stated != own:

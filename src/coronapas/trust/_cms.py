@@ -1,9 +1,8 @@
 """Signed CMS messages, as the gateway's lists use them (RFC 5652, chapter 5; RFC 4056, RFC 5754).
 
-A message holds one certificate and one signer, the certificate's own; anything else is refused.
-The content is inside (attached) or travels beside the message (detached). What this module shows
-is that *this certificate's key* signed *this content*: whether the certificate is to be trusted
-for it is the caller's decision, and so is the certificate's validity.
+A message holds one certificate and its signer; anything else is refused. The content is inside the
+message (attached) or separate from it (detached). This module shows that *this certificate's key*
+signed *this content*: whether the certificate is valid and to be trusted is the caller's decision.
 
 Known signatures: ECDSA, RSASSA-PKCS1-v1_5 and RSASSA-PSS with SHA-256, SHA-384 or SHA-512; RSA keys
 from 2048 bits on. `cryptography` writes such messages and judges signatures, but has no reader for
@@ -19,7 +18,6 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 from coronapas import _asn1 as asn1
 from coronapas import _signatures as signatures
 from coronapas.errors import CmsError, KeyMaterialError
-from coronapas.trust import _ber as ber
 from coronapas.trust._certificate import Certificate
 
 if TYPE_CHECKING:
@@ -73,7 +71,7 @@ _MAX_SALT: Final = 512
 
 
 class Attached(NamedTuple):
-    """What a message with its content inside says: the content, and the certificate that signed it.
+    """The content of an attached message, and the certificate that signed it.
 
     No trust in the certificate is implied.
     """
@@ -83,10 +81,10 @@ class Attached(NamedTuple):
 
 
 class _Algorithm(NamedTuple):
-    """An AlgorithmIdentifier; `parameters` are None where there are none."""
+    """An AlgorithmIdentifier; `parameters` may be None."""
 
     oid: str
-    parameters: ber.Element | None
+    parameters: asn1.Element | None
 
 
 class _Signer(NamedTuple):
@@ -95,7 +93,7 @@ class _Signer(NamedTuple):
     serial: int | None
     key_identifier: bytes | None
     digest: HashName
-    attributes: ber.Element | None
+    attributes: asn1.Element | None
     algorithm: _Algorithm
     signature: bytes
 
@@ -110,9 +108,9 @@ class _Message(NamedTuple):
 
 
 def verify_attached(message: bytes) -> Attached:
-    """The content of `message` and the certificate whose key signed it.
+    """Return the content of an attached message and the certificate whose key signed it.
 
-    Raises CmsError for every fault, ``cms.content`` where the content is not inside.
+    Raises CmsError for every fault, ``cms.content`` if the content is not inside.
     """
     parsed = _parse(message)
     if parsed.content is None:
@@ -122,14 +120,14 @@ def verify_attached(message: bytes) -> Attached:
 
 
 def verify_detached(message: bytes, content: bytes) -> Certificate:
-    """The certificate whose key signed `content`, which travelled beside `message`.
+    """Return the certificate whose key signed `content`, which is separate from `message`.
 
-    A message that holds the very same content is taken too; other content raises CmsError
+    A message that holds the same content is accepted, too; other content raises CmsError
     (``cms.content``), as does every other fault with its own code.
     """
     parsed = _parse(message)
     if parsed.content is not None and parsed.content != content:
-        raise CmsError("content", "the message holds other content than the one at hand")
+        raise CmsError("content", "the message holds content other than the one given")
     _verify(message, parsed, content)
     return parsed.certificate
 
@@ -143,15 +141,15 @@ def sign(
     digest: HashName = "sha256",
     rsa_padding: RsaPadding = "pkcs1v15",
 ) -> bytes:
-    """A message in DER that signs `content` with the key of `certificate`.
+    """Return a message in DER that signs `content` with the key of `certificate`.
 
-    Raises KeyMaterialError where the key is not the certificate's.
+    Raises KeyMaterialError if the key is not the certificate's.
     """
     from cryptography.hazmat.primitives.asymmetric import padding, rsa
     from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
     if key.public_key() != certificate.public_key:
-        raise KeyMaterialError("the certificate is for another key")
+        raise KeyMaterialError("the key must be that of the certificate")
     scheme: padding.PSS | padding.PKCS1v15 | None = None
     if isinstance(key, rsa.RSAPrivateKey):
         scheme = _pss_padding(digest) if rsa_padding == "pss" else padding.PKCS1v15()
@@ -176,37 +174,37 @@ def _parse(message: bytes) -> _Message:
 
 
 def _signed_data(data: bytes) -> _Message:
-    outer = ber.element(data, 0, len(data))
+    outer = asn1.element(data, 0, len(data), ber=True)
     if outer.after != len(data):
         raise CmsError("malformed", "bytes follow the message")
     kind, wrapped = _parts(data, outer, asn1.SEQUENCE, "the message", 2)
     if _oid(data, kind) != _SIGNED_DATA:
-        raise CmsError("unsupported", "the message is no SignedData")
+        raise CmsError("unsupported", "the message must be a SignedData")
     (signed,) = _parts(data, wrapped, _CONTEXT_0, "the signed data", 1)
     fields = _parts(data, signed, asn1.SEQUENCE, "the signed data")
     if len(fields) < 4:
         raise CmsError("malformed", "the signed data lacks fields")
     content_type, content = _content(data, fields[2])
     certificates = [field for field in fields[3:-1] if field.tag == _CONTEXT_0]
-    found = [item for field in certificates for item in ber.children(data, field.begin, field.end)]
+    found = [item for field in certificates for item in _children(data, field)]
     if len(found) != 1 or found[0].tag != asn1.SEQUENCE:
-        raise CmsError("unsupported", "the message does not hold exactly one certificate")
+        raise CmsError("unsupported", "the message must hold exactly one certificate")
     signers = _parts(data, fields[-1], asn1.SET, "the signers")
     if len(signers) != 1:
-        raise CmsError("unsupported", "the message does not have exactly one signer")
+        raise CmsError("unsupported", "the message must have exactly one signer")
     certificate = Certificate(data[found[0].start : found[0].after])
     return _Message(content_type, content, certificate, _signer(data, signers[0]))
 
 
-def _content(data: bytes, field: ber.Element) -> tuple[str, bytes | None]:
+def _content(data: bytes, field: asn1.Element) -> tuple[str, bytes | None]:
     kind, *wrapped = _parts(data, field, asn1.SEQUENCE, "the content's frame")
     if not wrapped:
         return _oid(data, kind), None
     (content,) = _parts(data, wrapped[0], _CONTEXT_0, "the content", 1)
-    return _oid(data, kind), ber.octets(data, content)
+    return _oid(data, kind), asn1.octets(data, content)
 
 
-def _signer(data: bytes, field: ber.Element) -> _Signer:
+def _signer(data: bytes, field: asn1.Element) -> _Signer:
     parts = _parts(data, field, asn1.SEQUENCE, "the signer")
     if len(parts) < 5:
         raise CmsError("malformed", "the signer lacks fields")
@@ -219,39 +217,49 @@ def _signer(data: bytes, field: ber.Element) -> _Signer:
         key_identifier = data[who.begin : who.end]
     else:
         _, number = _parts(data, who, asn1.SEQUENCE, "the signer's name", 2)
-        serial = asn1.integer(data, _plain(number, asn1.INTEGER, "the serial number"))
+        serial = _integer(data, number, "the serial number")
     return _Signer(
         serial,
         key_identifier,
         _hash_name(_algorithm(data, digest).oid),
         attributes,
         _algorithm(data, rest[0]),
-        ber.octets(data, rest[1]),
+        asn1.octets(data, rest[1]),
     )
 
 
 def _parts(
-    data: bytes, field: ber.Element, tag: int, what: str, count: int | None = None
-) -> list[ber.Element]:
-    """The elements inside `field`, which has to have `tag`, and `count` of them where given."""
-    _plain(field, tag, what)
-    found = ber.children(data, field.begin, field.end)
+    data: bytes, field: asn1.Element, tag: int, what: str, count: int | None = None
+) -> list[asn1.Element]:
+    """Return the elements inside `field`, which must have `tag` and, if given, `count` parts."""
+    _expect(field, tag, what)
+    found = _children(data, field)
     if not found if count is None else len(found) != count:
         raise CmsError("malformed", f"{what} has {len(found)} parts")
     return found
 
 
-def _plain(field: ber.Element, tag: int, what: str) -> asn1.Element:
+def _children(data: bytes, field: asn1.Element) -> list[asn1.Element]:
+    return asn1.children(data, field.begin, field.end, ber=True)
+
+
+def _expect(field: asn1.Element, tag: int, what: str) -> None:
     if field.tag != tag:
-        raise CmsError("malformed", f"tag 0x{field.tag:02x} instead of 0x{tag:02x} for {what}")
-    return field.tag, field.begin, field.end
+        message = f"{what} must have tag 0x{tag:02x}, got 0x{field.tag:02x}"
+        raise CmsError("malformed", message)
 
 
-def _oid(data: bytes, field: ber.Element) -> str:
-    return asn1.object_identifier(data, _plain(field, asn1.OBJECT_IDENTIFIER, "an identifier"))
+def _oid(data: bytes, field: asn1.Element) -> str:
+    _expect(field, asn1.OBJECT_IDENTIFIER, "an identifier")
+    return asn1.object_identifier(data, field)
 
 
-def _algorithm(data: bytes, field: ber.Element) -> _Algorithm:
+def _integer(data: bytes, field: asn1.Element, what: str) -> int:
+    _expect(field, asn1.INTEGER, what)
+    return asn1.integer(data, field)
+
+
+def _algorithm(data: bytes, field: asn1.Element) -> _Algorithm:
     kind, *parameters = _parts(data, field, asn1.SEQUENCE, "an algorithm")
     return _Algorithm(_oid(data, kind), parameters[0] if parameters else None)
 
@@ -260,7 +268,9 @@ def _hash_name(oid: str) -> HashName:
     try:
         return _HASHES[oid]
     except KeyError:
-        raise CmsError("unsupported", f"the digest {oid} is not one of SHA-2's") from None
+        raise CmsError(
+            "unsupported", f"the digest must be SHA-256, SHA-384 or SHA-512, got {oid}"
+        ) from None
 
 
 def _verify(data: bytes, message: _Message, content: bytes) -> None:
@@ -277,7 +287,7 @@ def _verify(data: bytes, message: _Message, content: bytes) -> None:
 
 
 def _match_signer(message: _Message) -> None:
-    """That the signer is the certificate's subject, by serial number or key identifier."""
+    """Require that the signer is the certificate's subject, by serial number or identifier."""
     signer, certificate = message.signer, message.certificate
     if signer.key_identifier is None:
         if signer.serial != certificate.serial:
@@ -293,20 +303,22 @@ def _match_signer(message: _Message) -> None:
 
 
 def _signed_bytes(data: bytes, message: _Message, content: bytes, digest: bytes) -> list[bytes]:
-    """What the signature may cover: the content, or the attributes that hold its digest.
+    """Return what the signature may cover: the content, or the attributes with its digest.
 
     The attributes are signed as a SET OF in DER, which sorts them (RFC 5652, section 5.4). Some
-    writers forget the sorting: the order at hand is tried after the right one.
+    writers forget the sorting: the order in the message is tried after the right one.
     """
     field = message.signer.attributes
     if field is None:
         if message.content_type != _DATA:
-            raise CmsError("unsupported", "content of this type has to be signed by attributes")
-        # Else a signature over attributes could be passed off as one over content that is they.
+            raise CmsError("unsupported", "content of this type must be signed by attributes")
+        # Else a signature over attributes could be reused with those attributes as the content.
         if content[:1] == _SET_TAG:
-            raise CmsError("unsupported", "content that may be attributes has to be signed by some")
+            raise CmsError(
+                "unsupported", "content that could be attributes must be signed by attributes"
+            )
         return [content]
-    values: dict[str, list[ber.Element]] = {}
+    values: dict[str, list[asn1.Element]] = {}
     encoded: list[bytes] = []
     for item in _parts(data, field, _CONTEXT_0, "the signed attributes"):
         kind, inside = _parts(data, item, asn1.SEQUENCE, "an attribute", 2)
@@ -314,18 +326,18 @@ def _signed_bytes(data: bytes, message: _Message, content: bytes, digest: bytes)
             _parts(data, inside, asn1.SET, "an attribute's values")
         )
         encoded.append(data[item.start : item.after])
-    stated = _one(values, _CONTENT_TYPE)
+    stated = _single(values, _CONTENT_TYPE)
     if _oid(data, stated) != message.content_type:
-        raise CmsError("digest", "the signature is over content of another type")
-    if not hmac.compare_digest(ber.octets(data, _one(values, _MESSAGE_DIGEST)), digest):
+        raise CmsError("digest", "the signature covers content of another type")
+    if not hmac.compare_digest(asn1.octets(data, _single(values, _MESSAGE_DIGEST)), digest):
         raise CmsError("digest", "the content is not the one that was signed")
     return [_set_of(order) for order in _orders(encoded)]
 
 
-def _one(values: dict[str, list[ber.Element]], oid: str) -> ber.Element:
+def _single(values: dict[str, list[asn1.Element]], oid: str) -> asn1.Element:
     found = values.get(oid, ())
     if len(found) != 1:
-        raise CmsError("malformed", f"the signed attribute {oid} does not stand exactly once")
+        raise CmsError("malformed", f"the signed attribute {oid} must occur exactly once")
     return found[0]
 
 
@@ -344,7 +356,7 @@ def _set_of(items: list[bytes]) -> bytes:
 
 
 def _verifier(data: bytes, message: _Message) -> Callable[[bytes], bool]:
-    """A function that tells whether the signature holds over some bytes."""
+    """Return a function that says whether the signature holds over some bytes."""
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
@@ -392,8 +404,8 @@ def _rsa_digest(data: bytes, signer: _Signer) -> HashName:
         ) from None
 
 
-def _pss_parameters(data: bytes, algorithm: _Algorithm) -> dict[int, ber.Element]:
-    """The parameters by their tag (RFC 4055, section 3.1)."""
+def _pss_parameters(data: bytes, algorithm: _Algorithm) -> dict[int, asn1.Element]:
+    """Return the parameters of PSS by their tags (RFC 4055, section 3.1)."""
     if algorithm.parameters is None:
         raise CmsError("unsupported", "a PSS signature without parameters means SHA-1")
     fields = _parts(data, algorithm.parameters, asn1.SEQUENCE, "the parameters of PSS")
@@ -401,7 +413,7 @@ def _pss_parameters(data: bytes, algorithm: _Algorithm) -> dict[int, ber.Element
 
 
 def _pss_digest(data: bytes, algorithm: _Algorithm) -> HashName:
-    """The digest, which has to be stated (SHA-1 is the default) and the mask's, too."""
+    """Return the digest; it must be stated (the default is SHA-1), and equal that of the mask."""
     fields = _pss_parameters(data, algorithm)
     if not {_CONTEXT_0, _CONTEXT_1} <= fields.keys() or _CONTEXT_3 in fields:
         raise CmsError("unsupported", "the parameters of PSS are not those that lists use")
@@ -413,19 +425,19 @@ def _pss_digest(data: bytes, algorithm: _Algorithm) -> HashName:
         or generator.parameters is None
         or _hash_name(_algorithm(data, generator.parameters).oid) != name
     ):
-        raise CmsError("unsupported", "the mask of PSS is not made with the digest's algorithm")
+        raise CmsError("unsupported", "the mask of PSS must use the algorithm of the digest")
     return name
 
 
 def _salt(data: bytes, signer: _Signer) -> int:
-    """The salt's length in bytes: 20 where it is not stated."""
+    """Return the length of the salt in bytes; the default is 20."""
     field = _pss_parameters(data, signer.algorithm).get(_CONTEXT_2)
     if field is None:
         return 20
     (number,) = _parts(data, field, _CONTEXT_2, "the salt of PSS", 1)
-    length = asn1.integer(data, _plain(number, asn1.INTEGER, "the salt of PSS"))
+    length = _integer(data, number, "the salt of PSS")
     if not 0 <= length <= _MAX_SALT:
-        raise CmsError("unsupported", "the salt of PSS has an impossible length")
+        raise CmsError("unsupported", f"the salt of PSS must have 0 to {_MAX_SALT} bytes")
     return length
 
 

@@ -1,46 +1,50 @@
-"""JSON from strangers, read within bounds, and its members asked for by type (RFC 8259).
+"""Read JSON from strangers within bounds, and take its members by type (RFC 8259).
 
-A document that states a member twice is refused: which of the two counts is anyone's guess, and
-lists that have kids as member names would lose a key silently.
+A document that names a member twice in one object is refused: nobody can say which of the two
+counts, and lists that use kids as member names would lose a key silently.
+
+Two kinds of fault are kept apart. A fault of the frame makes the whole list unreadable
+(TrustListError); a fault of one entry drops that entry alone (KeyMaterialError).
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
+from coronapas import _base64 as base64
 from coronapas import _json
 from coronapas._time import exact_moment
 from coronapas.errors import KeyMaterialError, TrustListError
 
 MAX_BYTES: Final = 16 * 1024 * 1024
-"""Larger lists are refused unread. The largest real ones have some 3 MB."""
+"""Larger lists are refused unread (bytes, inclusive). The largest real ones have some 3 MB."""
 
 MAX_CBOR_BYTES: Final = 4 * 1024 * 1024
 """The same for CBOR, whose smallest values fill the memory fastest."""
 
 MAX_PARTS: Final = 1_000_000
-"""A document with more commas, colons and brackets than this is refused unread: its values would
-fill the memory."""
+"""The most commas, colons and opening brackets of a document (inclusive). One with more is refused
+unread: its values would fill the memory."""
+
+_MAX_KID_CHARACTERS: Final = 512
 
 T = TypeVar("T")
 
 
 def bounded(data: bytes, form: str, limit: int = MAX_BYTES) -> bytes:
-    """The bytes themselves; TrustListError ``trust.too-large`` if they are more than `limit`."""
+    """Return `data`; raise TrustListError (``trust.too-large``) for more than `limit` bytes."""
     if len(data) > limit:
         raise TrustListError(form, "too-large", f"the list has more than {limit} bytes")
     return data
 
 
 def load(data: bytes, form: str) -> Any:
-    """The value that a JSON text stands for; a byte-order mark before it is passed over.
+    """Return the value of a JSON text, without the byte-order mark that may precede it.
 
-    Raises TrustListError: ``trust.too-large``, or ``trust.malformed`` for what is not JSON, states
-    a member twice, holds NaN or half a surrogate pair, or is nested too deep.
+    Raises TrustListError: ``trust.too-large``, or ``trust.malformed`` for anything other than JSON,
+    for a member named twice, NaN, half a surrogate pair, and for nesting that is too deep.
     """
     try:
         return _json.load(data, limit=MAX_BYTES, parts=MAX_PARTS)
@@ -50,40 +54,69 @@ def load(data: bytes, form: str) -> Any:
 
 
 def dump(value: object) -> bytes:
-    """Compact JSON in UTF-8."""
+    """Return compact JSON in UTF-8."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
 
 
 def whole(value: object, kind: type[T], form: str, what: str) -> T:
-    """A part without which the list cannot be read: `value`, if it is of `kind`."""
+    """Return a part of the list's frame, which must be of `kind`; `what` names it in the error."""
     if not isinstance(value, kind):
         raise TrustListError(form, "malformed", f"{what} is missing or of the wrong type")
     return value
 
 
-def part(value: object, name: str, kind: type[T]) -> T:
-    """A member of one entry of a list; KeyMaterialError, which drops the entry, if it is not so."""
-    found = value.get(name) if isinstance(value, dict) else None
-    if not isinstance(found, kind) or isinstance(found, bool) is not (kind is bool):
-        raise KeyMaterialError(f"the entry has no {name!r} of the right type")
-    return found
-
-
 def moment(value: object, form: str, what: str) -> datetime | None:
-    """A NumericDate (seconds since 1970 UTC) as a time, None for none (RFC 7519, chapter 2)."""
+    """Return a NumericDate (seconds since 1970 UTC; RFC 7519, chapter 2), or None for None."""
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TrustListError(form, "malformed", f"{what} is not a number of seconds")
+        raise TrustListError(form, "malformed", f"{what} must be a number of seconds")
     try:
         return exact_moment(value)
     except ValueError:
         raise TrustListError(form, "malformed", f"{what} is outside the calendar") from None
 
 
-def base64_bytes(text: str, form: str, what: str) -> bytes:
-    """What standard base64 stands for, white space passed over; for parts of the list's frame."""
+def frame_base64(text: str, form: str, what: str) -> bytes:
+    """Return the bytes of a base64 text that belongs to the list's frame."""
     try:
-        return base64.b64decode("".join(text.split()), validate=True)
-    except (binascii.Error, ValueError):
-        raise TrustListError(form, "malformed", f"{what} is no base64") from None
+        return base64.decode(text, what)
+    except KeyMaterialError as error:
+        raise TrustListError(form, "malformed", str(error)) from None
+
+
+def part(value: object, name: str, kind: type[T]) -> T:
+    """Return a member of one entry, which must be of `kind`; else KeyMaterialError."""
+    found = value.get(name) if isinstance(value, dict) else None
+    if not isinstance(found, kind) or isinstance(found, bool) is not (kind is bool):
+        raise KeyMaterialError(f"the entry has no {name!r} of the right type")
+    return found
+
+
+def base64_part(value: object, name: str) -> bytes:
+    """Return the bytes of an entry's base64 member (standard alphabet); else KeyMaterialError."""
+    return base64.decode(part(value, name, str), repr(name))
+
+
+def kid_part(value: object, name: str) -> bytes:
+    """Return the key identifier in a member of one entry; else KeyMaterialError."""
+    return decode_kid(part(value, name, str))
+
+
+def decode_kid(text: str) -> bytes:
+    """Return the key identifier that a list states in base64 of either alphabet (hcert-spec, 3.4).
+
+    Padding is optional, and white space around the text is ignored. Raises KeyMaterialError.
+    """
+    plain = text.strip()
+    if not plain.rstrip("=") or len(plain) > _MAX_KID_CHARACTERS:
+        raise KeyMaterialError(f"the kid must have 1 to {_MAX_KID_CHARACTERS} characters")
+    return base64.decode_any(plain, "the kid")
+
+
+def kid_or_none(text: str) -> bytes | None:
+    """Return what `decode_kid` does, or None for what is not a kid; to name what was dropped."""
+    try:
+        return decode_kid(text)
+    except KeyMaterialError:
+        return None

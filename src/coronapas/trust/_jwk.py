@@ -1,58 +1,55 @@
 """JSON Web Keys as lists carry them (RFC 7517, RFC 7518 chapter 6).
 
-Where a key comes with its certificate (x5c) the certificate is the key, and the coordinates are not
-looked at: over half of those on WHO's list have a wrong length. Where there is none, a coordinate
-of another length than the curve's is read by its value, which is never ambiguous.
+Where a key comes with its certificate (x5c), the certificate alone counts and the coordinates are
+ignored: over half of those on WHO's list have a wrong length. Where it comes without, a coordinate
+whose length is not the curve's is read by its value, which is never ambiguous.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 from typing import TYPE_CHECKING, Any, Final
 
+from coronapas import _base64 as base64
 from coronapas.errors import KeyMaterialError
 from coronapas.trust import _documents as documents
-from coronapas.trust import _kids as kids
-from coronapas.trust import _material as material
-from coronapas.trust._certificate import Certificate, bare_key
+from coronapas.trust._certificate import Certificate
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurve
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
 MAX_CHAIN: Final = 8
-"""How many certificates an x5c may hold (inclusive)."""
+"""The most certificates of an x5c (inclusive)."""
 
 _MAX_NUMBER: Final = 1024  # bytes of a coordinate or modulus; RSA with 8192 bits
-_URL_SAFE: Final = str.maketrans("-_", "+/")
 
 
 def read(item: object, *, kid: bytes | None = None, country: str | None = None) -> Certificate:
-    """The key of a JWK: its certificate, else the bare key; KeyMaterialError for neither.
+    """Return the key of a JWK: its certificate, else the bare key; KeyMaterialError for neither.
 
-    `kid` is the key's own unless given, and without any that of the certificate or key itself.
+    `kid` replaces the one that the JWK states; where neither exists, the kid is computed from the
+    certificate or key.
     """
     if kid is None and isinstance(item, dict) and item.get("kid") is not None:
-        kid = kids.decode(documents.part(item, "kid", str))
+        kid = documents.kid_part(item, "kid")
     chain = certificates(item)
     if chain:
         return Certificate.load(chain[0], kid=kid, country=country)
-    return bare_key(spki(item), kid=kid, country=country)
+    return Certificate.from_public_key(spki(item), kid=kid, country=country)
 
 
 def certificates(item: object) -> tuple[Certificate, ...]:
-    """The certificates of a JWK's or JWS header's x5c, the key's own first; none where none are."""
+    """Return the certificates in the x5c of a JWK or JWS header, the key's own first."""
     if not isinstance(item, dict) or item.get("x5c") is None:
         return ()
     found = documents.part(item, "x5c", list)
     if not 0 < len(found) <= MAX_CHAIN or not all(isinstance(each, str) for each in found):
-        raise KeyMaterialError(f"the x5c is no list of 1 to {MAX_CHAIN} certificates")
-    return tuple(Certificate(material.from_base64(each)) for each in found)
+        raise KeyMaterialError(f"the x5c must be a list of 1 to {MAX_CHAIN} certificates")
+    return tuple(Certificate(base64.decode(each, "a certificate of the x5c")) for each in found)
 
 
 def spki(item: object) -> bytes:
-    """The SubjectPublicKeyInfo of a JWK's own numbers; KeyMaterialError where they make no key."""
+    """Return the SubjectPublicKeyInfo of a JWK's numbers; KeyMaterialError for invalid ones."""
     from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
     kind = documents.part(item, "kty", str)
@@ -69,59 +66,45 @@ def spki(item: object) -> bytes:
     except ValueError as error:
         if isinstance(error, KeyMaterialError):
             raise
-        raise KeyMaterialError(f"the numbers of the key make none: {error}") from error
-    raise KeyMaterialError(f"keys of the type {kind[:20]!r} sign no passes")
+        raise KeyMaterialError(f"the numbers do not form a key: {error}") from error
+    raise KeyMaterialError(f"the key type must be EC or RSA, got {kind[:20]!r}")
 
 
 def write(certificate: Certificate, *, chain: tuple[Certificate, ...] = ()) -> dict[str, Any]:
-    """The JWK of a certificate or bare key, with its x5c where there is a certificate."""
+    """Return the JWK of a certificate or bare key, with an x5c for a certificate."""
     from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
     key = certificate.public_key
-    found: dict[str, Any] = {"kid": kids.encode(certificate.kid)}
+    found: dict[str, Any] = {"kid": base64.encode(certificate.kid)}
     if isinstance(key, ec.EllipticCurvePublicKey):
         size = (key.curve.key_size + 7) // 8
         numbers = key.public_numbers()
         found |= {
             "kty": "EC",
             "crv": f"P-{key.curve.key_size}",
-            "x": encode(numbers.x.to_bytes(size, "big")),
-            "y": encode(numbers.y.to_bytes(size, "big")),
+            "x": base64.encode_url(numbers.x.to_bytes(size, "big")),
+            "y": base64.encode_url(numbers.y.to_bytes(size, "big")),
         }
     elif isinstance(key, rsa.RSAPublicKey):
         modulus = key.public_numbers()
         found |= {"kty": "RSA", "n": _integer(modulus.n), "e": _integer(modulus.e)}
     else:
-        raise KeyMaterialError("keys of this type sign no passes")
+        raise KeyMaterialError("the key must be an EC or RSA key")
     shown = [each.der for each in (certificate, *chain)]
     if None not in shown:
-        found["x5c"] = [base64.b64encode(der or b"").decode("ascii") for der in shown]
+        found["x5c"] = [base64.encode(der or b"") for der in shown]
     return found
 
 
-def encode(data: bytes) -> str:
-    """base64url without padding (RFC 7515, chapter 2)."""
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
-
-
-def decode(text: str) -> bytes:
-    """What base64url stands for, and standard base64 too; padding may be there or not."""
-    plain = text.translate(_URL_SAFE).rstrip("=")
-    try:
-        return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise KeyMaterialError("a number of the key is no base64") from error
-
-
 def _number(item: object, name: str) -> int:
-    data = decode(documents.part(item, name, str))
+    data = base64.decode_any(documents.part(item, name, str), repr(name))
     if not 0 < len(data) <= _MAX_NUMBER:
-        raise KeyMaterialError(f"the number {name!r} of the key is empty or far too long")
+        raise KeyMaterialError(f"the number {name!r} of the key must have 1 to {_MAX_NUMBER} bytes")
     return int.from_bytes(data, "big")
 
 
 def _integer(value: int) -> str:
-    return encode(value.to_bytes((value.bit_length() + 7) // 8, "big"))
+    return base64.encode_url(value.to_bytes((value.bit_length() + 7) // 8, "big"))
 
 
 def _curve(name: str) -> EllipticCurve:
@@ -133,7 +116,7 @@ def _curve(name: str) -> EllipticCurve:
         "P-521": ec.SECP521R1(),
     }
     if name not in curves:
-        raise KeyMaterialError(f"the curve {name[:20]!r} is none that passes use")
+        raise KeyMaterialError(f"the curve must be one of {', '.join(curves)}, got {name[:20]!r}")
     return curves[name]
 
 

@@ -1,19 +1,20 @@
 """Signed JSON in the compact form of JWS (RFC 7515), as national lists travel in it.
 
-Signed with ES256, PS256, or RS256; `none` and everything else is refused, and so is a critical
-header (``crit``), which nothing here could honour. The algorithm has to be the key's own. The
-certificates in the header (x5c) only say who signed: trusted is a signer that a pin leads to.
+Signed with ES256, PS256 or RS256; `none` and everything else is refused, and so is a critical
+header (``crit``), as no extension is supported. The algorithm must be that of the key. The
+certificates in the header (x5c) only state who signed: a signer is trusted if it leads to a pin.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from coronapas import _base64 as base64
 from coronapas import _signatures as signatures
 from coronapas.errors import KeyMaterialError, TrustListError
 from coronapas.trust import _documents as documents
 from coronapas.trust import _jwk as jwk
-from coronapas.trust._pins import pinned, trusted_signer
+from coronapas.trust._pins import judge_pins, pinned, trusted_signer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +31,7 @@ _COORDINATE: Final = 32
 
 
 class Opened(NamedTuple):
-    """A JWS taken apart: its payload's bytes, its header, and how far its signature was judged."""
+    """The payload and header of a JWS, and whether its signature was verified."""
 
     payload: bytes
     header: dict[str, Any]
@@ -45,10 +46,10 @@ class _Parts(NamedTuple):
 
 
 def verify(data: bytes, pins: Pins, at: datetime | None, form: str) -> Opened:
-    """The payload of a compact JWS; with pins, only after its signature held.
+    """Return the payload of a compact JWS; with pins, only after its signature held.
 
     Raises TrustListError: ``trust.malformed``, ``trust.signature``, ``trust.signer``. Without pins
-    the state is ``not verified``, and nothing of the signature was looked at.
+    the state is ``not verified``, and the signature is ignored.
     """
     parts = _take_apart(documents.bounded(data, form), form)
     trusted = pinned(pins)
@@ -65,23 +66,13 @@ def verify(data: bytes, pins: Pins, at: datetime | None, form: str) -> Opened:
         if objection is not None:
             raise TrustListError(form, "signer", objection)
     else:
-        _judge_without_chain(parts, [pin.certificate for pin in trusted], at, form)
+        # Without an x5c, the pinned keys themselves are tried.
+        judge_pins(trusted, lambda certificate: _holds(parts, certificate), at, form)
     return Opened(parts.payload, parts.header, "verified")
 
 
-def _judge_without_chain(
-    parts: _Parts, keys: Sequence[Certificate], at: datetime | None, form: str
-) -> None:
-    """Without an x5c the pinned keys themselves are tried."""
-    signer = next((key for key in keys if _holds(parts, key)), None)
-    if signer is None:
-        raise TrustListError(form, "signature", "the signature holds under no pinned key")
-    if at is not None and not signer.valid_at(at):
-        raise TrustListError(form, "signer", "the signer's certificate is not valid at that time")
-
-
 def payload(data: bytes, form: str) -> bytes:
-    """The payload of a compact JWS, unverified; for finding out what a file is."""
+    """Return the payload of a compact JWS, unverified, to recognise what a file is."""
     return _take_apart(documents.bounded(data, form), form).payload
 
 
@@ -92,7 +83,7 @@ def sign(
     *,
     rsa_algorithm: str = "PS256",
 ) -> bytes:
-    """A compact JWS with the certificates of `chain` (the signer's first) in its header.
+    """Return a compact JWS with the certificates of `chain` (the signer's first) in its header.
 
     P-256 keys sign with ES256, RSA keys with PS256 or RS256.
     """
@@ -105,21 +96,27 @@ def sign(
             "kid": jwk.write(chain[0])["kid"],
             "x5c": jwk.write(chain[0], chain=tuple(chain[1:]))["x5c"],
         }
-    signed = f"{jwk.encode(documents.dump(header))}.{jwk.encode(content)}".encode("ascii")
-    return signed + b"." + jwk.encode(_sign(key, signed, rsa_algorithm)).encode("ascii")
+    signed = f"{base64.encode_url(documents.dump(header))}.{base64.encode_url(content)}".encode(
+        "ascii"
+    )
+    return signed + b"." + base64.encode_url(_sign(key, signed, rsa_algorithm)).encode("ascii")
 
 
 def _take_apart(data: bytes, form: str) -> _Parts:
     pieces = data.strip().split(b".")
     if len(pieces) != 3:
-        raise TrustListError(form, "malformed", "the list is no JWS of three parts")
+        raise TrustListError(form, "malformed", "a JWS must have three parts")
     try:
-        header, content, signature = (jwk.decode(piece.decode("ascii")) for piece in pieces)
-    except (KeyMaterialError, UnicodeDecodeError) as error:
-        raise TrustListError(form, "malformed", "a part of the JWS is no base64url") from error
+        header, content, signature = (
+            base64.decode_any(piece, "a part of the JWS") for piece in pieces
+        )
+    except KeyMaterialError as error:
+        raise TrustListError(form, "malformed", str(error)) from None
     found = documents.whole(documents.load(header, form), dict, form, "the JWS header")
     if "crit" in found:
-        raise TrustListError(form, "malformed", "the JWS asks for extensions that are not known")
+        raise TrustListError(
+            form, "malformed", "the JWS requires extensions, and none are supported"
+        )
     return _Parts(found, content, b".".join(pieces[:2]), signature)
 
 
@@ -137,7 +134,7 @@ def _sign(key: EllipticCurvePrivateKey | RSAPrivateKey, signed: bytes, rsa_algor
 
     if isinstance(key, ec.EllipticCurvePrivateKey):
         if key.curve.name != "secp256r1":
-            raise KeyMaterialError("lists are signed on P-256")
+            raise KeyMaterialError("an EC key that signs lists must be on P-256")
         return signatures.from_der(key.sign(signed, ec.ECDSA(SHA256())), _COORDINATE)
     if rsa_algorithm == "PS256":
         return key.sign(signed, padding.PSS(padding.MGF1(SHA256()), 32), SHA256())

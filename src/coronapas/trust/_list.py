@@ -1,12 +1,12 @@
-"""Builds a `TrustList` entry by entry: what cannot be read is dropped with its reason and place.
+"""A trust list as it was read, its source, and the builder that the readers of all formats share.
 
 A fault of the list's frame is a `TrustListError`, and nothing is read; a fault of one entry drops
-that entry alone. Silently dropped keys were a real complaint about real lists.
+that entry alone, with its reason and place. A list that is too old fails closed: keys that only
+such lists vouch for are not trusted, and are still distinct from keys that no list knows.
 """
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -19,32 +19,27 @@ from typing import (
     TypedDict,
 )
 
+from coronapas import _base64 as base64
 from coronapas.errors import CmsError, KeyMaterialError, TrustListError
 from coronapas.hcert._cose import KID_LENGTH
 from coronapas.trust import _documents as documents
-from coronapas.trust import _kids as kids
 from coronapas.trust._certificate import Certificate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-# Where a certificate comes from: which list, how it was checked, and how long it may be used.
-#
-# A list that is too old fails closed: a key that only lists beyond their age vouch for is not
-# trusted, which is told apart from a key that no list knows.
-
 SignatureState = Literal["verified", "not verified", "none"]
-"""``verified`` against a pin, ``not verified`` for want of one, ``none`` for unsigned formats."""
+"""``verified`` under a pin, ``not verified`` without pins, ``none`` for unsigned formats."""
 
 
 class Circumstances(TypedDict, total=False):
-    """What a reader is told beside the list itself; each reader takes these by name.
+    """Keyword arguments of every reader: what the caller knows about a list.
 
-    - `name`: what the list is called (a file's name, an address); it stays with each certificate.
-    - `at`: the moment at which the list has to be good (with its zone): a list past its end or
-      before its begin is then an error, and so is a signer's certificate that is not valid. Without
-      it the dates are only carried along, and the store judges them whenever a key is used.
-    - `fetched`: when the caller got the list (with its zone), for lists that state no date.
+    - `name`: the name of the list (a file's name, an address); it stays with each certificate.
+    - `at`: the aware datetime at which the list must be valid: a list after its end or before its
+      beginning is then an error, and so is a signer's certificate that is not valid. Without it the
+      dates are only recorded, and the store judges them whenever a key is used.
+    - `fetched`: the aware datetime at which the caller got the list, for lists without a date.
     """
 
     name: str
@@ -54,10 +49,10 @@ class Circumstances(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One list as the origin of certificates. All times have their zones.
+    """One list as the origin of certificates. All datetimes are aware.
 
     `issued` and `expires` (inclusive) are what the list states, `fetched` is when the caller got
-    it, `max_age` how old the caller lets it become; each may be None.
+    it, `max_age` is the greatest age that the caller accepts (inclusive); each may be None.
     """
 
     format: str
@@ -71,21 +66,21 @@ class Source:
     def __post_init__(self) -> None:
         for moment in (self.issued, self.expires, self.fetched):
             if moment is not None and moment.tzinfo is None:
-                raise ValueError("a list's dates need their time zones")
+                raise ValueError("the dates of a list must have a time zone")
         if self.max_age is not None and self.max_age < timedelta(0):
-            raise ValueError("an age cannot be negative")
+            raise ValueError("max_age must not be negative")
 
     @property
     def dated(self) -> datetime | None:
-        """The moment from which the age counts: the earlier one of `issued` and `fetched`."""
+        """The moment from which the age counts: the earlier of `issued` and `fetched`."""
         return min((day for day in (self.issued, self.fetched) if day is not None), default=None)
 
     @property
     def until(self) -> datetime | None:
         """The last moment (inclusive) at which the list may be used; None for no limit.
 
-        The earlier one of `expires` and the end of `max_age`; with a `max_age` and no date to count
-        it from, the beginning of time.
+        The earlier of `expires` and the end of `max_age`; with a `max_age` and no date to count it
+        from, the first moment of the calendar.
         """
         ends = [] if self.expires is None else [self.expires]
         if self.max_age is not None:
@@ -93,13 +88,13 @@ class Source:
         return min(ends, default=None)
 
     def limited(self, max_age: timedelta) -> Source:
-        """The same source with an age limit, where it has no stricter one."""
+        """Return the source with this age limit, or with its own if that is stricter."""
         if self.max_age is not None and self.max_age <= max_age:
             return self
         return replace(self, max_age=max_age)
 
     def to_json(self) -> dict[str, str | float | None]:
-        """For people's eyes and for saving: times in ISO 8601, the age in seconds."""
+        """Return the source for display and for saving: times in ISO 8601, the age in seconds."""
         return {
             "format": self.format,
             "name": self.name,
@@ -112,13 +107,13 @@ class Source:
 
     @classmethod
     def from_json(cls, item: Mapping[str, object]) -> Source:
-        """The source that `to_json` wrote; raises ValueError, TypeError or KeyError for others."""
+        """Return the source that `to_json` wrote; ValueError, TypeError or KeyError for others."""
         form, name, signature = item["format"], item["name"], item["signature"]
         if signature not in _STATES or not isinstance(form, str) or not isinstance(name, str):
-            raise ValueError("no source")
+            raise ValueError("a source must state its format, name and signature")
         age = item["max_age"]
         if age is not None and not isinstance(age, int | float):
-            raise TypeError("no age")
+            raise TypeError("max_age must be a number of seconds")
         return cls(
             form,
             name,
@@ -139,11 +134,11 @@ _BEGIN: Final = datetime.min.replace(tzinfo=UTC)
 _END: Final = datetime.max.replace(tzinfo=UTC)
 
 GIVEN: Final = Source("given")
-"""The source of certificates that the caller put into a store by hand."""
+"""The source of certificates that the caller put into a store without a list."""
 
 
 def later(moment: datetime, by: timedelta) -> datetime:
-    """A moment and a duration together; the last moment of the calendar for all beyond it."""
+    """Return `moment` + `by`, at most the last moment of the calendar."""
     try:
         return moment + by
     except OverflowError:
@@ -158,18 +153,13 @@ def _moment(text: object) -> datetime | None:
     if text is None:
         return None
     if not isinstance(text, str):
-        raise TypeError("no date")
+        raise TypeError("a date must be a string")
     return datetime.fromisoformat(text)
-
-
-# What a reader of a list gives: certificates, what was dropped and why, dates, provenance.
-#
-# The same for all formats, so that whoever reads `a list` need not know which it was.
 
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """Something odd about a certificate that was kept all the same.
+    """Something unusual about a certificate that was kept nevertheless.
 
     `code` is stable (``chain.sha-1``), `note` a sentence for a person; `kid` is None for a remark
     on the list as a whole.
@@ -184,8 +174,8 @@ class Remark:
 class Dropped:
     """A certificate that was on a list and is not in the store.
 
-    `kid` is None where the list does not say it, `reason` is a sentence for a person, `source`
-    names the list, and the place on it, as far as the reader knows them.
+    `kid` is None where the list does not state it, `reason` is a sentence for a person, `source`
+    is the name of the list and the place on it, as far as the reader knows them.
     """
 
     kid: bytes | None
@@ -200,8 +190,8 @@ class TrustList:
     - `certificates`: the keys that may sign passes, equal ones once, several of one kid each.
     - `authorities`: the CSCAs on the list; they sign DSCs and never passes.
     - `uploaders`: the gateway's UPLOAD certificates; they sign DSCs, rules and revocation batches.
-    - `dropped`: what was on the list and is not kept, with the reasons.
-    - `remarks`: what is odd about what was kept.
+    - `dropped`: what was on the list and was not kept, with the reasons.
+    - `remarks`: what is unusual about what was kept.
     """
 
     source: Source
@@ -213,30 +203,30 @@ class TrustList:
 
     @property
     def format(self) -> str:
-        """The format's name, one of `coronapas.trust._reading.FORMATS`."""
+        """The name of the format, one of those in `coronapas.trust.FORMATS`."""
         return self.source.format
 
     @property
     def signature(self) -> SignatureState:
-        """Whether the signature was verified against a pin, was not, or does not exist."""
+        """Whether the signature was verified under a pin, was not, or does not exist."""
         return self.source.signature
 
     @property
     def issued(self) -> datetime | None:
-        """When the list was issued, as it states."""
+        """The date of issue that the list states, or None."""
         return self.source.issued
 
     @property
     def expires(self) -> datetime | None:
-        """The last moment (inclusive) of the list, as it states."""
+        """The last moment (inclusive) that the list states for itself, or None."""
         return self.source.expires
 
     def limited(self, max_age: timedelta) -> TrustList:
-        """The same list with an age limit, counted from its date or from when it was fetched."""
+        """Return the list with an age limit, counted from the earlier of `issued` and `fetched`."""
         return replace(self, source=self.source.limited(max_age))
 
     def to_json(self) -> dict[str, Any]:
-        """A summary for machines, of strings, numbers, lists and maps; kids are base64.
+        """Return a summary of strings, numbers, lists and maps; kids are in base64.
 
         `keys` counts the certificates that may sign passes, `countries` counts them by country.
         """
@@ -260,7 +250,7 @@ class TrustList:
 
 
 def _kid(kid: bytes | None) -> str | None:
-    return None if kid is None else base64.b64encode(kid).decode("ascii")
+    return None if kid is None else base64.encode(kid)
 
 
 def _country(certificate: Certificate) -> str:
@@ -271,14 +261,14 @@ def _country(certificate: Certificate) -> str:
 
 
 CLOCK_SKEW: Final = timedelta(minutes=5)
-"""How far a list's begin may lie in the future (inclusive). Its end knows no skew."""
+"""How far the date of a list may lie in the future (inclusive). Its end has no such margin."""
 
-# Under which names the formats state the kid of an entry.
+# The members in which the formats state the kid of an entry.
 _KID_NAMES: Final = ("kid", "keyId", "i")
 
 
 class ListBuilder:
-    """Gathers what one reader finds; for one reading, by one thread."""
+    """Collector of what one reader finds on one list; for a single thread."""
 
     def __init__(self, form: str, about: Circumstances) -> None:
         self.form = form
@@ -286,7 +276,7 @@ class ListBuilder:
         self._name = about.get("name", "")
         self.fetched = about.get("fetched")
         if self.at is not None and self.at.tzinfo is None:
-            raise ValueError("the moment of a check needs a time zone")
+            raise ValueError("at must have a time zone")
         self._kept: list[Certificate] = []
         self._dropped: list[Dropped] = []
         self._remarks: list[Remark] = []
@@ -294,39 +284,39 @@ class ListBuilder:
         self.uploaders: list[Certificate] = []
 
     def error(self, code: str, message: str) -> TrustListError:
-        """An error of this format, to be raised."""
+        """Return an error of this format, to be raised."""
         return TrustListError(self.form, code, message)
 
     def each(self, entries: Iterable[Any], read: Callable[[Any], None]) -> None:
         """Read every entry; those whose reading raises KeyMaterialError or CmsError are dropped."""
         for number, entry in enumerate(entries, start=1):
-            self.one(f"entry {number}", entry, read, stated_kid(entry))
+            self.read(f"entry {number}", entry, read, stated_kid(entry))
 
-    def one(
+    def read(
         self, place: str, entry: Any, read: Callable[[Any], None], kid: bytes | None = None
     ) -> None:
-        """Read one entry, or drop it: `place` and `kid` then say which it was."""
+        """Read one entry, or drop it with its `place` and `kid`."""
         try:
             read(entry)
         except (KeyMaterialError, CmsError) as error:
             self.drop(kid, str(error), place)
 
     def keep(self, certificate: Certificate) -> None:
-        """Keep a key that may sign passes; KeyMaterialError if a part of it cannot be read."""
+        """Keep a key that may sign passes; raise KeyMaterialError if it cannot be read."""
         plain = _plainly(certificate)
         plain.check()
         self._kept.append(plain)
 
     def drop(self, kid: bytes | None, reason: str, place: str) -> None:
-        """Note what is not kept."""
+        """Record something that is not kept."""
         self._dropped.append(Dropped(kid, reason, f"{self._name or self.form}, {place}"))
 
     def remark(self, kid: bytes | None, code: str, note: str) -> None:
-        """Note what is odd about what is kept."""
+        """Record something unusual about what is kept."""
         self._remarks.append(Remark(kid, code, note))
 
     def match_kid(self, certificate: Certificate, stated: bytes) -> None:
-        """Remark a stated kid that is not the first eight bytes of the certificate's SHA-256."""
+        """Add a remark if `stated` is not the first 8 bytes of the certificate's SHA-256."""
         if hashlib.sha256(certificate.der or b"").digest()[:KID_LENGTH] != stated:
             self.remark(stated, "list.kid", "the list states another kid than the certificate's")
 
@@ -336,7 +326,7 @@ class ListBuilder:
         issued: datetime | None = None,
         expires: datetime | None = None,
     ) -> TrustList:
-        """The finished list; TrustListError where it is not good at the moment that was given."""
+        """Return the list; raise TrustListError if it is not valid at the moment `at`."""
         self.in_time(issued, expires)
         unique = dict.fromkeys(self._kept)
         repeated = len(self._kept) - len(unique)
@@ -353,7 +343,7 @@ class ListBuilder:
         )
 
     def in_time(self, issued: datetime | None, expires: datetime | None) -> None:
-        """Raise TrustListError where the list has ended, or not begun, at the moment given."""
+        """Raise TrustListError if the list has ended, or has not begun, at the moment `at`."""
         if self.at is None:
             return
         if expires is not None and self.at > expires:
@@ -362,12 +352,12 @@ class ListBuilder:
             raise self.error("not-yet", "the list is dated in the future")
 
     def json(self, data: bytes) -> Any:
-        """The list's JSON (`documents.load`)."""
+        """Return the value of JSON (`documents.load`)."""
         return documents.load(data, self.form)
 
 
 def _plainly(certificate: Certificate) -> Certificate:
-    """The certificate without overrides that only repeat it, so that lists agree on what it is."""
+    """Return the certificate without overrides that repeat it, so that lists agree on it."""
     said = certificate.overrides
     if certificate.der is None or (said["kid"] is None and said["country"] is None):
         return certificate
@@ -382,7 +372,7 @@ def _plainly(certificate: Certificate) -> Certificate:
 
 
 def stated_kid(entry: object) -> bytes | None:
-    """The kid that an entry states, as far as it can be read; for telling what was dropped."""
+    """Return the kid that an entry states, or None; to name what was dropped."""
     if not isinstance(entry, dict):
         return None
     for name in _KID_NAMES:
@@ -390,8 +380,5 @@ def stated_kid(entry: object) -> bytes | None:
         if isinstance(found, bytes):
             return found
         if isinstance(found, str):
-            try:
-                return kids.decode(found)
-            except KeyMaterialError:
-                return None
+            return documents.kid_or_none(found)
     return None

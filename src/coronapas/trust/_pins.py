@@ -1,7 +1,7 @@
 """Pins: the keys and authorities that a caller trusts to sign lists.
 
-Nothing that travels with a list is trusted for itself. A signature counts where its key is a pinned
-key, or is in a certificate that a pinned authority issued.
+Nothing that travels with a list is trusted for its own sake. A signature counts if its key is a
+pinned key, or is in a certificate that a pinned authority issued.
 """
 
 from __future__ import annotations
@@ -11,14 +11,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from coronapas.errors import KeyMaterialError
+from coronapas import _base64 as base64
+from coronapas.errors import KeyMaterialError, TrustListError
 from coronapas.trust import _jwk as jwk
 from coronapas.trust import _material as material
-from coronapas.trust._certificate import Certificate, bare_key
+from coronapas.trust._certificate import Certificate
 from coronapas.trust._chain import fault_between
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
 _PUBLIC_KEY = "-----BEGIN PUBLIC KEY-----"
@@ -29,8 +30,8 @@ _MAX_CHAIN = 5
 class Pin:
     """One trusted key or authority.
 
-    `certificate` may be the signer's own, its authority's, or a bare key. With `common_name` only a
-    signer whose subject has that CN is taken: an authority that also certifies others needs it.
+    `certificate` is the signer's own, its authority's, or a bare key. With `common_name`, only a
+    signer whose subject has that CN is accepted: an authority that also certifies others needs it.
     """
 
     certificate: Certificate
@@ -39,12 +40,12 @@ class Pin:
 
 OnePin: TypeAlias = Pin | Certificate | str | bytes
 Pins: TypeAlias = OnePin | Iterable[OnePin]
-"""One or several of: `Pin`, `Certificate`, or what `key_or_certificate` reads. An empty collection
-means that the list is read without its signature being verified, and says so."""
+"""One or several of: `Pin`, `Certificate`, or a key or certificate in DER, PEM, base64, a JWK or a
+DID document. With an empty collection a list is read without its signature being verified."""
 
 
 def pinned(pins: Pins) -> tuple[Pin, ...]:
-    """Every pin; raises KeyMaterialError for what is none."""
+    """Return every pin; raise KeyMaterialError for anything that cannot be one."""
     if isinstance(pins, Pin | Certificate | str | bytes):
         return (_pin(pins),)
     return tuple(map(_pin, pins))
@@ -60,25 +61,25 @@ def _pin(source: OnePin) -> Pin:
 def key_or_certificate(
     source: str | bytes, *, kid: bytes | None = None, country: str | None = None
 ) -> Certificate:
-    """A certificate or a bare public key: DER, PEM, base64 of DER, a JWK, or a DID document.
+    """Return the certificate or bare public key in DER, PEM, base64, a JWK or a DID document.
 
-    A DID document has to hold exactly one key; nothing of it is verified, because it is the pin.
-
-    A bare key's kid, where none is given, is that of its SubjectPublicKeyInfo's SHA-256. Raises
-    KeyMaterialError for anything else.
+    A DID document must hold exactly one key; none of it is verified, because it is itself the pin.
+    The kid of a bare key defaults to the first 8 bytes of the SHA-256 of its SubjectPublicKeyInfo.
+    Raises KeyMaterialError.
     """
     data = source.encode("utf-8") if isinstance(source, str) else bytes(source)
     if data.lstrip()[:1] == b"{":
         return _from_jwk(data)
     if _PUBLIC_KEY.encode() in data:
         body = data.partition(_PUBLIC_KEY.encode())[2].partition(b"-----END")[0]
-        data = material.from_base64(body)
+        data = base64.decode(body, "the public key")
     der = material.to_der(data)
     try:
         return Certificate(der, kid=kid, country=country)
     except KeyMaterialError as refusal:
         try:
-            key = bare_key(der, kid=kid, country=country)
+            key = Certificate.from_public_key(der, kid=kid, country=country)
+            _ = key.public_key  # bytes that are neither are refused as a certificate
         except KeyMaterialError:
             raise refusal from None
         return key
@@ -88,11 +89,11 @@ def _from_jwk(data: bytes) -> Certificate:
     try:
         item = json.loads(data)
     except (ValueError, RecursionError):
-        raise KeyMaterialError("the pin begins like JSON and is none") from None
+        raise KeyMaterialError("the pin begins like JSON and cannot be read as JSON") from None
     methods = item.get("verificationMethod")
     if isinstance(methods, list):
         if len(methods) != 1 or not isinstance(methods[0], dict):
-            raise KeyMaterialError("the DID document does not hold exactly one key")
+            raise KeyMaterialError("the DID document must hold exactly one key")
         item = {**_object(methods[0].get("publicKeyJwk")), "kid": None}
     return jwk.read(item)
 
@@ -104,23 +105,38 @@ def _object(value: object) -> dict[str, object]:
 def trusted_signer(
     chain: Sequence[Certificate], pins: Sequence[Pin], at: datetime | None
 ) -> str | None:
-    """Why the signer ``chain[0]`` is not trusted, as a sentence; None where it is.
+    """Return why the signer ``chain[0]`` is not trusted, as a sentence; None if it is trusted.
 
-    `chain` holds the signer's certificate and those that were sent with it, each the issuer of the
-    one before. The walk ends at a pin: the same key, or the authority that issued the certificate
-    at hand. With `at`, every certificate on the way has to be valid then, the pin's too.
+    `chain` holds the signer's certificate and those that were sent with it, each followed by its
+    issuer. The walk ends at a pin: the same key, or the authority that issued the current
+    certificate. With `at`, every certificate on the way must be valid then, the pin's too.
     """
-    reason = "the signer is not the pinned one, nor certified by it"
+    reason = "the signer is neither pinned nor certified by a pinned authority"
     for pin in pins:
-        found = _reaches(chain[:_MAX_CHAIN], pin, at)
-        if found is None:
+        objection = _reaches(chain[:_MAX_CHAIN], pin, at)
+        if objection is None:
             return None
-        reason = found or reason
+        reason = objection or reason
     return reason
 
 
+def judge_pins(
+    pins: Sequence[Pin], holds: Callable[[Certificate], bool], at: datetime | None, form: str
+) -> None:
+    """Require that a signature holds under a pin's own key, and that the pin is valid at `at`.
+
+    `holds` judges the signature under the key of one certificate. Raises TrustListError of the
+    format `form`: ``trust.signature``, or ``trust.signer`` for a pin that is not valid then.
+    """
+    signer = next((pin.certificate for pin in pins if holds(pin.certificate)), None)
+    if signer is None:
+        raise TrustListError(form, "signature", "the signature holds under none of the pinned keys")
+    if at is not None and not signer.valid_at(at):
+        raise TrustListError(form, "signer", "the pinned certificate is not valid at that time")
+
+
 def _reaches(chain: Sequence[Certificate], pin: Pin, at: datetime | None) -> str | None:
-    """None where the chain leads to the pin; else why not, or an empty text if it never meets."""
+    """Return None if the chain leads to the pin, else why not; an empty text if they never meet."""
     for place, certificate in enumerate(chain):
         met = certificate.spki == pin.certificate.spki
         if met or fault_between(certificate, pin.certificate) is None:

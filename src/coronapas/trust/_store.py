@@ -1,17 +1,22 @@
 """The certificates a verifier trusts, found by their kid (hcert-spec, trust lists).
 
-Presence in the store is the whole of the trust: a list's reader checks signatures and chains before
-it puts a certificate here, and what leaves the list is revoked. A kid is only eight bytes of a
-digest and may lead to several certificates: each of them has to be tried.
+A certificate is trusted because it is in the store: a list's reader verifies signatures and chains
+before it puts a certificate here, and a certificate that leaves its list is revoked. A kid is only
+eight bytes of a digest and may belong to several certificates: each of them must be tried.
+
+A store is saved to one file: a line with the format's name and version, a line with the SHA-256 of
+the rest, then JSON. The file is written to a temporary one and moved into place, so that a reader
+finds the old file or the new one. Version, checksum, size and the form of every part are checked on
+loading. The checksum finds damage; it is not a signature: whoever can write the file can write it.
 """
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import math
 import os
 from functools import cached_property
+from pathlib import Path
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -21,6 +26,7 @@ from typing import (
     TypeVar,
 )
 
+from coronapas import _base64 as base64
 from coronapas import _files as files
 from coronapas.errors import KeyMaterialError, TrustListError, TrustStoreError
 from coronapas.facts import EventKind
@@ -43,14 +49,14 @@ V = TypeVar("V")
 class TrustStore:
     """Certificates by kid, in the order in which they came, equal ones once. Immutable.
 
-    The same certificate under two kids, or with different overrides by two lists, stays twice.
-    Where certificates came from lists, the store knows which lists, and until when they vouch for
-    each certificate: `trusted_until` is what a verifier asks beside `by_kid`.
+    The same certificate under two kids, or with different overrides by two lists, is kept twice.
+    For certificates from lists, the store knows which lists vouch for each of them, and until when:
+    a verifier needs `trusted_until` as well as `by_kid`.
     """
 
     certificates: tuple[Certificate, ...]
     dropped: tuple[Dropped, ...]
-    """What the lists held and the store does not, with the reasons."""
+    """What was on the lists and is not in the store, with the reasons."""
 
     _by_kid: dict[bytes, tuple[Certificate, ...]]
     _lists: tuple[Source, ...]
@@ -64,10 +70,10 @@ class TrustStore:
         sources: Mapping[Certificate, tuple[Source, ...]] | None = None,
         lists: Iterable[Source] = (),
     ) -> None:
-        """A store; `sources` says which lists vouch for a certificate, where lists do.
+        """Create a store; `sources` gives the lists that vouch for each certificate.
 
-        `lists` are those that were read for the store, also where they vouch for nothing: their
-        dates are what an older edition is held against.
+        `lists` are all lists that were read for the store, also those that vouch for nothing: an
+        older edition is recognised by comparison with their dates.
         """
         unique = tuple(dict.fromkeys(certificates))
         known = sources or {}
@@ -86,13 +92,13 @@ class TrustStore:
         max_age: timedelta | None = None,
         allow_unverified: bool = False,
     ) -> TrustStore:
-        """A store of what the lists hold, their sources, dates and dropped certificates kept.
+        """Return a store of the lists' certificates, sources, dates and dropped certificates.
 
-        With `max_age` a list may become so old (inclusive, counted from its date, or from when it
-        was fetched if that is earlier); after that, and after the end that a list states itself, it
-        vouches for nothing. Raises TrustListError for a list that could carry a signature and was
-        not verified (``trust.unverified``) unless `allow_unverified`, and for one without any date
-        where there is a `max_age` (``trust.undated``).
+        `max_age` is the greatest age of a list (inclusive), counted from its date, or from when it
+        was fetched if that is earlier. Beyond it, and beyond the end that a list states itself, a
+        list vouches for nothing. Raises TrustListError for a list of a signed format that was not
+        verified (``trust.unverified``) unless `allow_unverified`, and with `max_age` for a list
+        without any date (``trust.undated``).
         """
         sources: dict[Certificate, tuple[Source, ...]] = {}
         dropped: list[Dropped] = []
@@ -113,11 +119,12 @@ class TrustStore:
         *,
         on_error: Literal["raise", "drop"] = "raise",
     ) -> TrustStore:
-        """A store of certificates in any form: PEM texts may be bundles of several.
+        """Return a store of certificates in any form; PEM texts may be bundles of several.
 
-        What is no certificate raises KeyMaterialError, or with ``on_error="drop"`` is recorded in
-        `dropped`; both name its place, counted from 1. One PEM text alone will do, too. Faults that
-        a certificate hides deeper show when it is used (`Certificate.check` looks for them).
+        Anything else raises KeyMaterialError, or is recorded in `dropped` with
+        ``on_error="drop"``; both name its place, counted from 1. `sources` may be a single text,
+        too. Faults deeper inside a certificate show when it is used (`Certificate.check` finds
+        them).
         """
         certificates: list[Certificate] = []
         dropped: list[Dropped] = []
@@ -131,11 +138,11 @@ class TrustStore:
         return cls(certificates, dropped)
 
     def by_kid(self, kid: bytes) -> tuple[Certificate, ...]:
-        """Every certificate with this kid; none if it is unknown."""
+        """Return every certificate with this kid; empty for an unknown one."""
         return self._by_kid.get(kid, ())
 
     def by_country(self, country: str) -> tuple[Certificate, ...]:
-        """Every certificate of this country (ISO 3166-1 alpha-2, any case)."""
+        """Return every certificate of this country (ISO 3166-1 alpha-2, in any case)."""
         return self._by_country.get(country.upper(), ())
 
     @cached_property
@@ -143,9 +150,9 @@ class TrustStore:
         return _grouped((_country(certificate), certificate) for certificate in self.certificates)
 
     def sources_of(self, certificate: Certificate) -> tuple[Source, ...]:
-        """The lists that vouch for a certificate; none for one that the store does not hold.
+        """Return the lists that vouch for a certificate; empty if the store does not hold it.
 
-        One that the caller put in by hand has the source `GIVEN`, whose format is ``given``.
+        A certificate that the caller put in without a list has one source of the format ``given``.
         """
         found = self._sources.get(certificate)
         if found is None:
@@ -153,7 +160,7 @@ class TrustStore:
         return found
 
     def listed_sources(self, certificate: Certificate) -> tuple[Source, ...] | None:
-        """The sources as they were given with the store; None for a certificate put in by hand."""
+        """Return the lists that vouch for a certificate; None for one put in without a list."""
         return self._sources.get(certificate)
 
     @cached_property
@@ -169,7 +176,7 @@ class TrustStore:
 
     @cached_property
     def _until(self) -> dict[Certificate, datetime]:
-        """The end of each certificate's trust, for those that have one."""
+        """The end of the trust in each certificate, for those with an end."""
         ends = {}
         for certificate, sources in self._sources.items():
             known = [source.until for source in sources]
@@ -184,35 +191,35 @@ class TrustStore:
         return bool(self._until)
 
     def trusted_until(self, certificate: Certificate) -> datetime | None:
-        """The last moment (inclusive) at which any list vouches for the certificate.
+        """Return the last moment (inclusive) at which any list vouches for the certificate.
 
-        None where the lists set no end. This is the lists' age, not the certificate's validity.
+        None without such an end. This is about the lists, not about the certificate's validity.
         """
         return self._until.get(certificate)
 
     def trusted_until_ts(self, certificate: Certificate) -> float:
-        """`trusted_until` in seconds since 1970-01-01 UTC; infinity where the lists set no end."""
+        """Return `trusted_until` in seconds since 1970-01-01 UTC; infinity for None."""
         until = self._until.get(certificate)
         return math.inf if until is None else until.timestamp()
 
     def dropped_with(self, kid: bytes) -> tuple[Dropped, ...]:
-        """What the lists held under this kid and the store does not: why a key is unknown."""
+        """Return what was dropped with this kid: the reason why a key is unknown."""
         return self._dropped_by_kid.get(kid, ())
 
     @cached_property
     def _dropped_by_kid(self) -> dict[bytes | None, tuple[Dropped, ...]]:
-        # A list can drop a million entries, and every pass with a stranger's kid asks.
+        # A list can drop a million entries, and every pass with an unknown kid asks.
         return _grouped((drop.kid, drop) for drop in self.dropped)
 
     def valid_at(self, at: datetime) -> TrustStore:
-        """A store of what may be used at `at`: certificate valid, and its list not too old.
+        """Return a store of what may be used at `at`: certificate valid, list not too old.
 
-        The others are in `dropped`, with the reasons. A verifier needs no such store, because it
-        judges the dates of each key itself; this is for exports and for looking. Raises ValueError
-        for a time without a zone.
+        The others are in `dropped`, with the reasons. A verifier does not need such a store,
+        because it judges the dates of each key itself; this is for exports and for display. Raises
+        ValueError for a datetime without a time zone.
         """
         if at.tzinfo is None:
-            raise ValueError("a time without a zone cannot be compared with a validity")
+            raise ValueError("the moment must have a time zone to be compared with a validity")
         kept: list[Certificate] = []
         dropped = list(self.dropped)
         for certificate in self.certificates:
@@ -233,10 +240,10 @@ class TrustStore:
             return str(error)
 
     def merge(self, *others: TrustStore) -> TrustStore:
-        """A store of what any of them holds, and of what any of them dropped.
+        """Return a store of all their certificates and of all that they dropped.
 
-        A certificate that several of them hold has the sources of all. To put a list in the place
-        of an older one, so that what left it is gone, use `update`.
+        A certificate in several of them has the sources of all. To replace a list with a newer
+        edition, so that keys that left it are gone, use `update`.
         """
         stores = (self, *others)
         certificates = dict.fromkeys(each for store in stores for each in store.certificates)
@@ -254,18 +261,18 @@ class TrustStore:
         max_age: timedelta | None = None,
         allow_unverified: bool = False,
     ) -> TrustStore:
-        """A store in which `fresh` stands in the place of the list with its format and name.
+        """Return a store in which `fresh` replaces the list with the same format and name.
 
         What only the former list vouched for is gone: leaving the list is how keys are revoked.
-        Raises TrustListError as `from_lists` does, and ``trust.rolled-back`` where the list states
-        an earlier date than the one at hand, or none where that states one; where neither states
-        one, where it was fetched earlier.
+        Raises TrustListError as `from_lists` does, and ``trust.rolled-back`` if `fresh` states an
+        earlier date than the former list, or no date while that states one, or was fetched earlier
+        while neither states one.
         """
         mine = fresh.source.format, fresh.source.name
         former = [each for each in self.sources if (each.format, each.name) == mine]
         if any(_is_older(fresh.source, source) for source in former):
             raise TrustListError(
-                fresh.format, "rolled-back", "the list is older than the one at hand"
+                fresh.format, "rolled-back", "the list is older than the one in the store"
             )
         gone = frozenset(former)
         kept = {
@@ -282,20 +289,29 @@ class TrustStore:
         )
 
     def difference(self, other: TrustStore) -> TrustStore:
-        """A store of what this one holds and `other` does not; nothing counts as dropped."""
+        """Return a store of what this one holds and `other` does not; `dropped` is empty."""
         theirs = frozenset(other.certificates)
         return TrustStore(
             (mine for mine in self.certificates if mine not in theirs), sources=self._sources
         )
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the store to one file, whole or not at all (`coronapas.trust._store`)."""
-        save(self, path)
+        """Write the store to one file, whole or not at all; raise OSError.
+
+        A temporary file is created in the folder of `path` and moved into place: an existing file
+        is replaced at once, with its permissions kept, or stays as it is where anything fails. A
+        new file is readable by everybody, as certificates are public.
+        """
+        _save(self, path)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> TrustStore:
-        """The store that `save` wrote; raises TrustStoreError for any other file, and OSError."""
-        return load(path)
+        """Return the store that `save` wrote; raise TrustStoreError for any other file."""
+        return parse(files.read(path, MAX_BYTES))
+
+    def to_bytes(self) -> bytes:
+        """Return the content of the file that `save` writes; TrustStoreError beyond its bound."""
+        return dump(self)
 
     def __contains__(self, certificate: object) -> bool:
         return isinstance(certificate, Certificate) and certificate in self.by_kid(certificate.kid)
@@ -327,10 +343,10 @@ class TrustStore:
         return f"<TrustStore of {len(self)} certificates, {len(self.dropped)} dropped>"
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
-        raise AttributeError("a TrustStore does not change; merge and difference make new ones")
+        raise AttributeError("a TrustStore is immutable; merge and difference return new ones")
 
     def __delattr__(self, name: str) -> NoReturn:
-        raise AttributeError("a TrustStore does not change; merge and difference make new ones")
+        raise AttributeError("a TrustStore is immutable; merge and difference return new ones")
 
 
 def _is_older(fresh: Source, former: Source) -> bool:
@@ -344,16 +360,18 @@ def _is_older(fresh: Source, former: Source) -> bool:
 def _admit(source: Source, *, allow_unverified: bool) -> None:
     if source.signature == "not verified" and not allow_unverified:
         raise TrustListError(
-            source.format, "unverified", "the list is signed, and was not verified against a pin"
+            source.format, "unverified", "the list is signed and was not verified under a pin"
         )
     if source.max_age is not None and source.dated is None:
-        raise TrustListError(source.format, "undated", "the list has no date to count its age from")
+        raise TrustListError(
+            source.format, "undated", "the list has no date from which its age could be counted"
+        )
 
 
 def _joined(
     stores: Iterable[TrustStore], certificates: Iterable[Certificate]
 ) -> dict[Certificate, tuple[Source, ...]] | None:
-    """The sources of each certificate over all stores; None where no store knows any."""
+    """Return the sources of each certificate in all stores; None if there are none."""
     stores = tuple(stores)
     if not any(store._sources for store in stores):
         return None
@@ -368,14 +386,14 @@ def _names(store: TrustStore, certificate: Certificate) -> str:
 
 
 def _place(source: Source) -> str:
-    """How the place of something dropped begins (`coronapas.trust._list`)."""
+    """Return how the place of something dropped begins (see `ListBuilder.drop`)."""
     return f"{source.name or source.format}, "
 
 
 def _loaded(
     sources: Iterable[Certificate | Material] | str | bytes,
 ) -> Iterator[tuple[str, Certificate | KeyMaterialError]]:
-    """Each certificate of each source, or why there is none, with its place among them."""
+    """Yield each certificate of each source, or the error for it, with its place."""
     whole = [sources] if isinstance(sources, str | bytes) else sources
     for number, source in enumerate(whole, start=1):
         try:
@@ -401,44 +419,36 @@ def _grouped(pairs: Iterable[tuple[K, V]]) -> dict[K, tuple[V, ...]]:
 def _country(certificate: Certificate) -> str | None:
     try:
         return certificate.country
-    except KeyMaterialError:  # it is told when the certificate is used
+    except KeyMaterialError:  # raised again when the certificate is used
         return None
 
 
-# Saves a trust store to one file and loads it again, safely.
-#
-# The file: one line with the format's name and version, one with the SHA-256 of the rest, then
-# JSON. It is written beside its place and moved there, so that a reader finds the old file or the
-# new one, never half of one. It is checked when it is read: the version, the sum, the size, and the
-# form of every part. The sum finds damage; it is no signature, and who can write the file can write
-# its sum.
-
+# The saved file.
 
 VERSION: Final = 1
 MAX_BYTES: Final = documents.MAX_BYTES
-"""Larger files are neither written nor read (bytes, inclusive)."""
+"""The size of the largest file that is written or read (bytes, inclusive)."""
+
+SAVED: Final = "store"
+"""The name of the saved form where lists have a format."""
 
 _NAME: Final = b"coronapas trust store "
 _SUM: Final = 64
 
 
-def save(store: TrustStore, path: str | os.PathLike[str]) -> None:
-    """Write the store to a file, whole or not at all; raises OSError.
+def is_saved(path: str | os.PathLike[str]) -> bool:
+    """Return whether a file begins like a saved store; False for a folder. Raises OSError."""
+    place = Path(path)
+    return not place.is_dir() and files.read(place, len(_NAME) - 1).startswith(_NAME)
 
-    A file that is there already keeps its permissions. A new one is readable by everybody:
-    certificates are public.
-    """
+
+def _save(store: TrustStore, path: str | os.PathLike[str]) -> None:
     files.write(path, dump(store))
 
 
-def load(path: str | os.PathLike[str]) -> TrustStore:
-    """The store in a file that `save` wrote; raises TrustStoreError for any other, and OSError."""
-    return parse(files.read(path, MAX_BYTES))
-
-
 def dump(store: TrustStore) -> bytes:
-    """The store as the bytes of a file; TrustStoreError if they are more than `MAX_BYTES`."""
-    # Lists that vouch for nothing are kept too: their dates stand against older editions.
+    """Return the store as the bytes of a file; TrustStoreError beyond `MAX_BYTES`."""
+    # Lists that vouch for nothing are kept, too: older editions are recognised by their dates.
     places = {source: place for place, source in enumerate(store.lists)}
     certificates = []
     for certificate in store:
@@ -461,7 +471,7 @@ def dump(store: TrustStore) -> bytes:
 
 
 def parse(data: bytes) -> TrustStore:
-    """The store from the bytes of a file; raises TrustStoreError for anything wrong with them."""
+    """Return the store in the bytes of a file; raise TrustStoreError for any fault."""
     if len(data) > MAX_BYTES:
         raise TrustStoreError("too-large", f"the file has more than {MAX_BYTES} bytes")
     content = _checked(data)
@@ -487,12 +497,12 @@ def parse(data: bytes) -> TrustStore:
 def _checked(data: bytes) -> bytes:
     first, _, rest = data.partition(b"\n")
     if not first.startswith(_NAME):
-        raise TrustStoreError("malformed", "the file is no saved trust store")
+        raise TrustStoreError("malformed", "the file is not a saved trust store")
     if first != _NAME + str(VERSION).encode():
-        raise TrustStoreError("version", f"the file is not of version {VERSION}")
+        raise TrustStoreError("version", f"the file must be of version {VERSION}")
     digest, newline, content = rest[:_SUM], rest[_SUM : _SUM + 1], rest[_SUM + 1 :]
     if newline != b"\n" or digest != hashlib.sha256(content).hexdigest().encode("ascii"):
-        raise TrustStoreError("checksum", "the file was changed, or is not whole")
+        raise TrustStoreError("checksum", "the file was changed, or is incomplete")
     return content
 
 
@@ -513,38 +523,40 @@ def _pack(certificate: Certificate, sources: list[int] | None) -> list[Any]:
 def _unpack(item: Any) -> tuple[Certificate, Any]:
     form, data, kid, country, usages, sources = item
     if country is not None and not isinstance(country, str):
-        raise TypeError("a country is of the wrong type")
+        raise TypeError("a country must be a string")
     kinds = None if usages is None else [EventKind(kind) for kind in usages]
     own, stated = _bytes(data), None if kid is None else _bytes(kid)
     if form == "certificate":
         return Certificate(own, kid=stated, country=country, usages=kinds), sources
     if form != "key" or stated is None:
-        raise ValueError("a certificate is neither certificate nor key")
+        raise ValueError("an entry must be a certificate or a key with its kid")
     return Certificate.from_public_key(own, kid=stated, country=country, usages=kinds), sources
 
 
 def _text(data: bytes | None) -> str | None:
-    return None if data is None else base64.b64encode(data).decode("ascii")
+    return None if data is None else base64.encode(data)
 
 
 def _bytes(text: Any) -> bytes:
-    return base64.b64decode(text, validate=True)
+    if not isinstance(text, str):
+        raise TypeError("a base64 value must be a string")
+    return base64.decode(text)
 
 
 def _count(value: Any, most: int) -> int:
     if type(value) is not int or not 0 <= value <= most:
-        raise ValueError("the number of lists is none")
+        raise ValueError("the number of lists must not exceed that of the sources")
     return value
 
 
 def _picked(sources: list[Source], places: Any) -> list[Source]:
     if not places or not all(type(p) is int and 0 <= p < len(sources) for p in places):
-        raise ValueError("a certificate has no source, or one that is not there")
+        raise ValueError("the sources of a certificate must be those of the file")
     return [sources[place] for place in places]
 
 
 def _dropped(item: Any) -> Dropped:
     kid, reason, source = item
     if not isinstance(reason, str) or not isinstance(source, str):
-        raise TypeError("what was dropped is of the wrong type")
+        raise TypeError("a dropped entry must state its reason and source")
     return Dropped(None if kid is None else _bytes(kid), reason, source)

@@ -1,8 +1,8 @@
-"""A certificate's key, ready to judge signatures (hcert-spec, section 3.3; RFC 9053; RFC 8230).
+"""A certificate's key, ready to verify signatures (hcert-spec, section 3.3; RFC 9053; RFC 8230).
 
-What depends on the certificate alone (the parsed key, the algorithm that goes with it, the length
-of its signatures, the validity in seconds) is computed once and used for every pass. OpenSSL does
-the cryptography, through `cryptography`.
+What depends on the certificate alone (the parsed key, its algorithm, the length of its signatures,
+the validity in seconds) is computed once and used for every pass. OpenSSL does the cryptography,
+through `cryptography`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from coronapas import _signatures as signatures
 from coronapas.hcert import _cose as cose
 from coronapas.tolerances import Deviation
-from coronapas.trust._certificate import is_authority, key_usage
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
@@ -27,19 +26,17 @@ _PROFILE_CURVE: Final = "secp256r1"
 
 
 class VerifyingKey:
-    """The key of one certificate; immutable by convention, made once for each certificate.
+    """The key of one certificate; immutable by convention, created once for each certificate.
 
-    `algorithm` is the one COSE algorithm that goes with the key (None for a key that passes do not
-    use), `usages` the kinds of event it is restricted to (empty for none), `deviations` where the
-    certificate departs from its profile; `not_before` and `not_after` are its validity in seconds
-    since 1970-01-01T00:00:00Z, both inclusive, None for a bare key. `signs` says whether the
-    certificate lets the key make signatures at all.
-
-    `until` is the moment (inclusive) to which a list vouches for the certificate; by default for
-    ever.
-
-    `holds` tells whether a signature, which needs `signature_length`, is this key's over the signed
-    bytes of a message.
+    - `algorithm`: the COSE algorithm of the key; None for a key of a kind that passes do not use.
+    - `usages`: the kinds of event that the key is restricted to; empty for no restriction.
+    - `signs`: whether the certificate lets the key make signatures at all.
+    - `deviations`: where the certificate departs from its profile.
+    - `not_before`, `not_after`: its validity in seconds since 1970-01-01 UTC, both inclusive; None
+      for a bare key.
+    - `until`: the end of the lists' trust in the same seconds (inclusive); infinity for no end.
+    - `signature_length`: the bytes of a signature of this key.
+    - `holds`: ``holds(signature, signed_bytes)`` says whether the signature is this key's.
     """
 
     __slots__ = (
@@ -56,15 +53,14 @@ class VerifyingKey:
     )
 
     def __init__(self, certificate: Certificate, *, until: float = math.inf) -> None:
-        """Read the certificate; raises KeyMaterialError where that cannot be done."""
+        """Read the certificate; raise KeyMaterialError if it cannot be read."""
         certificate.check()
         self.certificate = certificate
         self.until = until
         self.usages = certificate.usages
         self.deviations = certificate.deviations
-        usage = key_usage(certificate)
-        self.signs = usage is None or "digitalSignature" in usage
-        if is_authority(certificate):
+        self.signs = certificate.may_sign_data
+        if certificate.is_authority:
             note = "the certificate is an authority's, and a DSC signs passes"
             self.deviations = (*self.deviations, Deviation("certificate.authority", "", note))
         self.not_before = certificate.not_before_ts
@@ -85,7 +81,7 @@ class VerifyingKey:
             self.deviations = (*self.deviations, Deviation("certificate.key-kind", "", note))
 
     def _use(self, algorithm: int, key: PublicKeyTypes) -> None:
-        # Any curve that OpenSSL can judge is read; the profile asks for P-256.
+        # Any curve that OpenSSL supports is accepted; the profile asks for P-256.
         holds = signatures.judge(key, cose.ALGORITHMS[algorithm], any_curve=True)
         if holds is not None:
             self.algorithm = algorithm
@@ -93,11 +89,11 @@ class VerifyingKey:
             self.holds = holds
 
     def fault(self, message: cose.Sign1) -> str | None:
-        """Why `message` is not signed by this key, as a code, or None where it is.
+        """Return why `message` is not signed by this key, as a code; None if it is.
 
-        ``signature.algorithm`` where the stated algorithm is not the key's own,
-        ``signature.length`` where no signature of the key has that length, ``signature.invalid``
-        where OpenSSL says no.
+        ``signature.algorithm`` if the stated algorithm is not that of the key,
+        ``signature.length`` if signatures of the key have another length, ``signature.invalid`` if
+        OpenSSL refuses the signature.
         """
         if message.algorithm != self.algorithm or self.algorithm is None:
             return "signature.algorithm"

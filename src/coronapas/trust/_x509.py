@@ -1,8 +1,8 @@
 """The fields of an X.509 certificate, read from its DER (RFC 5280, chapters 4.1 and 4.2).
 
-Two steps: `layout` finds where each field lies and refuses what is no certificate (microseconds);
-the others read one field each, when it is asked for. Only the extensions' frame is read: a fault
-inside an extension that nobody asks for stops nothing.
+Two steps: `layout` locates each field and refuses anything other than a certificate (microseconds);
+the other functions read one field each. Only the frame of the extensions is read: a fault inside an
+extension that nobody asks for does no harm.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 MAX_CERTIFICATE_BYTES: Final = 64 * 1024
-"""Larger ones are refused unread; DSCs on real lists have one or two KiB."""
+"""Larger certificates are refused unread (inclusive); real DSCs have one or two KiB."""
 
 EXTENDED_KEY_USAGE: Final = "2.5.29.37"
 COUNTRY: Final = "2.5.4.6"
@@ -77,32 +77,33 @@ class Extension(NamedTuple):
 
 
 def layout(data: bytes) -> Layout:
-    """Where the fields lie; raises KeyMaterialError for anything that is no certificate."""
+    """Return where the fields lie; raise KeyMaterialError for other bytes than a certificate."""
     if len(data) > MAX_CERTIFICATE_BYTES:
         raise KeyMaterialError(
-            f"a certificate of {len(data)} bytes is over the limit of {MAX_CERTIFICATE_BYTES}"
+            f"a certificate must have at most {MAX_CERTIFICATE_BYTES} bytes, got {len(data)}"
         )
-    _, begin, end = asn1.only(data, asn1.SEQUENCE, "the certificate")
-    _, at, tbs_end = asn1.expect(data, begin, end, asn1.SEQUENCE, "the certificate's body")
-    body = (begin, tbs_end)
+    outer = asn1.only(data, asn1.SEQUENCE, "the certificate")
+    end = outer.end
+    tbs = asn1.expect(data, outer.begin, end, asn1.SEQUENCE, "the certificate's body")
+    at, tbs_end = tbs.begin, tbs.end
     algorithm = asn1.expect(data, tbs_end, end, asn1.SEQUENCE, "the signature's algorithm")
-    signature = asn1.expect(data, algorithm[2], end, asn1.BIT_STRING, "the signature")
-    if signature[2] != end:
-        raise KeyMaterialError("DER goes on after the certificate's signature")
+    signature = asn1.expect(data, algorithm.after, end, asn1.BIT_STRING, "the signature")
+    if signature.after != end:
+        raise KeyMaterialError("bytes follow the certificate's signature")
 
     first = asn1.element(data, at, tbs_end)
-    if first[0] == _VERSION:
-        at = first[2]
+    if first.tag == _VERSION:
+        at = first.after
     serial = asn1.expect(data, at, tbs_end, asn1.INTEGER, "the serial number")
-    inner = asn1.expect(data, serial[2], tbs_end, asn1.SEQUENCE, "the algorithm")
-    issuer = asn1.expect(data, inner[2], tbs_end, asn1.SEQUENCE, "the issuer")
-    validity = asn1.expect(data, issuer[2], tbs_end, asn1.SEQUENCE, "the validity")
-    not_before = asn1.element(data, validity[1], validity[2])
-    not_after = asn1.element(data, not_before[2], validity[2])
-    subject = asn1.expect(data, validity[2], tbs_end, asn1.SEQUENCE, "the subject")
-    key = asn1.expect(data, subject[2], tbs_end, asn1.SEQUENCE, "the public key")
+    inner = asn1.expect(data, serial.after, tbs_end, asn1.SEQUENCE, "the algorithm")
+    issuer = asn1.expect(data, inner.after, tbs_end, asn1.SEQUENCE, "the issuer")
+    validity = asn1.expect(data, issuer.after, tbs_end, asn1.SEQUENCE, "the validity")
+    not_before = asn1.element(data, validity.begin, validity.end)
+    not_after = asn1.element(data, not_before.after, validity.end)
+    subject = asn1.expect(data, validity.after, tbs_end, asn1.SEQUENCE, "the subject")
+    key = asn1.expect(data, subject.after, tbs_end, asn1.SEQUENCE, "the public key")
     return Layout(
-        body=body,
+        body=(tbs.start, tbs.after),
         signature_algorithm=algorithm,
         signature=signature,
         serial=serial,
@@ -110,51 +111,52 @@ def layout(data: bytes) -> Layout:
         not_before=not_before,
         not_after=not_after,
         subject=subject,
-        public_key=(subject[2], key[2]),
-        extensions=_extensions_field(data, key[2], tbs_end),
+        public_key=(key.start, key.after),
+        extensions=_extensions_field(data, key.after, tbs_end),
     )
 
 
 def _extensions_field(data: bytes, at: int, end: int) -> asn1.Element | None:
     while at < end:
-        tag, begin, at = asn1.element(data, at, end)
-        if tag == _EXTENSIONS:
+        field = asn1.element(data, at, end)
+        at = field.after
+        if field.tag == _EXTENSIONS:
             if at != end:
-                raise KeyMaterialError("DER goes on after the certificate's extensions")
-            return asn1.expect(data, begin, at, asn1.SEQUENCE, "the extensions")
-        if tag not in _UNIQUE_IDS:
-            raise KeyMaterialError(f"DER has an unknown field 0x{tag:02x} in the certificate")
+                raise KeyMaterialError("bytes follow the certificate's extensions")
+            return asn1.expect(data, field.begin, field.end, asn1.SEQUENCE, "the extensions")
+        if field.tag not in _UNIQUE_IDS:
+            raise KeyMaterialError(f"the certificate has an unknown field 0x{field.tag:02x}")
     return None
 
 
 def extensions(data: bytes, where: Layout) -> tuple[Extension, ...]:
-    """The extensions in their order, repeated ones included; none for a certificate without."""
+    """Return the extensions in their order, repeated ones included."""
     if where.extensions is None:
         return ()
-    _, begin, end = where.extensions
-    return tuple(_extension(data, item) for item in asn1.children(data, begin, end))
+    found = asn1.children(data, where.extensions.begin, where.extensions.end)
+    return tuple(_extension(data, item) for item in found)
 
 
 def _extension(data: bytes, item: asn1.Element) -> Extension:
-    tag, begin, end = item
-    if tag != asn1.SEQUENCE:
-        raise KeyMaterialError("DER has an extension that is no SEQUENCE")
-    oid = asn1.expect(data, begin, end, asn1.OBJECT_IDENTIFIER, "an extension's identifier")
-    value = asn1.element(data, oid[2], end)
+    if item.tag != asn1.SEQUENCE:
+        raise KeyMaterialError("an extension must be a SEQUENCE")
+    end = item.end
+    oid = asn1.expect(data, item.begin, end, asn1.OBJECT_IDENTIFIER, "an extension's identifier")
+    value = asn1.element(data, oid.after, end)
     critical = False
-    if value[0] == asn1.BOOLEAN:
-        critical = any(data[value[1] : value[2]])
-        value = asn1.element(data, value[2], end)
-    if value[0] != asn1.OCTET_STRING:
-        raise KeyMaterialError("DER has an extension whose value is no OCTET STRING")
-    return Extension(asn1.object_identifier(data, oid), critical, data[value[1] : value[2]])
+    if value.tag == asn1.BOOLEAN:
+        critical = any(data[value.begin : value.end])
+        value = asn1.element(data, value.after, end)
+    if value.tag != asn1.OCTET_STRING:
+        raise KeyMaterialError("the value of an extension must be an OCTET STRING")
+    return Extension(asn1.object_identifier(data, oid), critical, data[value.begin : value.end])
 
 
 def key_purposes(data: bytes, where: Layout) -> frozenset[str]:
-    """The dotted key purposes of the extendedKeyUsage extension (RFC 5280 4.2.1.12).
+    """Return the dotted key purposes of the extendedKeyUsage extension (RFC 5280 4.2.1.12).
 
-    Empty where there is none. Where it stands more than once the purposes of all are taken: strict
-    parsers refuse that, so the certificate shows it as a deviation.
+    Empty without the extension. If it is repeated, the purposes of all count: strict parsers refuse
+    that, so that the certificate shows it as a deviation.
     """
     purposes: set[str] = set()
     for extension in extensions(data, where):
@@ -164,53 +166,54 @@ def key_purposes(data: bytes, where: Layout) -> frozenset[str]:
 
 
 def _purposes(value: bytes) -> set[str]:
-    _, begin, end = asn1.only(value, asn1.SEQUENCE, "the extended key usage")
+    whole = asn1.only(value, asn1.SEQUENCE, "the extended key usage")
     purposes = set()
-    for item in asn1.children(value, begin, end):
-        if item[0] != asn1.OBJECT_IDENTIFIER:
-            raise KeyMaterialError("DER has a key purpose that is no object identifier")
+    for item in asn1.children(value, whole.begin, whole.end):
+        if item.tag != asn1.OBJECT_IDENTIFIER:
+            raise KeyMaterialError("a key purpose must be an object identifier")
         purposes.add(asn1.object_identifier(value, item))
     return purposes
 
 
 def serial(data: bytes, where: Layout) -> int:
-    """The serial number."""
+    """Return the serial number."""
     return asn1.integer(data, where.serial)
 
 
 def signature_algorithm(data: bytes, where: Layout) -> str:
-    """The dotted identifier of the algorithm that the issuer signed with."""
-    _, begin, end = where.signature_algorithm
-    oid = asn1.expect(data, begin, end, asn1.OBJECT_IDENTIFIER, "the signature's algorithm")
+    """Return the dotted identifier of the algorithm with which the issuer signed."""
+    field = where.signature_algorithm
+    what = "the signature's algorithm"
+    oid = asn1.expect(data, field.begin, field.end, asn1.OBJECT_IDENTIFIER, what)
     return asn1.object_identifier(data, oid)
 
 
 def signed_body(data: bytes, where: Layout) -> bytes:
-    """The bytes that the issuer signed."""
+    """Return the bytes that the issuer signed."""
     begin, end = where.body
     return data[begin:end]
 
 
 def signature(data: bytes, where: Layout) -> bytes:
-    """The issuer's signature, whose BIT STRING has whole bytes."""
-    _, begin, end = where.signature
+    """Return the issuer's signature; its BIT STRING must have whole bytes."""
+    begin, end = where.signature.begin, where.signature.end
     if end - begin < 2 or data[begin]:
-        raise KeyMaterialError("DER has a signature that is empty or not of whole bytes")
+        raise KeyMaterialError("the certificate's signature is empty or not of whole bytes")
     return data[begin + 1 : end]
 
 
 def raw_subject(data: bytes, where: Layout) -> bytes:
-    """The content of the subject's DER, for comparing names byte by byte."""
-    return data[where.subject[1] : where.subject[2]]
+    """Return the content of the subject's DER, for comparing names byte by byte."""
+    return data[where.subject.begin : where.subject.end]
 
 
 def raw_issuer(data: bytes, where: Layout) -> bytes:
-    """The content of the issuer's DER."""
-    return data[where.issuer[1] : where.issuer[2]]
+    """Return the content of the issuer's DER."""
+    return data[where.issuer.begin : where.issuer.end]
 
 
 def tolerated_fault(data: bytes, where: Layout) -> str | None:
-    """A fault that strict parsing only warns of, as a sentence; None where there is none.
+    """Return a fault that strict parsing only warns of, as a fragment, or None.
 
     RFC 5280 4.1.2.2: serial numbers are positive. RFC 5758 3.2: ECDSA's algorithms and DSA's have
     no parameters.
@@ -218,40 +221,41 @@ def tolerated_fault(data: bytes, where: Layout) -> str | None:
     if serial(data, where) <= 0:
         return "the serial number is not positive"
     algorithm = signature_algorithm(data, where)
-    _, begin, end = where.signature_algorithm
-    if algorithm.startswith(_BARE_ALGORITHMS) and asn1.element(data, begin, end)[2] != end:
+    field = where.signature_algorithm
+    bare = algorithm.startswith(_BARE_ALGORITHMS)
+    if bare and asn1.element(data, field.begin, field.end).after != field.end:
         return "the signature algorithm has parameters"
     return None
 
 
 def validity(data: bytes, where: Layout) -> tuple[datetime, datetime]:
-    """First and last instant of the validity, both inclusive (RFC 5280 4.1.2.5), in UTC."""
+    """Return the first and last instant of the validity, inclusive, in UTC (RFC 5280 4.1.2.5)."""
     return asn1.time(data, where.not_before), asn1.time(data, where.not_after)
 
 
 def spki(data: bytes, where: Layout) -> bytes:
-    """The DER of the SubjectPublicKeyInfo."""
+    """Return the DER of the SubjectPublicKeyInfo."""
     begin, end = where.public_key
     return data[begin:end]
 
 
 def subject(data: bytes, where: Layout) -> str:
-    """The subject as RFC 4514 writes it."""
+    """Return the subject in the notation of RFC 4514."""
     return _rfc4514(_names(data, where.subject))
 
 
 def issuer(data: bytes, where: Layout) -> str:
-    """The issuer as RFC 4514 writes it."""
+    """Return the issuer in the notation of RFC 4514."""
     return _rfc4514(_names(data, where.issuer))
 
 
 def country(data: bytes, where: Layout) -> str | None:
-    """The subject's first countryName, in upper case; None where there is none or it is blank."""
+    """Return the subject's first countryName in upper case; None if absent or blank."""
     return (_first(data, where.subject, COUNTRY) or "").strip().upper() or None
 
 
 def common_name(data: bytes, where: Layout) -> str | None:
-    """The subject's first commonName; None where there is none."""
+    """Return the subject's first commonName, or None."""
     return _first(data, where.subject, COMMON_NAME)
 
 
@@ -264,26 +268,25 @@ def _first(data: bytes, where: asn1.Element, kind: str) -> str | None:
 
 
 def _names(data: bytes, where: asn1.Element) -> Names:
-    _, begin, end = where
     names = []
-    for tag, inner, inner_end in asn1.children(data, begin, end):
-        if tag != asn1.SET:
-            raise KeyMaterialError("DER has a relative distinguished name that is no SET")
-        names.append([_attribute(data, item) for item in asn1.children(data, inner, inner_end)])
+    for name in asn1.children(data, where.begin, where.end):
+        if name.tag != asn1.SET:
+            raise KeyMaterialError("a relative distinguished name must be a SET")
+        items = asn1.children(data, name.begin, name.end)
+        names.append([_attribute(data, item) for item in items])
     return names
 
 
 def _attribute(data: bytes, item: asn1.Element) -> tuple[str, str]:
-    tag, begin, end = item
-    if tag != asn1.SEQUENCE:
-        raise KeyMaterialError("DER has an attribute of a name that is no SEQUENCE")
-    oid = asn1.expect(data, begin, end, asn1.OBJECT_IDENTIFIER, "an attribute's type")
-    value = asn1.element(data, oid[2], end)
+    if item.tag != asn1.SEQUENCE:
+        raise KeyMaterialError("an attribute of a name must be a SEQUENCE")
+    oid = asn1.expect(data, item.begin, item.end, asn1.OBJECT_IDENTIFIER, "an attribute's type")
+    value = asn1.element(data, oid.after, item.end)
     return asn1.object_identifier(data, oid), asn1.text(data, value)
 
 
 def _rfc4514(names: Names) -> str:
-    """Last part first, special characters escaped (RFC 4514, chapter 2)."""
+    """Return the names, last part first and special characters escaped (RFC 4514, chapter 2)."""
     return ",".join(
         "+".join(f"{_LABELS.get(oid, oid)}={_escape(value)}" for oid, value in attributes)
         for attributes in reversed(names)

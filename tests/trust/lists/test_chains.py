@@ -95,15 +95,15 @@ def test_an_authority_whose_key_may_not_certify_issues_nothing() -> None:
     )
     usage = der_writer.extension(extensions.KEY_USAGE, b"\x03\x02\x07\x80")
     authority = Certificate(der_writer.certificate(der_writer.tlv(0x30, constraints, usage)))
-    assert extensions.is_authority(authority)
-    assert extensions.key_usage(authority) == frozenset({"digitalSignature"})
-    assert not extensions.signs_only_certificates(authority)
+    assert authority.is_authority
+    assert authority.key_usage == frozenset({"digitalSignature"})
+    assert not authority.signs_only_certificates
     child = Certificate(der_writer.certificate(serial=b"\x02"))
     assert link(child, authority).fault == "chain.not-an-authority"
 
 
 def test_a_certificate_that_names_another_issuer_is_not_the_authoritys() -> None:
-    ski = extensions.subject_key_identifier(CSCA)
+    ski = CSCA.subject_key_identifier
     other = x509.Name([x509.NameAttribute(NameOID.COUNTRY_NAME, "DK")])
     child = issued(make.csca(), issuer=other, key_identifier=ski)
     assert link(child).fault == "chain.name"
@@ -262,26 +262,26 @@ def test_extensions_that_cannot_be_read_break_the_chain_and_nothing_else(broken:
 
 def test_absent_extensions_say_no() -> None:
     plain = Certificate(der_writer.certificate())
-    assert extensions.subject_key_identifier(plain) is None
-    assert extensions.authority_key_identifier(plain) is None
-    assert not extensions.is_authority(plain)
-    assert extensions.key_usage(plain) is None
+    assert plain.subject_key_identifier is None
+    assert plain.authority_key_identifier is None
+    assert not plain.is_authority
+    assert plain.key_usage is None
     empty = der_writer.tlv(
         0x30,
         der_writer.extension(extensions.BASIC_CONSTRAINTS, b"\x30\x00"),
         der_writer.extension(extensions.AUTHORITY_KEY_IDENTIFIER, b"\x30\x00"),
     )
     bare = Certificate(der_writer.certificate(empty))
-    assert not extensions.is_authority(bare)
-    assert extensions.authority_key_identifier(bare) is None
+    assert not bare.is_authority
+    assert bare.authority_key_identifier is None
     others = der_writer.tlv(
         0x30,
         der_writer.extension(extensions.BASIC_CONSTRAINTS, b"\x30\x03\x02\x01\x00"),
         der_writer.extension(extensions.AUTHORITY_KEY_IDENTIFIER, b"\x30\x03\x82\x01\x07"),
     )
     strange = Certificate(der_writer.certificate(others))
-    assert not extensions.is_authority(strange)
-    assert extensions.authority_key_identifier(strange) is None
+    assert not strange.is_authority
+    assert strange.authority_key_identifier is None
 
 
 def test_a_signature_that_is_empty_cannot_be_read() -> None:
@@ -309,3 +309,33 @@ def test_no_change_of_a_byte_of_a_certificate_leaves_its_chain_whole(data: st.Da
     found = link(certificate)
     # The identifier of the outer algorithm is outside the signed body: an unknown one is a fault.
     assert found.issuer is None or certificate.signed_body == DSC.signed_body
+
+
+@pytest.mark.parametrize(
+    ("usage", "expected"),
+    [
+        (None, True),
+        (b"\x03\x02\x07\x80", True),
+        (b"\x03\x02\x01\x06", False),
+        (b"\x03\x01\0", False),
+    ],
+)
+def test_a_key_may_sign_data_unless_its_key_usage_says_otherwise(
+    usage: bytes | None, expected: bool
+) -> None:
+    parts = [] if usage is None else [der_writer.extension(extensions.KEY_USAGE, usage)]
+    certificate = Certificate(der_writer.certificate(der_writer.tlv(0x30, *parts)))
+    assert certificate.may_sign_data is expected
+    assert not certificate.is_authority
+    assert not certificate.signs_only_certificates
+
+
+def test_a_csca_signs_only_certificates_and_a_dsc_does_not() -> None:
+    assert CSCA.is_authority
+    assert CSCA.signs_only_certificates
+    assert not CSCA.may_sign_data
+    assert DSC.may_sign_data
+    assert not DSC.is_authority
+    bare = Certificate.from_public_key(DSC.spki)
+    assert bare.may_sign_data
+    assert not bare.is_authority

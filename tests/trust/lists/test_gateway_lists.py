@@ -13,13 +13,15 @@ from typing import Any
 import pytest
 
 import list_makers as make
+from coronapas import _base64 as codec
 from coronapas import keys
 from coronapas.errors import CmsError, KeyMaterialError, TrustListError
 from coronapas.trust import _cms as cms
-from coronapas.trust import _kids as kids
+from coronapas.trust import gateway_entry, read_documents
 from coronapas.trust._certificate import Certificate
 from coronapas.trust._list import TrustList
-from coronapas.trust._lists import ec_zip, gateway, signed_documents
+from coronapas.trust._lists import ec_zip, gateway
+from coronapas.trust._signed_documents import open_message
 
 
 def read(entries: list[Any], **about: Any) -> TrustList:
@@ -60,7 +62,7 @@ def test_a_dsc_uploaded_by_another_country_is_dropped() -> None:
     anchor = make.anchor()
     listed = [
         *entries(by=foreign),
-        gateway.entry(
+        gateway_entry(
             foreign.certificate,
             "UPLOAD",
             anchor.private_key,
@@ -85,11 +87,11 @@ def test_a_dsc_of_another_countrys_authority_is_dropped() -> None:
     anchor = make.anchor()
     listed = [
         *entries(),
-        gateway.entry(
+        gateway_entry(
             swede.certificate, "CSCA", anchor.private_key, anchor.certificate, timestamp=make.ISSUED
         ),
     ]
-    dane = gateway.entry(
+    dane = gateway_entry(
         make.dsc(0, "SE").certificate,
         "DSC",
         make.uploader().private_key,
@@ -120,7 +122,7 @@ def test_a_dsc_whose_cms_is_over_another_certificate_is_dropped() -> None:
     listed[2] |= {
         "rawData": make.text(other.der),
         "thumbprint": hashlib.sha256(other.der or b"").hexdigest(),
-        "kid": kids.encode(other.kid),
+        "kid": codec.encode(other.kid),
     }
     found = read(listed)
     assert found.certificates == ()
@@ -134,11 +136,11 @@ def test_a_dsc_whose_cms_is_over_another_certificate_is_dropped() -> None:
         ("country", "SE", "the stated country is not the certificate's"),
         ("country", None, "the entry has no 'country' of the right type"),
         ("rawData", None, "the entry has no 'rawData' of the right type"),
-        ("rawData", "MAA=", "DER"),
+        ("rawData", "MAA=", "ASN.1"),
         ("signature", "", "CMS"),
         ("signature", True, "the entry has no 'signature' of the right type"),
-        ("certificateType", "ROOT", "the entry is of no known certificateType"),
-        ("certificateType", ["DSC"], "the entry is of no known certificateType"),
+        ("certificateType", "ROOT", "the certificateType of the entry is unknown"),
+        ("certificateType", ["DSC"], "the certificateType of the entry is unknown"),
     ],
 )
 def test_an_entry_with_one_member_wrong_is_dropped_alone(
@@ -153,7 +155,7 @@ def test_an_entry_with_one_member_wrong_is_dropped_alone(
 
 def test_the_stated_kid_is_not_signed_and_does_not_count() -> None:
     listed = entries()
-    listed[2]["kid"] = kids.encode(b"12345678")
+    listed[2]["kid"] = codec.encode(b"12345678")
     found = read(listed)
     assert found.certificates == tuple(make.certificates(0))
     assert [(remark.kid, remark.code) for remark in found.remarks] == [(b"12345678", "list.kid")]
@@ -161,7 +163,7 @@ def test_the_stated_kid_is_not_signed_and_does_not_count() -> None:
 
 def test_an_authentication_certificate_signs_no_passes() -> None:
     anchor = make.anchor()
-    entry = gateway.entry(
+    entry = gateway_entry(
         make.dsc(5).certificate,
         "AUTHENTICATION",
         anchor.private_key,
@@ -206,14 +208,14 @@ def test_a_bare_key_cannot_be_written_to_the_gateway() -> None:
     bare = Certificate.from_public_key(make.dsc().certificate.spki, kid=b"12345678")
     anchor = make.anchor()
     with pytest.raises(KeyMaterialError):
-        gateway.entry(bare, "DSC", anchor.private_key, anchor.certificate, timestamp=make.ISSUED)
+        gateway_entry(bare, "DSC", anchor.private_key, anchor.certificate, timestamp=make.ISSUED)
 
 
 def test_an_entry_without_a_country_in_its_certificate_takes_the_stated_one() -> None:
     import der_writer
 
     plain = Certificate(der_writer.certificate(subject=der_writer.name(None)))
-    entry = gateway.entry(
+    entry = gateway_entry(
         plain,
         "DSC",
         make.uploader().private_key,
@@ -249,11 +251,11 @@ def test_an_authority_in_the_archive_has_to_be_signed_by_the_anchor() -> None:
 def test_the_signer_of_a_dsc_in_the_archive_is_an_uploader_or_of_its_country() -> None:
     swede = make.uploader("SE")
     files = make.ec_files(make.certificates(0), by=swede)
-    assert reasons(archive(files)) == ["the DSC is signed by another country's certificate"]
+    assert reasons(archive(files)) == ["the signer of the DSC is of another country"]
     assert len(archive(files, uploaders=[swede.certificate]).certificates) == 1
     mine = make.ec_files(make.certificates(0))
     told = archive(mine, uploaders=[swede.certificate])
-    assert reasons(told) == ["the DSC is signed by none of the UPLOAD certificates given"]
+    assert reasons(told) == ["the signer of the DSC is not one of the given UPLOAD certificates"]
 
 
 def test_a_certificate_without_its_signature_file_is_dropped() -> None:
@@ -270,7 +272,7 @@ def test_names_and_folders_of_the_archive_are_checked_or_remarked() -> None:
     }
     found = archive(files | {"README": b"", "DSC/readme.pem.sig": b""})
     assert [remark.code for remark in found.remarks] == ["list.thumbprint"]
-    assert reasons(found) == ["the file is no certificate of the archive"]
+    assert reasons(found) == ["the name of the file is not that of a certificate of the archive"]
     moved = {name.replace("/DK/", "/SE/"): data for name, data in files.items()}
     assert set(reasons(archive(moved))) == {"the folder's country is not the certificate's"}
 
@@ -344,7 +346,7 @@ def message(content: object, by: keys.KeyPair | None = None) -> str:
 
 def test_a_signed_rule_is_handed_on_as_its_json() -> None:
     data = make.dumped({"GR-DK-0001": [{"version": "1.0.0", "cms": message(RULE)}]})
-    found = signed_documents.read(data, signers=[make.uploader().certificate])
+    found = read_documents(data, signers=[make.uploader().certificate])
     (document,) = found.documents
     assert document.value == RULE
     assert json.loads(document.data) == RULE
@@ -355,7 +357,7 @@ def test_a_signed_rule_is_handed_on_as_its_json() -> None:
 
 def test_value_sets_come_in_an_array_too() -> None:
     data = make.dumped([{"id": "sct", "cms": message({"valueSetId": "sct"})}, 5])
-    found = signed_documents.read(data, signers=[make.uploader().certificate])
+    found = read_documents(data, signers=[make.uploader().certificate])
     assert [document.name for document in found.documents] == ["sct"]
     assert len(found.dropped) == 1
 
@@ -364,7 +366,7 @@ def test_value_sets_come_in_an_array_too() -> None:
     ("content", "by", "reason"),
     [
         (RULE, "SE", "the rule's country is not its signer's"),
-        (RULE, "stranger", "the document is not signed by any of the certificates given"),
+        (RULE, "stranger", "the signer of the document is not one of the given certificates"),
         ({**RULE, "Country": 1}, "DK", "the rule's country is not its signer's"),
     ],
 )
@@ -374,7 +376,7 @@ def test_a_rule_signed_by_the_wrong_certificate_is_dropped(
     pair = make.dsc(7) if by == "stranger" else make.uploader(by)
     data = make.dumped({"GR-DK-0001": {"cms": message(content, pair)}})
     signers = [make.uploader("DK").certificate, make.uploader("SE").certificate]
-    found = signed_documents.read(data, signers=signers)
+    found = read_documents(data, signers=signers)
     assert found.documents == ()
     assert [drop.reason for drop in found.dropped] == [reason]
 
@@ -384,23 +386,23 @@ def test_a_tampered_or_unreadable_rule_is_dropped() -> None:
     pair = make.uploader()
     no_json = cms.sign(b"{", pair.private_key, pair.certificate, detached=False)
     data = make.dumped({"a": [{"cms": make.text(raw)}, {"cms": make.text(no_json)}, {}]})
-    found = signed_documents.read(data, signers=[pair.certificate])
+    found = read_documents(data, signers=[pair.certificate])
     assert found.documents == ()
     assert len(found.dropped) == 3
 
 
 def test_one_message_is_opened_for_one_country() -> None:
     raw, signers = base64.b64decode(message(RULE)), [make.uploader().certificate]
-    assert signed_documents.open_message(raw, "r", signers, country="DK").value == RULE
+    assert open_message(raw, "r", signers, country="DK").value == RULE
     with pytest.raises(KeyMaterialError, match="country"):
-        signed_documents.open_message(raw, "r", signers, country="SE")
+        open_message(raw, "r", signers, country="SE")
     with pytest.raises(CmsError):
-        signed_documents.open_message(raw[:-3], "r", signers)
+        open_message(raw[:-3], "r", signers)
 
 
 def test_an_answer_that_is_no_object_is_refused() -> None:
     with pytest.raises(TrustListError):
-        signed_documents.read(b"5", signers=[])
+        read_documents(b"5", signers=[])
 
 
 def test_an_entry_that_states_no_kid_and_no_thumbprint_is_read() -> None:

@@ -17,25 +17,27 @@ from hypothesis import strategies as st
 
 import der_writer
 import list_makers as make
+from coronapas import _base64 as codec
 from coronapas import _signatures as signatures
 from coronapas import keys
 from coronapas.errors import KeyMaterialError, TrustListError
 from coronapas.facts import EventKind
+from coronapas.trust import GdhcnEntry
+from coronapas.trust import _did_proof as did_proof
 from coronapas.trust import _jwk as jwk
-from coronapas.trust import _kids as kids
 from coronapas.trust._certificate import Certificate
 from coronapas.trust._list import TrustList
-from coronapas.trust._lists import did_proof, gdhcn
+from coronapas.trust._lists import gdhcn
 
 PIN = make.list_signer().certificate
 Document = dict[str, Any]
 
 
-def entry(number: int = 0, **more: Any) -> gdhcn.Entry:
-    return gdhcn.Entry(make.dsc(number).certificate, "DNK", (make.csca().certificate,), **more)
+def entry(number: int = 0, **more: Any) -> GdhcnEntry:
+    return GdhcnEntry(make.dsc(number).certificate, "DNK", (make.csca().certificate,), **more)
 
 
-def document(*entries: gdhcn.Entry, **more: Any) -> Document:
+def document(*entries: GdhcnEntry, **more: Any) -> Document:
     made: Document = json.loads(make.did_document(entries or (entry(),), **more))
     return made
 
@@ -123,14 +125,20 @@ def test_a_list_of_every_environment_is_verified(environment: str) -> None:
 def test_the_raw_form_of_a_signature_is_read_too() -> None:
     content = document()
     head, _, tail = content["proof"]["jws"].partition("..")
-    content["proof"]["jws"] = f"{head}..{jwk.encode(signatures.from_der(jwk.decode(tail), 32))}"
+    content["proof"]["jws"] = (
+        f"{head}..{codec.encode_url(signatures.from_der(codec.decode_any(tail), 32))}"
+    )
     assert read(content).signature == "verified"
 
 
 def test_the_coordinates_of_the_keys_are_not_looked_at() -> None:
     content = document()
     item = content["verificationMethod"][0]["publicKeyJwk"]
-    for change in ({"x": jwk.encode(b"\0" + bytes(32))}, {"y": "AAAA"}, {"crv": "UNKNOWN CURVE"}):
+    for change in (
+        {"x": codec.encode_url(b"\0" + bytes(32))},
+        {"y": "AAAA"},
+        {"crv": "UNKNOWN CURVE"},
+    ):
         item |= change
     assert read(signed(content)).certificates[0].spki == make.dsc(0).certificate.spki
 
@@ -221,9 +229,9 @@ def test_what_would_not_be_under_the_signature_is_refused(
         "",
         "a..b",
         "!..!",
-        jwk.encode(b'{"alg":"ES256"}') + "..AAAA",
-        jwk.encode(b'{"alg":"none","b64":false,"crit":["b64"]}') + "..AAAA",
-        jwk.encode(b'{"alg":"ES256","b64":false,"crit":["b64"]}') + "..",
+        codec.encode_url(b'{"alg":"ES256"}') + "..AAAA",
+        codec.encode_url(b'{"alg":"none","b64":false,"crit":["b64"]}') + "..AAAA",
+        codec.encode_url(b'{"alg":"ES256","b64":false,"crit":["b64"]}') + "..",
         5,
     ],
 )
@@ -294,14 +302,14 @@ def test_version_1_states_the_kid_in_the_identifier_and_no_usage() -> None:
 
 def test_a_kid_may_hold_every_sign_of_base64() -> None:
     kid = bytes([251, 255, 191, 0, 0, 0, 0, 0])
-    assert set("+/=") <= set(kids.encode(kid))
-    found = read(document(gdhcn.Entry(Certificate.load(make.dsc(0).certificate, kid=kid), "DNK")))
+    assert set("+/=") <= set(codec.encode(kid))
+    found = read(document(GdhcnEntry(Certificate.load(make.dsc(0).certificate, kid=kid), "DNK")))
     assert found.certificates[0].kid == kid
     assert sorted(remark.code for remark in found.remarks) == ["chain.no-issuer", "list.kid"]
 
 
 def test_keys_for_other_uses_sign_no_passes() -> None:
-    authority = gdhcn.Entry(make.csca().certificate, "DNK", usage="SCA")
+    authority = GdhcnEntry(make.csca().certificate, "DNK", usage="SCA")
     other = entry(1, usage="UP")
     found = read(document(entry(), authority, other))
     assert len(found.certificates) == 1
@@ -312,14 +320,14 @@ def test_keys_for_other_uses_sign_no_passes() -> None:
 
 def test_a_dsc_that_the_next_certificate_did_not_sign_is_dropped() -> None:
     other = keys.make_csca("DK", valid_from=make.BEGIN)
-    found = read(document(gdhcn.Entry(make.dsc(0).certificate, "DNK", (other.certificate,))))
+    found = read(document(GdhcnEntry(make.dsc(0).certificate, "DNK", (other.certificate,))))
     assert reasons(found) == ["the signature does not hold under the issuer's key"]
 
 
 def test_an_issuer_that_is_odd_in_other_ways_is_remarked() -> None:
     # The authority's key, in a certificate that is no authority's.
     same_key = Certificate(der_writer.certificate(key=make.csca().certificate.spki))
-    found = read(document(gdhcn.Entry(make.dsc(0).certificate, "DNK", (same_key,))))
+    found = read(document(GdhcnEntry(make.dsc(0).certificate, "DNK", (same_key,))))
     assert [each.spki for each in found.certificates] == [make.dsc(0).certificate.spki]
     assert [remark.code for remark in found.remarks] == ["chain.no-issuer"]
 
@@ -357,7 +365,7 @@ def test_several_keys_of_one_identifier_count_where_nothing_can_be_confused() ->
 def test_a_certificate_that_only_carries_a_key_has_a_kid_of_its_own() -> None:
     purposes = der_writer.key_usages("1.3.6.1.4.1.1847.2022.1.22")
     raw = Certificate(der_writer.certificate(der_writer.tlv(0x30, purposes)), kid=b"rawkey00")
-    found = read(document(gdhcn.Entry(raw, "DNK")))
+    found = read(document(GdhcnEntry(raw, "DNK")))
     assert [each.kid for each in found.certificates] == [b"rawkey00"]
     assert [remark.code for remark in found.remarks] == ["chain.no-issuer"]
 
@@ -365,12 +373,12 @@ def test_a_certificate_that_only_carries_a_key_has_a_kid_of_its_own() -> None:
 def test_a_bare_key_cannot_be_written() -> None:
     bare = Certificate.from_public_key(make.dsc().certificate.spki, kid=b"12345678")
     with pytest.raises(KeyMaterialError):
-        make.did_document([gdhcn.Entry(bare, "DNK")])
+        make.did_document([GdhcnEntry(bare, "DNK")])
 
 
 def test_usages_of_a_dsc_stay_those_of_its_certificate() -> None:
     pair = make.csca().issue_dsc(valid_from=make.BEGIN, usages=[EventKind.TEST])
-    found = read(document(gdhcn.Entry(pair.certificate, "DNK", (make.csca().certificate,))))
+    found = read(document(GdhcnEntry(pair.certificate, "DNK", (make.csca().certificate,))))
     assert found.certificates[0].usages == {EventKind.TEST}
 
 

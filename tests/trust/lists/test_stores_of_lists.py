@@ -26,12 +26,8 @@ from coronapas.trust import (
     Dropped,
     TrustStore,
 )
-from coronapas.trust import (
-    _reading as reading,
-)
-from coronapas.trust import (
-    _store as storing,
-)
+from coronapas.trust import _reading as reading
+from coronapas.trust import _store as storing
 from coronapas.trust._list import GIVEN, Source, TrustList
 from coronapas.trust._verifying_key import VerifyingKey
 
@@ -228,11 +224,11 @@ def test_an_empty_store_is_saved_and_loaded() -> None:
 
 def test_saving_keeps_permissions_and_follows_links(tmp_path: Path) -> None:
     path, alias = tmp_path / "store", tmp_path / "alias"
-    storing.save(STORE, path)
+    STORE.save(path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
     path.chmod(0o600)
     alias.symlink_to(path)
-    storing.save(TrustStore([SECOND]), alias)
+    TrustStore([SECOND]).save(alias)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert alias.is_symlink()
     assert len(TrustStore.load(path)) == 1
@@ -242,14 +238,14 @@ def test_a_save_that_fails_leaves_the_old_file_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "store"
-    storing.save(STORE, path)
+    STORE.save(path)
 
     def fail(_handle: int) -> None:
         raise OSError("no space")
 
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(OSError, match="no space"):
-        storing.save(TrustStore(), path)
+        TrustStore().save(path)
     assert TrustStore.load(path) == STORE
     assert list(tmp_path.iterdir()) == [path]
 

@@ -17,20 +17,22 @@ from coronapas.hcert import _cbor as cbor
 from coronapas.hcert import _cose as cose
 from coronapas.trust import _documents as documents
 from coronapas.trust._certificate import Certificate
+from coronapas.trust._format import ListFormat
 from coronapas.trust._list import ListBuilder
-from coronapas.trust._lists.signed_documents import Document, DocumentList
-from coronapas.trust._pins import pinned
+from coronapas.trust._pins import judge_pins, pinned
+from coronapas.trust._signed_documents import Document, DocumentList
 from coronapas.trust._verifying_key import VerifyingKey
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from typing import Unpack
 
+    from coronapas.trust._format import Content
     from coronapas.trust._list import Circumstances, SignatureState, TrustList
     from coronapas.trust._pins import Pins
 
-FORMAT: Final = "austria"
+NAME: Final = "austria"
 
 _NOT_BEFORE: Final = 5
 _EXPIRES: Final = 4
@@ -46,38 +48,38 @@ class _Life(NamedTuple):
 
 
 def read(
-    data: bytes, signature: bytes | None, *, pins: Pins, **about: Unpack[Circumstances]
+    data: bytes, *, pins: Pins, beside: Sequence[bytes] = (), **about: Unpack[Circumstances]
 ) -> TrustList:
-    """The list of certificates and its signature file.
+    """Read the list of certificates; `beside` is its signature file.
 
-    Raises TrustListError where the whole cannot be believed; ``trust.incomplete`` where there are
+    Raises TrustListError where the whole cannot be trusted; ``trust.incomplete`` where there are
     pins but no signature file.
     """
-    builder = ListBuilder(FORMAT, about)
-    life = _judge(data, signature, pins, builder)
-    entries = documents.whole(_content(data, builder).get("c"), list, FORMAT, "'c'")
+    builder = ListBuilder(NAME, about)
+    life = _judge(data, beside[0] if beside else None, pins, builder)
+    entries = documents.whole(_content(data, builder).get("c"), list, NAME, "'c'")
 
-    def one(entry: Any) -> None:
+    def key(entry: Any) -> None:
         kid = documents.part(entry, "i", bytes)
         certificate = Certificate(documents.part(entry, "c", bytes), kid=kid)
         builder.match_kid(certificate, kid)
         builder.keep(certificate)
 
-    builder.each(entries, one)
+    builder.each(entries, key)
     return builder.list(*life)
 
 
-def read_rules(
+def read_austrian_rules(
     data: bytes, signature: bytes | None, *, pins: Pins, **about: Unpack[Circumstances]
 ) -> DocumentList:
-    """The business rules: each one's JSON by its identifier, signed as the list is."""
+    """Read business rules: the JSON of each by its identifier, signed as the list is."""
     return _documents(data, signature, pins, about, ("r", "i", "r"))
 
 
-def read_value_sets(
+def read_austrian_value_sets(
     data: bytes, signature: bytes | None, *, pins: Pins, **about: Unpack[Circumstances]
 ) -> DocumentList:
-    """The value sets: each one's JSON by its name, signed as the list is."""
+    """Read value sets: the JSON of each by its name, signed as the list is."""
     return _documents(data, signature, pins, about, ("v", "n", "v"))
 
 
@@ -88,28 +90,28 @@ def _documents(
     about: Circumstances,
     names: tuple[str, str, str],
 ) -> DocumentList:
-    builder = ListBuilder(FORMAT, about)
+    builder = ListBuilder(NAME, about)
     life = _judge(data, signature, pins, builder)
     whole, identifier, value = names
-    entries = documents.whole(_content(data, builder).get(whole), list, FORMAT, f"{whole!r}")
+    entries = documents.whole(_content(data, builder).get(whole), list, NAME, f"{whole!r}")
     found: list[Document] = []
 
-    def one(entry: Any) -> None:
+    def document(entry: Any) -> None:
         text = documents.part(entry, value, str)
         found.append(Document.read(documents.part(entry, identifier, str), text.encode("utf-8")))
 
     for number, entry in enumerate(entries, start=1):
-        builder.one(f"entry {number}", entry, one)
+        builder.read(f"entry {number}", entry, document)
     listed = builder.list(*life)
     return DocumentList(listed.source, tuple(found), listed.dropped)
 
 
 def _content(data: bytes, builder: ListBuilder) -> dict[Any, Any]:
-    return documents.whole(_cbor(data, builder), dict, FORMAT, "the map")
+    return documents.whole(_cbor(data, builder), dict, NAME, "the map")
 
 
 def _cbor(data: bytes, builder: ListBuilder) -> Any:
-    documents.bounded(data, FORMAT, documents.MAX_CBOR_BYTES)
+    documents.bounded(data, NAME, documents.MAX_CBOR_BYTES)
     try:
         return cbor.load(data)[0]
     except DecodeError as error:
@@ -117,30 +119,30 @@ def _cbor(data: bytes, builder: ListBuilder) -> Any:
 
 
 def _judge(data: bytes, signature: bytes | None, pins: Pins, builder: ListBuilder) -> _Life:
-    """The life that the signature file gives the content; TrustListError where it does not hold."""
-    documents.bounded(data, FORMAT, documents.MAX_CBOR_BYTES)
+    """Return how long the signature file lets the content live; raise TrustListError."""
+    documents.bounded(data, NAME, documents.MAX_CBOR_BYTES)
     trusted = pinned(pins)
     if signature is None:
         if trusted:
             raise builder.error("incomplete", "the signature file is missing")
         return _Life("not verified", None, None)
     try:
-        message = cose.read(documents.bounded(signature, FORMAT, documents.MAX_CBOR_BYTES))
+        message = cose.read(documents.bounded(signature, NAME, documents.MAX_CBOR_BYTES))
     except DecodeError as error:
         raise builder.error("malformed", f"the signature file: {error.message}") from None
     if trusted:
-        signers = (VerifyingKey(pin.certificate) for pin in trusted)
-        signer = next((key for key in signers if key.fault(message) is None), None)
-        if signer is None:
-            raise builder.error("signature", "the signature holds under no pinned key")
-        if builder.at is not None and not signer.certificate.valid_at(builder.at):
-            raise builder.error("signer", "the pinned certificate is not valid at that time")
-    payload = documents.whole(_cbor(message.payload, builder), dict, FORMAT, "the payload's map")
-    digest = documents.whole(payload.get(_DIGEST), bytes, FORMAT, "the content's digest")
+        judge_pins(
+            trusted,
+            lambda certificate: VerifyingKey(certificate).fault(message) is None,
+            builder.at,
+            NAME,
+        )
+    payload = documents.whole(_cbor(message.payload, builder), dict, NAME, "the payload's map")
+    digest = documents.whole(payload.get(_DIGEST), bytes, NAME, "the content's digest")
     if not hmac.compare_digest(digest, hashlib.sha256(data).digest()):
         raise builder.error("signature", "the content is not the one that was signed")
-    begins = documents.moment(payload.get(_NOT_BEFORE), FORMAT, "the begin")
-    ends = documents.moment(payload.get(_EXPIRES), FORMAT, "the end")
+    begins = documents.moment(payload.get(_NOT_BEFORE), NAME, "the beginning")
+    ends = documents.moment(payload.get(_EXPIRES), NAME, "the end")
     if ends is None:
         raise builder.error("malformed", "the signature file states no end")
     _version(message.headers, builder)
@@ -149,4 +151,11 @@ def _judge(data: bytes, signature: bytes | None, pins: Pins, builder: ListBuilde
 
 def _version(headers: Mapping[Any, Any], builder: ListBuilder) -> None:
     if headers.get(_VERSION_HEADER) != _VERSION:
-        raise builder.error("malformed", "the signature file is of another version than 2")
+        raise builder.error("malformed", f"the signature file must be of version {_VERSION}")
+
+
+def _recognise(content: Content) -> bool:
+    return content.shape == "cbor" and content.has_member("c")
+
+
+FORMAT: Final = ListFormat(NAME, _recognise, read, signed="whole")

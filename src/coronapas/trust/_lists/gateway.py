@@ -7,35 +7,26 @@ signature is a detached CMS over the DER. The rules, all enforced with a pinned 
 2. A DSC is signed by an UPLOAD certificate of its country, *and* issued by a CSCA of the list.
 3. The thumbprint is the SHA-256 of the DER, and the stated country the certificate's.
 
-Entries that break a rule are dropped; so is a DSC whose CMS does not hold, whatever others do. The
-stated kid is not signed: the certificate's own counts. AUTHENTICATION certificates sign nothing
-here and are passed over with a remark. The list has no date; `fetched` gives it one.
+Entries that break a rule are dropped alone, as is a DSC whose CMS does not hold. The stated kid is
+not signed: the certificate's own counts. AUTHENTICATION certificates sign nothing here and are
+ignored with a remark. The list has no date; `fetched` gives it one.
 
-Without a pin the CMS messages still have to hold and the types still have to fit together, but
-nothing says who made them: the list is ``not verified``.
+Without a pin the CMS messages must still hold and the types must still fit together, but nobody
+knows who signed them: the list is ``not verified``.
 """
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
+from coronapas import _base64 as base64
 from coronapas.errors import KeyMaterialError
-from coronapas.trust import (
-    _cms as cms,
-)
-from coronapas.trust import (
-    _documents as documents,
-)
-from coronapas.trust import (
-    _kids as kids,
-)
-from coronapas.trust import (
-    _material as material,
-)
+from coronapas.trust import _cms as cms
+from coronapas.trust import _documents as documents
 from coronapas.trust._certificate import Certificate
 from coronapas.trust._chain import REMARKS, Authorities
+from coronapas.trust._format import ListFormat
 from coronapas.trust._list import ListBuilder, stated_kid
 from coronapas.trust._pins import pinned
 
@@ -47,10 +38,11 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+    from coronapas.trust._format import Content
     from coronapas.trust._list import Circumstances, TrustList
     from coronapas.trust._pins import Pin, Pins
 
-FORMAT: Final = "gateway"
+NAME: Final = "gateway"
 
 CertificateType = Literal["AUTHENTICATION", "UPLOAD", "CSCA", "DSC"]
 
@@ -68,15 +60,15 @@ class Signed(NamedTuple):
 def read(
     data: bytes, *, pins: Pins, beside: Sequence[bytes] = (), **about: Unpack[Circumstances]
 ) -> TrustList:
-    """The list, by its trust anchor `pins`; `beside` are further parts, for lists split by type.
+    """Read the list of the trust anchor `pins`; `beside` are further parts of a split list.
 
-    Raises TrustListError where the whole cannot be read; entries that break the rules are dropped.
+    Raises TrustListError if the whole cannot be read; entries that break the rules are dropped.
     """
-    builder = ListBuilder(FORMAT, about)
+    builder = ListBuilder(NAME, about)
     entries = [
         entry
         for part in (data, *beside)
-        for entry in documents.whole(builder.json(part), list, FORMAT, "the array of entries")
+        for entry in documents.whole(builder.json(part), list, NAME, "the array of entries")
     ]
     return read_entries(entries, pinned(pins), builder)
 
@@ -84,7 +76,7 @@ def read(
 def read_entries(
     entries: Iterable[Any], anchors: tuple[Pin, ...], builder: ListBuilder
 ) -> TrustList:
-    """The list of parsed entries; other lists that hold gateway entries come here, too."""
+    """Return the list of parsed entries."""
     reading = _Reading(anchors, builder)
     by_type: dict[str, list[tuple[int, Any]]] = {name: [] for name in _TYPES}
     for number, entry in enumerate(entries, start=1):
@@ -92,17 +84,17 @@ def read_entries(
         if isinstance(kind, str) and kind in by_type:
             by_type[kind].append((number, entry))
         else:
-            reason = "the entry is of no known certificateType"
+            reason = "the certificateType of the entry is unknown"
             builder.drop(stated_kid(entry), reason, f"entry {number}")
     readers = (reading.csca, reading.upload, reading.authentication, reading.dsc)
-    for kind, read_one in zip(_TYPES, readers, strict=True):
+    for kind, reader in zip(_TYPES, readers, strict=True):
         for number, entry in by_type[kind]:
-            builder.one(f"entry {number}", entry, read_one, stated_kid(entry))
+            builder.read(f"entry {number}", entry, reader, stated_kid(entry))
     return builder.list("verified" if anchors else "not verified")
 
 
 class _Reading:
-    """The rules, with what has been read so far."""
+    """The rules, and what has been read so far."""
 
     def __init__(self, anchors: tuple[Pin, ...], builder: ListBuilder) -> None:
         self.anchors = anchors
@@ -130,7 +122,7 @@ class _Reading:
         self._chained(certificate)
         stated = entry.get("kid")
         if isinstance(stated, str):
-            self.builder.match_kid(certificate, kids.decode(stated))
+            self.builder.match_kid(certificate, documents.decode_kid(stated))
         self.builder.keep(certificate)
 
     def _anchored(self, entry: Any) -> Certificate:
@@ -169,11 +161,11 @@ class _Reading:
 
 
 def open_entry(entry: Any) -> Signed:
-    """The certificate of an entry whose CMS holds, and the CMS's signer (no trust implied).
+    """Return the certificate of an entry whose CMS holds, and the CMS's signer (no trust implied).
 
     Raises CmsError or KeyMaterialError, also for a wrong thumbprint or country.
     """
-    der = material.from_base64(documents.part(entry, "rawData", str))
+    der = documents.base64_part(entry, "rawData")
     certificate = Certificate(der)
     thumbprint = entry.get("thumbprint")
     if thumbprint is not None and str(thumbprint).lower() != hashlib.sha256(der).hexdigest():
@@ -181,7 +173,7 @@ def open_entry(entry: Any) -> Signed:
     stated = documents.part(entry, "country", str).strip().upper()
     if certificate.country is not None and certificate.country != stated:
         raise KeyMaterialError("the stated country is not the certificate's")
-    signature = material.from_base64(documents.part(entry, "signature", str))
+    signature = documents.base64_part(entry, "signature")
     return Signed(
         Certificate.load(certificate, country=stated)
         if certificate.country is None
@@ -190,7 +182,7 @@ def open_entry(entry: Any) -> Signed:
     )
 
 
-def entry(
+def gateway_entry(
     certificate: Certificate,
     kind: CertificateType,
     signer_key: EllipticCurvePrivateKey | RSAPrivateKey,
@@ -198,25 +190,32 @@ def entry(
     *,
     timestamp: datetime,
 ) -> dict[str, str]:
-    """One entry of the list, signed: by the trust anchor, or for a DSC by an UPLOAD certificate.
+    """Return a signed entry of the list; the trust anchor signs it, or an UPLOAD key for a DSC.
 
-    `timestamp` is when the gateway took it in (with its zone). Raises KeyMaterialError for a bare
-    key, or a signer's certificate that is for another key.
+    `timestamp` is the aware datetime at which the gateway received it. Raises KeyMaterialError for
+    a bare key, or if `signer_key` is not the key of `signer`.
     """
     if certificate.der is None:
-        raise KeyMaterialError("a bare key has no place on the gateway's list")
+        raise KeyMaterialError("every key of the list must have a certificate")
     signature = cms.sign(certificate.der, signer_key, signer)
     return {
-        "kid": kids.encode(certificate.kid),
+        "kid": base64.encode(certificate.kid),
         "timestamp": timestamp.isoformat(timespec="seconds"),
         "country": certificate.country or "",
         "certificateType": kind,
         "thumbprint": hashlib.sha256(certificate.der).hexdigest(),
-        "signature": base64.b64encode(signature).decode("ascii"),
-        "rawData": base64.b64encode(certificate.der).decode("ascii"),
+        "signature": base64.encode(signature),
+        "rawData": base64.encode(certificate.der),
     }
 
 
-def write(entries: Iterable[dict[str, str]]) -> bytes:
-    """The list of `entry` values, as the gateway serves it."""
+def write_gateway(entries: Iterable[dict[str, str]]) -> bytes:
+    """Return the list of `gateway_entry` values, as the gateway serves it."""
     return documents.dump(list(entries))
+
+
+def _recognise(content: Content) -> bool:
+    return content.shape == "json" and content.has_entry_with("rawData", "certificateType")
+
+
+FORMAT: Final = ListFormat(NAME, _recognise, read, signed="entries", write=write_gateway)

@@ -1,14 +1,14 @@
 """WHO's Global Digital Health Certification Network: trust lists v1 and v2, reader and writer.
 
-A list is a DID document whose verification methods carry certificates. What counts is the x5c: over
-half of the coordinates on the production list have a wrong length, some name no curve, and they are
-not looked at. The document's proof (`coronapas.trust._lists.did_proof`) is verified under the
-pinned key; the signing key is itself published as a DID document, which `pins` takes as it is.
+A list is a DID document whose verification methods carry certificates. The x5c counts: over half
+of the coordinates on the production list have a wrong length, some name no curve, and they are
+ignored. The document's proof (`coronapas.trust._did_proof`) is verified under the pinned key; the
+signing key is itself published as a DID document, which `pins` accepts as it is.
 
 v2 states domain, participant (ISO 3166-1 alpha-3, as a rule) and usage of each key (``DSC`` signs
 passes, ``SCA`` signs DSCs) and its kid; in v1 the kid is in the method's identifier alone. A DSC
-has to be signed by the certificate after it in its x5c. Revocation is leaving the list. The date is
-the proof's `created`; an end is not stated, so that an age limit is the caller's to set.
+must be signed by the certificate after it in its x5c. A key is revoked by leaving the list. The
+date is the proof's `created`; no end is stated, so that the caller should set an age limit.
 """
 
 from __future__ import annotations
@@ -20,36 +20,26 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
 from coronapas.errors import KeyMaterialError
-from coronapas.trust import (
-    _certificate as extensions,
-)
-from coronapas.trust import (
-    _chain as chain,
-)
-from coronapas.trust import (
-    _documents as documents,
-)
-from coronapas.trust import (
-    _jwk as jwk,
-)
-from coronapas.trust import (
-    _kids as kids,
-)
+from coronapas.trust import _chain as chain
+from coronapas.trust import _did_proof as did_proof
+from coronapas.trust import _documents as documents
+from coronapas.trust import _jwk as jwk
 from coronapas.trust._certificate import Certificate
+from coronapas.trust._format import ListFormat
 from coronapas.trust._list import ListBuilder
-from coronapas.trust._lists import did_proof
-from coronapas.trust._pins import pinned
+from coronapas.trust._pins import judge_pins, pinned
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from typing import Unpack
 
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
+    from coronapas.trust._format import Content
     from coronapas.trust._list import Circumstances, SignatureState, TrustList
     from coronapas.trust._pins import Pins
 
-FORMAT: Final = did_proof.FORMAT
+NAME: Final = did_proof.NAME
 
 # A certificate with this purpose only carries a key: its kid is made from the key alone.
 _RAW_KEY: Final = ("1.3.6.1.4.1.1847.2022.1.22", "1.3.6.1.4.1.0.1847.2022.1.22")
@@ -57,14 +47,16 @@ _RAW_KEY: Final = ("1.3.6.1.4.1.1847.2022.1.22", "1.3.6.1.4.1.0.1847.2022.1.22")
 _UNUSED: Final = "the key's usage is not the signing of passes"
 
 
-def read(data: bytes, *, pins: Pins, **about: Unpack[Circumstances]) -> TrustList:
-    """The list, its proof made with a pinned key; raises TrustListError.
+def read(
+    data: bytes, *, pins: Pins, beside: Sequence[bytes] = (), **about: Unpack[Circumstances]
+) -> TrustList:
+    """Read the list, whose proof must hold under a pinned key; raise TrustListError.
 
-    A document with members, types or contexts outside the network's vocabulary is refused whole,
-    pinned or not: what they say would not be under the signature.
+    A document with members, types or contexts outside the network's vocabulary is refused as a
+    whole, even without pins: what they state would not be under the signature.
     """
-    builder = ListBuilder(FORMAT, about)
-    document = documents.whole(builder.json(data), dict, FORMAT, "the DID document")
+    builder = ListBuilder(NAME, about)
+    document = documents.whole(builder.json(data), dict, NAME, "the DID document")
     did_proof.check_vocabulary(document)
     state = _judge(document, pins, builder)
     methods = document.get("verificationMethod", [])
@@ -77,36 +69,33 @@ def read(data: bytes, *, pins: Pins, **about: Unpack[Circumstances]) -> TrustLis
             reason = "the identifier stands for keys of different usage"
             builder.drop(_fragment_kid(method["id"]), reason, place)
         else:
-            builder.one(place, method, lambda each: _one(each, builder), _stated(method))
+            builder.read(place, method, lambda each: _read_method(each, builder), _stated(method))
     return builder.list(state, _created(document, builder))
 
 
 def _judge(document: dict[str, Any], pins: Pins, builder: ListBuilder) -> SignatureState:
-    trusted = [pin.certificate for pin in pinned(pins)]
+    trusted = pinned(pins)
     if not trusted:
         return "not verified"
     if document.get("proof") is None:
         raise builder.error("unsigned", "the document has no proof")
-    signer = did_proof.verify(document, trusted)
-    if signer is None:
-        raise builder.error("signature", "the proof holds under no pinned key")
-    if builder.at is not None and not signer.valid_at(builder.at):
-        raise builder.error("signer", "the pinned certificate is not valid at that time")
+    signer = did_proof.verify(document, [pin.certificate for pin in trusted])
+    judge_pins(trusted, lambda certificate: certificate == signer, builder.at, NAME)
     return "verified"
 
 
-def _one(method: dict[str, Any], builder: ListBuilder) -> None:
+def _read_method(method: dict[str, Any], builder: ListBuilder) -> None:
     key = method.get("publicKeyJwk")
     found = jwk.certificates(key)
     if not found:
-        raise KeyMaterialError("the key has no certificate (x5c), which alone counts")
+        raise KeyMaterialError("the key must have a certificate (x5c)")
     leaf = found[0]
     kid = _stated(method)
     if kid is None:
         raise KeyMaterialError("the method states no kid")
     usage = did_proof.code_of(method, "keyusage") if "keyusage" in method else _usage_of(leaf)
     if usage != "DSC":
-        if not extensions.is_authority(leaf):
+        if not leaf.is_authority:
             raise KeyMaterialError(_UNUSED)
         leaf.check()
         builder.authorities.append(leaf)
@@ -118,12 +107,12 @@ def _one(method: dict[str, Any], builder: ListBuilder) -> None:
 
 
 def _usage_of(leaf: Certificate) -> str:
-    """The usage where the document states none (v1): by the certificate's extensions."""
-    return "SCA" if extensions.signs_only_certificates(leaf) else "DSC"
+    """Return the usage by the certificate's extensions, for documents that state none (v1)."""
+    return "SCA" if leaf.signs_only_certificates else "DSC"
 
 
 def _chained(found: tuple[Certificate, ...], builder: ListBuilder) -> None:
-    """A DSC is signed by the next certificate of its x5c; what else is odd is reported."""
+    """Require that the next certificate of the x5c signed the DSC; remark anything unusual."""
     leaf, *rest = found
     if not rest:
         builder.remark(leaf.kid, "chain.no-issuer", "the list holds no issuer of the certificate")
@@ -138,7 +127,7 @@ def _chained(found: tuple[Certificate, ...], builder: ListBuilder) -> None:
 
 
 def _mixed(methods: list[Any]) -> frozenset[str]:
-    """Identifiers under which methods differ in what is stated beside the key.
+    """Return the identifiers whose methods differ in what they state besides the key.
 
     Statements about one identifier are signed one by one: with several methods of one identifier,
     which code belongs to which key is not under the signature.
@@ -154,22 +143,16 @@ def _mixed(methods: list[Any]) -> frozenset[str]:
 
 
 def _stated(method: dict[str, Any]) -> bytes | None:
-    """The kid: the JWK's own, else the one in the method's identifier."""
+    """Return the JWK's own kid, else the one in the method's identifier."""
     key = method.get("publicKeyJwk")
     own = key.get("kid") if isinstance(key, dict) else None
     if isinstance(own, str):
-        try:
-            return kids.decode(own)
-        except KeyMaterialError:
-            return None
+        return documents.kid_or_none(own)
     return _fragment_kid(method["id"])
 
 
 def _fragment_kid(identifier: str) -> bytes | None:
-    try:
-        return kids.decode(unquote(identifier.partition("#")[2]))
-    except KeyMaterialError:
-        return None
+    return documents.kid_or_none(unquote(identifier.partition("#")[2]))
 
 
 def _created(document: dict[str, Any], builder: ListBuilder) -> datetime | None:
@@ -180,12 +163,12 @@ def _created(document: dict[str, Any], builder: ListBuilder) -> datetime | None:
         moment = datetime.fromisoformat(proof["created"])
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise builder.error("malformed", "the proof's 'created' is no date") from None
+        raise builder.error("malformed", "the proof's 'created' must be a date") from None
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One key for a list: its certificate, those that lead to its authority, and its codes.
+class GdhcnEntry:
+    """One key for a list: its certificate, those up to its authority, and its codes.
 
     `participant` is the code of the network's participant (``DNK``), `usage` ``DSC`` or ``SCA``.
     """
@@ -197,8 +180,8 @@ class Entry:
     domain: str = "DCC"
 
 
-def write(
-    entries: Iterable[Entry],
+def write_gdhcn(
+    entries: Iterable[GdhcnEntry],
     key: EllipticCurvePrivateKey,
     *,
     did: str,
@@ -206,7 +189,7 @@ def write(
     created: datetime,
     environment: str = "",
 ) -> bytes:
-    """A v2 list, with its proof made by a P-256 key.
+    """Return a v2 list with a proof by a P-256 key.
 
     `did` is the document's own identifier and controller (``did:web:example.org:v2:trustlist``),
     `signing_key` the identifier of the signing key's method, `created` the date (in UTC, whole
@@ -234,10 +217,10 @@ def write(
     return documents.dump(signed)
 
 
-def _method(entry: Entry, did: str) -> dict[str, Any]:
+def _method(entry: GdhcnEntry, did: str) -> dict[str, Any]:
     item = jwk.write(entry.certificate, chain=entry.chain)
     if "x5c" not in item:
-        raise KeyMaterialError("a bare key has no place on a list of certificates")
+        raise KeyMaterialError("every key of the list must have a certificate")
     return {
         "id": f"{did}:{entry.domain}:{entry.participant}:{entry.usage}#{item['kid']}",
         "type": "JsonWebKey2020",
@@ -247,3 +230,10 @@ def _method(entry: Entry, did: str) -> dict[str, Any]:
         "participant": {"code": entry.participant},
         "keyusage": {"code": entry.usage},
     }
+
+
+def _recognise(content: Content) -> bool:
+    return content.shape == "json" and content.has_member("verificationMethod")
+
+
+FORMAT: Final = ListFormat(NAME, _recognise, read, signed="whole", write=write_gdhcn)

@@ -2,9 +2,9 @@
 
 ``{payload, signature}``; the payload is ``{eu_keys: {kid: [{subjectPk, keyUsage, san, ian}]}}``
 with one or several keys a kid: `subjectPk` is the base64 of a SubjectPublicKeyInfo, `keyUsage`
-letters of t, v and r (none means all). `ian` is taken for the issuing country where it is two
+letters of t, v and r (no letters mean all). `ian` is read as the issuing country if it is two
 letters: what else it may hold is not known [U]. The list states no date; `fetched` gives it one.
-Keys for the domestic passes are passed over.
+Keys for the domestic passes are ignored.
 """
 
 from __future__ import annotations
@@ -12,65 +12,61 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from coronapas.errors import CmsError, KeyMaterialError
-from coronapas.trust import (
-    _cms as cms,
-)
-from coronapas.trust import (
-    _documents as documents,
-)
-from coronapas.trust import (
-    _kids as kids,
-)
-from coronapas.trust import (
-    _material as material,
-)
-from coronapas.trust._certificate import bare_key, usages_of
+from coronapas.trust import _cms as cms
+from coronapas.trust import _documents as documents
+from coronapas.trust._certificate import Certificate, usages_of
+from coronapas.trust._format import ListFormat
 from coronapas.trust._list import ListBuilder
 from coronapas.trust._pins import pinned, trusted_signer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Unpack
 
+    from coronapas.trust._format import Content
     from coronapas.trust._list import Circumstances, SignatureState, TrustList
     from coronapas.trust._pins import Pins
 
-FORMAT: Final = "netherlands"
+NAME: Final = "netherlands"
 
 
-def read(data: bytes, *, pins: Pins, **about: Unpack[Circumstances]) -> TrustList:
-    """The list, its signer being a pin or certified by one; raises TrustListError."""
-    builder = ListBuilder(FORMAT, about)
-    outer = documents.whole(builder.json(data), dict, FORMAT, "the object")
+def read(
+    data: bytes, *, pins: Pins, beside: Sequence[bytes] = (), **about: Unpack[Circumstances]
+) -> TrustList:
+    """Read the list, whose signer must be pinned or certified by a pin; raise TrustListError."""
+    builder = ListBuilder(NAME, about)
+    outer = documents.whole(builder.json(data), dict, NAME, "the object")
     payload, signature = (
-        documents.base64_bytes(
-            documents.whole(outer.get(name), str, FORMAT, f"{name!r}"), FORMAT, f"{name!r}"
+        documents.frame_base64(
+            documents.whole(outer.get(name), str, NAME, f"{name!r}"), NAME, f"{name!r}"
         )
         for name in ("payload", "signature")
     )
     state = _judge(payload, signature, pins, builder)
-    content = documents.whole(builder.json(payload), dict, FORMAT, "the payload's object")
-    by_kid = documents.whole(content.get("eu_keys"), dict, FORMAT, "'eu_keys'")
+    content = documents.whole(builder.json(payload), dict, NAME, "the payload's object")
+    by_kid = documents.whole(content.get("eu_keys"), dict, NAME, "'eu_keys'")
     for stated, entries in by_kid.items():
-        _key(stated, entries, builder)
+        _keys(stated, entries, builder)
     return builder.list(state)
 
 
-def _key(stated: str, entries: object, builder: ListBuilder) -> None:
+def _keys(stated: str, entries: object, builder: ListBuilder) -> None:
     try:
-        kid = kids.decode(stated)
+        kid = documents.decode_kid(stated)
     except KeyMaterialError as error:
         builder.drop(None, str(error), f"kid {stated[:24]!r}")
         return
 
-    def one(entry: Any) -> None:
-        spki = material.from_base64(documents.part(entry, "subjectPk", str))
+    def key(entry: Any) -> None:
+        spki = documents.base64_part(entry, "subjectPk")
         letters = documents.part(entry, "keyUsage", list) if entry.get("keyUsage") else []
         usages = usages_of(letters) or None
-        builder.keep(bare_key(spki, kid=kid, country=_country(entry.get("ian")), usages=usages))
+        country = _country(entry.get("ian"))
+        builder.keep(Certificate.from_public_key(spki, kid=kid, country=country, usages=usages))
 
     found = entries if isinstance(entries, list) else [entries]
     for number, entry in enumerate(found, start=1):
-        builder.one(f"kid {stated[:24]!r}, key {number}", entry, one, kid)
+        builder.read(f"kid {stated[:24]!r}, key {number}", entry, key, kid)
 
 
 def _country(stated: object) -> str | None:
@@ -90,3 +86,13 @@ def _judge(payload: bytes, signature: bytes, pins: Pins, builder: ListBuilder) -
     if objection is not None:
         raise builder.error("signer", objection)
     return "verified"
+
+
+def _recognise(content: Content) -> bool:
+    value = content.value
+    if content.shape != "json" or not isinstance(value, dict):
+        return False
+    return isinstance(value.get("payload"), str) and "signature" in value
+
+
+FORMAT: Final = ListFormat(NAME, _recognise, read, signed="whole")

@@ -1,50 +1,60 @@
-"""Certificates without any list around them: PEM and DER files, bundles, folders of them.
+"""Certificates without a list around them: PEM and DER files, bundles, folders of them.
 
-Unsigned and undated: the caller vouches for what is handed in. A certificate that by its extensions
-is a CSCA's (a CA whose key may sign no passes) is an authority and no key for passes; where there
-are such, a DSC that none of them issued is reported and kept.
+Unsigned and undated: the caller vouches for them. A certificate that is a CSCA by its extensions (a
+CA whose key may sign no passes) becomes an authority and not a key for passes; if there are any, a
+DSC that none of them issued is kept with a remark.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from coronapas import _base64 as base64
 from coronapas.errors import KeyMaterialError
-from coronapas.trust import _certificate as extensions
 from coronapas.trust import _documents as documents
 from coronapas.trust import _material as material
 from coronapas.trust._certificate import Certificate
 from coronapas.trust._chain import REMARKS, Authorities
+from coronapas.trust._format import ListFormat
 from coronapas.trust._list import ListBuilder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Unpack
 
+    from coronapas.trust._format import Content
     from coronapas.trust._list import Circumstances, TrustList
+    from coronapas.trust._pins import Pins
 
-FORMAT: Final = "plain"
+NAME: Final = "plain"
 
 
-def read(files: Mapping[str, bytes] | bytes, **about: Unpack[Circumstances]) -> TrustList:
-    """The certificates of files by their names, or of one file: DER, PEM (bundles too), base64.
+def read(
+    files: Mapping[str, bytes] | bytes,
+    /,
+    *,
+    pins: Pins = (),
+    beside: Sequence[bytes] = (),
+    **about: Unpack[Circumstances],
+) -> TrustList:
+    """Read the certificates of files by their names, or of one file: DER, PEM, base64.
 
-    Files that hold no certificate are dropped with their names. Raises TrustListError
-    (``trust.too-large``) where there is too much of them.
+    Files without a certificate are dropped with their names. Raises TrustListError
+    (``trust.too-large``) for too many bytes in all.
     """
-    builder = ListBuilder(FORMAT, about)
+    builder = ListBuilder(NAME, about)
     whole = {"the file": files} if isinstance(files, bytes) else files
     if sum(map(len, whole.values())) > documents.MAX_BYTES:
         raise builder.error("too-large", f"there are more than {documents.MAX_BYTES} bytes")
     found: list[Certificate] = []
 
-    def one(piece: Any) -> None:
-        certificate = Certificate.load(piece)
-        certificate.check()
-        if extensions.signs_only_certificates(certificate):
-            builder.authorities.append(certificate)
+    def certificate(piece: Any) -> None:
+        loaded = Certificate.load(piece)
+        loaded.check()
+        if loaded.signs_only_certificates:
+            builder.authorities.append(loaded)
         else:
-            found.append(certificate)
+            found.append(loaded)
 
     for name, data in whole.items():
         try:
@@ -53,10 +63,10 @@ def read(files: Mapping[str, bytes] | bytes, **about: Unpack[Circumstances]) -> 
             builder.drop(None, str(error), name)
             continue
         for number, piece in enumerate(pieces, start=1):
-            builder.one(name if len(pieces) == 1 else f"{name}, part {number}", piece, one)
+            builder.read(name if len(pieces) == 1 else f"{name}, part {number}", piece, certificate)
     authorities = Authorities(builder.authorities)
-    for certificate in found:
-        _keep(certificate, authorities, builder)
+    for each in found:
+        _keep(each, authorities, builder)
     return builder.list("none")
 
 
@@ -69,3 +79,15 @@ def _keep(certificate: Certificate, authorities: Authorities, builder: ListBuild
         builder.remark(certificate.kid, link.fault, link.sentence)
     for code in link.remarks:
         builder.remark(certificate.kid, code, REMARKS[code])
+
+
+def _recognise(content: Content) -> bool:
+    if content.shape != "other":
+        return False
+    try:
+        return content.holds_certificates or base64.decode(content.data)[:1] == b"0"
+    except KeyMaterialError:
+        return False
+
+
+FORMAT: Final = ListFormat(NAME, _recognise, read, signed="no")

@@ -1,8 +1,8 @@
-"""Signed rules and value sets: the JSON inside, handed on once its signature held.
+"""Signed rules and value sets: the JSON inside them, once the signature was verified.
 
 The gateway serves business rules as ``{id: [{version, validFrom, validTo, cms}]}``, each `cms` an
 attached message whose content is the rule's JSON, signed by an UPLOAD certificate of the rule's
-country. Value sets travel in the same messages. What the JSON says is for other rooms to judge.
+country. Value sets come in the same messages. What the JSON means is for other rooms to judge.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final
 from coronapas.errors import KeyMaterialError, TrustListError
 from coronapas.trust import _cms as cms
 from coronapas.trust import _documents as documents
-from coronapas.trust import _material as material
 from coronapas.trust._certificate import Certificate
 from coronapas.trust._list import ListBuilder
 
@@ -23,14 +22,14 @@ if TYPE_CHECKING:
 
     from coronapas.trust._list import Circumstances, Dropped, Source
 
-FORMAT: Final = "gateway-documents"
+NAME: Final = "gateway-documents"
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One JSON document: what the list calls it, its parsed value, its bytes, and its signer.
+    """One JSON document: its name on the list, its parsed value, its bytes, and its signer.
 
-    `signer` is None where the list as a whole was signed.
+    `signer` is None if the list as a whole was signed.
     """
 
     name: str
@@ -40,9 +39,9 @@ class Document:
 
     @classmethod
     def read(cls, name: str, data: bytes, signer: Certificate | None = None) -> Document:
-        """From the JSON's bytes; KeyMaterialError for what is no JSON, which drops it."""
+        """Parse the bytes of a document; raise KeyMaterialError if they are not JSON."""
         try:
-            value = documents.load(data, FORMAT)
+            value = documents.load(data, NAME)
         except TrustListError as error:
             raise KeyMaterialError(error.message) from None
         return cls(name, value, data, signer)
@@ -50,7 +49,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class DocumentList:
-    """Documents as a list held them, with what was dropped and why."""
+    """The documents of a list, and what was dropped from it and why."""
 
     source: Source
     documents: tuple[Document, ...] = ()
@@ -60,46 +59,47 @@ class DocumentList:
 def open_message(
     message: bytes, name: str, signers: Iterable[Certificate], *, country: str | None = None
 ) -> Document:
-    """The document in one attached CMS message (DER), signed by one of `signers`.
+    """Return the document in one attached CMS message (DER), signed by one of `signers`.
 
-    With `country`, the signer has to be of that country. Raises CmsError where the signature does
-    not hold, KeyMaterialError where the signer is another or the content is no JSON.
+    With `country`, the signer must be of that country. Raises CmsError if the signature does not
+    hold, KeyMaterialError if somebody else signed or the content is not JSON.
     """
     content, signer = cms.verify_attached(message)
     if signer not in frozenset(signers):
-        raise KeyMaterialError("the document is not signed by any of the certificates given")
+        raise KeyMaterialError("the signer of the document is not one of the given certificates")
     if country is not None and signer.country != country:
-        raise KeyMaterialError("the document's signer is of another country")
+        raise KeyMaterialError("the signer of the document is of another country")
     return Document.read(name, content, signer)
 
 
-def read(
+def read_documents(
     data: bytes, *, signers: Iterable[Certificate], **about: Unpack[Circumstances]
 ) -> DocumentList:
-    """The documents of a gateway answer: ``{id: [{cms, ...}]}`` or ``[{id, cms, ...}]``.
+    """Read the gateway's documents: ``{id: [{cms, ...}]}`` or ``[{id, cms, ...}]``.
 
-    `signers` are UPLOAD certificates (`TrustList.uploaders`); a rule whose JSON names a ``Country``
-    has to be signed by a certificate of that country. Documents that break a rule are dropped.
-    Raises TrustListError where the answer itself cannot be read.
+    `signers` are UPLOAD certificates (`TrustList.uploaders`); a rule whose JSON states a
+    ``Country`` must be signed by a certificate of that country. Documents that break these rules
+    are dropped.
+    Raises TrustListError if the whole cannot be read.
     """
-    builder = ListBuilder(FORMAT, about)
+    builder = ListBuilder(NAME, about)
     allowed = frozenset(
         Certificate.load(each, kid=None, country=None, usages=None) for each in signers
     )
     found: list[Document] = []
 
-    def one(entry: tuple[str, Any]) -> None:
+    def document(entry: tuple[str, Any]) -> None:
         name, item = entry
-        message = material.from_base64(documents.part(item, "cms", str))
-        document = open_message(message, name, allowed)
-        country = document.value.get("Country") if isinstance(document.value, dict) else None
-        signer = document.signer
+        message = documents.base64_part(item, "cms")
+        opened = open_message(message, name, allowed)
+        country = opened.value.get("Country") if isinstance(opened.value, dict) else None
+        signer = opened.signer
         if country is not None and signer is not None and signer.country != country:
             raise KeyMaterialError("the rule's country is not its signer's")
-        found.append(document)
+        found.append(opened)
 
     for name, item in _entries(builder.json(data)):
-        builder.one(f"document {name}", (name, item), one)
+        builder.read(f"document {name}", (name, item), document)
     listed = builder.list("verified")
     return DocumentList(listed.source, tuple(found), listed.dropped)
 
@@ -107,7 +107,7 @@ def read(
 def _entries(content: Any) -> list[tuple[str, Any]]:
     if isinstance(content, list):
         return [(_name(item), item) for item in content]
-    whole = documents.whole(content, dict, FORMAT, "the object or array of documents")
+    whole = documents.whole(content, dict, NAME, "the object or array of documents")
     return [
         (name, item)
         for name, versions in whole.items()

@@ -1,9 +1,9 @@
 """The proof of WHO's DID documents (JsonWebSignature2020), without any JSON-LD library.
 
 A JSON-LD processor would expand a document into RDF statements by the contexts that it names. The
-documents of the GDHCN use one small, closed vocabulary, so that their statements can be written
-down directly: `document_quads` and `proof_quads` do, and refuse every member and type outside the
-vocabulary, because such a thing would be on the page and not under the signature.
+documents of the GDHCN use one small, closed vocabulary, so that `document_quads` and `proof_quads`
+can write their statements directly. They refuse every member and type outside the vocabulary,
+because such a thing would be in the document and not under the signature.
 
 What is signed: ``header "." SHA-256(proof) SHA-256(document)``, each hash over the statements in
 N-Quads, sorted by code point, one a line. Nothing here fetches a context. Identifiers are checked
@@ -17,26 +17,26 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from coronapas import _base64 as base64
 from coronapas import _signatures as signatures
 from coronapas.errors import KeyMaterialError, TrustListError
 from coronapas.trust import _documents as documents
-from coronapas.trust import _jwk as jwk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from coronapas.trust._certificate import Certificate
 
-FORMAT: Final = "gdhcn"
+NAME: Final = "gdhcn"
 
 HEADER: Final = {"b64": False, "crit": ["b64"], "alg": "ES256"}
-"""The only header that a proof may have (RFC 7797: the payload is not encoded)."""
+"""The only header that is accepted (RFC 7797: the payload is not encoded)."""
 
 ENVIRONMENTS: Final = ("", "-UAT", "-DEV")
-"""How the address of a code list ends: production, acceptance, development."""
+"""The endings of a code list's address: production, acceptance, development."""
 
 CODE_LISTS: Final = {"domain": "Domains", "participant": "Participants", "keyusage": "KeyUsage"}
-"""A method's coded members, and the code list of each."""
+"""The coded members of a method, and the code list of each."""
 
 _SECURITY: Final = "https://w3id.org/security#"
 _RDF: Final = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
@@ -65,11 +65,11 @@ _ESCAPES: Final = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\
 
 
 def verify(document: dict[str, Any], signers: list[Certificate]) -> Certificate | None:
-    """The signer whose key made the document's proof; None where it is none of these.
+    """Return the signer whose key made the document's proof, or None.
 
     Raises TrustListError for a document outside the vocabulary and for a proof that cannot be read.
     """
-    proof = documents.whole(document.get("proof"), dict, FORMAT, "'proof'")
+    proof = documents.whole(document.get("proof"), dict, NAME, "'proof'")
     header, signature = _signature(proof)
     own = _hash(proof_quads(proof))
     for environment in ENVIRONMENTS:
@@ -83,11 +83,11 @@ def verify(document: dict[str, Any], signers: list[Certificate]) -> Certificate 
 
 
 def check_vocabulary(document: dict[str, Any]) -> None:
-    """Raise TrustListError (``trust.malformed``) for members, types or contexts beyond it."""
+    """Raise TrustListError (``trust.malformed``) for unknown members, types or contexts."""
     _check_contexts(document.get("@context"))
     document_quads(document, ENVIRONMENTS[0])
     if document.get("proof") is not None:
-        proof_quads(documents.whole(document["proof"], dict, FORMAT, "'proof'"))
+        proof_quads(documents.whole(document["proof"], dict, NAME, "'proof'"))
 
 
 def sign(
@@ -97,30 +97,31 @@ def sign(
     *,
     environment: str = "",
 ) -> dict[str, Any]:
-    """The document with its proof; `sign_bytes` gives the DER of an ECDSA P-256 SHA-256 signature.
+    """Return the document with its proof.
 
-    `proof` is the proof without `jws`.
+    `proof` is the proof without `jws`; `sign_bytes` returns the DER of an ECDSA signature on P-256
+    with SHA-256.
     """
-    header = jwk.encode(documents.dump(HEADER)).encode("ascii")
+    header = base64.encode_url(documents.dump(HEADER)).encode("ascii")
     signed = (
         header + b"." + _hash(proof_quads(proof)) + _hash(document_quads(document, environment))
     )
-    detached = f"{header.decode()}..{jwk.encode(sign_bytes(signed))}"
+    detached = f"{header.decode()}..{base64.encode_url(sign_bytes(signed))}"
     return {**document, "proof": {**proof, "jws": detached}}
 
 
 def document_quads(document: dict[str, Any], environment: str) -> set[str]:
-    """The statements of a document, its proof left out; TrustListError outside the vocabulary."""
+    """Return the statements of a document without its proof; TrustListError for unknown ones."""
     _only(document, _DOCUMENT, "the document")
     subject = _identifier(document, "id")
     quads = {_quad(subject, _security("controller"), _identifier(document, "controller"))}
     for method in documents.whole(
-        document.get("verificationMethod", []), list, FORMAT, "'verificationMethod'"
+        document.get("verificationMethod", []), list, NAME, "'verificationMethod'"
     ):
         if isinstance(method, str):
             quads.add(_quad(subject, _security("verificationMethod"), _checked(method)))
         else:
-            whole = documents.whole(method, dict, FORMAT, "a verification method")
+            whole = documents.whole(method, dict, NAME, "a verification method")
             quads.update(_method_quads(subject, whole, environment))
     return quads
 
@@ -128,13 +129,13 @@ def document_quads(document: dict[str, Any], environment: str) -> set[str]:
 def _method_quads(document: str, method: dict[str, Any], environment: str) -> Iterator[str]:
     _only(method, _METHOD, "a verification method")
     if method.get("type") != _KEY_TYPE:
-        raise _unsigned("a verification method of another type")
+        raise _unsigned("a verification method of an unknown type")
     subject = _identifier(method, "id")
     yield _quad(document, _security("verificationMethod"), subject)
     yield _quad(subject, f"<{_RDF}type>", _security(_KEY_TYPE))
     yield _quad(subject, _security("controller"), _identifier(method, "controller"))
     if "publicKeyJwk" in method:
-        key = documents.whole(method["publicKeyJwk"], dict, FORMAT, "'publicKeyJwk'")
+        key = documents.whole(method["publicKeyJwk"], dict, NAME, "'publicKeyJwk'")
         yield _quad(subject, _security("publicKeyJwk"), _literal(_canonical(key), f"{_RDF}JSON"))
     for member, name in CODE_LISTS.items():
         if member in method:
@@ -143,12 +144,12 @@ def _method_quads(document: str, method: dict[str, Any], environment: str) -> It
 
 
 def proof_quads(proof: dict[str, Any]) -> set[str]:
-    """The statements of a proof, its signature left out; TrustListError outside the vocabulary."""
+    """Return the statements of a proof without its signature; TrustListError for unknown ones."""
     _only(proof, _PROOF, "the proof")
     if proof.get("type") != _PROOF_TYPE or proof.get("proofPurpose") != _PURPOSE:
-        raise _unsigned("a proof of another type or purpose")
+        raise _unsigned("a proof of an unknown type or purpose")
     subject = "_:c14n0"
-    created = documents.whole(proof.get("created"), str, FORMAT, "the proof's 'created'")
+    created = documents.whole(proof.get("created"), str, NAME, "the proof's 'created'")
     quads = {
         _quad(subject, f"<{_CREATED}>", _literal(created, _DATE_TIME)),
         _quad(subject, f"<{_RDF}type>", _security(_PROOF_TYPE)),
@@ -156,18 +157,18 @@ def proof_quads(proof: dict[str, Any]) -> set[str]:
         _quad(subject, _security("verificationMethod"), _identifier(proof, "verificationMethod")),
     }
     if "nonce" in proof:
-        nonce = documents.whole(proof["nonce"], str, FORMAT, "the proof's 'nonce'")
+        nonce = documents.whole(proof["nonce"], str, NAME, "the proof's 'nonce'")
         quads.add(_quad(subject, _security("nonce"), _literal(nonce)))
     return quads
 
 
 def code_of(method: dict[str, Any], member: str) -> str:
-    """The code that a method's coded member states; TrustListError where it is none."""
-    value = documents.whole(method.get(member), dict, FORMAT, f"{member!r}")
+    """Return the code in a coded member of a method; TrustListError if it is invalid."""
+    value = documents.whole(method.get(member), dict, NAME, f"{member!r}")
     _only(value, frozenset(("code",)), f"{member!r}")
-    code = documents.whole(value.get("code"), str, FORMAT, f"the code of {member!r}")
+    code = documents.whole(value.get("code"), str, NAME, f"the code of {member!r}")
     if not _CODE.fullmatch(code):
-        raise _unsigned(f"a code of {member!r} that is none")
+        raise _unsigned(f"an invalid code of {member!r}")
     return code
 
 
@@ -177,40 +178,40 @@ def _coded(document: dict[str, Any]) -> bool:
 
 
 def _check_contexts(value: object) -> None:
-    """Every address in the contexts is a known one; how they map terms is not looked at.
+    """Require that every address in the contexts is known; how they map terms is ignored.
 
-    What terms mean here is fixed, and it is what the signature covers.
+    The meaning of terms is fixed here, and it is what the signature covers.
     """
     todo = [value]
     while todo:
         item = todo.pop()
         if isinstance(item, str):
             if item not in _KNOWN_CONTEXTS and (":" in item or item[:1] != "@"):
-                raise _unsigned("a context that is not known")
+                raise _unsigned("an unknown context")
         elif isinstance(item, list):
             todo.extend(item)
         elif isinstance(item, dict):
             todo.extend(item.values())
         elif item is not None:
-            raise _unsigned("a context that is none")
+            raise _unsigned("an invalid context")
 
 
 def _signature(proof: dict[str, Any]) -> tuple[bytes, bytes]:
-    """The header as it was signed, and the signature."""
-    detached = documents.whole(proof.get("jws"), str, FORMAT, "the proof's 'jws'")
+    """Return the header as it was signed, and the signature."""
+    detached = documents.whole(proof.get("jws"), str, NAME, "the proof's 'jws'")
     header, _, signature = detached.partition("..")
     try:
-        stated = documents.load(jwk.decode(header), FORMAT)
-        decoded = jwk.decode(signature)
+        stated = documents.load(base64.decode_any(header), NAME)
+        decoded = base64.decode_any(signature)
     except KeyMaterialError as error:
-        raise TrustListError(FORMAT, "malformed", "the proof's jws is no base64url") from error
+        raise TrustListError(NAME, "malformed", "the proof's jws must be base64url") from error
     if stated != HEADER or not decoded:
-        raise TrustListError(FORMAT, "malformed", "the proof's jws is of an unknown kind")
+        raise TrustListError(NAME, "malformed", "the proof's jws is of an unknown kind")
     return header.encode("ascii"), decoded
 
 
 def _holds(signer: Certificate, signature: bytes, signed: bytes) -> bool:
-    """WHO writes the signature in ASN.1; the suite's own raw form is read, too."""
+    """Return whether the signature holds: WHO's is in DER, the suite's raw form is read, too."""
     key = signer.public_key
     return signatures.holds_der(key, signature, signed) or signatures.holds(
         key, "ES256", signature, signed
@@ -235,24 +236,24 @@ def _literal(text: str, kind: str | None = None) -> str:
 
 
 def _canonical(value: object) -> str:
-    """JSON with sorted members and no white space (RFC 8785, for texts, lists and objects)."""
+    """Return JSON with sorted members, without white space (RFC 8785, without numbers)."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
 
 def _identifier(item: dict[str, Any], name: str) -> str:
-    return _checked(documents.whole(item.get(name), str, FORMAT, f"{name!r}"))
+    return _checked(documents.whole(item.get(name), str, NAME, f"{name!r}"))
 
 
 def _checked(text: str) -> str:
     if not _IDENTIFIER.fullmatch(text):
-        raise _unsigned("an identifier that is none")
+        raise _unsigned("an invalid identifier")
     return f"<{text}>"
 
 
 def _only(item: dict[str, Any], known: frozenset[str], what: str) -> None:
     if not item.keys() <= known:
-        raise _unsigned(f"a member of {what} that is not known")
+        raise _unsigned(f"an unknown member of {what}")
 
 
 def _unsigned(what: str) -> TrustListError:
-    return TrustListError(FORMAT, "malformed", f"{what}: it would not be under the signature")
+    return TrustListError(NAME, "malformed", f"{what}: it would not be under the signature")
