@@ -34,7 +34,7 @@ CHECKS = st.lists(st.builds(Check, TEXTS, st.sampled_from(Outcome), TEXTS, TEXTS
 # What the constructors of errors ask for, by the names of their parameters.
 ARGUMENTS: dict[str, st.SearchStrategy[Any]] = {
     **dict.fromkeys(
-        ("code", "extra", "form", "layer", "message", "package", "path", "problem"), TEXTS
+        ("code", "extra", "form", "layer", "message", "package", "path", "problem", "reason"), TEXTS
     ),
     "expr": st.none() | st.just(parse({"var": "payload.v.0.dn"})),
     "failures": CHECKS.map(tuple),

@@ -315,21 +315,60 @@ def test_a_certificate_that_cannot_be_read_is_passed_over_and_told() -> None:
 
 
 def test_a_key_on_another_curve_is_told_and_granted_in_the_field() -> None:
-    authority = keys.make_csca("DK", valid_from=backend.BEGIN, key="P-384")
-    message = cose.sign1(
-        cbor2.dumps(backend.claims()),
-        algorithm=cose.ES256,
-        kid=authority.certificate.kid,
-        sign=_p384(authority.private_key),
-    )
-    text, listed = envelope.encode(message), TrustStore([authority.certificate])
-    granted = FIELD | {"certificate.authority"}
-    result = verify(text, trust=listed, tolerate=granted)
+    key, certificate = _on_p384(authority=False)
+    listed = TrustStore([certificate])
+    text = _signed_on_p384(key, certificate)
+    result = verify(text, trust=listed)
     assert result.ok
-    odd = ["certificate.authority", "certificate.key-kind"]
-    assert [deviation.code for deviation in result.deviations] == odd
-    assert codes(verify(text, trust=listed)) == odd[:1]
-    assert codes(verify(text, trust=listed, tolerate=STRICT)) == odd[:1]
+    assert [deviation.code for deviation in result.deviations] == ["certificate.key-kind"]
+    assert codes(verify(text, trust=listed, tolerate=STRICT)) == ["certificate.key-kind"]
+
+
+def test_the_certificate_of_an_authority_signs_no_pass_unless_that_is_granted() -> None:
+    key, certificate = _on_p384(authority=True)
+    listed = TrustStore([certificate])
+    text = _signed_on_p384(key, certificate)
+    assert codes(verify(text, trust=listed)) == ["certificate.authority"]
+    assert verify(text, trust=listed, tolerate=FIELD | {"certificate.authority"}).ok
+
+
+def test_a_csca_that_may_sign_certificates_alone_signs_no_pass() -> None:
+    authority = backend.csca()
+    text = backend.forge(
+        backend.claims(), keys.KeyPair(authority.private_key, authority.certificate)
+    )
+    trust = TrustStore([authority.certificate])
+    granted = FIELD | {"certificate.authority"}
+    assert codes(verify(text, trust=trust, tolerate=granted)) == ["usage.no-signature"]
+
+
+def _on_p384(*, authority: bool) -> tuple[Any, Certificate]:
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    key = ec.generate_private_key(ec.SECP384R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COUNTRY_NAME, "DK")])
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(backend.BEGIN)
+        .not_valid_after(LATER + timedelta(days=365))
+        .add_extension(x509.BasicConstraints(authority, None), critical=True)
+    )
+    made = builder.sign(key, hashes.SHA256())
+    return key, Certificate(made.public_bytes(Encoding.DER))
+
+
+def _signed_on_p384(key: Any, certificate: Certificate) -> str:
+    payload = cbor2.dumps(backend.claims())
+    return envelope.encode(
+        cose.sign1(payload, algorithm=cose.ES256, kid=certificate.kid, sign=_p384(key))
+    )
 
 
 def _p384(key: Any) -> Any:

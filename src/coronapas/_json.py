@@ -49,8 +49,12 @@ class JsonError(ValueError):
     """
 
     def __init__(self, reason: str, problem: str) -> None:
-        super().__init__(problem)
+        super().__init__(reason, problem)
         self.reason = reason
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return self.problem
 
 
 class Doubled(dict[str, Any]):

