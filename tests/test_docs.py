@@ -197,10 +197,6 @@ def test_the_links_of_a_page_lead_somewhere(page: Path) -> None:
 
 
 PRIVATE = re.compile(r"^\s*(?:from|import)\s+(coronapas\S*)(?:\s+import\s+(.+))?$", re.MULTILINE)
-# Pages whose examples still reach behind a door; one that no longer does must leave this table.
-BEHIND_DOORS = {
-    "docs/how-to/trust-lists.md",
-}
 
 
 def private_names(code: str) -> list[str]:
@@ -212,19 +208,7 @@ def private_names(code: str) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize(
-    "page",
-    [
-        pytest.param(
-            path,
-            id=shown(path),
-            marks=pytest.mark.xfail(reason="reaches behind a door", strict=True)
-            if shown(path) in BEHIND_DOORS
-            else (),
-        )
-        for path in pages()
-    ],
-)
+@pytest.mark.parametrize("page", pages(), ids=shown)
 def test_the_examples_of_a_page_import_public_names_alone(page: Path) -> None:
     code = "".join(block.code for block in blocks(page.read_text("utf-8")))
     assert private_names(code) == []
