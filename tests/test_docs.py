@@ -196,6 +196,83 @@ def test_the_links_of_a_page_lead_somewhere(page: Path) -> None:
     assert [target for target in targets if not (page.parent / target).exists()] == []
 
 
+PRIVATE = re.compile(r"^\s*(?:from|import)\s+(coronapas\S*)(?:\s+import\s+(.+))?$", re.MULTILINE)
+
+
+def private_names(code: str) -> list[str]:
+    """What an example imports from behind a door."""
+    found = []
+    for module, names in PRIVATE.findall(code):
+        parts = [*module.split("."), *re.split(r"[\s,()]+", names)]
+        found += [part for part in parts if part.startswith("_") and part != "__version__"]
+    return found
+
+
+@pytest.mark.parametrize("page", pages(), ids=shown)
+def test_the_examples_of_a_page_import_public_names_alone(page: Path) -> None:
+    code = "".join(block.code for block in blocks(page.read_text("utf-8")))
+    assert private_names(code) == []
+
+
+def test_a_private_name_in_an_example_is_found() -> None:
+    assert private_names("from coronapas.trust import TrustStore\nimport coronapas\n") == []
+    assert private_names("from coronapas.trust._lists import jwks\n") == ["_lists"]
+    assert private_names("  from coronapas.hcert import a, _base45 as b\n") == ["_base45"]
+    assert private_names("import coronapas._json\n") == ["_json"]
+
+
+NAME = re.compile(r"`coronapas\.(?P<path>[A-Za-z_][\w.]*\w)")
+
+
+def unknown_names(prose: str) -> list[str]:
+    """The full names in a text that no door offers."""
+    unknown = []
+    for match in NAME.finditer(prose):
+        found: object = importlib.import_module("coronapas")
+        for part in match["path"].split("."):
+            room = f"coronapas.{part}"
+            if part.startswith("_"):
+                found = None
+            elif found is not None and importlib.util.find_spec(room):
+                found = importlib.import_module(room)
+            else:
+                found = getattr(found, part, None)
+        if found is None:
+            unknown.append(match["path"])
+    return unknown
+
+
+@pytest.mark.parametrize("page", pages(), ids=shown)
+def test_the_full_names_on_a_page_are_public(page: Path) -> None:
+    assert unknown_names(page.read_text("utf-8")) == []
+
+
+def test_a_name_that_no_door_offers_is_found() -> None:
+    text = "`coronapas.trust.TrustStore` `coronapas.dcc.claims.build` `coronapas.trust._store`"
+    assert unknown_names(text) == ["dcc.claims.build", "trust._store"]
+
+
+FILE = re.compile(r"`(?P<path>(?:[\w-]+/)*[\w-]+\.(?:py|schema\.json))`")
+
+
+def absent_files(prose: str) -> list[str]:
+    """The files of the project that a text names and that are not there."""
+    folders = (PROJECT, PROJECT / "src" / "coronapas")
+    named = {match["path"] for match in FILE.finditer(prose)}
+    return sorted(name for name in named if not any((at / name).exists() for at in folders))
+
+
+@pytest.mark.parametrize("page", pages(), ids=shown)
+def test_the_files_that_a_page_names_are_there(page: Path) -> None:
+    assert absent_files(page.read_text("utf-8")) == []
+
+
+def test_a_file_that_is_not_there_is_found() -> None:
+    assert absent_files("`tests/test_docs.py` `hcert/_cose.py` `hcert/cose.py`") == [
+        "hcert/cose.py"
+    ]
+
+
 def test_blocks_of_one_page_share_their_names(tmp_path: Path) -> None:
     first, indented = "```python\na = 1\n```\n", "1. x\n\n    ```python\n    {}\n    ```\n"
     run_page(first + indented.format("assert a == 1"), "p", tmp_path)

@@ -127,7 +127,8 @@ class MissingExtraError(CoronapasError, ImportError):
 
     def __init__(self, extra: str, package: str) -> None:
         super().__init__(
-            f"The package {package} is missing. Install it with: pip install coronapas[{extra}]",
+            f"The package {package} is missing. Install coronapas with its extra {extra}: "
+            f"pip install '.[{extra}]' in a checkout, or pip install 'WHEEL[{extra}]'",
             name=package,
         )
         self.extra = extra

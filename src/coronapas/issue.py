@@ -88,7 +88,7 @@ class Pass(NamedTuple):
         return f"<Pass from {self.issued_at:%Y-%m-%dT%H:%MZ} to {self.expires:%Y-%m-%dT%H:%MZ}>"
 
     def qr(self, *, error: ErrorLevel | Literal["auto"] = "Q", border: int = 4) -> Qr:
-        """Return the pass as a QR code in alphanumeric mode; needs ``coronapas[qr]``."""
+        """Return the pass as a QR code in alphanumeric mode; needs the extra ``qr``."""
         from coronapas.presentation._qr import qr
 
         return qr(self.text, error=error, border=border)

@@ -1,4 +1,4 @@
-"""Keys and messages converted to pycose's and back (extra ``coronapas[pycose]``).
+"""Keys and messages converted to pycose's and back (extra ``pycose``).
 
 pycose 1.1.0 cannot decode anything under cbor2 6, but it takes messages that are decoded already,
 and that is how they are converted here. It signs and verifies ES256 with a package in pure Python

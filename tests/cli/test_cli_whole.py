@@ -106,7 +106,7 @@ def test_without_its_packages_the_command_says_what_to_install(
     with pytest.raises(SystemExit) as end:
         cli.main()
     assert f"needs the package {package}" in str(end.value)
-    assert "pip install coronapas[cli]" in str(end.value)
+    assert "pip install '.[cli]' in a checkout" in str(end.value)
 
 
 def test_with_its_packages_the_command_runs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,7 +131,7 @@ def raising(error: Exception) -> click.Group:
 @pytest.mark.parametrize(
     ("error", "told"),
     [
-        (MissingExtraError("qr", "segno"), "pip install coronapas[qr]"),
+        (MissingExtraError("qr", "segno"), "pip install '.[qr]' in a checkout"),
         (PermissionError(13, "Permission denied", "keys\x1b[2J.pem"), "keys\ufffd[2J.pem: Perm"),
         (OSError("odd"), "odd"),
     ],

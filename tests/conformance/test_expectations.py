@@ -218,7 +218,7 @@ def test_without_the_qr_extra_the_picture_is_skipped(monkeypatch: pytest.MonkeyP
     monkeypatch.setitem(sys.modules, "PIL", None)
     found = judge(EXPECTATIONS["EXPECTEDPICTUREDECODE"], vector())
     assert found.holds is None
-    assert "pip install coronapas[qr]" in found.reason
+    assert "pip install '.[qr]' in a checkout" in found.reason
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """The command line, on the library's public names alone.
 
 Each command is a module that is loaded when it is asked for, and loads the library itself only when
-it runs: ``coronapas --help`` stays quick. Only this room uses click (``coronapas[cli]``).
+it runs: ``coronapas --help`` stays quick. Only this room uses click (extra ``cli``).
 """
 
 import sys
@@ -17,7 +17,8 @@ def main() -> None:
     if missing:
         sys.exit(
             f"The command line needs the package {missing[0]}. "
-            "Install it with: pip install coronapas[cli]"
+            "Install coronapas with its extra cli: pip install '.[cli]' in a checkout, "
+            "or pip install 'WHEEL[cli]'"
         )
     from coronapas.cli._app import coronapas
 

@@ -111,7 +111,7 @@ class DomesticToken:
     message: bytes = field(repr=False)
 
     def qr(self, *, error: ErrorLevel | Literal["auto"] = "Q", border: int = 4) -> Qr:
-        """Return the token as a QR code in alphanumeric mode; needs ``coronapas[qr]``."""
+        """Return the token as a QR code in alphanumeric mode; needs the extra ``qr``."""
         from coronapas.presentation._qr import qr
 
         return qr(self.text, error=error, border=border)

@@ -1,6 +1,6 @@
 """Passes as people meet them: QR codes drawn and read.
 
-`qr` draws a pass's text, `scan` reads the codes in an image. Both need the extra ``coronapas[qr]``,
+`qr` draws a pass's text, `scan` reads the codes in an image. Both need the extra ``qr``,
 and only when they are called: importing this room loads none of its packages.
 """
 

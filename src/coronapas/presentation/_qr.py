@@ -2,7 +2,7 @@
 
 hcert-spec 1.0.8, QR code, and ISO/IEC 18004: alphanumeric mode always, error correction level Q as
 recommended, a quiet zone of four modules. zxing-cpp makes the symbol, Pillow the PNG (extra
-``coronapas[qr]``). zxing-cpp draws SVG too, but in pixels and without a label.
+``qr``). zxing-cpp draws SVG too, but in pixels and without a label.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 hcert-spec 1.0.8, QR code; checks Q1 (a code that cannot be read) and Q2 (another mode than
 alphanumeric) of the EU's basic list. zxing-cpp finds and reads the codes, Pillow opens the image
-(extra ``coronapas[qr]``). zxing-cpp does not say the mode: it is read from the
+(extra ``qr``). zxing-cpp does not say the mode: it is read from the
 modules that were seen.
 """
 
