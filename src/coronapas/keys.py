@@ -17,6 +17,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat, pkcs12
+from cryptography.x509.oid import NameOID
+
 from coronapas.errors import KeyMaterialError
 from coronapas.facts import EventKind
 from coronapas.signing import Signer, _load_private, _pass_key, _private, _private_bytes
@@ -95,8 +101,6 @@ class KeyPair:
 
         Raises KeyMaterialError for a password that is empty or of more than 1023 bytes.
         """
-        from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat
-
         return self.private_key.private_bytes(
             Encoding.PEM, PrivateFormat.PKCS8, _encryption(password)
         )
@@ -110,8 +114,6 @@ class KeyPair:
 
         Raises KeyMaterialError for a password that is empty or of more than 1023 bytes.
         """
-        from cryptography.hazmat.primitives.serialization import pkcs12
-
         return pkcs12.serialize_key_and_certificates(
             name.encode("utf-8"),
             self.private_key,
@@ -224,8 +226,6 @@ class Authority(KeyPair):
         )
 
     def _issuer(self) -> x509.Certificate:
-        from cryptography import x509
-
         certificate = self.certificate.to_cryptography()
         try:
             constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
@@ -238,8 +238,6 @@ class Authority(KeyPair):
 
 def make_key(name: KeyName = "P-256") -> PrivateKey:
     """Make a private key; raise KeyMaterialError for a name that is not in `KeyName`."""
-    from cryptography.hazmat.primitives.asymmetric import ec, rsa
-
     if name not in get_args(KeyName):
         raise KeyMaterialError(f"a key must be one of {', '.join(get_args(KeyName))}")
     if name.startswith("RSA-"):
@@ -263,8 +261,6 @@ def make_csca(
     do not fit, a key that is not in `KeyName`, and a validity that is empty, begins before 1950 or
     ends after 9999: certificates have no other years (RFC 5280, section 4.1.2.5).
     """
-    from cryptography import x509
-
     first, last = _period(valid_from, valid_for)
     subject = _name(country, name or f"{country} CSCA", organisation)
     private_key = make_key(key)
@@ -294,8 +290,6 @@ def make_request(
     KeyMaterialError for a key of another kind, names that do not fit, and usages that are not kinds
     of event.
     """
-    from cryptography import x509
-
     kinds = _kinds(usages)
     _pass_key(_private(private_key).public_key())
     builder = (
@@ -328,9 +322,6 @@ def _period(valid_from: datetime, valid_for: timedelta) -> tuple[datetime, datet
 
 
 def _name(country: object, common_name: object, organisation: object) -> x509.Name:
-    from cryptography import x509
-    from cryptography.x509.oid import NameOID
-
     if not isinstance(country, str) or not _COUNTRY.fullmatch(country):
         raise KeyMaterialError("a country must be two capital letters (ISO 3166-1 alpha-2)")
     attributes = [x509.NameAttribute(NameOID.COUNTRY_NAME, country)]
@@ -356,8 +347,6 @@ def _name_part(text: object) -> str:
 def _builder(
     subject: x509.Name, issuer: x509.Name, key: PublicKey, first: datetime, last: datetime
 ) -> x509.CertificateBuilder:
-    from cryptography import x509
-
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -372,8 +361,6 @@ def _builder(
 
 def _key_usage(*, authority: bool) -> x509.KeyUsage:
     """Return keyCertSign and cRLSign for a CSCA, digitalSignature for a DSC."""
-    from cryptography import x509
-
     return x509.KeyUsage(
         digital_signature=not authority,
         content_commitment=False,
@@ -388,8 +375,6 @@ def _key_usage(*, authority: bool) -> x509.KeyUsage:
 
 
 def _authority_key_identifier(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
-    from cryptography import x509
-
     try:
         ski = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     except x509.ExtensionNotFound as error:
@@ -409,22 +394,16 @@ def _kinds(usages: object) -> frozenset[EventKind]:
 
 
 def _extended_key_usage(kinds: frozenset[EventKind]) -> x509.ExtendedKeyUsage:
-    from cryptography import x509
-
     purposes = sorted(USAGE_PURPOSES[kind] for kind in kinds)
     return x509.ExtendedKeyUsage([x509.ObjectIdentifier(purpose) for purpose in purposes])
 
 
 def _sign(builder: x509.CertificateBuilder, key: PrivateKey) -> Certificate:
-    from cryptography.hazmat.primitives.serialization import Encoding
-
     return Certificate(builder.sign(key, _digest_for(key)).public_bytes(Encoding.DER))
 
 
 def _digest_for(key: PrivateKey) -> SHA256 | SHA384 | SHA512:
     """Return a digest as strong as the key (P-384: SHA-384, and so on); SHA-256 for RSA."""
-    from cryptography.hazmat.primitives import hashes
-
     if key.key_size == 384:
         return hashes.SHA384()
     return hashes.SHA512() if key.key_size == 521 else hashes.SHA256()
@@ -433,8 +412,6 @@ def _digest_for(key: PrivateKey) -> SHA256 | SHA384 | SHA512:
 def _parse_request(
     request: x509.CertificateSigningRequest | bytes,
 ) -> x509.CertificateSigningRequest:
-    from cryptography import x509
-
     try:
         if isinstance(request, bytes):
             pem = request.lstrip().startswith(b"-----BEGIN")
@@ -449,8 +426,6 @@ def _parse_request(
 
 
 def _requested_usages(request: x509.CertificateSigningRequest) -> frozenset[EventKind]:
-    from cryptography import x509
-
     try:
         purposes = request.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except x509.ExtensionNotFound:
@@ -473,14 +448,10 @@ def _attribute(name: x509.Name, label: str) -> str | None:
 
 
 def _encryption(password: str | bytes | None) -> KeySerializationEncryption:
-    from cryptography.hazmat.primitives import serialization
-
     return serialization.NoEncryption() if password is None else _encrypted(password)
 
 
 def _encrypted(password: object) -> KeySerializationEncryption:
-    from cryptography.hazmat.primitives import serialization
-
     try:
         secret = password.encode("utf-8") if isinstance(password, str) else password
     except UnicodeEncodeError:

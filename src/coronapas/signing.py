@@ -11,6 +11,20 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, NoReturn, TypeAlias
 
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_der_private_key,
+    load_pem_private_key,
+    pkcs12,
+)
+
 from coronapas import _signatures as signatures
 from coronapas.errors import KeyMaterialError, SigningError
 from coronapas.hcert._cose import ALGORITHMS, ES256, KID_LENGTH, PS256, RSA_BITS
@@ -151,8 +165,6 @@ class Signer:
 
         Raises KeyMaterialError also if the password is wrong, missing or not needed.
         """
-        from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
         try:
             private_key = load_pem_private_key(_to_bytes(key), _password(password))
         except Exception as error:  # refusals come in many types; none of them names the key
@@ -172,8 +184,6 @@ class Signer:
 
         Raises KeyMaterialError also if the password is wrong or there is no private key.
         """
-        from cryptography.hazmat.primitives.serialization import pkcs12
-
         try:
             private_key, certificate, _ = pkcs12.load_key_and_certificates(
                 data, _password(password)
@@ -239,8 +249,6 @@ class Signer:
 
 def _pass_key(public_key: object) -> PublicKey:
     """Return the key if passes may be signed with its kind; raise KeyMaterialError if not."""
-    from cryptography.hazmat.primitives.asymmetric import ec, rsa
-
     if isinstance(public_key, ec.EllipticCurvePublicKey):
         if public_key.curve.name == "secp256r1":
             return public_key
@@ -258,23 +266,17 @@ def _pass_key(public_key: object) -> PublicKey:
 
 
 def _algorithm(key: PublicKey) -> int:
-    from cryptography.hazmat.primitives.asymmetric import ec
-
     return ES256 if isinstance(key, ec.EllipticCurvePublicKey) else PS256
 
 
 def _private(key: object) -> PrivateKey:
     """Return the key if it is a private key for EC or RSA; raise KeyMaterialError if not."""
-    from cryptography.hazmat.primitives.asymmetric import ec, rsa
-
     if isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
         return key
     raise KeyMaterialError(f"passes cannot be signed with {type(key).__name__}")
 
 
 def _signature_length(key: PublicKey) -> int:
-    from cryptography.hazmat.primitives.asymmetric import ec
-
     if isinstance(key, ec.EllipticCurvePublicKey):
         return 2 * _COORDINATE
     return (key.key_size + 7) // 8
@@ -282,19 +284,11 @@ def _signature_length(key: PublicKey) -> int:
 
 def _private_bytes(key: PrivateKey) -> bytes:
     """Return the DER of a private key (PKCS #8), unencrypted."""
-    from cryptography.hazmat.primitives.serialization import (
-        Encoding,
-        NoEncryption,
-        PrivateFormat,
-    )
-
     return key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
 
 
 def _load_private(data: bytes) -> PrivateKey:
     """Return the private key that `_private_bytes` wrote."""
-    from cryptography.hazmat.primitives.serialization import load_der_private_key
-
     return _private(load_der_private_key(data, None))
 
 
@@ -307,9 +301,6 @@ class _Local:
 
     def signing(self, _public_key: PublicKey) -> Callable[[bytes], bytes]:
         """Return the signing function; whatever depends on the key alone is computed once."""
-        from cryptography.hazmat.primitives.asymmetric import ec
-        from cryptography.hazmat.primitives.hashes import SHA256
-
         key = self.private_key
         if isinstance(key, ec.EllipticCurvePrivateKey):
             sign_ecdsa, scheme = key.sign, ec.ECDSA(SHA256(), self.deterministic)
@@ -353,9 +344,6 @@ def _rebuild_remote(
 
 
 def _pss() -> PSS:
-    from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS
-    from cryptography.hazmat.primitives.hashes import SHA256
-
     return PSS(mgf=MGF1(SHA256()), salt_length=_SALT)
 
 
@@ -379,11 +367,6 @@ def _remote(
 
 def _checker(key: PublicKey, form: SignatureForm) -> Callable[[bytes, bytes], bytes]:
     """Return a function that turns a remote answer into COSE's form if it verifies under `key`."""
-    from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
-    from cryptography.hazmat.primitives.hashes import SHA256
-
     prehashed = Prehashed(SHA256())
     if isinstance(key, ec.EllipticCurvePublicKey):
         scheme, verify_ecdsa = ec.ECDSA(prehashed), key.verify

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from coronapas.programmes._course import Ambiguous as Ambiguous
     from coronapas.programmes._course import DoseGiven as DoseGiven
     from coronapas.programmes._course import Events as Events
+    from coronapas.programmes._course import GivenDose as GivenDose
     from coronapas.programmes._diff import Change as Change
     from coronapas.programmes._diff import diff as diff
     from coronapas.programmes._evidence import Evidence as Evidence
@@ -76,7 +77,7 @@ else:
         __name__,
         {
             "_clock": "FOREVER Period Reckoning Span YEARS local_day midnight",
-            "_course": "Ambiguous DoseGiven Events",
+            "_course": "Ambiguous DoseGiven Events GivenDose",
             "_diff": "Change diff",
             "_evidence": "Evidence Holding",
             "_lint": "Finding lint",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from coronapas.revocation._hashes import hashes_of as hashes_of
     from coronapas.revocation._hashes import uci_hash as uci_hash
     from coronapas.revocation._list import Batch as Batch
+    from coronapas.revocation._list import Found as Found
     from coronapas.revocation._list import Gap as Gap
     from coronapas.revocation._list import ListFormat as ListFormat
     from coronapas.revocation._list import Part as Part
@@ -66,7 +67,7 @@ else:
                 "HASH_LENGTH HashType PassHashes country_code_uci_hash hashes_json "
                 "hashes_of uci_hash"
             ),
-            "_list": "Batch Gap ListFormat Part RevocationList Slice pack",
+            "_list": "Batch Found Gap ListFormat Part RevocationList Slice pack",
             "_lists": (
                 "FORMATS read_distribution read_gateway read_germany read_italy "
                 "read_switzerland write_distribution write_germany write_italy "

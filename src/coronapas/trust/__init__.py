@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from coronapas.trust._documents import decode_kid as decode_kid
     from coronapas.trust._format import Content as Content
     from coronapas.trust._format import ListFormat as ListFormat
+    from coronapas.trust._format import Reader as Reader
+    from coronapas.trust._format import Shape as Shape
+    from coronapas.trust._format import Signed as Signed
     from coronapas.trust._list import Circumstances as Circumstances
     from coronapas.trust._list import Dropped as Dropped
     from coronapas.trust._list import Remark as Remark
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from coronapas.trust._lists import FORMATS as FORMATS
     from coronapas.trust._lists.austria import read_austrian_rules as read_austrian_rules
     from coronapas.trust._lists.austria import read_austrian_value_sets as read_austrian_value_sets
+    from coronapas.trust._lists.gateway import CertificateType as CertificateType
     from coronapas.trust._lists.gateway import gateway_entry as gateway_entry
     from coronapas.trust._lists.gateway import write_gateway as write_gateway
     from coronapas.trust._lists.gdhcn import GdhcnEntry as GdhcnEntry
@@ -62,11 +66,11 @@ else:
         {
             "_certificate": "Certificate Overrides",
             "_documents": "decode_kid",
-            "_format": "Content ListFormat",
+            "_format": "Content ListFormat Reader Shape Signed",
             "_list": "Circumstances Dropped Remark SignatureState Source TrustList",
             "_lists": "FORMATS",
             "_lists.austria": "read_austrian_rules read_austrian_value_sets",
-            "_lists.gateway": "gateway_entry write_gateway",
+            "_lists.gateway": "CertificateType gateway_entry write_gateway",
             "_lists.gdhcn": "GdhcnEntry write_gdhcn",
             "_lists.jwks": "write_jwks",
             "_lists.sweden": "write_sweden",

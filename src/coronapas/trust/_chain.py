@@ -14,6 +14,10 @@ from __future__ import annotations
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+
 from coronapas.errors import KeyMaterialError
 
 if TYPE_CHECKING:
@@ -158,8 +162,6 @@ def signature_fault(certificate: Certificate, issuer: Certificate) -> str | None
     ``chain.signature``, ``chain.algorithm`` or ``chain.unreadable``. Raises KeyMaterialError for an
     issuer whose key cannot be loaded.
     """
-    from cryptography.exceptions import InvalidSignature
-
     body, signature = certificate.signed_body, certificate.signature
     if body is None or signature is None:
         return "chain.unreadable"
@@ -179,8 +181,6 @@ def _verifier(
     certificate: Certificate, issuer: Certificate
 ) -> Callable[[bytes, bytes], None] | None:
     """Return what verifies the certificate's signature under the issuer's key, or None."""
-    from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
-
     key, oid = issuer.public_key, certificate.signature_algorithm
     if isinstance(key, ec.EllipticCurvePublicKey) and oid in _ECDSA:
         curve_key, scheme = key, ec.ECDSA(_hash(_ECDSA[oid]))
@@ -200,8 +200,6 @@ def _pss_verifier(
     certificate: Certificate, key: rsa.RSAPublicKey
 ) -> Callable[[bytes, bytes], None] | None:
     """Return what verifies PSS, by the parameters that `cryptography` reads, or None."""
-    from cryptography.hazmat.primitives.asymmetric import padding
-
     try:
         strict = certificate.to_cryptography()
         scheme, digest = strict.signature_algorithm_parameters, strict.signature_hash_algorithm
@@ -213,8 +211,6 @@ def _pss_verifier(
 
 
 def _hash(name: str) -> HashAlgorithm:
-    from cryptography.hazmat.primitives import hashes
-
     found: HashAlgorithm = getattr(hashes, name)()
     return found
 

@@ -15,6 +15,11 @@ import hashlib
 import hmac
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
+
 from coronapas import _asn1 as asn1
 from coronapas import _signatures as signatures
 from coronapas.errors import CmsError, KeyMaterialError
@@ -145,9 +150,6 @@ def sign(
 
     Raises KeyMaterialError if the key is not the certificate's.
     """
-    from cryptography.hazmat.primitives.asymmetric import padding, rsa
-    from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
-
     if key.public_key() != certificate.public_key:
         raise KeyMaterialError("the key must be that of the certificate")
     scheme: padding.PSS | padding.PKCS1v15 | None = None
@@ -357,9 +359,6 @@ def _set_of(items: list[bytes]) -> bytes:
 
 def _verifier(data: bytes, message: _Message) -> Callable[[bytes], bool]:
     """Return a function that says whether the signature holds over some bytes."""
-    from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
-
     signer = message.signer
     key, oid, signature = message.certificate.public_key, signer.algorithm.oid, signer.signature
     check: Callable[[bytes], None]
@@ -442,15 +441,11 @@ def _salt(data: bytes, signer: _Signer) -> int:
 
 
 def _pss_padding(name: HashName, salt: int | None = None) -> padding.PSS:
-    from cryptography.hazmat.primitives.asymmetric import padding
-
     digest = _hash(name)
     return padding.PSS(padding.MGF1(digest), digest.digest_size if salt is None else salt)
 
 
 def _hash(name: HashName) -> HashAlgorithm:
-    from cryptography.hazmat.primitives import hashes
-
     if name == "sha256":
         return hashes.SHA256()
     return hashes.SHA384() if name == "sha384" else hashes.SHA512()

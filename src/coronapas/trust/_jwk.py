@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
 from coronapas import _base64 as base64
 from coronapas.errors import KeyMaterialError
 from coronapas.trust import _documents as documents
@@ -50,8 +53,6 @@ def certificates(item: object) -> tuple[Certificate, ...]:
 
 def spki(item: object) -> bytes:
     """Return the SubjectPublicKeyInfo of a JWK's numbers; KeyMaterialError for invalid ones."""
-    from cryptography.hazmat.primitives.asymmetric import ec, rsa
-
     kind = documents.part(item, "kty", str)
     try:
         if kind == "EC":
@@ -72,8 +73,6 @@ def spki(item: object) -> bytes:
 
 def write(certificate: Certificate, *, chain: tuple[Certificate, ...] = ()) -> dict[str, Any]:
     """Return the JWK of a certificate or bare key, with an x5c for a certificate."""
-    from cryptography.hazmat.primitives.asymmetric import ec, rsa
-
     key = certificate.public_key
     found: dict[str, Any] = {"kid": base64.encode(certificate.kid)}
     if isinstance(key, ec.EllipticCurvePublicKey):
@@ -108,8 +107,6 @@ def _integer(value: int) -> str:
 
 
 def _curve(name: str) -> EllipticCurve:
-    from cryptography.hazmat.primitives.asymmetric import ec
-
     curves: dict[str, EllipticCurve] = {
         "P-256": ec.SECP256R1(),
         "P-384": ec.SECP384R1(),
@@ -121,6 +118,4 @@ def _curve(name: str) -> EllipticCurve:
 
 
 def _der(key: PublicKeyTypes) -> bytes:
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
     return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
