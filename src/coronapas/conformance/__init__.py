@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from coronapas.conformance._rule_suites import run_rules as run_rules
     from coronapas.conformance._runner import run as run
     from coronapas.conformance._vectors import NotAVectorError as NotAVectorError
+    from coronapas.conformance._vectors import Statement as Statement
     from coronapas.conformance._vectors import TestVector as TestVector
     from coronapas.conformance._vectors import VectorInputError as VectorInputError
     from coronapas.conformance._vectors import read as read
@@ -30,6 +31,6 @@ else:
             "_report": "PassedOver Report Result Verdict",
             "_runner": "run",
             "_rule_suites": "run_certlogic run_rules",
-            "_vectors": "NotAVectorError TestVector VectorInputError read",
+            "_vectors": "NotAVectorError Statement TestVector VectorInputError read",
         },
     )

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from coronapas.revocation._list import Found as Found
     from coronapas.revocation._list import Gap as Gap
     from coronapas.revocation._list import ListFormat as ListFormat
+    from coronapas.revocation._list import Membership as Membership
     from coronapas.revocation._list import Part as Part
     from coronapas.revocation._list import RevocationList as RevocationList
     from coronapas.revocation._list import Slice as Slice
@@ -67,7 +68,7 @@ else:
                 "HASH_LENGTH HashType PassHashes country_code_uci_hash hashes_json "
                 "hashes_of uci_hash"
             ),
-            "_list": "Batch Found Gap ListFormat Part RevocationList Slice pack",
+            "_list": "Batch Found Gap ListFormat Membership Part RevocationList Slice pack",
             "_lists": (
                 "FORMATS read_distribution read_gateway read_germany read_italy "
                 "read_switzerland write_distribution write_germany write_italy "

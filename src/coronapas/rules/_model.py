@@ -31,7 +31,6 @@ from typing import (
     TYPE_CHECKING,
     Any,
     Final,
-    TypeAlias,
     TypeVar,
 )
 
@@ -51,7 +50,6 @@ _FORMAT: Final = re.compile(
     rf"(?P<major>\d+)\.(?P<minor>\d+)\.(?P<patch>\d+)(?:-(?P<pre>{_PART}))?(?:\+{_PART})?",
     re.ASCII,
 )
-_Key: TypeAlias = tuple[int, int, int, bool, tuple[tuple[bool, int, str], ...]]
 
 
 @total_ordering
@@ -63,7 +61,7 @@ class Version:
     """
 
     text: str
-    key: _Key = field(repr=False)
+    key: tuple[int, int, int, bool, tuple[tuple[bool, int, str], ...]] = field(repr=False)
 
     @classmethod
     def parse(cls, text: object) -> Version:

@@ -228,10 +228,16 @@ def _plain_claims(data: bytes) -> tuple[int, int, Any] | None:
             and type(expires) is int
             and type(hcert) is dict
             and len(hcert) == 1
-            and set(map(type, (*tree, *hcert))) == {int}
             and (_TAG_0 not in data or not cwt.holds_tagged(tree))
         ):
             return None
+        # `true` and `1.0` equal 1, and are no labels.
+        for label in tree:
+            if type(label) is not int:
+                return None
+        for label in hcert:
+            if type(label) is not int:
+                return None
         return issued_at, expires, hcert[cwt.DCC]
     except KeyError:
         return None
