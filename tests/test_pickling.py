@@ -164,7 +164,7 @@ def test_every_kind_of_result_can_be_pickled(text: str, opened: bool) -> None:
             assert told(away(result)) == told(result)
 
 
-@pytest.mark.parametrize("text", [GOOD, f"{GOOD}\n", GOOD[4:]])
+@pytest.mark.parametrize("text", [GOOD, f"{GOOD}\n", GOOD[4:]], ids=["good", "line", "bare"])
 def test_an_envelope_can_be_pickled(text: str) -> None:
     opened = decode(text)
     assert away(opened) == opened
