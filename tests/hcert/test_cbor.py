@@ -135,3 +135,52 @@ def test_any_bytes_are_read_or_refused_with_a_code(data: bytes) -> None:
 @pytest.mark.parametrize("size", [0, 1, 23, 24, 255, 256, 65_535, 65_536])
 def test_byte_strings_are_framed_as_the_library_frames_them(size: int) -> None:
     assert cbor.byte_string(bytes(size)) == cbor2.dumps(bytes(size))
+
+
+KEYS = st.recursive(
+    st.integers(-(2**64), 2**64 - 1) | st.text(max_size=3) | st.binary(max_size=3) | st.booleans(),
+    lambda inner: st.tuples(inner, inner) | st.builds(cbor2.CBORTag, st.just(99), inner),
+    max_leaves=3,
+)
+TREES = st.recursive(
+    st.integers(-5, 5) | st.text(max_size=3) | st.floats() | st.none(),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(KEYS, inner, max_size=4)
+        | st.builds(cbor2.CBORTag, st.just(99), inner)
+    ),
+    max_leaves=12,
+)
+
+
+def container_key(item: Any) -> bool:
+    if isinstance(item, dict):
+        odd = any(isinstance(key, tuple | cbor2.CBORTag) for key in item)
+        return odd or any(map(container_key, item.values()))
+    if isinstance(item, list | tuple):
+        return any(map(container_key, item))
+    return isinstance(item, cbor2.CBORTag) and container_key(item.value)
+
+
+@given(TREES, st.booleans())
+def test_a_container_as_a_key_is_found_wherever_it_stands(item: Any, indefinite: bool) -> None:
+    data = cbor2.dumps(item, indefinite_containers=indefinite)
+    assert cbor.has_container_key(data) is container_key(item)
+
+
+@given(st.binary(max_size=60))
+def test_looking_for_containers_as_keys_never_raises(data: bytes) -> None:
+    cbor.has_container_key(data)
+
+
+def test_keys_that_collide_are_refused_before_they_are_compared() -> None:
+    prime = 2**61 - 1
+    pairs = [(a * prime, b) for a in range(8) for b in range(24)]
+    keys = [bytes([0x82, 0x1B, *a.to_bytes(8, "big"), b]) for a, b in pairs]
+    body = b"".join(key + b"\x00" for key in keys)
+    data = b"\xb9" + len(keys).to_bytes(2, "big") + body
+    padded = b"\x82" + data + b"\x59\x20\x00" + bytes(8192)
+    with pytest.raises(DecodeError) as caught:
+        cbor.load(padded)
+    assert caught.value.code == "cbor.container-key"
+    assert cbor.load(cbor2.dumps({"x" * 9000: 1, 5: [{-1: 2}]}))[0][5] == [{-1: 2}]

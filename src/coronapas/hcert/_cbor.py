@@ -70,12 +70,72 @@ _END: Final = b"\x50" + _SENTINEL
 _loads: Final = cbor2.loads
 
 
+# Up to here the keys of a hostile map are too few to be worth a look: a millisecond of collisions.
+_SMALL: Final = 4096
+# An even number that no count ever comes near: such a container ends by a mark of its own.
+_ENDLESS: Final = -(2**80)
+_ARRAY, _MAP, _TAG = 4, 5, 6
+
+
+def has_container_key(data: bytes) -> bool:
+    """Return whether a map in `data` has an array, a map or a tag as a key; False if malformed.
+
+    Their hashes can be made to collide, and then reading the map takes time by the square of its
+    size. Text and byte strings have hashes that nobody outside can choose, and few integers collide.
+    """
+    # How many items each open container still lacks, and whether it is a map.
+    lacking: list[int] = []
+    maps: list[bool] = []
+    place, size = 0, len(data)
+    try:
+        while place < size:
+            head = data[place]
+            major, info = head >> 5, head & 0x1F
+            place += 1
+            if head == 0xFF:  # the end of a container of indefinite length
+                if not lacking or lacking[-1] >= 0:
+                    return False
+                lacking.pop()
+                maps.pop()
+            else:
+                value = info
+                if 24 <= info < 28:
+                    wide = 1 << (info - 24)
+                    value = int.from_bytes(data[place : place + wide], "big")
+                    place += wide
+                if lacking:
+                    # Of an even number of items lacking, and of an even number below zero for a
+                    # map of indefinite length, the next one is a key.
+                    if maps[-1] and lacking[-1] % 2 == 0 and major in (_ARRAY, _MAP, _TAG):
+                        return True
+                    lacking[-1] -= 1
+                if major in (2, 3) and info != 31:
+                    place += value
+                elif major == _TAG:
+                    lacking.append(1)
+                    maps.append(False)
+                elif major in (_ARRAY, _MAP) or (major in (2, 3) and info == 31):
+                    count = value * (2 if major == _MAP else 1)
+                    lacking.append(_ENDLESS if info == 31 else count)
+                    maps.append(major == _MAP)
+            while lacking and lacking[-1] == 0:
+                lacking.pop()
+                maps.pop()
+            if not lacking:
+                return False
+    except IndexError:
+        return False
+    return False
+
+
 def load(data: bytes, *, layer: str = "cbor") -> tuple[Any, bool]:
     """Return the one item that `data` encodes, and whether it used indefinite lengths.
 
     Raises DecodeError for `layer` with the code ``malformed``, ``truncated``, ``trailing-bytes``,
-    ``duplicate-key`` or ``too-deep``.
+    ``duplicate-key``, ``too-deep`` or ``container-key``.
     """
+    if len(data) > _SMALL and has_container_key(data):
+        raise DecodeError(layer, "container-key", "a map has an array, a map or a tag as a key")
     try:
         item, end = _loads(
             b"".join((_ARRAY_OF_TWO, data, _END)),
