@@ -81,7 +81,7 @@ def has_container_key(data: bytes) -> bool:
     """Return whether a map in `data` has an array, a map or a tag as a key; False if malformed.
 
     Their hashes can be made to collide, and then reading the map takes time by the square of its
-    size. Text and byte strings have hashes that nobody outside can choose, and few integers collide.
+    size. Nobody outside can choose the hashes of texts and byte strings, and few integers collide.
     """
     # How many items each open container still lacks, and whether it is a map.
     lacking: list[int] = []
