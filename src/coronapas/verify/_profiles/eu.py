@@ -39,11 +39,11 @@ def _examine(envelope: Envelope, occasion: Occasion) -> Examined:
     kind = reader.kind_of(dcc)
     found = occasion.examiner.examine(dcc)
     if type(dcc) is dict and dcc.get("t"):
-        found = (*found, *_test(dcc, occasion))
+        found = (*found, *test_deviations(dcc, occasion))
     return Examined(envelope, found, None if kind is None else (kind,), dcc)
 
 
-def _test(dcc: Any, occasion: Occasion) -> Iterator[Deviation]:
+def test_deviations(dcc: Any, occasion: Occasion) -> Iterator[Deviation]:
     """Judge what a test must be beyond its schema: negative (DGC7) and in the past (DGC8)."""
     if reader.positive_test(dcc):
         yield _POSITIVE_TEST

@@ -1,0 +1,237 @@
+"""Who issued a credential: from the certificates it states to one of the trust store.
+
+The certificates of a credential (``x5c``, ``x5chain``) only say who signed. Its leaf counts where
+
+1. the trust store holds that very certificate, or its bare key;
+2. or a chain of at most `MAX_CHAIN` certificates leads from it to an authority of the trust store,
+   each link as for a DSC (`coronapas.trust`), valid at the moment of the check, no longer than its
+   authorities allow (RFC 5280, pathLenConstraint), and without a critical extension that is not
+   known here.
+
+A credential without certificates counts where a key of the trust store signed it: those with its
+key identifier, or, where none is named, a store of at most `MAX_TRIED` keys.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from coronapas._time import moment
+from coronapas.errors import KeyMaterialError
+from coronapas.tolerances import Deviation
+from coronapas.trust._chain import Authorities, fault_between
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+
+    from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+
+    from coronapas.facts import EventKind
+    from coronapas.trust import Certificate, TrustStore
+    from coronapas.verify._keyring import CertificateTime
+    from coronapas.wallets._result import Findings
+
+MAX_CHAIN: Final = 5
+"""The most certificates that a credential may state, inclusive."""
+MAX_TRIED: Final = 32
+"""The most keys that are tried for a credential that names none, inclusive."""
+
+_KNOWN_CRITICAL: Final = frozenset(
+    {"2.5.29.15", "2.5.29.17", "2.5.29.18", "2.5.29.19", "2.5.29.31", "2.5.29.32", "2.5.29.37"}
+)
+
+
+class Signer(NamedTuple):
+    """A certificate whose key may have signed, and the end of the trust in it in seconds."""
+
+    certificate: Certificate
+    until: float
+
+
+class Issuers:
+    """The issuers that one trust store vouches for; safe to share between threads."""
+
+    def __init__(self, trust: TrustStore, skew: float, certificate_time: CertificateTime) -> None:
+        self.trust = trust
+        self._skew = skew
+        self._time = certificate_time
+        self._authorities = Authorities(each for each in trust if _is_authority(each))
+        self._bare = {each.spki: each for each in trust if each.der is None}
+
+    def signer(
+        self,
+        chain: Sequence[Certificate],
+        kid: bytes | None,
+        holds: Callable[[PublicKeyTypes], bool],
+        issued_at: float | None,
+        now: float,
+        found: Findings,
+    ) -> Certificate | None:
+        """Return the certificate that signed; None where none did, with the reason in `found`.
+
+        Decides the checks "key identifier" and "signature"; `holds` says whether a key signed.
+        """
+        name = "key identifier"
+        at = now if self._time == "now" or issued_at is None else issued_at
+        signers = self._by_chain(chain, at, found) if chain else self._without(kid, found)
+        if not signers:
+            return None
+        listed = [each for each in signers if now <= each.until]
+        if not listed:
+            sentence = "Every list that holds the key is too old."
+            found.fail(name, "identifier.list-expired", sentence)
+            return None
+        found.passed(name)
+        for each in listed:
+            try:
+                each.certificate.check()
+                if holds(each.certificate.public_key):
+                    found.passed("signature")
+                    return each.certificate
+            except KeyMaterialError:
+                continue
+        sentence = "The signature does not hold: the credential was changed, or another key signed."
+        found.fail("signature", "signature.invalid", sentence)
+        return None
+
+    def _by_chain(
+        self, chain: Sequence[Certificate], at: float, found: Findings
+    ) -> list[Signer] | None:
+        name, leaf = "key identifier", chain[0]
+        if len(chain) > MAX_CHAIN:
+            sentence = "The credential states too many certificates."
+            found.fail(name, "identifier.chain-too-long", sentence)
+            return None
+        try:
+            held = [each for each in self.trust.by_kid(leaf.kid) if each.der == leaf.der]
+            # A list may give a certificate a kid of its own.
+            held = held or [each for each in self.trust if each.der == leaf.der]
+            bare = self._bare.get(leaf.spki)
+            if held or bare is not None:
+                return [self._listed(each) for each in (held or [bare]) if each is not None]
+            anchor = self._anchor(chain, at)
+        except KeyMaterialError:
+            anchor = "identifier.unreadable"
+        if isinstance(anchor, str):
+            found.fail(name, anchor, _CHAIN_FAULTS[anchor])
+            return None
+        return [Signer(leaf, self.trust.trusted_until_ts(anchor))]
+
+    def _anchor(self, chain: Sequence[Certificate], at: float) -> Certificate | str:
+        """Return the trusted authority that a chain leads to, or the code of its fault."""
+        moment_ = moment(at)
+        for place, certificate in enumerate(chain):
+            if _unknown_critical(certificate):
+                return "identifier.critical-extension"
+            if place and (fault_between(chain[place - 1], certificate) is not None):
+                return "identifier.unknown"
+            if place and not (certificate.valid_at(moment_) and _allows(certificate, place - 1)):
+                return "identifier.chain"
+            anchor = self._authorities.link(certificate).issuer
+            if anchor is not None and anchor.der != certificate.der:
+                if anchor.valid_at(moment_) and _allows(anchor, place):
+                    return anchor
+                return "identifier.chain"
+        return "identifier.unknown"
+
+    def _without(self, kid: bytes | None, found: Findings) -> list[Signer] | None:
+        name = "key identifier"
+        candidates = () if kid is None else self.trust.by_kid(kid)
+        if not candidates and len(self.trust) <= MAX_TRIED:
+            candidates = self.trust.certificates
+        if not candidates:
+            sentence = "The credential names no key that the trust store holds."
+            found.fail(name, "identifier.unknown", sentence)
+            return None
+        return [self._listed(each) for each in candidates]
+
+    def _listed(self, certificate: Certificate) -> Signer:
+        until = self.trust.trusted_until_ts(certificate)
+        return Signer(certificate, math.inf if until is None else until)
+
+    def judge_certificate(
+        self,
+        certificate: Certificate,
+        issued_at: float | None,
+        expires: float | None,
+        now: float,
+        found: Findings,
+    ) -> None:
+        """Judge the certificate's validity against the issue, the check and the end."""
+        name = "certificate validity"
+        first, last = certificate.not_before_ts, certificate.not_after_ts
+        if first is None or last is None:
+            found.unknown(name, "validity.not-stated", "The trust store states no validity.")
+            return
+        if certificate.is_authority:
+            note = "the certificate is an authority's, which signs no credentials"
+            found.deviate((Deviation("certificate.authority", "", note),))
+        if issued_at is not None and not first <= issued_at <= last:
+            sentence = "The credential was issued when the certificate was not valid."
+            found.fail(name, "validity.not-when-issued", sentence)
+        if expires is not None and expires > last:
+            note = "the credential outlives its certificate"
+            found.deviate((Deviation("certificate.outlived", "exp", note),))
+        if self._time == "now" or issued_at is None:
+            if now > last:
+                found.fail(name, "validity.over", "The certificate is no longer valid.")
+            elif now + self._skew < first:
+                found.fail(name, "validity.not-begun", "The certificate is not valid yet.")
+        found.passed(name)
+
+
+_CHAIN_FAULTS: Final = {
+    "identifier.unknown": "The certificates lead to no authority that is trusted.",
+    "identifier.unreadable": "The certificates cannot be read.",
+    "identifier.chain": "A certificate of the chain is not valid, or allows no such chain.",
+    "identifier.critical-extension": "A certificate has a critical extension that is not known.",
+}
+
+
+def judge_usage(
+    certificate: Certificate,
+    kinds: Collection[EventKind],
+    purpose: str | None,
+    found: Findings,
+) -> None:
+    """Decide the check "key usage": the key may sign, for this purpose, these kinds of event."""
+    name = "key usage"
+    if not certificate.may_sign_data:
+        found.fail(
+            name, "usage.no-signature", "The certificate's key may not sign anything."
+        )
+    if purpose is not None and certificate.der is not None:
+        if purpose not in certificate.key_purposes:
+            sentence = "The certificate is not for issuers of this type of credential."
+            found.fail(name, "usage.purpose", sentence)
+    for kind in kinds:
+        if not certificate.may_sign(kind):
+            sentence = f"The certificate may not sign a {kind} credential."
+            found.fail(name, "usage.not-allowed", sentence)
+    found.passed(name)
+
+
+def _is_authority(certificate: Certificate) -> bool:
+    try:
+        return certificate.is_authority
+    except KeyMaterialError:
+        return False
+
+
+def _unknown_critical(certificate: Certificate) -> bool:
+    return any(each.critical and each.oid not in _KNOWN_CRITICAL for each in certificate.extensions)
+
+
+def _allows(authority: Certificate, below: int) -> bool:
+    """Whether an authority allows so many authorities below it (pathLenConstraint)."""
+    from cryptography import x509
+
+    try:
+        found = authority.to_cryptography().extensions.get_extension_for_class(
+            x509.BasicConstraints
+        )
+    except x509.ExtensionNotFound:
+        return False
+    length = found.value.path_length
+    return length is None or length >= below

@@ -1,0 +1,288 @@
+"""The same facts as a pass, as claims of an SD-JWT VC and as elements of an mdoc.
+
+``data/mapping.json`` holds the table; this module reads it and does what it says. In the middle
+stands the EU payload (DCC), because rules, schemas and facts know it. Every direction returns what
+it loses.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC
+from functools import cache
+from importlib.resources import files
+from typing import Any, Final, Literal, NamedTuple
+
+import cbor2
+
+from coronapas._json import calendar_day
+from coronapas._time import iso_utc
+from coronapas.dcc._dates import read_moment
+from coronapas.dcc._names import transliterate
+from coronapas.facts import COVID_19
+from coronapas.wallets._errors import CredentialError
+
+Form = Literal["dcc", "sd-jwt", "micov", "icvp"]
+"""The forms that the table has a column for."""
+
+VTR: Final = "org.micov.vtr.1"
+"""The namespace of a holder and the vaccinations (org.micov.1)."""
+ATTESTATION: Final = "org.micov.attestation.1"
+"""The namespace of tests and attestations (org.micov.1)."""
+
+_COLUMNS: Final[Mapping[Form, str]] = {
+    "dcc": "dcc",
+    "sd-jwt": "sd_jwt",
+    "micov": "micov",
+    "icvp": "icvp",
+}
+_GROUPS: Final = ("v", "t", "r")
+_TEST: Final = "RA01_test"
+_VACCINATION: Final = re.compile("v_RA01_([0-9]{1,2})")
+_FULL_DATE: Final = 1004
+_DATE_TIME: Final = 0
+_RELEASE: Final = "1.3.0"
+_MAX_DOSES: Final = 99
+
+
+class Row(NamedTuple):
+    """One row of the table: the names of one fact in every form; None where a form has no place.
+
+    Attributes:
+        group: ``pass``, ``nam``, ``birth``, or the group of the event: ``v``, ``t``, ``r``.
+        kind: ``text``, ``number``, ``date``, ``moment``, ``birth`` or ``partial``.
+        title: What it is, for a person.
+        facts: The attribute of `PassFacts`.
+        dcc: The field in the EU payload.
+        sd_jwt: The claim of the SD-JWT VC.
+        micov: The element, or the member of the vaccination's or test's element.
+        icvp: The claim of WHO's digital ICVP.
+        note: What else is to be said.
+
+    """
+
+    group: str
+    kind: str
+    title: str
+    facts: str
+    dcc: str
+    sd_jwt: str | None
+    micov: str | None
+    icvp: str | None
+    note: str = ""
+
+    def name_in(self, form: Form) -> str | None:
+        """Return the name in one form."""
+        found: str | None = getattr(self, _COLUMNS[form])
+        return found
+
+    @property
+    def path(self) -> str:
+        """The field with its group: ``nam.fn``, ``v.mp``, ``dob``."""
+        return self.dcc if self.group in ("pass", "birth") else f"{self.group}.{self.dcc}"
+
+
+class Loss(NamedTuple):
+    """Something that a form cannot state: the field of the payload, and why."""
+
+    field: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """The content in another form, and what was lost on the way."""
+
+    content: dict[str, Any] = field(repr=False)
+    losses: tuple[Loss, ...]
+
+
+@cache
+def rows() -> tuple[Row, ...]:
+    """Return the table."""
+    data = files("coronapas.wallets").joinpath("data/mapping.json").read_bytes()
+    return tuple(Row(**row) for row in json.loads(data)["rows"])
+
+
+def losses(source: Form, target: Form) -> tuple[Loss, ...]:
+    """Return everything that `target` has no place for, of what `source` can state."""
+    found = dict.fromkeys(
+        Loss(row.path, row.note or f"{target} has no place for it")
+        for row in rows()
+        if row.name_in(source) is not None and row.name_in(target) is None
+    )
+    return tuple(found)
+
+
+def _entry(dcc: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """Return the group and the one event of a payload."""
+    found = [(group, entry) for group in _GROUPS for entry in dcc.get(group) or ()]
+    if len(found) != 1 or not isinstance(found[0][1], Mapping):
+        raise CredentialError("issue.events", "a credential states exactly one event")
+    return found[0]
+
+
+def _values(dcc: Mapping[str, Any]) -> list[tuple[Row, Any]]:
+    """Return the rows that a payload has a value for, with the values."""
+    group, entry = _entry(dcc)
+    names = dcc.get("nam") or {}
+    partial = calendar_day(dcc.get("dob")) is None
+    homes: dict[str, Mapping[str, Any]] = {"pass": dcc, "nam": names, group: entry}
+    found = []
+    for row in rows():
+        if row.group == "birth":
+            if "dob" in dcc and partial is (row.kind == "partial"):
+                found.append((row, dcc["dob"]))
+        elif row.group in homes and homes[row.group].get(row.dcc) is not None:
+            found.append((row, homes[row.group][row.dcc]))
+    return found
+
+
+def to_claims(dcc: Mapping[str, Any]) -> Mapped:
+    """Return the claims of an SD-JWT VC that states what a payload does.
+
+    Raises CredentialError for a payload of several events, or none.
+    """
+    return Mapped({str(row.sd_jwt): value for row, value in _values(dcc) if row.sd_jwt}, ())
+
+
+def from_claims(claims: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the payload that claims state; None where they state none, or not enough of one.
+
+    Claims of two kinds of event are a CredentialError: `content.several-events`.
+    """
+    own = [row for row in rows() if row.sd_jwt is not None and row.sd_jwt in claims]
+    shared = _shared()
+    groups = {row.group for row in own if row.group in _GROUPS and row.sd_jwt not in shared}
+    if len(groups) > 1:
+        raise CredentialError("content.several-events", "the claims state several kinds of event")
+    if not groups:
+        return None
+    (group,) = groups
+    dcc = _empty()
+    entry: dict[str, Any] = {}
+    for row in own:
+        value = claims[str(row.sd_jwt)]
+        if row.group == group:
+            entry[row.dcc] = value
+        elif row.group == "nam":
+            dcc["nam"][row.dcc] = value
+        elif row.group in ("pass", "birth"):
+            dcc[row.dcc] = value
+    return _whole(dcc, group, entry)
+
+
+@cache
+def _shared() -> frozenset[str]:
+    """The claims that events of every kind have."""
+    by_group = [{row.sd_jwt for row in rows() if row.group == group} for group in _GROUPS]
+    return frozenset(str(name) for name in set.intersection(*by_group))
+
+
+def to_elements(dcc: Mapping[str, Any]) -> Mapped:
+    """Return the elements of an ``org.micov.1`` by namespace, for a vaccination or a test.
+
+    Raises CredentialError for a recovery, another disease, or several events.
+    """
+    group, entry = _entry(dcc)
+    if group == "r":
+        raise CredentialError("issue.no-place", "org.micov.1 has no place for a recovery")
+    if entry.get("tg") != COVID_19:
+        raise CredentialError("issue.no-place", "only COVID-19 has elements in org.micov.1 here")
+    holder: dict[str, Any] = {}
+    event: dict[str, Any] = {}
+    lost = []
+    for row, value in _values(dcc):
+        if row.micov is None:
+            lost.append(Loss(row.path, row.note or "micov has no place for it"))
+        elif row.group in _GROUPS:
+            event[row.micov] = _element(row.kind, value)
+        else:
+            holder[row.micov] = _element(row.kind, value)
+    if group == "t":
+        return Mapped({VTR: holder, ATTESTATION: {_TEST: event}}, tuple(lost))
+    holder[f"v_RA01_{min(int(entry.get('dn', 1)), _MAX_DOSES)}"] = event
+    return Mapped({VTR: holder}, tuple(lost))
+
+
+def _element(kind: str, value: Any) -> Any:
+    if kind in ("date", "birth"):
+        return cbor2.CBORTag(_FULL_DATE, value)
+    if kind == "moment":
+        sampled = read_moment(str(value))[0]
+        if sampled is None:
+            raise CredentialError("issue.moment", "the moment of sampling cannot be read")
+        return cbor2.CBORTag(_DATE_TIME, iso_utc(sampled.astimezone(UTC)))
+    return value
+
+
+def from_elements(elements: Mapping[str, Mapping[str, Any]]) -> dict[str, Any] | None:
+    """Return the payload that elements of an ``org.micov.1`` state; None where not enough is there.
+
+    Of several vaccinations, the one with the latest date counts: a payload has one.
+    """
+    holder = elements.get(VTR, {})
+    found = [
+        (str(_plain(entry.get("dt", ""))), entry)
+        for name, entry in holder.items()
+        if isinstance(name, str) and _VACCINATION.fullmatch(name) and isinstance(entry, Mapping)
+    ]
+    test = elements.get(ATTESTATION, {}).get(_TEST)
+    if found:
+        group, entry = "v", max(found, key=lambda each: each[0])[1]
+    elif isinstance(test, Mapping):
+        group, entry = "t", {**test}
+    else:
+        return None
+    dcc = _empty()
+    event: dict[str, Any] = {"tg": COVID_19} if group == "t" else {}
+    for row in rows():
+        if row.micov is None:
+            continue
+        if row.group == group and row.micov in entry:
+            event[row.dcc] = _read(row.kind, entry[row.micov])
+        elif row.group == "nam" and row.micov in holder:
+            dcc["nam"][row.dcc] = _read(row.kind, holder[row.micov])
+        elif row.group == "birth" and row.micov in holder:
+            dcc["dob"] = _read(row.kind, holder[row.micov])
+    for name in ("fn", "gn"):
+        written = dcc["nam"].get(name)
+        if isinstance(written, str) and written:
+            dcc["nam"][f"{name}t"] = transliterate(written).mrz
+    return _whole(dcc, group, event)
+
+
+def _plain(value: Any) -> Any:
+    """Return a date or moment with or without its tag as plain text."""
+    if isinstance(value, cbor2.CBORTag):
+        value = value.value if value.tag in (_FULL_DATE, _DATE_TIME) else value
+    return str(value) if isinstance(value, str) else value
+
+
+def _read(kind: str, value: Any) -> Any:
+    plain = _plain(value)
+    # The public sample states dose numbers as text, the public type list as numbers.
+    if kind == "number" and isinstance(plain, str) and plain.isdecimal() and len(plain) < 4:
+        return int(plain)
+    return plain
+
+
+def _empty() -> dict[str, Any]:
+    return {"ver": _RELEASE, "nam": {}}
+
+
+_NEEDED: Final[Mapping[str, frozenset[str]]] = {
+    "v": frozenset({"tg", "vp", "mp", "ma", "dn", "sd", "dt", "co", "is", "ci"}),
+    "t": frozenset({"tg", "tt", "sc", "tr", "co", "is", "ci"}),
+    "r": frozenset({"tg", "fr", "df", "du", "co", "is", "ci"}),
+}
+
+
+def _whole(dcc: dict[str, Any], group: str, entry: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the payload where all that its schema needs is there; else None."""
+    if "dob" not in dcc or not dcc["nam"] or not _NEEDED[group] <= entry.keys():
+        return None
+    return {**dcc, group: [entry]}
