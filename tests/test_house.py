@@ -49,6 +49,7 @@ ROOMS = (
     "programmes",
     "denmark",
     "verify",
+    "wallets",
     "certlogic",
     "rules",
     "conformance",

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from coronapas.dcc._valuesets import ValueSets
     from coronapas.hcert._envelope import Envelope
     from coronapas.verify._result import Verification
+    from coronapas.wallets._result import CredentialVerification
 
 
 Judged: TypeAlias = "Verification | Envelope | Mapping[str, Any]"
@@ -55,7 +56,10 @@ class Subject:
             return cls(normalised(judged))
         from coronapas.hcert._envelope import Envelope
         from coronapas.verify._result import Verification
+        from coronapas.wallets._result import CredentialVerification
 
+        if isinstance(judged, CredentialVerification):
+            return cls._of_credential(judged.require())
         if isinstance(judged, Verification):
             envelope = judged.require().envelope
             at, certificate = judged.at, judged.certificate
@@ -76,6 +80,23 @@ class Subject:
             envelope.issued_at,
             envelope.expires,
             at,
+        )
+
+    @classmethod
+    def _of_credential(cls, judged: CredentialVerification) -> Subject:
+        """Read a wallet credential that is ok; its payload is that of the pass it states."""
+        payload, content, certificate = judged.payload, judged.credential, judged.certificate
+        if content is None or not isinstance(payload, Mapping):
+            raise TypeError("the credential states no pass that rules could judge")
+        ends = (content.issued_at, content.expires)
+        issued_at, expires = (None if each is None else int(each) for each in ends)
+        return cls(
+            normalised(payload),
+            None if certificate is None else certificate.country,
+            None if certificate is None else certificate.kid,
+            issued_at,
+            expires,
+            judged.at,
         )
 
 

@@ -14,7 +14,6 @@ key identifier, or, where none is named, a store of at most `MAX_TRIED` keys.
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from coronapas._time import moment
@@ -108,8 +107,10 @@ class Issuers:
             # A list may give a certificate a kid of its own.
             held = held or [each for each in self.trust if each.der == leaf.der]
             bare = self._bare.get(leaf.spki)
-            if held or bare is not None:
-                return [self._listed(each) for each in (held or [bare]) if each is not None]
+            if not held and bare is not None:
+                held = [bare]
+            if held:
+                return [self._listed(each) for each in held]
             anchor = self._anchor(chain, at)
         except KeyMaterialError:
             anchor = "identifier.unreadable"
@@ -147,8 +148,7 @@ class Issuers:
         return [self._listed(each) for each in candidates]
 
     def _listed(self, certificate: Certificate) -> Signer:
-        until = self.trust.trusted_until_ts(certificate)
-        return Signer(certificate, math.inf if until is None else until)
+        return Signer(certificate, self.trust.trusted_until_ts(certificate))
 
     def judge_certificate(
         self,
@@ -198,13 +198,11 @@ def judge_usage(
     """Decide the check "key usage": the key may sign, for this purpose, these kinds of event."""
     name = "key usage"
     if not certificate.may_sign_data:
-        found.fail(
-            name, "usage.no-signature", "The certificate's key may not sign anything."
-        )
-    if purpose is not None and certificate.der is not None:
-        if purpose not in certificate.key_purposes:
-            sentence = "The certificate is not for issuers of this type of credential."
-            found.fail(name, "usage.purpose", sentence)
+        found.fail(name, "usage.no-signature", "The certificate's key may not sign anything.")
+    stated = certificate.key_purposes
+    if purpose is not None and certificate.der is not None and purpose not in stated:
+        sentence = "The certificate is not for issuers of this type of credential."
+        found.fail(name, "usage.purpose", sentence)
     for kind in kinds:
         if not certificate.may_sign(kind):
             sentence = f"The certificate may not sign a {kind} credential."

@@ -6,7 +6,8 @@ signer's certificate must be able to issue it, must be none of an authority, and
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from coronapas._time import seconds
@@ -28,7 +29,8 @@ class Lifetime(NamedTuple):
     expires: int
 
 
-class StatusReference(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class StatusReference:
     """Where a credential's status stands: an index, from 0, in the list of that address."""
 
     index: int
@@ -44,8 +46,6 @@ def lifetime(issued_at: datetime | None, expires: datetime | timedelta) -> Lifet
 
     Raises IssueError where it ends before it begins.
     """
-    from datetime import UTC
-
     begin = datetime.now(UTC) if issued_at is None else issued_at
     end = begin + expires if isinstance(expires, timedelta) else expires
     found = Lifetime(int(seconds(begin)), int(seconds(end)))
@@ -90,9 +90,7 @@ def _certificate_faults(
     if certificate.is_authority:
         found.append(("certificate.authority", "The certificate is an authority's."))
     if not certificate.may_sign_data:
-        found.append(
-            ("certificate.key-usage", "The key usage does not include digitalSignature.")
-        )
+        found.append(("certificate.key-usage", "The key usage does not include digitalSignature."))
     kind = None if payload is None else kind_of(payload)
     if kind is not None and not certificate.may_sign(kind):
         found.append(("certificate.usage", f"The certificate may not sign a {kind}."))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,13 +12,13 @@ from coronapas.dcc._examiner import Examiner, default_examiner
 from coronapas.dcc._reader import kind_of
 from coronapas.tolerances import FIELD, TOLERANCES
 from coronapas.trust._store import TrustStore
-from coronapas.verify._profiles.eu import test_deviations
 from coronapas.verify._profile import Occasion
+from coronapas.verify._profiles.eu import test_deviations
 from coronapas.verify._verifier import DEFAULT_CLOCK_SKEW
 from coronapas.wallets._issuers import Issuers
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable
 
     from coronapas.dcc import ValueSets
     from coronapas.facts import EventKind
@@ -76,9 +77,7 @@ class Judge:
             return
         found.deviate(self._examiner.examine(payload))
         if payload.get("t"):
-            found.deviate(
-                tuple(test_deviations(payload, Occasion(now, self.skew, self._examiner)))
-            )
+            found.deviate(tuple(test_deviations(payload, Occasion(now, self.skew, self._examiner))))
         found.passed(name)
 
     @staticmethod
@@ -94,8 +93,9 @@ class Judge:
             found.unknown(name, "revocation.no-data", "The credential names no status list.")
             return
         reference = holder[STATUS]
-        entry = reference.get("status_list") if hasattr(reference, "get") else None
-        index, uri = (entry.get("idx"), entry.get("uri")) if hasattr(entry, "get") else (None, None)
+        entry = reference.get("status_list") if isinstance(reference, Mapping) else None
+        stated = entry if isinstance(entry, Mapping) else {}
+        index, uri = stated.get("idx"), stated.get("uri")
         if type(index) is not int or index < 0 or not isinstance(uri, str):
             found.fail(name, "revocation.malformed", "The reference to a status list is malformed.")
             return

@@ -228,7 +228,7 @@ def from_elements(elements: Mapping[str, Mapping[str, Any]]) -> dict[str, Any] |
     found = [
         (str(_plain(entry.get("dt", ""))), entry)
         for name, entry in holder.items()
-        if isinstance(name, str) and _VACCINATION.fullmatch(name) and isinstance(entry, Mapping)
+        if _VACCINATION.fullmatch(name) and isinstance(entry, Mapping)
     ]
     test = elements.get(ATTESTATION, {}).get(_TEST)
     if found:

@@ -179,7 +179,14 @@ def issue_claims(
     for path in hidden:
         if not path or path[0] in NEVER_HIDDEN:
             raise CredentialError("issue.hidden", f"{path[:1]} may never be hidden")
-    tree, disclosures = sd_jwt.conceal({"vct": vct, **claims, }, hidden, decoys=decoys)
+    tree, disclosures = sd_jwt.conceal(
+        {
+            "vct": vct,
+            **claims,
+        },
+        hidden,
+        decoys=decoys,
+    )
     header: dict[str, Any] = {"typ": TYPE}
     stated = chain_of(signer, chain)
     if stated:
@@ -333,9 +340,7 @@ class SdJwtVerifier:
         if signer is None:
             return CredentialVerification(found, now, SD_JWT)
         resolved = _disclosed(claims, token, found)
-        judge_time(
-            times["nbf"], issued_at, end, now, self._judge.skew, found, end_inclusive=False
-        )
+        judge_time(times["nbf"], issued_at, end, now, self._judge.skew, found, end_inclusive=False)
         vct = claims.get("vct")
         known = is_vc and (vct == VCT or (self._vcts is not None and vct in self._vcts))
         self._judge.issuers.judge_certificate(signer, issued_at, end, now, found)
@@ -481,7 +486,9 @@ def _check_binding(
     if stated.get("aud") != binding.audience:
         raise CredentialError("binding.audience", "the presentation is for another verifier")
     nonce = stated.get("nonce")
-    if not isinstance(nonce, str) or not hmac.compare_digest(nonce.encode(), binding.nonce.encode()):
+    if not isinstance(nonce, str) or not hmac.compare_digest(
+        nonce.encode(), binding.nonce.encode()
+    ):
         raise CredentialError("binding.nonce", "the presentation answers another request")
     if stated.get("sd_hash") != digest(token.bound_text):
         raise CredentialError("binding.digest", "the binding is over another presentation")

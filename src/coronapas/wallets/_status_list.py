@@ -167,8 +167,9 @@ def certificates_of(item: object) -> tuple[Certificate, ...]:
     """Return the certificates of an ``x5chain``, the leaf first (RFC 9360); none where absent."""
     if item is None:
         return ()
-    ders = list(item) if isinstance(item, list | tuple) else [item]
-    if not 0 < len(ders) <= 8 or not all(isinstance(each, bytes) for each in ders):
+    stated = list(item) if isinstance(item, list | tuple) else [item]
+    ders = [each for each in stated if isinstance(each, bytes)]
+    if not 0 < len(ders) <= 8 or len(ders) < len(stated):
         raise CredentialError("format.certificates", "the x5chain is malformed")
     try:
         return tuple(Certificate(each) for each in ders)
@@ -181,7 +182,7 @@ def _unpack(data: bytes) -> bytes:
     try:
         found = stream.decompress(data, MAX_BYTES + 1)
     except zlib.error:
-        raise CredentialError("status.malformed", "the list is not compressed as it must be") from None
+        raise CredentialError("status.malformed", "the list is not compressed") from None
     if len(found) > MAX_BYTES:
         raise CredentialError("status.malformed", "the list is too large")
     if not stream.eof or stream.unused_data:
