@@ -537,9 +537,17 @@ def _mso(data: bytes) -> Mso:
     authorised = key_info.get("keyAuthorizations", {})
     if not isinstance(authorised, Mapping):
         raise CredentialError(_MALFORMED, "the MSO's key authorizations are malformed")
-    times = [_moment(validity.get(name)) for name in ("signed", "validFrom", "validUntil")]
-    key = _device_key(key_info.get("deviceKey"))
-    return Mso(doc_type, function, digests, key, authorised, *times, members=mso)
+    return Mso(
+        doc_type,
+        function,
+        digests,
+        _device_key(key_info.get("deviceKey")),
+        authorised,
+        _moment(validity.get("signed")),
+        _moment(validity.get("validFrom")),
+        _moment(validity.get("validUntil")),
+        mso,
+    )
 
 
 def _are_digests(entry: tuple[Any, Any]) -> bool:
@@ -623,7 +631,7 @@ class MdocVerifier:
         now = self._judge.now(at)
         found = Findings(self._judge.granted)
         try:
-            opened = _open(data if isinstance(data, bytes) else b"")
+            opened = _open(_bytes(data))
         except CredentialError as error:
             check = "disclosure" if error.code.startswith("disclosure.") else "format"
             found.fail(check, error.code, _sentence(error))
@@ -686,6 +694,10 @@ class MdocVerifier:
             sentence = "The docType is not one that this verifier accepts."
             found.fail(name, "type.not-accepted", sentence)
         found.passed(name)
+
+
+def _bytes(given: object) -> bytes:
+    return given if isinstance(given, bytes) else b""
 
 
 def _sentence(error: CredentialError) -> str:
