@@ -31,6 +31,7 @@ _COMMANDS: Final = {
     "decide": "Say where a pass is accepted, and until when.",
     "rules": "Lint business rules, and show them as text.",
     "programme": "Judge a history by a country's dated rules.",
+    "wallet": "Passes as credentials of wallets.",
     "keys": "Make keys, certificates and requests.",
     "conformance": "Run test vectors, and suites of rules.",
     "demo": "Issue and verify passes with test keys.",
