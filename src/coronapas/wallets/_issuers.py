@@ -56,6 +56,7 @@ class Issuers:
         self._skew = skew
         self._time = certificate_time
         self._authorities = Authorities(each for each in trust if _is_authority(each))
+        self._held = {each.der: each for each in trust if each.der is not None}
         self._bare = {each.spki: each for each in trust if each.der is None}
 
     def signer(
@@ -103,14 +104,9 @@ class Issuers:
             found.fail(name, "identifier.chain-too-long", sentence)
             return None
         try:
-            held = [each for each in self.trust.by_kid(leaf.kid) if each.der == leaf.der]
-            # A list may give a certificate a kid of its own.
-            held = held or [each for each in self.trust if each.der == leaf.der]
-            bare = self._bare.get(leaf.spki)
-            if not held and bare is not None:
-                held = [bare]
-            if held:
-                return [self._listed(each) for each in held]
+            held = self._held.get(leaf.der) or self._bare.get(leaf.spki)
+            if held is not None:
+                return [self._listed(held)]
             anchor = self._anchor(chain, at)
         except KeyMaterialError:
             anchor = "identifier.unreadable"

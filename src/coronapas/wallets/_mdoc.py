@@ -39,6 +39,7 @@ from coronapas.hcert import _cbor as cbor
 from coronapas.hcert import _cose as cose
 from coronapas.tolerances import FIELD
 from coronapas.verify._verifier import DEFAULT_CLOCK_SKEW
+from coronapas.wallets import _jose as jose
 from coronapas.wallets import _mapping as mapping
 from coronapas.wallets import _session as sessions
 from coronapas.wallets import _slices as slices
@@ -673,7 +674,7 @@ class MdocVerifier:
         judge.status(mso.members, now, found)
         lost = mapping.losses("dcc", "micov") if known else ()
         content = Credential(
-            mso.doc_type, elements, mso.signed, mso.valid_until, mso.device_key, lost
+            mso.doc_type, elements, mso.signed, mso.valid_until, jose.jwk_of(mso.device_key), lost
         )
         return CredentialVerification(
             found,

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from coronapas.facts import PassFacts
     from coronapas.hcert import Envelope
-    from coronapas.signing import PublicKey
     from coronapas.tolerances import Deviation
     from coronapas.trust import Certificate, TrustStore
     from coronapas.verify._profile import Occasion
@@ -99,7 +98,7 @@ class Credential:
             namespace.
         issued_at: The moment of issue, in seconds since 1970-01-01T00:00:00Z; None if not stated.
         expires: The last moment of validity in the same seconds; None if not stated.
-        holder_key: The key of the holder's device; None where none is stated.
+        holder_key: The public key of the holder's device as a JWK; None where none is stated.
         losses: What the format cannot state of a pass.
 
     """
@@ -108,7 +107,7 @@ class Credential:
     claims: Mapping[str, Any] = field(repr=False)
     issued_at: float | None = None
     expires: float | None = None
-    holder_key: PublicKey | None = field(default=None, repr=False)
+    holder_key: Mapping[str, str] | None = field(default=None, repr=False)
     losses: tuple[Loss, ...] = ()
 
 

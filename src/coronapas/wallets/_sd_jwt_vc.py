@@ -353,9 +353,8 @@ class SdJwtVerifier:
         judge_usage(signer, self._judge.kinds(payload), None, found)
         self._judge.content(payload, known, now, found)
         self._judge.status(resolved, now, found)
-        content = Credential(
-            vct if isinstance(vct, str) else None, resolved, issued_at, end, holder_key
-        )
+        jwk = None if holder_key is None else jose.jwk_of(holder_key)
+        content = Credential(vct if isinstance(vct, str) else None, resolved, issued_at, end, jwk)
         return CredentialVerification(
             found,
             now,

@@ -1,0 +1,85 @@
+"""The page of the documentation that shows the mapping, made from its data.
+
+Run it (``python -m coronapas.wallets._page``) after the data changed; a test compares the two.
+"""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from pathlib import Path
+from typing import Final
+
+from coronapas.wallets._mapping import Form, Row, losses, rows
+
+_PAGE: Final = Path("docs/explanation/wallet-mapping.md")
+_TITLES: Final = {
+    "pass": "The payload",
+    "nam": "The holder",
+    "birth": "The holder",
+    "v": "A vaccination",
+    "t": "A test",
+    "r": "A recovery",
+}
+_NAMES: Final[dict[Form, str]] = {
+    "dcc": "an EU pass",
+    "sd-jwt": "an SD-JWT VC of this project",
+    "micov": "an mdoc `org.micov.1`",
+    "icvp": "WHO's digital ICVP",
+}
+_DIRECTIONS: Final[tuple[tuple[Form, Form], ...]] = (
+    ("dcc", "sd-jwt"),
+    ("sd-jwt", "dcc"),
+    ("dcc", "micov"),
+    ("micov", "dcc"),
+    ("sd-jwt", "micov"),
+    ("micov", "sd-jwt"),
+    ("dcc", "icvp"),
+    ("icvp", "dcc"),
+)
+
+
+def page() -> str:
+    """Return the page in Markdown."""
+    data = json.loads(files("coronapas.wallets").joinpath("data/mapping.json").read_bytes())
+    lines = [
+        "# The same facts in four forms",
+        "",
+        "This page is made from the data that the library maps by.",
+        "",
+        f"Status of the names: {data['status']}. Version {data['version']} of the table.",
+        "",
+        "Sources: " + "; ".join(f"{name}: {text}" for name, text in data["sources"].items()) + ".",
+        "",
+    ]
+    title = ""
+    for row in rows():
+        if _TITLES[row.group] != title:
+            title = _TITLES[row.group]
+            lines += ["", f"## {title}", "", _HEAD, "|---|---|---|---|---|---|---|"]
+        lines.append(_line(row))
+    lines += ["", "## What each direction loses", ""]
+    for source, target in _DIRECTIONS:
+        lost = losses(source, target)
+        lines += [f"### From {_NAMES[source]} to {_NAMES[target]}", ""]
+        lines += [f"- `{each.field}`: {each.reason}" for each in lost] or ["Nothing."]
+        lines.append("")
+    lines += ["## What only one form states", ""]
+    lines += [f"- {name}: {', '.join(each)}" for name, each in data["only"].items() if each]
+    text = "\n".join(lines) + "\n"
+    while "\n\n\n" in text:
+        text = text.replace("\n\n\n", "\n\n")
+    return text
+
+
+_HEAD: Final = "| what | facts | EU pass | SD-JWT VC | org.micov.1 | ICVP | note |"
+
+
+def _line(row: Row) -> str:
+    names = (row.path, row.sd_jwt, row.micov, row.icvp)
+    cells = (f"`{name}`" if name else "–" for name in names)
+    return f"| {row.title} | `{row.facts}` | {' | '.join(cells)} | {row.note} |"
+
+
+if __name__ == "__main__":
+    _PAGE.write_text(page(), encoding="utf-8", newline="\n")

@@ -1,0 +1,264 @@
+"""The mapping: facts into each container and back, what is lost, and one verdict for all."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from wallet_world import (
+    ASKED,
+    DOSE,
+    HOLDER,
+    ISSUED,
+    LIFE,
+    NOW,
+    RECOVERY,
+    TEST,
+    TRANSCRIPT,
+    UVCI,
+    dcc_of,
+    holder,
+    holder_public,
+    signer,
+    trust,
+)
+
+import strategies
+from coronapas import Issuer, Verifier
+from coronapas.dcc import build_dcc, facts_of
+from coronapas.facts import History, Holder, PartialDate, PassFacts, Vaccination
+from coronapas.rules import RuleSet, eu_travel
+from coronapas.trust import TrustStore
+from coronapas.verify import Verification, VerificationError
+from coronapas.wallets import (
+    CredentialError,
+    MdocVerifier,
+    SdJwtVerifier,
+    Session,
+    claims_in,
+    from_claims,
+    from_elements,
+    issue_mdoc,
+    issue_sd_jwt,
+    losses,
+    present_mdoc,
+    present_sd_jwt,
+    rows,
+    to_claims,
+    to_elements,
+)
+from coronapas.wallets._page import page
+
+if TYPE_CHECKING:
+    from coronapas.facts import Event
+
+PROJECT = Path(__file__).resolve().parent.parent.parent
+
+
+def facts_in(dcc: Any) -> PassFacts:
+    found = facts_of(dcc)[0]
+    assert found is not None
+    return found
+
+
+def payload(who: Holder, event: Event) -> dict[str, Any]:
+    try:
+        return build_dcc(
+            who, event, country="DK", issuer="Health", uvci=UVCI, on=strategies.ISSUED_ON
+        )
+    except ValueError:
+        assume(False)
+        raise
+
+
+EVENTS = st.one_of(strategies.vaccinations(), strategies.tests(), strategies.recoveries())
+
+
+@given(strategies.holders(), EVENTS)
+def test_claims_lose_nothing(who: Holder, event: Event) -> None:
+    dcc = payload(who, event)
+    mapped = to_claims(dcc)
+    assert mapped.losses == ()
+    assert from_claims(mapped.content) == dcc
+    assert facts_in(from_claims(mapped.content)) == facts_in(dcc)
+
+
+@given(strategies.holders(), strategies.vaccinations())
+def test_elements_lose_what_is_stated_and_nothing_else(who: Holder, event: Vaccination) -> None:
+    dcc = payload(who, event)
+    mapped = to_elements(dcc)
+    lost = {loss.field for loss in mapped.losses}
+    assert lost <= {loss.field for loss in losses("dcc", "micov")}
+    again = from_elements(mapped.content)
+    if "dob" in lost:
+        assert not isinstance(who.birth_date, date)
+        assert again is None
+        return
+    assert again is not None
+    before, after = facts_in(dcc), facts_in(again)
+    unstated: dict[str, Any] = {"family_name_mrz": None, "given_name_mrz": None}
+    assert replace(after.holder, **unstated) == replace(before.holder, **unstated)
+    assert (after.event, after.issuer, after.uvci) == (before.event, before.issuer, before.uvci)
+
+
+def test_a_test_in_elements_keeps_its_kind_result_and_moment() -> None:
+    mapped = to_elements(dcc_of(TEST))
+    element = mapped.content["org.micov.attestation.1"]["RA01_test"]
+    assert element["Result"] == "260415000"
+    assert element["TypeOfTest"] == "LP6464-4"
+    assert element["TimeOfTest"].value == "2023-01-14T12:00:00Z"
+    assert {"t.co", "t.is", "t.ci", "t.tc", "t.nm"} <= {loss.field for loss in mapped.losses}
+    assert from_elements(mapped.content) is None
+
+
+def test_what_micov_cannot_state_is_said() -> None:
+    with pytest.raises(CredentialError, match="recovery"):
+        to_elements(dcc_of(RECOVERY))
+    partial = replace(HOLDER, birth_date=PartialDate(1971))
+    assert "dob" in {loss.field for loss in to_elements(dcc_of(who=partial)).losses}
+    fields = {loss.field for loss in losses("dcc", "micov")}
+    assert {"nam.fnt", "nam.gnt", "dob", "r.fr", "t.tc", "ver"} <= fields
+    assert losses("dcc", "sd-jwt") == ()
+    assert {"v.dn", "v.tg", "nam.fnt"} <= {loss.field for loss in losses("micov", "icvp")} | {
+        loss.field for loss in losses("dcc", "icvp")
+    }
+
+
+def test_the_public_sample_is_read_though_it_departs_from_its_own_list() -> None:
+    sample: dict[str, Any] = {
+        "fn": "Mustermann",
+        "gn": "Erika",
+        "dob": "1964-08-12",
+        "v_RA01_1": {"dn": "1", "dt": "2021-04-08"},
+        "v_RA01_2": {
+            "tg": "840539006",
+            "vp": "1119349007",
+            "mp": "EU/1/20/1528",
+            "ma": "ORG-100030215",
+            "dn": "2",
+            "sd": "2",
+            "dt": "2021-05-18",
+            "co": "UT",
+            "is": "SC17",
+            "ci": "URN:UVCI:01:UT:187/37512533044",
+            "bn": "B67890/12",
+        },
+    }
+    found = from_elements({"org.micov.vtr.1": sample})
+    assert found is not None
+    assert (found["v"][0]["dn"], found["v"][0]["dt"]) == (2, "2021-05-18")
+    assert found["nam"]["fnt"] == "MUSTERMANN"
+
+
+def test_claims_of_two_kinds_of_event_are_refused() -> None:
+    mixed = {**to_claims(dcc_of()).content, **to_claims(dcc_of(RECOVERY)).content}
+    with pytest.raises(CredentialError, match="several"):
+        from_claims(mixed)
+    assert from_claims({"vct": "x"}) is None
+
+
+CLAIMS = st.sampled_from([str(row.sd_jwt) for row in rows()])
+VALUES = st.none() | st.text() | st.integers() | st.lists(st.text())
+
+
+@given(st.dictionaries(CLAIMS, VALUES))
+def test_no_claims_make_the_reader_raise(claims: dict[str, Any]) -> None:
+    try:
+        found = from_claims(claims)
+    except CredentialError:
+        return
+    if found is not None:
+        facts_of(found)
+
+
+def test_every_row_names_a_real_field_of_the_facts() -> None:
+    stated = {
+        "holder": set(Holder.__dataclass_fields__),
+        "vaccination": set(Vaccination.__dataclass_fields__),
+        "test": set(type(TEST).__dataclass_fields__),
+        "recovery": set(type(RECOVERY).__dataclass_fields__),
+    }
+    for row in rows():
+        part, _, name = row.facts.rpartition(".")
+        assert name in (stated[part] if part else set(PassFacts.__dataclass_fields__)), row
+
+
+# The same facts, three containers, one verdict.
+
+
+def three(event: Vaccination) -> dict[str, Verification]:
+    issuer = Issuer("DK", signer(), name="Health Data")
+    text = issuer.issue(HOLDER, event, expires=LIFE, issued_at=ISSUED, uvci=UVCI).text
+    certificate = signer().certificate
+    assert certificate is not None
+    qr = Verifier(TrustStore([certificate])).verify(text, NOW)
+    dcc: Any = qr.payload
+    terms: dict[str, Any] = {"expires": LIFE, "issued_at": ISSUED}
+    made = issue_sd_jwt(dcc, signer(), holder_key=holder_public(), **terms).text
+    shown = present_sd_jwt(
+        made, list(to_claims(dcc).content), holder=holder(), binding=ASKED, at=NOW
+    )
+    mdoc = issue_mdoc(dcc, signer(), device_key=holder_public(), **terms).data
+    elements = {name: list(each) for name, each in to_elements(dcc).content.items()}
+    response = present_mdoc(mdoc, elements, transcript=TRANSCRIPT, device=holder())
+    assert claims_in(shown)
+    return {
+        "eu": qr,
+        "sd-jwt": SdJwtVerifier(trust()).verify(shown, NOW, binding=ASKED),
+        "mdoc": MdocVerifier(trust()).verify(response, NOW, session=Session(TRANSCRIPT)),
+    }
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        DOSE,
+        replace(DOSE, dose_number=1),
+        replace(DOSE, date=date(2022, 1, 10)),
+        replace(DOSE, dose_number=3, doses=3, date=date(2022, 1, 10)),
+        replace(DOSE, date=date(2023, 1, 14)),
+    ],
+)
+def test_the_same_facts_in_three_containers_give_one_verdict(event: Vaccination) -> None:
+    rules = RuleSet.load(eu_travel())
+    verdicts = {}
+    for name, found in three(event).items():
+        assert found.ok, (name, found.failures)
+        assert found.profile == name
+        decided = rules.decide(found, country="FI")
+        verdicts[name] = (
+            decided.outcome,
+            [(each.rule.id, each.outcome) for each in decided.results],
+        )
+    assert verdicts["eu"] == verdicts["sd-jwt"] == verdicts["mdoc"]
+
+
+def test_histories_and_wallets_take_all_three() -> None:
+    found = three(DOSE)
+    stated = [each.facts for each in found.values() if each.facts is not None]
+    assert len(stated) == 3
+    history = History.from_passes(stated)
+    assert len(history.doses) == 1
+    rules = RuleSet.load(eu_travel())
+    assert rules.decide_wallet(found.values(), country="FI").together.outcome
+
+
+def test_a_credential_without_a_pass_is_not_judged_by_rules() -> None:
+    text = issue_sd_jwt(dcc_of(), signer(), expires=LIFE, issued_at=ISSUED).text
+    shown = SdJwtVerifier(trust()).verify(present_sd_jwt(text, ["birthdate"]), NOW)
+    assert shown.ok
+    with pytest.raises(TypeError, match="no pass"):
+        RuleSet.load(eu_travel()).decide(shown, country="FI")
+    late = SdJwtVerifier(trust()).verify(text, NOW + timedelta(days=400))
+    with pytest.raises(VerificationError):
+        RuleSet.load(eu_travel()).decide(late, country="FI")
+
+
+def test_the_page_of_the_mapping_is_made_from_the_data() -> None:
+    written = (PROJECT / "docs" / "explanation" / "wallet-mapping.md").read_text("utf-8")
+    assert written == page(), "Write it anew: python -m coronapas.wallets._page"
