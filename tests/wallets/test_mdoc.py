@@ -76,7 +76,11 @@ def failures(found: Verification) -> list[str]:
 
 
 def issued(**more: Any) -> bytes:
-    terms = {"expires": LIFE, "issued_at": ISSUED, "device_key": holder_public()} | more
+    terms: dict[str, Any] = {
+        "expires": LIFE,
+        "issued_at": ISSUED,
+        "device_key": holder_public(),
+    } | more
     return issue_mdoc(dcc_of(), signer(), **terms).data
 
 

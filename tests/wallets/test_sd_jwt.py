@@ -245,7 +245,11 @@ def test_a_token_of_joserfc_is_verified_here() -> None:
 
 
 def issued(**more: Any) -> Any:
-    terms = {"expires": LIFE, "issued_at": ISSUED, "holder_key": holder_public()} | more
+    terms: dict[str, Any] = {
+        "expires": LIFE,
+        "issued_at": ISSUED,
+        "holder_key": holder_public(),
+    } | more
     return issue_sd_jwt(dcc_of(), signer(), **terms)
 
 
@@ -338,7 +342,7 @@ def test_a_credential_of_ours_states_the_facts_of_the_pass() -> None:
     assert found.payload == dcc_of()
     facts = found.facts
     assert facts is not None
-    assert (facts.holder.family_name, facts.event.country) == (HOLDER.family_name, "DK")  # type: ignore[union-attr]
+    assert (facts.holder.family_name, facts.event.country) == (HOLDER.family_name, "DK")
     assert facts.uvci
     assert "Markerfamily" not in repr(found) + repr(found.content)
     again = pickle.loads(pickle.dumps(found))
@@ -598,7 +602,7 @@ def test_a_status_list_decides_where_it_is_at_hand() -> None:
                 signer(),
                 issued_at=ISSUED,
                 bits=2,
-                form=form,  # type: ignore[arg-type]
+                form=form,
             )
             read = read_status_list(listed, trust(), at=NOW)
             found = verify(made.text, status_lists=[read])

@@ -56,7 +56,9 @@ class Issuers:
         self._skew = skew
         self._time = certificate_time
         self._authorities = Authorities(each for each in trust if _is_authority(each))
-        self._held = {each.der: each for each in trust if each.der is not None}
+        self._held: dict[bytes | None, Certificate] = {
+            each.der: each for each in trust if each.der is not None
+        }
         self._bare = {each.spki: each for each in trust if each.der is None}
 
     def signer(

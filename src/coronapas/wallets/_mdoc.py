@@ -636,7 +636,7 @@ class MdocVerifier:
         except CredentialError as error:
             check = "disclosure" if error.code.startswith("disclosure.") else "format"
             found.fail(check, error.code, _sentence(error))
-            return CredentialVerification(found, now, MDOC)
+            return found.result(now, MDOC)
         found.passed("format")
         return self._judged(opened, now, session, found)
 
@@ -655,7 +655,7 @@ class MdocVerifier:
             found,
         )
         if signer is None:
-            return CredentialVerification(found, now, MDOC)
+            return found.result(now, MDOC)
         judge.issuers.judge_certificate(signer, mso.signed, mso.valid_until, now, found)
         judge_time(
             mso.valid_from, mso.signed, mso.valid_until, now, judge.skew, found, end_inclusive=True
@@ -669,15 +669,14 @@ class MdocVerifier:
         payload = mapping.from_elements(elements) if known and genuine else None
         judge_usage(signer, judge.kinds(payload), self._purposes.get(mso.doc_type), found)
         if not genuine:
-            return CredentialVerification(found, now, MDOC)
+            return found.result(now, MDOC)
         judge.content(payload, known, now, found)
         judge.status(mso.members, now, found)
         lost = mapping.losses("dcc", "micov") if known else ()
         content = Credential(
             mso.doc_type, elements, mso.signed, mso.valid_until, jose.jwk_of(mso.device_key), lost
         )
-        return CredentialVerification(
-            found,
+        return found.result(
             now,
             MDOC,
             certificate=signer,

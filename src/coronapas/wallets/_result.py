@@ -87,6 +87,11 @@ class Findings(PassFindings):
                 note = f"{deviation.note[:1].upper()}{deviation.note[1:].rstrip('.')}{place}."
                 self.fail(_OF_LAYER.get(layer, "content"), deviation.code, note)
 
+    def result(self, at: float, profile: Profile, **known: Any) -> CredentialVerification:
+        """Return what was found as a result; `known` is what the signature vouches for."""
+        found = tuple(self.deviations)
+        return CredentialVerification(self.checks, at, profile, deviations=found, **known)
+
 
 @dataclass(frozen=True, slots=True)
 class Credential:
@@ -153,10 +158,11 @@ class CredentialVerification(Verification):
 
     def __init__(
         self,
-        findings: Findings,
+        checks: Mapping[str, Check],
         checked_at: float,
         profile: Profile,
         *,
+        deviations: tuple[Deviation, ...] = (),
         certificate: Certificate | None = None,
         payload: Any = None,
         content: Credential | None = None,
@@ -164,17 +170,17 @@ class CredentialVerification(Verification):
     ) -> None:
         """Made by a verifier of this room."""
         super().__init__(
-            findings.checks,
+            checks,
             checked_at,
             certificate=certificate,
-            deviations=tuple(findings.deviations),
+            deviations=deviations,
             profile=profile,
             payload=payload,
             content=content,
             trust=trust,
         )
         self._ok = all(
-            findings.checks[name].outcome in (Outcome.PASS, Outcome.UNKNOWN)
+            self.check(name).outcome in (Outcome.PASS, Outcome.UNKNOWN)
             for name in CREDENTIAL_CHECKS
         )
 

@@ -316,7 +316,7 @@ class SdJwtVerifier:
             return self._verify(text, now, binding, found)
         except CredentialError as error:
             _refuse(error, found)
-            return CredentialVerification(found, now, SD_JWT)
+            return found.result(now, SD_JWT)
 
     def _verify(
         self, text: str, now: float, binding: KeyBinding | None, found: Findings
@@ -335,7 +335,7 @@ class SdJwtVerifier:
             chain, _kid(jws.header), jws.holds, issued_at, now, found
         )
         if signer is None:
-            return CredentialVerification(found, now, SD_JWT)
+            return found.result(now, SD_JWT)
         resolved = _disclosed(claims, token, found)
         judge_time(times["nbf"], issued_at, end, now, self._judge.skew, found, end_inclusive=False)
         vct = claims.get("vct")
@@ -343,7 +343,7 @@ class SdJwtVerifier:
         self._judge.issuers.judge_certificate(signer, issued_at, end, now, found)
         if resolved is None:
             judge_usage(signer, (), None, found)
-            return CredentialVerification(found, now, SD_JWT)
+            return found.result(now, SD_JWT)
         holder_key = _judge_binding(token, claims, resolved, binding, now, self._judge.skew, found)
         try:
             payload = mapping.from_claims(resolved) if known else None
@@ -355,8 +355,7 @@ class SdJwtVerifier:
         self._judge.status(resolved, now, found)
         jwk = None if holder_key is None else jose.jwk_of(holder_key)
         content = Credential(vct if isinstance(vct, str) else None, resolved, issued_at, end, jwk)
-        return CredentialVerification(
-            found,
+        return found.result(
             now,
             SD_JWT,
             certificate=signer,
