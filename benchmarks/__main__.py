@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import bulk, certlogic, importing, passes, programmes, revocation, rules, trust
+from benchmarks import (
+    bulk,
+    certlogic,
+    importing,
+    passes,
+    programmes,
+    revocation,
+    rules,
+    trust,
+    wallets,
+)
 
 SUITES = {
     "passes": passes.run,
@@ -15,6 +25,7 @@ SUITES = {
     "revocation": revocation.run,
     "trust": trust.run,
     "programmes": programmes.run,
+    "wallets": wallets.run,
 }
 
 

@@ -16,6 +16,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from cryptography import x509
+
 from coronapas._time import moment
 from coronapas.errors import KeyMaterialError
 from coronapas.tolerances import Deviation
@@ -221,8 +223,6 @@ def _unknown_critical(certificate: Certificate) -> bool:
 
 def _allows(authority: Certificate, below: int) -> bool:
     """Whether an authority allows so many authorities below it (pathLenConstraint)."""
-    from cryptography import x509
-
     try:
         found = authority.to_cryptography().extensions.get_extension_for_class(
             x509.BasicConstraints

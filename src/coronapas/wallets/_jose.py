@@ -11,6 +11,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from coronapas import _base64 as base64
 from coronapas import _json
@@ -154,6 +155,4 @@ def thumbprint(key: PublicKey) -> bytes:
 
 
 def _spki(key: PublicKey) -> bytes:
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
     return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC
 from functools import cache
 from importlib.resources import files
+from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple
 
 import cbor2
@@ -52,15 +53,17 @@ class Row(NamedTuple):
     """One row of the table: the names of one fact in every form; None where a form has no place.
 
     Attributes:
-        group: ``pass``, ``nam``, ``birth``, or the group of the event: ``v``, ``t``, ``r``.
+        group: ``pass``, ``nam``, ``birth``, ``holder``, or the group of the event: ``v``, ``t``,
+            ``r``.
         kind: ``text``, ``number``, ``date``, ``moment``, ``birth`` or ``partial``.
         title: What it is, for a person.
-        facts: The attribute of `PassFacts`.
+        facts: The attribute of `PassFacts`; empty where a pass does not state it.
         dcc: The field in the EU payload.
         sd_jwt: The claim of the SD-JWT VC.
         micov: The element, or the member of the vaccination's or test's element.
         icvp: The claim of WHO's digital ICVP.
         note: What else is to be said.
+        lost: Why a form has no place for it, by the name of the form's column.
 
     """
 
@@ -68,11 +71,12 @@ class Row(NamedTuple):
     kind: str
     title: str
     facts: str
-    dcc: str
+    dcc: str | None
     sd_jwt: str | None
     micov: str | None
     icvp: str | None
     note: str = ""
+    lost: Mapping[str, str] = MappingProxyType({})
 
     def name_in(self, form: Form) -> str | None:
         """Return the name in one form."""
@@ -81,8 +85,14 @@ class Row(NamedTuple):
 
     @property
     def path(self) -> str:
-        """The field with its group: ``nam.fn``, ``v.mp``, ``dob``."""
+        """The field with its group: ``nam.fn``, ``v.mp``, ``dob``; else what it is."""
+        if self.dcc is None:
+            return self.title
         return self.dcc if self.group in ("pass", "birth") else f"{self.group}.{self.dcc}"
+
+    def reason(self, form: Form) -> str:
+        """Return why a form has no place for it."""
+        return self.lost.get(_COLUMNS[form], "there is no place for it")
 
 
 class Loss(NamedTuple):
@@ -110,7 +120,7 @@ def rows() -> tuple[Row, ...]:
 def losses(source: Form, target: Form) -> tuple[Loss, ...]:
     """Return everything that `target` has no place for, of what `source` can state."""
     found = dict.fromkeys(
-        Loss(row.path, row.note or f"{target} has no place for it")
+        Loss(row.path, row.reason(target))
         for row in rows()
         if row.name_in(source) is not None and row.name_in(target) is None
     )
@@ -133,6 +143,8 @@ def _values(dcc: Mapping[str, Any]) -> list[tuple[Row, Any]]:
     homes: dict[str, Mapping[str, Any]] = {"pass": dcc, "nam": names, group: entry}
     found = []
     for row in rows():
+        if row.dcc is None:
+            continue
         if row.group == "birth":
             if "dob" in dcc and partial is (row.kind == "partial"):
                 found.append((row, dcc["dob"]))
@@ -154,7 +166,7 @@ def from_claims(claims: Mapping[str, Any]) -> dict[str, Any] | None:
 
     Claims of two kinds of event are a CredentialError: `content.several-events`.
     """
-    own = [row for row in rows() if row.sd_jwt is not None and row.sd_jwt in claims]
+    own = [row for row in rows() if row.dcc and row.sd_jwt and row.sd_jwt in claims]
     shared = _shared()
     groups = {row.group for row in own if row.group in _GROUPS and row.sd_jwt not in shared}
     if len(groups) > 1:
@@ -166,12 +178,9 @@ def from_claims(claims: Mapping[str, Any]) -> dict[str, Any] | None:
     entry: dict[str, Any] = {}
     for row in own:
         value = claims[str(row.sd_jwt)]
-        if row.group == group:
-            entry[row.dcc] = value
-        elif row.group == "nam":
-            dcc["nam"][row.dcc] = value
-        elif row.group in ("pass", "birth"):
-            dcc[row.dcc] = value
+        home = {group: entry, "nam": dcc["nam"]}.get(row.group, dcc)
+        if row.group in (group, "nam", "pass", "birth"):
+            home[str(row.dcc)] = value
     return _whole(dcc, group, entry)
 
 
@@ -197,7 +206,7 @@ def to_elements(dcc: Mapping[str, Any]) -> Mapped:
     lost = []
     for row, value in _values(dcc):
         if row.micov is None:
-            lost.append(Loss(row.path, row.note or "micov has no place for it"))
+            lost.append(Loss(row.path, row.reason("micov")))
         elif row.group in _GROUPS:
             event[row.micov] = _element(row.kind, value)
         else:
@@ -240,7 +249,7 @@ def from_elements(elements: Mapping[str, Mapping[str, Any]]) -> dict[str, Any] |
     dcc = _empty()
     event: dict[str, Any] = {"tg": COVID_19} if group == "t" else {}
     for row in rows():
-        if row.micov is None:
+        if row.micov is None or row.dcc is None:
             continue
         if row.group == group and row.micov in entry:
             event[row.dcc] = _read(row.kind, entry[row.micov])

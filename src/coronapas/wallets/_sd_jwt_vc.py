@@ -23,8 +23,10 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from coronapas._time import seconds
 from coronapas.errors import KeyMaterialError
 from coronapas.tolerances import FIELD
 from coronapas.trust._documents import decode_kid
@@ -41,7 +43,7 @@ from coronapas.wallets._status_list import is_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-    from datetime import datetime, timedelta
+    from datetime import timedelta
 
     from coronapas.dcc import ValueSets
     from coronapas.signing import PublicKey, Signer
@@ -214,10 +216,6 @@ def present_sd_jwt(
             only one of `holder` and `binding` is given.
 
     """
-    from datetime import UTC, datetime
-
-    from coronapas._time import seconds
-
     if (holder is None) is not (binding is None):
         raise CredentialError("present.binding", "a binding needs the holder's key and a request")
     token = sd_jwt.split(text)

@@ -1,6 +1,6 @@
 """The page of the documentation that shows the mapping, made from its data.
 
-Run it (``python -m coronapas.wallets._page``) after the data changed; a test compares the two.
+Run this file after the data changed; a test compares the two.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
-from coronapas.wallets._mapping import Form, Row, losses, rows
+from coronapas.wallets import Form, Row, losses, rows
 
-_PAGE: Final = Path("docs/explanation/wallet-mapping.md")
+PAGE: Final = Path(__file__).parents[2] / "docs" / "explanation" / "wallet-mapping.md"
 _TITLES: Final = {
     "pass": "The payload",
     "nam": "The holder",
     "birth": "The holder",
+    "holder": "The holder",
     "v": "A vaccination",
     "t": "A test",
     "r": "A recovery",
@@ -45,11 +46,15 @@ def page() -> str:
     lines = [
         "# The same facts in four forms",
         "",
-        "This page is made from the data that the library maps by.",
+        "This page is made from the data that the library maps by (`coronapas.wallets.rows`,",
+        "`losses`). In the middle stands the payload of the EU pass: rules and facts know it.",
+        "[The how-to](../how-to/wallets.md) says how to use it.",
         "",
-        f"Status of the names: {data['status']}. Version {data['version']} of the table.",
+        f"Status of the names (version {data['version']} of the table): {data['status']}.",
         "",
-        "Sources: " + "; ".join(f"{name}: {text}" for name, text in data["sources"].items()) + ".",
+        "Sources:",
+        "",
+        *(f"- {_NAMES[_FORMS[name]]}: {text}" for name, text in data["sources"].items()),
         "",
     ]
     title = ""
@@ -64,22 +69,27 @@ def page() -> str:
         lines += [f"### From {_NAMES[source]} to {_NAMES[target]}", ""]
         lines += [f"- `{each.field}`: {each.reason}" for each in lost] or ["Nothing."]
         lines.append("")
-    lines += ["## What only one form states", ""]
-    lines += [f"- {name}: {', '.join(each)}" for name, each in data["only"].items() if each]
     text = "\n".join(lines) + "\n"
     while "\n\n\n" in text:
         text = text.replace("\n\n\n", "\n\n")
     return text
 
 
+_FORMS: Final[dict[str, Form]] = {
+    "dcc": "dcc",
+    "sd_jwt": "sd-jwt",
+    "micov": "micov",
+    "icvp": "icvp",
+}
 _HEAD: Final = "| what | facts | EU pass | SD-JWT VC | org.micov.1 | ICVP | note |"
 
 
 def _line(row: Row) -> str:
-    names = (row.path, row.sd_jwt, row.micov, row.icvp)
+    names = (row.path if row.dcc else None, row.sd_jwt, row.micov, row.icvp)
     cells = (f"`{name}`" if name else "–" for name in names)
-    return f"| {row.title} | `{row.facts}` | {' | '.join(cells)} | {row.note} |"
+    facts = f"`{row.facts}`" if row.facts else "–"
+    return f"| {row.title} | {facts} | {' | '.join(cells)} | {row.note} |"
 
 
 if __name__ == "__main__":
-    _PAGE.write_text(page(), encoding="utf-8", newline="\n")
+    PAGE.write_text(page(), encoding="utf-8", newline="\n")
