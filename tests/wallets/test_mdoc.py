@@ -53,6 +53,7 @@ from coronapas.wallets import (
     read_status_list,
     read_transcript,
 )
+from coronapas.wallets import _slices as slices
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -519,6 +520,30 @@ def test_depth_and_size_are_bounded() -> None:
         "issuerAuth": [b"", {}, b"", b""],
     }
     assert not verify(cbor2.dumps(many)).ok
+    crowd = {"nameSpaces": {VTR: [0] * 900_000}, "issuerAuth": []}
+    assert failures(verify(cbor2.dumps(crowd))) == ["format.too-large"]
+
+
+@given(
+    st.recursive(
+        st.integers(-1, 300) | st.binary(max_size=30) | st.text(max_size=30) | st.booleans(),
+        lambda inner: (
+            st.lists(inner, max_size=5)
+            | st.dictionaries(st.text(max_size=3), inner, max_size=4)
+            | inner.map(lambda value: cbor2.CBORTag(24, value))
+        ),
+    ),
+)
+def test_slices_are_the_items_that_a_decoder_finds(value: Any) -> None:
+    for whole in (cbor2.dumps([value, value]), b"\x9f" + cbor2.dumps(value) * 2 + b"\xff"):
+        assert slices.items(whole) == [cbor2.dumps(value)] * 2
+    named = b"\xbf\x61a" + cbor2.dumps(value) + b"\xff"
+    for whole in (cbor2.dumps({"a": value}), named):
+        assert slices.members(whole) == {b"\x61a": cbor2.dumps(value)}
+    assert slices.items(b"\x81\x5f\x41a\x41b\xff") == [b"\x5f\x41a\x41b\xff"]
+    for broken in (b"", b"\x82\x01", b"\x01", b"\x9f\x01"):
+        with pytest.raises(CredentialError):
+            slices.items(broken)
 
 
 def test_the_holder_key_is_told_as_a_jwk() -> None:

@@ -143,9 +143,13 @@ def public_key(item: object) -> PublicKey:
 
 def jwk_of(key: PublicKey) -> dict[str, str]:
     """Return the JWK of a public key: the members that a thumbprint is made of, no others."""
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        size, numbers = (key.key_size + 7) // 8, key.public_numbers()
+        x, y = (base64.encode_url(each.to_bytes(size, "big")) for each in (numbers.x, numbers.y))
+        return {"crv": f"P-{key.key_size}", "kty": "EC", "x": x, "y": y}
     found = jwk.write(Certificate.from_public_key(_spki(key)))
-    names = ("crv", "e", "kty", "n", "x", "y")
-    return {name: found[name] for name in names if name in found}
+    names = ("e", "kty", "n")
+    return {name: found[name] for name in names}
 
 
 def thumbprint(key: PublicKey) -> bytes:

@@ -164,13 +164,13 @@ def to_claims(dcc: Mapping[str, Any]) -> Mapped:
 def from_claims(claims: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return the payload that claims state; None where they state none, or not enough of one.
 
-    Claims of two kinds of event are a CredentialError: `content.several-events`.
+    Claims of two kinds of event are a CredentialError: ``content.mixed-events``.
     """
     own = [row for row in rows() if row.dcc and row.sd_jwt and row.sd_jwt in claims]
     shared = _shared()
     groups = {row.group for row in own if row.group in _GROUPS and row.sd_jwt not in shared}
     if len(groups) > 1:
-        raise CredentialError("content.several-events", "the claims state several kinds of event")
+        raise CredentialError("content.mixed-events", "the claims state several kinds of event")
     if not groups:
         return None
     (group,) = groups

@@ -11,6 +11,9 @@ from typing import Final
 
 from coronapas.wallets._errors import CredentialError
 
+MAX_HEADS: Final = 50_000
+"""The most items that are walked at once, those inside others included (inclusive)."""
+
 _MAP: Final = 5
 _ARRAY: Final = 4
 _TAG: Final = 6
@@ -19,58 +22,66 @@ _BREAK: Final = 0xFF
 _INDEFINITE: Final = 31
 
 
-def _head(data: bytes, at: int) -> tuple[int, int, int | None]:
-    """Return the major type, the place behind the head, and its number; None for indefinite."""
-    first = data[at]
-    major, low = first >> 5, first & 31
-    if low < 24:
-        return major, at + 1, low
-    if low == _INDEFINITE:
-        return major, at + 1, None
-    size = 1 << (low - 24)
-    return major, at + 1 + size, int.from_bytes(data[at + 1 : at + 1 + size], "big")
+class _Walk:
+    """One walk through bytes, which may meet so many items and no more."""
 
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._left = MAX_HEADS
 
-def _end(data: bytes, at: int) -> int:
-    """Return where the item that begins at `at` ends."""
-    major, place, number = _head(data, at)
-    if major == _TAG:
-        return _end(data, place)
-    if major in _STRINGS:
-        if number is not None:
-            return place + number
-        while data[place] != _BREAK:
-            place = _end(data, place)
-        return place + 1
-    if major in (_ARRAY, _MAP):
-        for begin, end in _inside(data, at):
-            place = max(end, begin)
-        return place + (number is None)
-    return place
+    def head(self, at: int) -> tuple[int, int, int | None]:
+        """Return the major type, the place behind the head, and its number; None: indefinite."""
+        self._left -= 1
+        if self._left < 0:
+            raise CredentialError("format.too-large", "the document has too many items")
+        first = self._data[at]
+        major, low = first >> 5, first & 31
+        if low < 24:
+            return major, at + 1, low
+        if low == _INDEFINITE:
+            return major, at + 1, None
+        size = 1 << (low - 24)
+        return major, at + 1 + size, int.from_bytes(self._data[at + 1 : at + 1 + size], "big")
 
+    def end(self, at: int) -> int:
+        """Return where the item that begins at `at` ends."""
+        major, place, number = self.head(at)
+        if major == _TAG:
+            return self.end(place)
+        if major in _STRINGS:
+            if number is not None:
+                return place + number
+            while self._data[place] != _BREAK:
+                place = self.end(place)
+            return place + 1
+        if major in (_ARRAY, _MAP):
+            found = self.inside(major, place, number)
+            return (found[-1][1] if found else place) + (number is None)
+        return place
 
-def _inside(data: bytes, at: int) -> list[tuple[int, int]]:
-    """Return where each item inside the array or map at `at` begins and ends."""
-    major, place, number = _head(data, at)
-    found = []
-    left = None if number is None else number * (2 if major == _MAP else 1)
-    while left != 0 and not (left is None and data[place] == _BREAK):
-        end = _end(data, place)
-        found.append((place, end))
-        place = end
-        left = None if left is None else left - 1
-    return found
+    def inside(self, major: int, place: int, number: int | None) -> list[tuple[int, int]]:
+        """Return where each item inside an array or map begins and ends."""
+        found = []
+        left = None if number is None else number * (2 if major == _MAP else 1)
+        while left != 0 and not (left is None and self._data[place] == _BREAK):
+            end = self.end(place)
+            found.append((place, end))
+            place = end
+            left = None if left is None else left - 1
+        return found
 
 
 def items(data: bytes) -> list[bytes]:
     """Return the bytes of each item of an array, or of each key and value of a map, in order.
 
-    Raises CredentialError where `data` is neither.
+    Raises CredentialError where `data` is neither, or holds too many items.
     """
+    walk = _Walk(data)
     try:
-        if _head(data, 0)[0] not in (_ARRAY, _MAP):
+        major, place, number = walk.head(0)
+        if major not in (_ARRAY, _MAP):
             raise CredentialError("format.malformed", "an array or a map is missing")
-        return [data[begin:end] for begin, end in _inside(data, 0)]
+        return [data[begin:end] for begin, end in walk.inside(major, place, number)]
     except (IndexError, RecursionError):
         raise CredentialError("format.malformed", "the CBOR ends too early") from None
 

@@ -122,7 +122,12 @@ def _believed(
         now,
         found,
     )
-    if certificate is None or not certificate.valid_at(moment(now)):
+    if (
+        certificate is None
+        or not certificate.valid_at(moment(now))
+        or not certificate.may_sign_data
+        or certificate.is_authority
+    ):
         raise CredentialError("status.signer", "the status list is not signed by a trusted key")
 
 
