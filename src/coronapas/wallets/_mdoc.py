@@ -74,7 +74,7 @@ MDL: Final = "org.iso.18013.5.1.mDL"
 MDL_PURPOSE: Final = "1.0.18013.5.1.2"
 """The key purpose that a driving licence's issuer has (mdlDS)."""
 
-MAX_BYTES: Final = 1024 * 1024
+MAX_BYTES: Final = 256 * 1024
 """The largest document, in bytes, inclusive."""
 MAX_ELEMENTS: Final = 1000
 """The most elements of one document, inclusive."""

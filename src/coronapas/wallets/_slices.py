@@ -11,7 +11,7 @@ from typing import Final
 
 from coronapas.wallets._errors import CredentialError
 
-MAX_HEADS: Final = 50_000
+MAX_HEADS: Final = 5_000
 """The most items that are walked at once, those inside others included (inclusive)."""
 
 _MAP: Final = 5
