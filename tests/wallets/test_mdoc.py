@@ -53,6 +53,7 @@ from coronapas.wallets import (
     read_status_list,
     read_transcript,
 )
+from coronapas.wallets import _session as sessions
 from coronapas.wallets import _slices as slices
 
 if TYPE_CHECKING:
@@ -441,6 +442,128 @@ def test_each_changed_device_part_is_refused(
     change: Callable[[dict[str, Any]], None], code: str
 ) -> None:
     assert failures(verify(changed(change), Session(TRANSCRIPT))) == [code]
+
+
+@pytest.mark.parametrize(
+    ("authorised", "code"),
+    [
+        ({"nameSpaces": [VTR]}, None),
+        ({"dataElements": {VTR: ["fn"]}}, None),
+        ({"dataElements": {VTR: ["gn"]}}, "binding.not-authorised"),
+        ({"dataElements": {VTR: 5}}, "binding.not-authorised"),
+        ({"dataElements": 5, "nameSpaces": 5}, "binding.not-authorised"),
+        ({}, "binding.not-authorised"),
+    ],
+)
+def test_the_device_states_what_its_issuer_allows(
+    authorised: dict[str, Any], code: str | None
+) -> None:
+    data = resigned(lambda mso: mso["deviceKeyInfo"].update(keyAuthorizations=authorised))
+    own = sessions.encoded(cbor2.dumps({VTR: {"fn": "Other"}}))
+    payload = sessions.device_authentication(TRANSCRIPT, MICOV, own)
+    protected = cbor2.dumps({1: -7})
+    signature = holder().sign(sessions.signature_input(protected, payload))
+    response = {
+        "version": "1.0",
+        "documents": [
+            {
+                "docType": MICOV,
+                "issuerSigned": thawed(raw(data)),
+                "deviceSigned": {
+                    "nameSpaces": raw(own),
+                    "deviceAuth": {"deviceSignature": [protected, {}, None, signature]},
+                },
+            }
+        ],
+        "status": 0,
+    }
+    found = verify(cbor2.dumps(response), Session(TRANSCRIPT))
+    assert failures(found) == ([] if code is None else [code])
+
+
+def resigned(change: Callable[[dict[str, Any]], object]) -> bytes:
+    """An issued mdoc whose MSO was changed, and signed again by its issuer."""
+    top = thawed(raw(issued()))
+    auth = top["issuerAuth"]
+    mso = thawed(raw(raw(auth[2]).value))
+    change(mso)
+    auth[2] = sessions.encoded(cbor2.dumps(mso))
+    auth[3] = signer().sign(cbor2.dumps(["Signature1", auth[0], b"", auth[2]]))
+    return cbor2.dumps(top)
+
+
+def test_an_mso_signed_again_is_right() -> None:
+    assert verify(resigned(lambda _: None)).ok
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "code"),
+    [
+        (("version",), "2.0", "format.version"),
+        (("digestAlgorithm",), "SHA-1", "format.digest"),
+        (("digestAlgorithm",), "SHA-512", "disclosure.digest"),
+        (("valueDigests",), [], "format.malformed"),
+        (("valueDigests", VTR), [], "format.malformed"),
+        (("valueDigests", VTR), {}, "disclosure.unreferenced"),
+        (("valueDigests", VTR), {"0": b""}, "format.malformed"),
+        (("docType",), 5, "format.malformed"),
+        (("deviceKeyInfo",), None, "format.malformed"),
+        (("deviceKeyInfo", "deviceKey"), None, "format.device-key"),
+        (("deviceKeyInfo", "deviceKey", -1), 2, "format.device-key"),
+        (("deviceKeyInfo", "deviceKey", -2), b"", "format.device-key"),
+        (("deviceKeyInfo", "deviceKey", -2), bytes(32), "format.device-key"),
+        (("deviceKeyInfo", "keyAuthorizations"), [], "format.malformed"),
+        (("validityInfo",), [], "format.malformed"),
+        (("validityInfo", "signed"), "2023-01-15T12:00:00Z", "format.time"),
+        (("validityInfo", "signed"), cbor2.CBORTag(0, "2023-01-15T12:00:00.5Z"), "format.time"),
+        (("validityInfo", "signed"), cbor2.CBORTag(0, "2023-01-15T12:00:00+00:00"), "format.time"),
+        (("validityInfo", "signed"), cbor2.CBORTag(0, "2023-02-30T12:00:00Z"), "format.time"),
+        (("validityInfo", "validFrom"), cbor2.CBORTag(0, "2023-02-02T00:00:00Z"), "time.not-yet"),
+        (("validityInfo", "validUntil"), cbor2.CBORTag(0, "2023-01-31T00:00:00Z"), "time.expired"),
+        (("validityInfo", "signed"), cbor2.CBORTag(0, "2022-01-01T00:00:00Z"), "validity"),
+        (("status",), {"status_list": {"idx": 1}}, "revocation.malformed"),
+        (("status",), 5, "revocation.malformed"),
+    ],
+)
+def test_each_changed_mso_is_refused_though_its_issuer_signed_it(
+    path: tuple[Any, ...], value: Any, code: str
+) -> None:
+    def change(mso: dict[str, Any]) -> None:
+        for step in path[:-1]:
+            mso = mso[step]
+        mso[path[-1]] = value
+
+    found = verify(resigned(change), Session(TRANSCRIPT))
+    assert any(each.startswith(code) for each in failures(found)), failures(found)
+
+
+def no_namespaces(response: dict[str, Any]) -> None:
+    signed_part(response)["nameSpaces"] = []
+
+
+def odd_namespace(response: dict[str, Any]) -> None:
+    signed_part(response)["nameSpaces"][VTR] = 5
+
+
+def odd_doc_type(response: dict[str, Any]) -> None:
+    document(response)["docType"] = 5
+
+
+def no_device(response: dict[str, Any]) -> None:
+    del document(response)["deviceSigned"]
+
+
+@pytest.mark.parametrize("change", [no_namespaces, odd_namespace, odd_doc_type, no_device])
+def test_parts_of_the_wrong_type_are_malformed(change: Callable[[dict[str, Any]], None]) -> None:
+    assert failures(verify(changed(change))) == ["format.malformed"]
+
+
+def test_nothing_disclosed_is_genuine_and_no_pass() -> None:
+    top = thawed(raw(issued()))
+    del top["nameSpaces"]
+    found = verify(cbor2.dumps(top))
+    assert found.ok
+    assert found.check("content").code == "content.partial"
 
 
 def test_an_mdoc_without_a_device_cannot_be_bound() -> None:

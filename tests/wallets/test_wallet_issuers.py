@@ -2,20 +2,54 @@
 
 from __future__ import annotations
 
+import base64
+import pickle
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
-from wallet_world import ISSUED, LIFE, NOW, dcc_of, keys, trust
+from wallet_world import (
+    ASKED,
+    DOSE,
+    HOLDER,
+    ISSUED,
+    LIFE,
+    NOW,
+    RECOVERY,
+    TEST,
+    dcc_of,
+    keys,
+    trust,
+)
 
+from coronapas import Issuer, Verifier
+from coronapas.errors import IssueError
+from coronapas.facts import TestResult
+from coronapas.keys import make_csca, make_key
 from coronapas.signing import Signer
+from coronapas.tolerances import FIELD
 from coronapas.trust import Certificate, Source, TrustStore
-from coronapas.wallets import SdJwtVerifier, issue_sd_jwt
+from coronapas.wallets import (
+    VCT,
+    CredentialError,
+    MdocVerifier,
+    SdJwtVerifier,
+    issue_claims,
+    issue_mdoc,
+    issue_sd_jwt,
+    jwk_of,
+    present_sd_jwt,
+    read_transcript,
+    to_claims,
+)
+from coronapas.wallets._result import MDOC, SD_JWT
 
 if TYPE_CHECKING:
     from coronapas.verify import Verification
@@ -152,3 +186,140 @@ def test_a_list_that_is_too_old_vouches_for_nothing() -> None:
     text = issue_sd_jwt(dcc_of(), keys()[1].signer(), expires=LIFE, issued_at=ISSUED).text
     assert failures(SdJwtVerifier(store).verify(text, NOW)) == ["identifier.list-expired"]
     assert SdJwtVerifier(trust()).verify(text, NOW).ok
+
+
+def test_a_credential_without_certificates_needs_a_key_of_the_store() -> None:
+    bare = Signer(key("leaf"), kid=b"leafleaf")
+    text = issue_sd_jwt(dcc_of(), bare, expires=LIFE, issued_at=ISSUED).text
+    spki = certificate("leaf", "root").spki
+    own = Certificate.from_public_key(spki, kid=b"leafleaf")
+    assert SdJwtVerifier(TrustStore([own])).verify(text, NOW).ok
+    others = [Certificate.from_public_key(certificate(f"{n}", "root").spki) for n in range(33)]
+    found = SdJwtVerifier(TrustStore([own, *others])).verify(text, NOW)
+    assert failures(found) == ["identifier.unknown"]
+    assert failures(SdJwtVerifier(TrustStore()).verify(text, NOW)) == ["identifier.unknown"]
+
+
+def test_key_usages_of_passes_hold_for_credentials() -> None:
+    authority, _ = keys()
+    tests_only = authority.issue_dsc(usages=["test"], valid_from=BEGIN)
+    with pytest.raises(IssueError) as error:
+        issue_sd_jwt(dcc_of(), tests_only.signer(), expires=LIFE, issued_at=ISSUED)
+    assert [fault.code for fault in error.value.faults] == ["certificate.usage"]
+    content = {**to_claims(dcc_of()).content, "iat": int(ISSUED.timestamp())}
+    text = issue_claims(content, tests_only.signer(), vct=VCT)
+    assert failures(SdJwtVerifier(trust()).verify(text, NOW)) == ["usage.not-allowed"]
+    mixed = {**content, **to_claims(dcc_of(RECOVERY)).content}
+    text = issue_claims(mixed, keys()[1].signer(), vct=VCT)
+    assert failures(SdJwtVerifier(trust()).verify(text, NOW)) == ["content.mixed-events"]
+    early = {**content, "iat": int(BEGIN.timestamp()) - 86400 * 40}
+    text = issue_claims(early, keys()[1].signer(), vct=VCT)
+    assert "validity.not-when-issued" in failures(SdJwtVerifier(trust()).verify(text, NOW))
+
+
+def test_a_test_in_a_credential_is_judged_as_in_a_pass() -> None:
+    for result, ok in ((TestResult.NOT_DETECTED, True), (TestResult.DETECTED, False)):
+        dcc = dcc_of(replace(TEST, result=result))
+        text = issue_sd_jwt(dcc, keys()[1].signer(), expires=LIFE, issued_at=ISSUED).text
+        found = SdJwtVerifier(trust()).verify(text, NOW)
+        assert found.facts is not None
+        assert found.ok is (ok or "content.positive-test" in FIELD)
+        assert ("content.positive-test" in {each.code for each in found.deviations}) is not ok
+
+
+def test_rsa_keys_issue_and_bind() -> None:
+    authority = make_csca("DK", valid_from=BEGIN)
+    pair = authority.issue_dsc(valid_from=BEGIN, key="RSA-2048")
+    phone = Signer(make_key("RSA-2048"), kid=bytes(8))
+    terms = {"expires": LIFE, "issued_at": ISSUED}
+    text = issue_sd_jwt(
+        dcc_of(),
+        pair.signer(),
+        holder_key=phone.public_key,
+        issuer="https://issuer.example",
+        **terms,  # type: ignore[arg-type]
+    ).text
+    shown = present_sd_jwt(text, [], holder=phone, binding=ASKED, at=NOW)
+    found = SdJwtVerifier(TrustStore([authority.certificate])).verify(shown, NOW, binding=ASKED)
+    assert found.ok
+    assert found.credential is not None
+    assert found.credential.claims["iss"] == "https://issuer.example"
+    assert found.credential.holder_key == jwk_of(phone.public_key)  # type: ignore[arg-type]
+    with pytest.raises(CredentialError):
+        issue_mdoc(dcc_of(), pair.signer(), device_key=key("d").public_key(), **terms)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", [SdJwtVerifier, MdocVerifier])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"tolerate": "prefix.missing"},
+        {"tolerate": ["no.such"]},
+        {"clock_skew": timedelta(-1)},
+        {"certificate_time": "never"},
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(kind: Any, settings: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"tolerate|clock_skew|certificate_time"):
+        kind(TrustStore(), **settings)
+
+
+def test_settings_of_the_wrong_type_are_refused() -> None:
+    for kind in (SdJwtVerifier, MdocVerifier):
+        with pytest.raises(TypeError):
+            kind(())  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match="time zone"):
+            kind(TrustStore()).verify("", datetime(2023, 1, 1))  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        SdJwtVerifier(TrustStore(), types="dc+sd-jwt")
+    with pytest.raises(TypeError):
+        MdocVerifier(TrustStore(), doc_types="x")
+
+
+def test_what_issuing_refuses_has_its_code() -> None:
+    by = keys()[1].signer()
+    cases: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+        ("issue.type", {}, {"vct": "no uri"}),
+        ("issue.decoys", {}, {"decoys": 101}),
+        ("issue.path", {}, {"hidden": [("nothing",)]}),
+        ("issue.reserved", {"a": {"_sd": []}}, {}),
+        ("issue.reserved", {"...": 1}, {}),
+    ]
+    for code, claims, more in cases:
+        with pytest.raises(CredentialError) as error:
+            issue_claims({"a": 1, **claims}, by, **({"vct": "urn:x:y"} | more))
+        assert error.value.code == code
+        assert pickle.loads(pickle.dumps(error.value)).code == code
+    with pytest.raises(CredentialError) as error:
+        read_transcript(bytes(70_000))
+    assert error.value.code == "session.transcript"
+    for data in (b"", b"\x80", b"\xd8\x18\x41\x80", b"\xd8\x18\x01"):
+        with pytest.raises(CredentialError):
+            read_transcript(data)
+
+
+def test_no_text_of_the_container_is_ever_a_credential() -> None:
+    text = Issuer("DK", keys()[1].signer()).issue(HOLDER, DOSE, expires=LIFE, issued_at=ISSUED).text
+    for profile in (SD_JWT, MDOC):
+        verifier = Verifier(TrustStore([keys()[1].certificate]), accept=(profile,))
+        assert not verifier.verify(text, NOW).ok
+        assert not verifier.verify(text[4:], NOW).ok
+
+
+def test_the_verifier_of_passes_names_what_a_wallet_shows() -> None:
+    verifier = Verifier(trust())
+    text = issue_sd_jwt(dcc_of(), keys()[1].signer(), expires=LIFE, issued_at=ISSUED).text
+    found = verifier.verify(text, NOW).check("prefix")
+    assert found.code == "prefix.not-a-pass"
+    assert "SD-JWT" in found.sentence
+    data = issue_mdoc(
+        dcc_of(),
+        keys()[1].signer(),
+        device_key=key("d").public_key(),
+        expires=LIFE,
+        issued_at=ISSUED,
+    ).data
+    for shown in (base64.urlsafe_b64encode(data).decode(), data.hex()):
+        found = verifier.verify(shown, NOW).check("prefix")
+        assert found.code == "prefix.not-a-pass"
+        assert "mdoc" in found.sentence

@@ -19,7 +19,7 @@ _LOOKS: Final = tuple(
         (r"HC[0-9]:", "a health certificate of another version"),
         (r"[A-Z]{2}[0-9]:", "another national code"),
         (r"eyJ[^~]+~", "an SD-JWT of a wallet (coronapas wallet verify)"),
-        (r"eyJ[A-Za-z0-9_-]+\.", "a JSON Web Token"),
+        (r"eyJ[A-Za-z0-9_-]+(?:\.|$)", "a JSON Web Token"),
         (
             r"omppc3N1ZXJBdXRo|ompuYW1lU3BhY2Vz|o2d2ZXJzaW9u",
             "an mdoc of a wallet (coronapas wallet verify)",

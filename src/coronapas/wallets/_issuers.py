@@ -89,7 +89,7 @@ class Issuers:
         found.passed(name)
         for each in listed:
             try:
-                each.certificate.check()
+                _check(each.certificate)
                 if holds(each.certificate.public_key):
                     found.passed("signature")
                     return each.certificate
@@ -210,6 +210,12 @@ def judge_usage(
     found.passed(name)
 
 
+def _check(certificate: Certificate) -> None:
+    """Read all that is judged later; raise KeyMaterialError at the first fault."""
+    certificate.check()
+    _ = (certificate.is_authority, certificate.may_sign_data, certificate.key_purposes)
+
+
 def _is_authority(certificate: Certificate) -> bool:
     try:
         return certificate.is_authority
@@ -227,7 +233,7 @@ def _allows(authority: Certificate, below: int) -> bool:
         found = authority.to_cryptography().extensions.get_extension_for_class(
             x509.BasicConstraints
         )
-    except x509.ExtensionNotFound:
+    except Exception:  # strict parsing refuses in many ways, and nothing is allowed then
         return False
     length = found.value.path_length
     return length is None or length >= below

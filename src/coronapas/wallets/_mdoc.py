@@ -785,7 +785,8 @@ def _check_authorised(own: Mapping[Any, Any], authorised: Mapping[str, Any]) -> 
     for name_space, elements in own.items():
         if isinstance(whole, list | tuple) and name_space in whole:
             continue
-        allowed = single.get(name_space, ()) if isinstance(single, Mapping) else ()
-        if not isinstance(elements, Mapping) or not set(elements) <= set(allowed):
+        named = single.get(name_space) if isinstance(single, Mapping) else None
+        allowed = named if isinstance(named, list | tuple) else ()
+        if not isinstance(elements, Mapping) or any(each not in allowed for each in elements):
             sentence = "the device states elements that it was not allowed to"
             raise CredentialError("binding.not-authorised", sentence)
