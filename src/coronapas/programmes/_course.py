@@ -161,8 +161,16 @@ def _joined_doses(programme: Programme, doses: tuple[Dose, ...]) -> tuple[GivenD
     disease = programme.disease
     doses = tuple(one for one in doses if one.disease is None or one.disease == disease)
 
+    neighbours = _neighbours(programme, doses)
+
     def keys(dose: Dose) -> list[Hashable]:
-        return _dose_keys(dose, programme.product(dose.product))
+        found: list[Hashable] = [dose.date]
+        if dose.uvci:
+            found.append((_identifier(dose.uvci), dose.dose_number))
+        what = _what(programme, dose)
+        if what is not None:
+            found.append((what, neighbours.get((what, dose.date), dose.date)))
+        return found
 
     clusters = _joined(doses, keys) if len(doses) > 1 else [[one] for one in doses]
     given = [_one_dose(programme, cluster) for cluster in clusters]
@@ -195,16 +203,37 @@ def _one_dose(programme: Programme, cluster: list[Dose]) -> DoseGiven:
 _ONE_DAY: Final = timedelta(days=1)
 
 
-def _dose_keys(dose: Dose, product: str | None) -> list[Hashable]:
-    keys: list[Hashable] = [dose.date]
-    if dose.uvci:
-        keys.append((_identifier(dose.uvci), dose.dose_number))
-    if dose.dose_number is not None and product is not None:
-        # Two statements on days that follow each other share the later day's key.
-        what = product, dose.dose_number, dose.doses
-        day = dose.date.toordinal()
-        keys += [(*what, day), (*what, day + 1)]
-    return keys
+_What = tuple[str, int, int | None]
+"""What two statements of one dose agree on: product and numbers."""
+
+
+def _what(programme: Programme, dose: Dose) -> _What | None:
+    product = programme.product(dose.product)
+    if product is None or dose.dose_number is None:
+        return None
+    return product, dose.dose_number, dose.doses
+
+
+def _neighbours(programme: Programme, doses: tuple[Dose, ...]) -> dict[tuple[_What, date], date]:
+    """Pair the days that follow each other on which the same is stated: the later to the earlier.
+
+    Days are paired from the earliest on, so that a row of them does not become one dose.
+    """
+    days: dict[_What, set[date]] = {}
+    for dose in doses:
+        what = _what(programme, dose)
+        if what is not None:
+            days.setdefault(what, set()).add(dose.date)
+    found: dict[tuple[_What, date], date] = {}
+    for what, several in days.items():
+        before = None
+        for day in sorted(several):
+            if before is not None and day - before == _ONE_DAY:
+                found[what, day] = before
+                before = None
+            else:
+                before = day
+    return found
 
 
 def _tests(tests: tuple[Tested, ...]) -> tuple[Tested, ...]:
