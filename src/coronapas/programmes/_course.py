@@ -412,7 +412,7 @@ def read_course(programme: Programme, events: Events, groups: frozenset[str] | N
         infected = _first_infection(events, programme.zone)
     for dose in doses:
         product, day = dose.product, dose.date
-        recognised = is_recognised(programme, dose)
+        recognised = True if product in programme.products else is_recognised(programme, dose)
         number = dose.dose_number
         # Of numbered doses only those at the end of a course of three or more leave this open.
         later = number is None or number > 2

@@ -407,8 +407,11 @@ def _suspensions(programme: Programme, revision: Revision, events: Events) -> tu
 def other_end(programme: Programme, holding: Holding) -> datetime | None:
     """Return the end of a holding by the other way of counting; None if there is no other end."""
     other, ends = programme.other_reckoning, holding.rule.ends
+    if other is None or ends is None or not ends.months:
+        return None
     moment = holding.evidence.moment
-    if other is None or ends is None or not ends.months or isinstance(moment, datetime):
+    # On the 2nd to the 28th neither the day nor its neighbour in UTC can fall out of a month.
+    if 2 <= moment.day <= 28 or isinstance(moment, datetime):
         return None
     first = after_day(moment, ends, programme.zone, programme.reckoning)
     second = after_day(moment, ends, programme.zone, other.reckoning)

@@ -109,34 +109,35 @@ class _Match(NamedTuple):
     waiting: Row | None
 
 
+class _Standing(NamedTuple):
+    """An offer that stands: whether doses limit it, and whether a product of it is limited."""
+
+    offer: Offer
+    by_doses: bool
+    limited: bool
+
+
 class Planner:
     """The schedule of one local day, made ready for many histories."""
 
     def __init__(self, programme: Programme, on: date) -> None:
         self.programme = programme
         self.on = on
-        self._offers: dict[Stage | None, list[Offer]] = {}
         schedule = programme.schedule
-        for offer in schedule.offers:
-            if offer.stands_on(on):
-                for stage in offer.after:
-                    self._offers.setdefault(stage, []).append(offer)
         self._limits: dict[str, list[ProductLimit]] = {}
         for limit in schedule.limits:
             if limit.stands_on(on):
                 self._limits.setdefault(limit.product, []).append(limit)
-        # Groups whose members are offered something that others are not, by stage. Nobody belongs
-        # to a group of those who opted in without a choice of their own.
+        self._offers: dict[Stage | None, list[_Standing]] = {}
+        for offer in schedule.offers:
+            if offer.stands_on(on):
+                limited = not (
+                    offer.free_of_limits or self._limits.keys().isdisjoint(offer.products)
+                )
+                row = _Standing(offer, offer.is_limited_by_doses, limited)
+                for stage in offer.after:
+                    self._offers.setdefault(stage, []).append(row)
         self._deciding: dict[Stage | None, list[str]] = {}
-        for stage, several in self._offers.items():
-            names = {
-                name
-                for offer in several
-                if offer.access is not Access.OPT_IN
-                for one in offer.audiences
-                for name in (*(one.groups or ()), *one.except_groups)
-            }
-            self._deciding[stage] = sorted(names)
         self._waits = [wait for wait in schedule.waits if wait.stands_on(on)]
         # The youngest adult was not born on the day itself: nobody is taken to turn 18 on it.
         youngest = birthday(on, -ADULT - 1) + timedelta(days=1)
@@ -174,6 +175,9 @@ class Planner:
         wait = self._waiting(events)
         births_ = days if days[0] != days[1] else days[:1]
         groups = history.groups
+        if groups is not None and len(births_) == len(course.worlds) == 1:
+            plan = self._plan(events, course.worlds[0], days[0], groups, wait)
+            return [plan], course, events
         if groups is not None:
             found = [
                 self._plan(events, world, born, groups, wait)
@@ -186,9 +190,26 @@ class Planner:
             for world in course.worlds:
                 found.append(self._plan(events, world, born, _NO_GROUPS, wait))
                 reached = _standing(events.doses, world)[0]
-                for name in self._deciding.get(reached, ()):
+                for name in self._groups_that_decide(reached):
                     found.append(self._plan(events, world, born, frozenset({name}), wait))
         return found, course, events
+
+    def _groups_that_decide(self, stage: Stage | None) -> list[str]:
+        """Return the groups whose members are offered something that others are not.
+
+        Nobody belongs to a group of those who opted in without a choice of their own.
+        """
+        found = self._deciding.get(stage)
+        if found is None:
+            names = {
+                name
+                for offer, _, _ in self._offers.get(stage, ())
+                if offer.access is not Access.OPT_IN
+                for one in offer.audiences
+                for name in (*(one.groups or ()), *one.except_groups)
+            }
+            found = self._deciding[stage] = sorted(names)
+        return found
 
     def _waiting(self, events: Events) -> tuple[date, Row] | None:
         if not self._waits or not (events.infections or events.tests):
@@ -214,10 +235,10 @@ class Planner:
         matches: list[_Match] = []
         later: list[_Match] = []
         refusals: list[Row] = []
-        for offer in self._offers.get(stage, ()):
+        for offer, by_doses, limited in self._offers.get(stage, ()):
             if offer.previous is not None and (last is None or last.product not in offer.previous):
                 continue
-            if offer.is_limited_by_doses and not _fits_doses(offer, events.doses, world, last):
+            if by_doses and not _fits_doses(offer, events.doses, world, last):
                 continue
             since = _member_since(offer.audiences, born, self.on, groups)
             if since is None or (since > self.on and not _comes_in_time(offer, since, self.on)):
@@ -226,7 +247,7 @@ class Planner:
                 refusals.append(offer)
                 continue
             products = offer.products
-            if self._limits and not offer.free_of_limits:
+            if limited:
                 products = self._allowed(offer, born, refusals)
             if products:
                 before = events.doses[-1].date if events.doses else None
@@ -285,6 +306,22 @@ class Planner:
             match.recommended or date.max,
             -len(match.products),
         )
+
+
+_PLANNERS: Final[dict[tuple[int, date], Planner]] = {}
+_MOST_PLANNERS: Final = 512
+
+
+def planner_of(programme: Programme, on: date) -> Planner:
+    """Return the planner of a programme and a day; those made last are kept."""
+    key = id(programme), on
+    found = _PLANNERS.get(key)
+    # A kept planner keeps its programme, so that the identity cannot be that of another.
+    if found is None:
+        if len(_PLANNERS) >= _MOST_PLANNERS:
+            _PLANNERS.clear()
+        found = _PLANNERS[key] = Planner(programme, on)
+    return found
 
 
 _NO_GROUPS: Final[frozenset[str]] = frozenset()
@@ -459,7 +496,7 @@ def next_dose(programme: Programme, history: History, on: date | datetime) -> Ne
     """
     if isinstance(on, datetime):
         on = local_day(as_utc(on), programme.zone)
-    plans, course, events = Planner(programme, on).plans(history)
+    plans, course, events = planner_of(programme, on).plans(history)
     plan = joined(plans, course)
     marks = [*course.marks(programme)]
     for row in (*plan.offers, *plan.refusals, *((plan.waiting,) if plan.waiting else ())):

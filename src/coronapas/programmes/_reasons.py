@@ -267,7 +267,10 @@ def told(programme: Programme, history: History, events: Events) -> tuple[Reason
             found += _product(programme, place, dose)
         if born is not None and dose.date < born:
             found.append(_contradiction(f"Dose {place} was given before the holder was born."))
-        if before is not None:
+        if before is not None and (
+            (dose.date - before.date).days < SHORTEST
+            or (dose.dose_number or 0) - (before.dose_number or 0) != 1
+        ):
             found += _sequence(place, before, dose)
         if isinstance(dose, DoseGiven) and dose.probably:
             text = (
