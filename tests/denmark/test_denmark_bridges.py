@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -222,7 +224,7 @@ def test_an_event_that_counts_in_one_reading_only_has_no_entry() -> None:
 
 
 def test_an_event_that_no_rule_accepts_has_no_entry() -> None:
-    found = issue(dose("2021-05-20", 1, 2), at="2021-05-25T12:00")
+    found = issue(dose("2021-05-01", 1, 2), at="2021-05-20T12:00")
     assert [one.why for one in found.left_out] == ["No rule in force accepts it."]
     before = issue(dose("2021-02-01", 2, 2), at="2021-03-01T12:00")
     assert before.verdict.valid is False
@@ -265,12 +267,97 @@ def test_evidence_without_end_has_an_end_far_away() -> None:
     assert not token.deviations
 
 
-def test_a_child_that_is_exempt_gets_tokens_without_evidence_and_no_dk3() -> None:
+def withheld(found: Issue) -> dict[str, str]:
+    return {one.what: one.code for one in found.withheld}
+
+
+def test_a_child_that_is_exempt_gets_no_dk1_and_no_dk2() -> None:
+    """Exemption means that nobody asks for a pass, not that one is issued."""
     found = issue(at="2021-06-28T09:30", holder=CHILD)
+    assert found.verdict.valid is True
     assert found.verdict.exempt
-    assert found.dk1 is not None
-    assert found.dk3 is None
+    assert (found.dk1, found.dk2, found.dk3) == (None, None, None)
+    assert withheld(found) == {"DK1": "exempt", "DK2": "exempt", "DK3": "no-entry"}
     assert not found.passes
+    vaccinated = issue(dose("2021-06-01", 2, 2), at="2021-06-28T09:30", holder=CHILD)
+    assert withheld(vaccinated) == {"DK1": "exempt", "DK2": "exempt"}
+    assert vaccinated.dk3 is not None
+    assert len(vaccinated.passes) == 1
+
+
+def test_an_exempt_child_with_a_positive_test_gets_no_token() -> None:
+    """Born 2012, positive three days ago: the parents' pass is not theirs to walk in on."""
+    child = replace(CHILD, birth_date=date(2012, 1, 1))
+    found = issue(sampled("2022-01-22T08:00", positive=True), at="2022-01-25T12:00", holder=child)
+    assert (found.verdict.valid, found.verdict.exempt, found.verdict.suspended) == (
+        True, True, True,
+    )  # fmt: skip
+    assert (found.dk1, found.dk2, found.dk3) == (None, None, None)
+    assert withheld(found) == dict.fromkeys(("DK1", "DK2", "DK3"), "suspended")
+
+
+def test_those_who_cannot_be_tested_get_no_token_either() -> None:
+    found = issue(at="2021-07-02T09:30", groups=["cannot-be-tested"])
+    assert found.verdict.exempt
+    assert withheld(found) == {"DK1": "exempt", "DK2": "exempt", "DK3": "no-entry"}
+
+
+@pytest.mark.parametrize(
+    ("given", "code"), [("2021-06-27", "not-valid"), ("2021-08-10", "ambiguous")]
+)
+def test_what_is_withheld_is_said_with_its_reason(given: str, code: str) -> None:
+    at = "2021-06-28T09:30" if code == "not-valid" else "2022-01-25T09:30"
+    number = 2 if code == "not-valid" else 3
+    found = issue(dose(given, number, number), at=at)
+    assert withheld(found) == dict.fromkeys(("DK1", "DK2", "DK3"), code)
+    assert all(one.why.endswith(".") for one in found.withheld)
+
+
+def test_no_token_and_no_entry_goes_beyond_the_earlier_of_two_ways_of_counting_months() -> None:
+    """Eight months from 1 March: 31 October in UTC, 1 November by the calendar's reading."""
+    second = dose("2021-03-01", 2, 2)
+    found = issue(second, at="2021-07-15T12:00")
+    assert found.verdict.until == utc("2021-10-31T23:00")
+    assert ends(found) == [utc("2021-10-28T23:00")]
+    between = issue(second, at="2021-07-15T12:00", programme=_eight_months_to_the_end())
+    assert between.verdict.valid is True
+    last = issue(second, at="2021-10-29T12:00", programme=_eight_months_to_the_end())
+    assert last.verdict.valid is True
+    assert withheld(last) == dict.fromkeys(("DK1", "DK2", "DK3"), "not-valid")
+    assert "other way of counting" in last.withheld[0].why
+    near = issue(second, at="2021-10-27T12:00", programme=_eight_months_to_the_end())
+    assert near.dk1 is not None
+    assert near.dk1.expires <= utc("2021-10-28T23:00")
+
+
+def _eight_months_to_the_end() -> Programme:
+    """The Danish programme as it would have gone on from June 2021."""
+    denmark = load("denmark")
+    kept = [one for one in denmark.revisions if one.id <= "2021-07-01"]
+    return replace(denmark, revisions=tuple(kept))
+
+
+def test_what_would_outlive_the_certificate_is_withheld_and_the_rest_is_issued() -> None:
+    """A DSC's last year: an EU pass of 365 days does not fit, the domestic tokens do."""
+    event = dose("2021-06-01", 2, 2)
+    found = issue(event, at="2021-06-28T09:30", pass_life=timedelta(days=5000))
+    assert found.passes == ()
+    assert found.dk1 is not None
+    assert found.dk3 is not None
+    (one,) = found.withheld
+    assert (one.what, one.place) == ("HC1", 0)
+    assert one.code == "certificate.outlived"
+    assert one.why
+
+
+def test_a_statement_about_another_disease_has_no_entry_and_suspends_nothing() -> None:
+    flu = replace(sampled("2021-06-27T08:00", positive=True), disease="6142004")
+    ill = Recovery(date(2021, 5, 1), date(2021, 5, 12), date(2021, 10, 28), disease="6142004")
+    found = issue(dose("2021-06-01", 2, 2), flu, ill, at="2021-06-28T09:30", passes=None)
+    assert found.verdict.valid is True
+    assert not found.verdict.suspended
+    assert len(found.entries) == 1
+    assert {one.why for one in found.left_out} == {"It is about another disease."}
 
 
 def test_events_after_the_moment_are_not_known() -> None:
@@ -300,7 +387,9 @@ def test_without_an_issuer_of_passes_there_are_none() -> None:
 
 def test_a_history_with_too_many_readings_has_no_entries() -> None:
     numbers = [1, *[2] * 9]
-    doses = [dose(f"2021-02-{place:02}", number, number) for place, number in enumerate(numbers, 1)]
+    doses = [
+        dose(f"2021-02-{2 * place:02}", number, number) for place, number in enumerate(numbers, 1)
+    ]
     found = issue(*doses, at="2021-06-28T09:30", passes=None)
     assert found.verdict.valid is None
     assert not found.entries
@@ -308,9 +397,15 @@ def test_a_history_with_too_many_readings_has_no_entries() -> None:
 
 
 def test_another_programme_and_sector_can_be_asked() -> None:
+    document = json.loads(files("coronapas.programmes").joinpath("data/denmark.json").read_bytes())
+    rules = {rule["id"]: rule for rule in document["rules"]}
+    rules["recovery-14-days-12-months"]["sectors"] = ["business"]
+    document["revisions"][10]["recoveries"] = ["recovery-14-days-12-months"]
+    sectors = load(document)
     infected = Recovery(date(2021, 4, 1), date(2021, 4, 12), date(2021, 9, 28))
-    assert issue(infected, at="2021-11-20T12:00").dk1 is None
-    assert issue(infected, at="2021-11-20T12:00", sector="business").dk1 is not None
+    assert issue(infected, at="2021-11-20T12:00", programme=sectors).dk1 is None
+    own = issue(infected, at="2021-11-20T12:00", programme=sectors, sector="business")
+    assert own.dk1 is not None
     travel = issue(dose("2021-06-01", 2, 2), at="2021-06-28T09:30", programme=load("eu-travel"))
     assert travel.verdict.programme == "eu-travel"
     assert travel.dk1 is not None

@@ -135,10 +135,11 @@ def test_products_sectors_and_nothing_are_said_in_words() -> None:
     assert "products Arcavax" in words
     assert "from 1 hour after sampling, without end, 18 years of age and over" in words
     assert "below 18 years of age" in words
-    business = " ".join(
-        str(change) for change in diff(DENMARK, date(2021, 11, 11), date(2021, 11, 12))
-    )
-    assert "in the sector business" in business
+    rule = {"id": "ill", "evidence": "recovery", "kinds": ["naat"], "from": {"days": 0}, **SAID}
+    start = {"id": "start", "from": "2021-01-01", "title": "Start", "recoveries": ["ill"], **SAID}
+    sectors = programme(rules=[{**rule, "sectors": ["business"]}], revisions=[start])
+    words = " ".join(str(change) for change in diff(sectors, date(2020, 12, 31), date(2021, 1, 1)))
+    assert "in the sector business" in words
 
 
 def test_no_repr_of_a_part_shows_dates() -> None:
@@ -160,4 +161,6 @@ def test_spans_that_touch_are_one_and_empty_ones_vanish() -> None:
 
 def test_a_document_without_readings_or_revisions_is_told_apart() -> None:
     assert programme(revisions=[]).revision_at(at("2021-06-01")) is None
-    assert lint(programme(revisions=[])) == ()
+    findings = lint(programme(revisions=[]))
+    assert {one.code for one in findings} == {"unused"}
+    assert {one.row for one in findings} == {"test", "minor-test", "ill", "own", "other", "none"}

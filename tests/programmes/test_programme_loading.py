@@ -92,6 +92,9 @@ def test_what_is_no_json_is_refused(tmp_path: Path, text: str) -> None:
         History.from_json(path)
 
 
+SECOND = [one.id for one in DENMARK.schedule.offers].index("second-comirnaty-2020")
+
+
 def put(*path: str | int, value: Any) -> Callable[[dict[str, Any]], None]:
     def change(document: dict[str, Any]) -> None:
         place: Any = document
@@ -160,7 +163,7 @@ def drop(*path: str | int) -> Callable[[dict[str, Any]], None]:
         "offers", 0, "earliest", value={"hours": 1}), "schedule.offers.0.earliest",
         "programme.hours", False), (put("schedule", "offers", 0, "to", value=[{"reached": {"age":
         18}}]), "schedule.offers.0.to.0.reached.from", "json.missing", True), (put("schedule",
-        "offers", 1, "id", value="first-comirnaty"), "schedule", "programme.doubled", False),
+        "offers", 1, "id", value="first-care-homes"), "schedule", "programme.doubled", False),
         (put("schedule", "limits", 0, "product", value="Elixir"), "schedule.limits.0.product",
         "programme.product", False), (drop("schedule", "waits", 0, "lasts"),
         "schedule.waits.0.lasts", "json.missing", True), (put("schedule", "target_groups", 0,
@@ -247,21 +250,21 @@ def codes(document: dict[str, Any]) -> set[tuple[str, str]]:
         (drop("rules", 0, "source"), ("source", "pcr-72h")),
         (drop("readings", "extra_dose", "source"), ("source", "extra_dose")),
         (drop("schedule", "waits", 0, "source"), ("source", "after-infection")),
-        (put("revisions", 2, "latest", value="2021-05-30"), ("order", "2021-05-31")),
-        (put("revisions", 2, "earliest", value="2021-06-02"), ("order", "2021-05-31")),
-        (drop("revisions", 2, "uncertain"), ("uncertain", "2021-05-31")),
+        (put("revisions", 3, "latest", value="2021-05-30"), ("order", "2021-05-31")),
+        (put("revisions", 3, "earliest", value="2021-06-02"), ("order", "2021-05-31")),
+        (drop("revisions", 3, "uncertain"), ("uncertain", "2021-05-31")),
         (put("rules", 4, "from", value={"months": 3}), ("order", "recovery-2-12-weeks")),
         (put("revisions", 0, "tests", value=["pcr-72h", "pcr-96h"]), ("overlap", "pcr-72h")),
         (
-            put("revisions", 9, "vaccinations", value=["several-doses-5-months", "booster"]),
+            put("revisions", 12, "vaccinations", value=["several-doses-5-months", "booster"]),
             ("gap", "several-doses-5-months"),
         ),
         (
-            put("revisions", 9, "vaccinations", value=["several-doses-minors", "booster"]),
+            put("revisions", 12, "vaccinations", value=["several-doses-minors", "booster"]),
             ("gap", "several-doses-minors"),
-        ), (put("schedule", "offers", 6, "latest", value={"days": 1}), ("order",
-        "second-comirnaty-2020")), (put("schedule", "offers", 6, "until", value="2021-01-03"),
-        ("gap", "denmark")), (put("schedule", "offers", 6, "until", value="2021-01-05"),
+        ), (put("schedule", "offers", SECOND, "latest", value={"days": 1}), ("order",
+        "second-comirnaty-2020")), (put("schedule", "offers", SECOND, "until", value="2021-01-03"),
+        ("gap", "denmark")), (put("schedule", "offers", SECOND, "until", value="2021-01-05"),
         ("overlap", "second-comirnaty-2020")),
     ],
 )  # fmt: skip
@@ -281,7 +284,7 @@ def test_rules_for_other_ages_sectors_or_products_do_not_overlap() -> None:
     rules = {rule["id"]: rule for rule in document["rules"]}
     rules["booster"]["products"] = ["Comirnaty"]
     document["rules"].append({**rules["booster"], "id": "other", "products": ["Spikevax"]})
-    document["revisions"][9]["vaccinations"].append("other")
+    document["revisions"][12]["vaccinations"].append("other")
     rules["recovery-14-180-days"]["sectors"] = ["culture"]
     assert {finding for finding in codes(document) if finding[0] == "overlap"} == set()
 
@@ -297,11 +300,14 @@ def test_the_difference_of_two_dates_is_told_in_words() -> None:
     )
     assert any(text.startswith("Recovery proved by a PCR test: from 11 days") for text in texts)
     assert any("suspends the pass for 11 days" in text for text in texts)
-    assert any(text.startswith("Offer: new: Comirnaty or Spikevax") for text in texts)
-    assert any(text.startswith("Offer: no longer:") for text in texts)
+    subject = "Offer after primary or recovered, to 18 years of age and over: "
+    (booster,) = [text for text in texts if text.startswith(subject)]
+    assert "earliest 140 days" in booster
+    assert "(before: Comirnaty or Spikevax, earliest 6 calendar months" in booster
+    assert any(": no longer: " in text for text in texts)
     assert all(change.to_json()["text"] == str(change) for change in changes)
     assert {change.area for change in changes} == {
-        "suspension", "recovery", "vaccination", "offer",
+        "suspension", "recovery", "vaccination", "offer", "wait",
     }  # fmt: skip
 
 
@@ -312,12 +318,41 @@ def test_the_difference_names_every_area() -> None:
     assert {"requirement", "exemption", "suspension", "test", "recovery", "vaccination"} <= {
         change.area for change in begun
     }
-    wait = diff(DENMARK, day("2022-05-14"), day("2022-05-15"))
+    wait = diff(DENMARK, day("2022-01-05"), day("2022-01-06"))
     assert "no dose for 1 calendar month after an infection" in str(wait)
     uncertain = diff(DENMARK, day("2021-04-10"), day("2021-04-20"))
     assert "uncertain" in uncertain[0].marks[0]
-    minors = diff(DENMARK, day("2021-10-05"), day("2021-10-06"))
-    assert {change.subject for change in minors} == {"Spikevax", "Offer"}
+    minors = diff(DENMARK, day("2021-07-22"), day("2021-07-23"))
+    assert [change.subject for change in minors] == ["Spikevax"]
+    phased = diff(DENMARK, day("2021-07-31"), day("2021-08-01"))
+    assert {change.area for change in phased} == {"place"}
+    assert {change.subject for change in phased} == {"museum", "small-venue", "market", "sport"}
+
+
+def test_the_difference_prints_only_what_differs() -> None:
+    """W9: what a row says of the same people as the one before it is no change."""
+    changes = diff(DENMARK, day("2021-04-21"), day("2021-04-22"))
+    assert all(change.before != change.after for change in changes)
+    assert [change.subject for change in changes] == [
+        "Offer after first, to everyone, last dose Comirnaty",
+        "Offer after first, to everyone, last dose Spikevax",
+    ]
+    # From 2021-12-03 to 12-14 the care homes' row only goes into that of all adults.
+    document = bundled("denmark")
+    row = dict(document["schedule"]["offers"][SECOND])
+    document["schedule"]["offers"][SECOND]["until"] = "2021-01-01"
+    document["schedule"]["offers"].append({**row, "id": "again", "from": "2021-01-01"})
+    assert diff(load(document), day("2020-12-31"), day("2021-01-01")) == ()
+
+
+def test_a_revision_that_changes_no_rule_is_told() -> None:
+    """E5, E2: Regulation 2021/953 and Recommendation 2022/2547 are rows."""
+    begun = diff(EU, day("2021-06-20"), day("2021-08-31"))
+    assert [(one.area, one.rows) for one in begun] == [
+        ("revision", ("2021-07-01",)), ("revision", ("2021-08-12",)),
+    ]  # fmt: skip
+    lifted = diff(EU, day("2022-12-12"), day("2022-12-23"))
+    assert [one.area for one in lifted] == ["requirement"]
 
 
 def test_the_difference_of_a_day_with_itself_is_nothing() -> None:

@@ -43,9 +43,9 @@ def test_a_first_dose_of_astrazeneca_in_march_2021_leads_to_an_mrna_vaccine() ->
 
 
 def test_nobody_begins_with_astrazeneca_after_it_was_withdrawn() -> None:
-    offered = next_dose(DENMARK, history(), day("2021-04-15"))
-    assert set(offered.products) == MRNA
-    assert "EU/1/21/1529" in next_dose(DENMARK, history(), day("2021-03-01")).products
+    staff = history(groups=frozenset({"staff"}))
+    assert "EU/1/21/1529" in next_dose(DENMARK, staff, day("2021-03-01")).products
+    assert set(next_dose(DENMARK, staff, day("2021-04-15")).products) == MRNA
     volunteer = history(groups=frozenset({"opt-in-vector"}))
     assert {"EU/1/21/1529", JCOVDEN} <= set(
         next_dose(DENMARK, volunteer, day("2021-08-31")).products
@@ -110,7 +110,7 @@ def test_a_recovered_person_whose_one_dose_is_numbered_as_a_course_stays_open() 
 
 
 def test_janssen_then_mrna_is_open_until_it_is_numbered_anew() -> None:
-    janssen = history(dose("2021-07-01", "1/1", "Janssen"))
+    janssen = history(dose("2021-07-01", "1/1", "Janssen"), groups=frozenset())
     offered = next_dose(DENMARK, janssen, day("2021-10-01"))
     assert (offered.status, set(offered.products)) == (Status.ELIGIBLE, MRNA)
     assert next_dose(DENMARK, janssen, day("2021-09-30")).status is Status.NOT_OFFERED
@@ -199,18 +199,22 @@ def test_the_suspension_is_eleven_days_from_the_new_year_s_revision() -> None:
 
 
 def test_a_child_needs_no_pass_and_is_offered_doses_by_age() -> None:
-    child = history(born=day("2010-05-01"))
+    child = history(born=day("2009-05-01"), groups=frozenset())
     assert check(DENMARK, child, local("2021-06-01")).exempt
-    assert next_dose(DENMARK, child, day("2021-06-16")).status is Status.NOT_OFFERED
+    # W4: announced on 17 June for September; invitations went out on 14 July.
+    assert next_dose(DENMARK, child, day("2021-07-13")).status is Status.NOT_OFFERED
+    assert next_dose(DENMARK, child, day("2021-07-14")).products == (COMIRNATY,)
     assert next_dose(DENMARK, child, day("2022-05-14")).status is Status.ELIGIBLE
-    small = history(born=day("2014-05-01"))
-    assert next_dose(DENMARK, small, day("2021-11-25")).status is Status.NOT_OFFERED
-    assert next_dose(DENMARK, small, day("2021-11-26")).products == (COMIRNATY,)
-    teen = history(born=MINOR_BORN)
-    assert SPIKEVAX in next_dose(DENMARK, teen, day("2021-10-05")).products
-    restricted = next_dose(DENMARK, teen, day("2021-10-06"))
+    small = history(born=day("2014-05-01"), groups=frozenset())
+    assert next_dose(DENMARK, small, day("2021-11-28")).status is Status.NOT_OFFERED
+    assert next_dose(DENMARK, small, day("2021-11-29")).products == (COMIRNATY,)
+    # W3: Spikevax was not authorised below 18 before 23 July 2021.
+    teen = history(born=MINOR_BORN, groups=frozenset())
+    restricted = next_dose(DENMARK, teen, day("2021-07-22"))
     assert restricted.products == (COMIRNATY,)
     assert "restricted" in {reason.code for reason in restricted.reasons}
+    assert SPIKEVAX in next_dose(DENMARK, teen, day("2021-07-23")).products
+    assert SPIKEVAX in next_dose(DENMARK, teen, day("2021-10-07")).products
 
 
 def test_the_age_of_exemption_went_up_and_down() -> None:

@@ -25,7 +25,7 @@ from programme_cases import (
 )
 
 from coronapas.facts import Dose, History
-from coronapas.programmes import Status, invitations, next_dose
+from coronapas.programmes import Access, Reason, Status, invitations, next_dose
 
 ONE = timedelta(days=1)
 NONE = frozenset[str]()
@@ -48,12 +48,13 @@ def born(age: int, on: str) -> date:
         ("Comirnaty", "2020-12-27", "2021-01-04", 21, 42),
         ("Comirnaty", "2021-02-01", "2021-02-05", 21, 42),
         ("Comirnaty", "2021-04-10", "2021-04-21", 21, 42),
-        ("Comirnaty", "2021-04-10", "2021-04-22", 21, 42),
+        ("Comirnaty", "2021-04-10", "2021-04-22", 28, 42),
         ("Moderna", "2021-04-10", "2021-04-21", 28, 42),
-        ("Moderna", "2021-04-10", "2021-04-22", 21, 42),
-        ("Moderna", "2021-06-20", "2021-06-30", 21, 42),
-        ("Moderna", "2021-06-20", "2021-07-01", 28, 42),
-        ("Comirnaty", "2021-06-20", "2021-07-01", 21, 42),
+        ("Moderna", "2021-04-10", "2021-04-22", 28, 42),
+        ("Moderna", "2021-07-01", "2021-07-14", 28, 42),
+        ("Moderna", "2021-07-01", "2021-07-15", 28, 42),
+        ("Comirnaty", "2021-07-01", "2021-07-14", 28, 42),
+        ("Comirnaty", "2021-07-01", "2021-07-15", 21, 42),
     ],
 )
 def test_the_second_dose_has_the_interval_of_the_day(
@@ -89,21 +90,22 @@ COURSE = (dose("2021-05-01", "1/2"), dose("2021-06-10", "2/2"))
     [
         (frozenset({"severe-immunosuppression"}), 30, "2021-08-30", "not-offered", "due"),
         (frozenset({"care-home"}), 70, "2021-09-01", "not-offered", "too-early"),
-        (NONE, 85, "2021-09-01", "not-offered", "too-early"),
+        (NONE, 85, "2021-09-28", "not-offered", "too-early"),
         (NONE, 65, "2021-10-15", "not-offered", "too-early"),
         (frozenset({"staff"}), 30, "2021-10-15", "not-offered", "too-early"),
         (frozenset({"high-risk"}), 30, "2021-10-15", "not-offered", "too-early"),
-        (NONE, 40, "2021-11-01", "not-offered", "too-early"),
-        (NONE, 18, "2021-11-01", "not-offered", "too-early"),
-        (NONE, 40, "2021-12-09", "too-early", "due"),
+        (NONE, 40, "2021-11-25", "not-offered", "too-early"),
+        (NONE, 19, "2021-11-25", "not-offered", "too-early"),
+        (NONE, 40, "2021-12-04", "too-early", "due"),
         (NONE, 40, "2021-12-13", "due", "due"),
         (NONE, 30, "2021-12-22", "due", "due"),
         (NONE, 17, "2021-12-22", "not-offered", "not-offered"),
-        (NONE, 30, "2022-05-15", "due", "not-offered"),
-        (frozenset({"care-home"}), 70, "2022-09-15", "not-offered", "due"),
-        (NONE, 85, "2022-09-15", "not-offered", "due"),
-        (NONE, 50, "2022-10-01", "not-offered", "due"),
-        (frozenset({"high-risk"}), 30, "2022-10-01", "not-offered", "due"),
+        (NONE, 30, "2022-05-15", "due", "eligible"),
+        (frozenset({"care-home"}), 70, "2022-09-15", "too-early", "due"),
+        (NONE, 85, "2022-09-15", "too-early", "due"),
+        (NONE, 50, "2022-10-01", "too-early", "due"),
+        (frozenset({"high-risk"}), 30, "2022-10-01", "eligible", "due"),
+        (frozenset({"pregnant"}), 30, "2022-10-01", "not-offered", "due"),
         (NONE, 49, "2022-10-01", "not-offered", "not-offered"),
     ],
 )
@@ -111,9 +113,9 @@ def test_each_row_of_third_doses_begins_on_its_day(
     groups: frozenset[str], age: int, begins: str, before: str, after: str
 ) -> None:
     when = day(begins)
-    second = when - timedelta(days=150) if begins < "2021-12-09" else day("2021-06-20")
-    if begins == "2021-12-09":
-        second = day("2021-06-25")  # 5 months and 14 days have just passed, 6 months have not
+    second = when - timedelta(days=150) if begins < "2021-12-04" else day("2021-06-20")
+    if begins == "2021-12-04":
+        second = day("2021-06-20")  # 5 months and 14 days have just passed, 6 months have not
     person = history(
         Dose(second - timedelta(days=35), COMIRNATY, 1, 2),
         Dose(second, COMIRNATY, 2, 2),
@@ -128,8 +130,8 @@ def test_each_row_of_third_doses_begins_on_its_day(
     ("asked", "age", "earliest"),
     [
         ("2021-11-30", 30, "2021-12-10"),
-        ("2021-12-08", 30, "2021-12-10"),
-        ("2021-12-09", 30, "2021-11-24"),
+        ("2021-12-03", 30, "2021-12-10"),
+        ("2021-12-04", 30, "2021-11-24"),
         ("2021-12-12", 60, "2021-11-24"),
         ("2021-12-13", 60, "2021-10-28"),
         ("2021-12-13", 30, "2021-11-24"),
@@ -158,8 +160,12 @@ def test_the_third_dose_of_the_immunosuppressed_lies_one_to_nine_months_after_th
     answer = next_dose(DENMARK, person, day("2021-09-01"))
     assert (answer.earliest, answer.latest) == (day("2021-07-10"), day("2022-03-10"))
     third = history(*person.doses, dose("2021-09-10", "3/3"), groups=person.groups)
-    assert status(third, day("2021-12-31")) == "not-offered"
-    assert status(third, day("2022-01-01")) == "eligible"
+    assert status(third, day("2022-01-18")) == "not-offered"
+    fourth = next_dose(DENMARK, third, day("2022-01-19"))
+    assert (str(fourth.status), str(fourth.access), fourth.dose) == ("eligible", "referral", 4)
+    late = history(*person.doses, dose("2022-01-18", "3/3"), groups=person.groups)
+    assert status(late, day("2022-01-19")) == "too-early"
+    assert status(third, day("2022-06-01")) == "eligible"
 
 
 def test_no_fourth_dose_for_those_of_85_and_over_and_the_reason_is_told() -> None:
@@ -172,20 +178,24 @@ def test_no_fourth_dose_for_those_of_85_and_over_and_the_reason_is_told() -> Non
     assert (autumn.status, autumn.dose) == (Status.DUE, 4)
 
 
-def test_those_turning_18_after_the_season_are_invited_if_140_days_have_passed() -> None:
-    person = history(
-        dose("2021-12-01", "1/2"), dose("2022-01-10", "2/2"), born=day("2004-05-20"), groups=NONE
-    )
-    assert status(person, day("2022-05-19")) == "not-offered"
-    assert status(person, day("2022-05-20")) == "too-early"
-    assert next_dose(DENMARK, person, day("2022-05-20")).earliest == day("2022-05-30")
+def test_those_turning_18_in_may_2022_are_invited_and_later_ones_are_not() -> None:
+    """W16: coronasmitte.dk, 2022-05-16, quoting the Danish Health Authority."""
+    doses = dose("2021-12-01", "1/2"), dose("2022-01-10", "2/2")
+    person = history(*doses, born=day("2004-05-20"), groups=NONE)
+    answer = next_dose(DENMARK, person, day("2022-05-01"))
+    assert (str(answer.status), answer.earliest) == ("too-early", day("2022-05-30"))
     assert status(person, day("2022-05-30")) == "due"
-    older = history(*person.doses, born=day("2004-05-14"), groups=NONE)
-    assert status(older, day("2022-05-30")) == "not-offered"
+    assert [one.id for one in invitations(DENMARK, [("a", person)], day("2022-05-30"))] == ["a"]
+    later = history(*doses, born=day("2004-06-01"), groups=NONE)
+    assert status(later, day("2022-06-02")) == "not-offered"
+    earlier = history(*doses, born=day("2004-04-14"), groups=NONE)
+    own = next_dose(DENMARK, earlier, day("2022-05-30"))
+    assert (str(own.status), str(own.access)) == ("eligible", "own-initiative")
+    assert list(invitations(DENMARK, [("a", earlier)], day("2022-05-30"))) == []
 
 
 @pytest.mark.parametrize("event", ["infection", "test"])
-def test_after_an_infection_a_month_is_waited_from_may_2022(event: str) -> None:
+def test_after_an_infection_a_month_is_waited_from_january_2022(event: str) -> None:
     ill = (
         infected("2022-09-20")
         if event == "infection"
@@ -199,6 +209,9 @@ def test_after_an_infection_a_month_is_waited_from_may_2022(event: str) -> None:
     assert status(person, day("2022-10-20")) == "due"
     early = history(*COURSE, infected("2022-01-01"), groups=NONE)
     assert status(early, day("2022-01-05")) == "due"
+    # W13: "tidligst en måned efter overstået sygdom" (Danish Health Authority, 6 January 2022)
+    assert status(early, day("2022-01-06")) == "too-early"
+    assert status(early, day("2022-02-01")) == "due"
     before = history(*COURSE, infected("2022-10-06"), groups=NONE)
     assert status(before, day("2022-10-05")) == "due"
     negative = history(*COURSE, sampled("2022-09-20T12:00", "naat"), groups=NONE)
@@ -209,16 +222,19 @@ def test_before_the_programme_and_without_a_schedule_nothing_is_offered() -> Non
     early = next_dose(DENMARK, history(), day("2020-12-26"))
     assert early.status is Status.NOT_OFFERED
     assert "begins on 2020-12-27" in early.reasons[0].text
-    assert status(history(), day("2020-12-27")) == "eligible"
+    home = frozenset({"care-home"})
+    assert status(history(born=day("1940-01-01"), groups=home), day("2020-12-27")) == "eligible"
+    assert status(history(groups=NONE), day("2020-12-27")) == "not-offered"
     travel = next_dose(EU, history(), day("2022-03-01"))
     assert travel.status is Status.NOT_OFFERED
     assert "no schedule" in travel.reasons[0].text
 
 
 def test_those_whom_no_offer_fits_are_told_whom_it_is_made_to() -> None:
-    infant = next_dose(DENMARK, history(born=day("2021-01-01")), day("2022-01-01"))
+    infant = next_dose(DENMARK, history(born=day("2021-01-01"), groups=NONE), day("2022-01-01"))
     texts = " ".join(reason.text for reason in infant.reasons)
-    assert "5 to 11 years of age" in texts
+    assert "5 to 6 years of age" in texts
+    assert "born from 1957-01-01 to 1961-12-31" in texts
     boosted = next_dose(
         DENMARK, history(*COURSE, dose("2021-12-01", "3/3"), groups=NONE), day("2022-02-01")
     )
@@ -237,12 +253,14 @@ def test_a_dose_that_does_not_count_still_keeps_the_next_one_after_it() -> None:
     foreign = history(dose("2021-08-01", "1/2", "Sputnik V"))
     answer = next_dose(DENMARK, foreign, day("2021-08-02"))
     assert (answer.dose, answer.earliest) == (1, day("2021-08-01"))
+    assert any("not recognised" in one.text for one in answer.reasons if one.code == "product")
 
 
-def test_minors_who_began_with_spikevax_go_on_with_comirnaty() -> None:
-    teen = history(dose("2021-09-20", "1/2", "Moderna"), born=day("2006-01-01"))
-    assert next_dose(DENMARK, teen, day("2021-10-05")).products == (SPIKEVAX,)
-    assert next_dose(DENMARK, teen, day("2021-10-18")).products == (COMIRNATY,)
+def test_minors_who_began_with_spikevax_go_on_with_it() -> None:
+    """W2: the statement of 6 October 2021 was withdrawn on 8 October."""
+    teen = history(dose("2021-09-20", "1/2", "Moderna"), born=day("2005-01-01"))
+    for asked in ("2021-10-05", "2021-10-07", "2021-10-18"):
+        assert next_dose(DENMARK, teen, day(asked)).products == (SPIKEVAX,)
 
 
 def test_an_unknown_birth_date_is_open_where_the_age_decides() -> None:
@@ -283,6 +301,10 @@ def test_the_answer_can_be_written_as_json() -> None:
     assert written["reasons"][0]["row"] == "second-comirnaty-3-weeks"
 
 
+OPENS = {day("2022-09-15"), day("2022-10-01")}
+"""The days of autumn 2022 from which those invited before were vaccinated."""
+
+
 @given(st.lists(histories(), max_size=6), days)
 def test_those_invited_are_those_whose_next_dose_may_be_given(
     rows: list[History], on: date
@@ -290,13 +312,18 @@ def test_those_invited_are_those_whose_next_dose_may_be_given(
     found = {one.id: one for one in invitations(DENMARK, enumerate(rows), on)}
     for place, row in enumerate(rows):
         answer = next_dose(DENMARK, row, on)
-        invited = answer.status in {Status.DUE, Status.ELIGIBLE} and bool(answer.products)
+        opens = answer.status is Status.TOO_EARLY and answer.earliest in OPENS
+        invited = answer.status in {Status.DUE, Status.ELIGIBLE} or opens
+        invited = invited and bool(answer.products) and answer.access is Access.INVITATION
         assert (place in found) is invited
         if invited:
             assert found[place].status is answer.status
             assert found[place].products == answer.products
             assert found[place].earliest == answer.earliest
             assert found[place].offer in answer.offers
+
+
+(OFFER_140,) = [one for one in DENMARK.schedule.offers if one.id == "booster-18-140-days"]
 
 
 def test_an_invitation_says_why_and_is_not_repeated() -> None:
@@ -311,7 +338,9 @@ def test_an_invitation_says_why_and_is_not_repeated() -> None:
         "latest": None,
         "products": [COMIRNATY, SPIKEVAX],
         "offer": "booster-18-140-days",
-        "reason": "Dose 3 is due: public statement of the Danish health authority, 2021-12-22.",
+        "reason": f"Dose 3 is due: {OFFER_140.source}.",
+        "marks": [],
+        "warnings": [],
     }
     assert list(invitations(DENMARK, [("a", person)], due + ONE, since=due)) == []
     assert "2021" not in repr(found).replace(found.reason, "")
@@ -331,15 +360,16 @@ def test_invitations_are_a_stream() -> None:
     assert taken == 2
 
 
-def test_rows_whose_readings_disagree_are_named_and_not_invited() -> None:
+def test_rows_whose_readings_disagree_are_named_with_the_reasons_and_not_invited() -> None:
     first = day("2021-12-22") - timedelta(days=30)
     open_ = History(date(1950, 1, 1), (Dose(first, COMIRNATY, 1, 1),), groups=NONE)
     assert next_dose(DENMARK, open_, day("2021-12-22")).status is Status.AMBIGUOUS
     rows = [("a", open_), ("b", history(groups=NONE)), ("c", open_)]
-    named: list[str] = []
-    found = list(invitations(DENMARK, rows, day("2021-12-22"), on_ambiguous=named.append))
+    named: dict[str, tuple[Reason, ...]] = {}
+    found = list(invitations(DENMARK, rows, day("2021-12-22"), on_ambiguous=named.__setitem__))
     assert [one.id for one in found] == ["b"]
-    assert named == ["a", "c"]
+    assert list(named) == ["a", "c"]
+    assert "can be read as" in named["a"][0].text
     assert list(invitations(DENMARK, rows, day("2021-12-22"))) == found
 
 

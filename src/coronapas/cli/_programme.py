@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         NextDose,
         Programme,
         Reason,
+        Row,
         Timeline,
         Validity,
         ValiditySpan,
@@ -182,7 +183,8 @@ def invite(name: str, register: str, on: str | None, since: str | None, as_json:
 
     A line of the register is {"id": ..., "history": {...}}; the identifier is a string or an
     integer. A line that cannot be read is named on standard error, and the rest is still judged.
-    Holders whose history has several readings with different answers are counted, not invited.
+    Holders whose history has several readings with different answers are not invited; they are
+    named there too, with the reasons.
 
     Exit codes: 0 every line was judged; 2 a line could not be read, or wrong usage.
     """
@@ -194,10 +196,10 @@ def invite(name: str, register: str, on: str | None, since: str | None, as_json:
     if earlier is not None and earlier >= day:
         raise click.UsageError("--since must be a day before --on.")
     with progress("inviting", total_size((register,)), results_meanwhile=True) as advance:
-        reading = _Reading(register, advance)
+        reading = _Reading(register, advance, as_json=as_json)
         invited = 0
         for each in programmes.invitations(
-            programme, reading.rows(), day, since=earlier, on_ambiguous=reading.count_ambiguous
+            programme, reading.rows(), day, since=earlier, on_ambiguous=reading.name_ambiguous
         ):
             invited += 1
             click.echo(json.dumps(each.to_json()) if as_json else _line(each, programme))
@@ -220,16 +222,23 @@ def _line(invitation: Invitation[str | int], programme: Programme) -> str:
 class _Reading:
     """A register that is read once, with the numbers of its rows of each kind."""
 
-    def __init__(self, source: str, advance: Callable[[int], None]) -> None:
+    def __init__(self, source: str, advance: Callable[[int], None], *, as_json: bool) -> None:
+        self._as_json = as_json
         self.count = 0
         self.ambiguous = 0
         self.unreadable = 0
         self._source = source
         self._advance = advance
 
-    def count_ambiguous(self, _identifier: object) -> None:
-        """Count a row whose readings have different answers."""
+    def name_ambiguous(self, identifier: object, reasons: tuple[Reason, ...]) -> None:
+        """Count and name a row whose readings have different answers, with the reasons."""
         self.ambiguous += 1
+        texts = [one.text for one in reasons if one.code != "reading"]
+        if self._as_json:
+            line = {"id": identifier, "status": "ambiguous", "reasons": texts}
+            click.echo(json.dumps(line), err=True)
+        else:
+            click.echo(plain(f"{identifier}  ambiguous  {' '.join(texts)}"), err=True)
 
     def rows(self) -> Iterator[_Row]:
         """Yield every row that can be read; blank lines do not count."""
@@ -289,7 +298,7 @@ def _row(line: bytes) -> _Row | str:
 # ``coronapas programme diff`` and ``lint``
 
 
-_ADVICE: Final = frozenset({"uncertain", "unused"})
+_ADVICE: Final = frozenset({"uncertain", "unused", "pause", "endless"})
 """Codes of findings that are advice; every other one is an error."""
 
 
@@ -381,6 +390,66 @@ def lint(name: str, as_json: bool) -> None:
 
 def _level(finding: Finding) -> str:
     return "advice" if finding.code in _ADVICE else "error"
+
+
+@click.command("show", short_help="Print a programme, or the words that it knows.")
+@click.argument("name", metavar="PROGRAMME", default=DEFAULT)
+@click.option("--groups", "only_groups", is_flag=True, help="Print the groups that it knows alone.")
+@json_option
+def show(name: str, only_groups: bool, as_json: bool) -> None:
+    """Print the rows of a programme, with their sources: a bundled one by its name, or a file.
+
+    With --groups the words that a history's groups, sector and places may use are printed alone.
+
+    Exit codes: 0 shown; 2 a file that cannot be read.
+    """
+    programme = programme_from(name)
+    words = {
+        "groups": programme.groups,
+        "sectors": programme.sectors,
+        "places": programme.places,
+    }
+    if as_json:
+        document: dict[str, object] = {"programme": programme.id, "title": programme.title}
+        document |= {
+            kind: {word: term.meaning for word, term in terms.items()}
+            for kind, terms in words.items()
+        }
+        if not only_groups:
+            document["rows"] = [
+                {"id": row.id, "kind": kind, "source": row.source, "confidence": row.confidence}
+                for kind, row in _rows_of(programme)
+            ]
+        click.echo(json.dumps(document))
+        return
+    click.echo(plain(f"{programme.id}: {programme.title}"))
+    for kind, terms in words.items():
+        if terms:
+            click.echo(f"{kind}:")
+        for word, term in terms.items():
+            click.echo(plain(f"  {word:24} {term.meaning}"))
+    if only_groups:
+        return
+    for kind, row in _rows_of(programme):
+        click.echo(plain(f"{kind} {row.id} [{row.source}, {row.confidence}]"))
+        for mark in row.marks():
+            click.echo(plain(f"  uncertain: {mark.text}"))
+
+
+def _rows_of(programme: Programme) -> Iterator[tuple[str, Row]]:
+    for revision in programme.revisions:
+        yield "revision", revision
+    for rule in dict.fromkeys(rule for one in programme.revisions for rule in one.rules):
+        yield f"rule ({rule.evidence})", rule
+    for offer in programme.schedule.offers:
+        until = f" until {offer.until}" if offer.until else ""
+        yield f"offer from {offer.starts}{until},", offer
+    for limit in programme.schedule.limits:
+        yield "limit", limit
+    for wait in programme.schedule.waits:
+        yield "wait", wait
+    for groups in programme.schedule.groups:
+        yield "target groups", groups
 
 
 _ANSWERS: Final = {True: "valid", False: "not valid", None: "ambiguous"}
@@ -600,5 +669,5 @@ def _marks(found: Timeline) -> tuple[Mark, ...]:
     return tuple(dict.fromkeys(marks))
 
 
-for _command in (invite, diff, lint):
+for _command in (invite, diff, lint, show):
     command.add_command(_command)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from coronapas.denmark._grants import WITHOUT_END as WITHOUT_END
     from coronapas.denmark._grants import Issue as Issue
     from coronapas.denmark._grants import LeftOut as LeftOut
+    from coronapas.denmark._grants import Withheld as Withheld
     from coronapas.denmark._grants import dated_events as dated_events
     from coronapas.denmark._grants import tokens_for as tokens_for
     from coronapas.denmark._identity import Agreement as Agreement
@@ -41,7 +42,7 @@ else:
     __getattr__, __dir__, __all__ = _lazy.attach(
         __name__,
         {
-            "_grants": "WITHOUT_END Issue LeftOut dated_events tokens_for",
+            "_grants": "WITHOUT_END Issue LeftOut Withheld dated_events tokens_for",
             "_identity": "Agreement Comparison compare compare_token",
             "_issuer": "DanishIssuer DatedEvent DomesticToken",
             "_tokens": (

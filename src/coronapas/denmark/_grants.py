@@ -10,7 +10,12 @@ moment which of them count and until when; from this follow
 - an EU pass (HC1) for each dose, each recovery, and each negative test that still counts.
 
 Where the verdict is *not valid* or ambiguous no domestic token is made; EU passes do not depend on
-it. Decided here, without a source:
+it. Nor is a DK1 or a DK2 made for an exempt holder: exemption means that nobody asks for a pass,
+not that one is issued, and a DK1 says no more than "valid", whoever shows it. `Issue.withheld` says
+why what could not be issued was not. Decided here, without a source:
+
+- Where months can be counted in two ways (`Programme.other_reckoning`) an entry and a token end
+  with the earlier, and a token is made only where both ways say *valid*.
 
 - An event whose validity differs between the readings of a history gets the earliest end; one that
   does not count in every reading has no entry (see `Issue.left_out`).
@@ -29,6 +34,7 @@ from typing import TYPE_CHECKING, Final
 from coronapas._time import as_utc
 from coronapas.dcc import _uvci as uvcis
 from coronapas.denmark._issuer import DatedEvent
+from coronapas.errors import IssueError
 from coronapas.facts import Event, Recovery, Test, TestKind, TestResult, Vaccination, kind_of
 from coronapas.facts._history import History
 from coronapas.programmes._clock import FOREVER, Span, midnight, union
@@ -68,12 +74,29 @@ class LeftOut:
 
 
 @dataclass(frozen=True, slots=True)
+class Withheld:
+    """A token or a pass that was not issued, and why.
+
+    `what` is ``DK1``, ``DK2``, ``DK3`` or ``HC1``; `place` the event's among those given, from 0,
+    or None; `code` one of ``not-valid``, ``ambiguous``, ``exempt``, ``suspended``, ``short`` (less
+    than the issuer's granularity is left), ``no-entry``, or the code of the first fault that the
+    issuer found.
+    """
+
+    what: str
+    code: str
+    why: str
+    place: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Issue:
     """What was issued for one holder at one moment.
 
     `verdict` is the programme's. `dk1`, `dk2` and `dk3` are None where the verdict is not *valid*,
     a DK3 also where no event has an entry. `entries` are those of the DK3, with their identifiers,
-    which the EU passes of the same events state too; `left_out` are the events without one.
+    which the EU passes of the same events state too; `left_out` are the events without one;
+    `withheld` says of each token and pass that was not issued why.
     """
 
     verdict: Validity
@@ -83,6 +106,7 @@ class Issue:
     passes: tuple[Pass, ...]
     entries: tuple[DatedEvent, ...]
     left_out: tuple[LeftOut, ...]
+    withheld: tuple[Withheld, ...] = ()
 
 
 def tokens_for(
@@ -107,7 +131,8 @@ def tokens_for(
     `uvci_of` gives the register's identifier of an event, or None for a new one; it may be called
     with a recovery that only a positive test states.
 
-    Raises IssueError for faults in the facts, and ValueError for a moment without a time zone.
+    What the issuer refuses, for faults in the facts or because a certificate ends sooner, is told
+    in `Issue.withheld`, and the rest is issued. Raises ValueError for a moment without a time zone.
     """
     moment = as_utc(at)
     rules = load("denmark") if programme is None else programme
@@ -120,31 +145,50 @@ def tokens_for(
     dated = tuple(
         replace(one, uvci=uvci_of(one.event) or uvcis.make(issuer.country)) for one in dated
     )
-    eu: tuple[Pass, ...] = ()
-    if passes is not None:
-        named = {id(one.event): one for one in dated}
-        eu = tuple(
-            passes.issue(
-                holder,
-                event,
-                expires=pass_life,
-                issued_at=moment,
-                uvci=named[id(event)].uvci if id(event) in named else uvci_of(event),
-            )
-            for event in _for_eu_passes(stated, named, moment)
-        )
-    end = _end_of_token(rules, history, verdict, moment, issuer)
-    if end is None:
-        return Issue(verdict, None, None, None, eu, dated, left_out)
+    eu: list[Pass] = []
+    withheld: list[Withheld] = []
+    named = {id(one.event): one for one in dated}
+    for event in _for_eu_passes(stated, named, moment):
+        if passes is None:
+            break
+        uvci = named[id(event)].uvci if id(event) in named else uvci_of(event)
+        try:
+            eu.append(passes.issue(holder, event, expires=pass_life, issued_at=moment, uvci=uvci))
+        except IssueError as error:
+            withheld.append(_refused("HC1", error, stated.index(event)))
+    tokens: dict[str, DomesticToken] = {}
+    end, refusals = _end_of_token(rules, history, verdict, moment, issuer)
+    makers: dict[str, Callable[[datetime], DomesticToken]] = {
+        "DK1": lambda until: issuer.dk1(issued_at=moment, expires=until),
+        "DK2": lambda until: issuer.dk2(holder, issued_at=moment, expires=until),
+        "DK3": lambda _: issuer.dk3(holder, dated, issued_at=moment),
+    }
+    for name, make in makers.items():
+        refusal = refusals.get(name)
+        if refusal is None and name == "DK3" and not dated:
+            refusal = Withheld(name, "no-entry", "No event has an entry.")
+        if refusal is not None or end is None:
+            withheld += [refusal] if refusal else []
+            continue
+        try:
+            tokens[name] = make(end)
+        except IssueError as error:
+            withheld.append(_refused(name, error, None))
     return Issue(
         verdict,
-        issuer.dk1(issued_at=moment, expires=end),
-        issuer.dk2(holder, issued_at=moment, expires=end),
-        issuer.dk3(holder, dated, issued_at=moment) if dated else None,
-        eu,
+        tokens.get("DK1"),
+        tokens.get("DK2"),
+        tokens.get("DK3"),
+        tuple(eu),
         dated,
         left_out,
+        tuple(withheld),
     )
+
+
+def _refused(what: str, error: IssueError, place: int | None) -> Withheld:
+    fault = error.faults[0]
+    return Withheld(what, fault.code, f"{fault.problem} {fault.hint}", place)
 
 
 def dated_events(
@@ -153,7 +197,8 @@ def dated_events(
     """Return the events with the ends of their validity, by the rules in force at a moment.
 
     `events` are those that `history` was made of (`History.from_facts`). Two statements of one
-    event give one entry. An end may be past, a beginning may not be in the future; exemption
+    event give one entry. Where months can be counted in two ways the earlier end is given. An end
+    may be past, a beginning may not be in the future; exemption
     and suspension change neither.
     """
     moment = as_utc(at)
@@ -163,11 +208,15 @@ def dated_events(
         given = distinct(programme, history).known_at(moment, programme.zone)
         course = read_course(programme, given, history.groups)
         if not course.too_many:
-            views = views_of(programme, revision, given, course, history)
+            for each in _by_each_reckoning(programme):
+                views += views_of(each, revision, given, course, history)
     dated: dict[_Key, DatedEvent] = {}
     left_out = []
     for place, event in enumerate(events):
         key = _key(event)
+        if event.disease != programme.disease:
+            left_out.append(LeftOut(place, kind_of(event), "It is about another disease."))
+            continue
         if key in dated:
             continue
         spans = [_spans(one, key) for one in views]
@@ -207,7 +256,9 @@ def _word(test: Test) -> str:
 
 def _with_recoveries(events: list[Event], zone: ZoneInfo) -> list[Event]:
     """Return the events that a pass can state: positive tests are stated as recoveries."""
-    stated = {event.first_positive for event in events if isinstance(event, Recovery)}
+    stated = {
+        (event.first_positive, event.disease) for event in events if isinstance(event, Recovery)
+    }
     found: list[Event] = []
     first, last = (timedelta(days=days) for days in RECOVERY_DAYS)
     for event in events:
@@ -215,8 +266,8 @@ def _with_recoveries(events: list[Event], zone: ZoneInfo) -> list[Event]:
             found.append(event)
         elif TestResult.of(event.result) is TestResult.DETECTED and _word(event) == "naat":
             day = event.sampled_at.astimezone(zone).date()
-            if day not in stated:
-                stated.add(day)
+            if (day, event.disease) not in stated:
+                stated.add((day, event.disease))
                 found.append(Recovery(day, day + first, day + last, event.country, event.disease))
     return found
 
@@ -233,28 +284,52 @@ def _spans(view: View, key: _Key) -> list[Span]:
     )
 
 
+def _by_each_reckoning(programme: Programme) -> tuple[Programme, ...]:
+    other = programme.by_other_reckoning()
+    return (programme,) if other is None else (programme, other)
+
+
 def _end_of_token(
     programme: Programme,
     history: History,
     verdict: Validity,
     moment: datetime,
     issuer: DanishIssuer,
-) -> datetime | None:
-    """Return when a DK1 ends: with its life or, if sooner, the verdict; None without a DK1.
+) -> tuple[datetime | None, dict[str, Withheld]]:
+    """Return when a DK1 ends, and why which token is not made.
 
-    The verdict can end by the rules in force, or by those of a later revision.
+    The end is that of its life or, if sooner, of the verdict, which can end by the rules in force
+    or by those of a later revision, in each way of counting.
     """
+    names = ("DK1", "DK2", "DK3")
+    if verdict.suspended:
+        why = "A positive test suspends the pass."
+        return None, {name: Withheld(name, "suspended", why) for name in names}
     if verdict.valid is not True:
-        return None
+        code = "ambiguous" if verdict.valid is None else "not-valid"
+        why = "The verdict is ambiguous." if verdict.valid is None else "The verdict is not valid."
+        return None, {name: Withheld(name, code, why) for name in names}
     ends = [moment + issuer.life]
-    if verdict.until is not None:
-        ends.append(verdict.until)
-    ends += [
-        end for start, end, _ in timeline(programme, history).answers() if start <= moment < end
-    ]
+    for each in _by_each_reckoning(programme):
+        answer = verdict if each is programme else check(each, history, moment)
+        if answer.valid is not True:
+            why = "By the other way of counting months the evidence has ended."
+            return None, {name: Withheld(name, "not-valid", why) for name in names}
+        if answer.until is not None:
+            ends.append(answer.until)
+        ends += [
+            end for start, end, _ in timeline(each, history).answers() if start <= moment < end
+        ]
     end = min(ends)
+    refusals: dict[str, Withheld] = {}
+    if verdict.exempt:
+        why = "The holder is exempt: nobody asks for a pass, and none is issued for it."
+        refusals = {name: Withheld(name, "exempt", why) for name in ("DK1", "DK2")}
     step = int(issuer.granularity.total_seconds())
-    return end if int(end.timestamp()) // step > int(moment.timestamp()) // step else None
+    if int(end.timestamp()) // step <= int(moment.timestamp()) // step:
+        why = "Less than the issuer's granularity is left until the verdict ends."
+        return None, {name: Withheld(name, "short", why) for name in names}
+    return end, refusals
 
 
 def _for_eu_passes(

@@ -47,6 +47,8 @@ class Dose:
 
     `date` is its local day, `product` a code or a name or None where it is unknown, `dose_number`
     and `doses` are dn and sd or None, `uvci` the identifier of the pass or entry that states it.
+    `disease` is the code of the disease that the dose protects from; None is taken as the one that
+    a programme is about.
     """
 
     date: Day = field(repr=False)
@@ -54,13 +56,14 @@ class Dose:
     dose_number: int | None = field(default=None, repr=False)
     doses: int | None = field(default=None, repr=False)
     uvci: str | None = field(default=None, repr=False)
+    disease: str | None = field(default=None, repr=False)
 
     @property
     def disputed(self) -> bool:
         """Tell whether sources disagree: one statement cannot."""
         return False
 
-    def key(self) -> tuple[Day, str, int, int, str]:
+    def key(self) -> tuple[Day, str, int, int, str, str]:
         """Give what statements are put in order by."""
         return (
             self.date,
@@ -68,6 +71,7 @@ class Dose:
             self.dose_number or 0,
             self.doses or 0,
             self.uvci or "",
+            self.disease or "",
         )
 
 
@@ -76,7 +80,8 @@ class Tested:
     """One statement of a test.
 
     `kind` is ``naat`` (PCR and the like), ``rat`` (antigen) or another word, which no rule knows.
-    `positive` is None where there is no clear result. `sampled_at` has a time zone.
+    `positive` is None where there is no clear result. `sampled_at` has a time zone. `disease` is
+    the code of the disease tested for; None is taken as the one that a programme is about.
     """
 
     __test__ = False  # pytest would collect the class by its name
@@ -85,24 +90,29 @@ class Tested:
     sampled_at: datetime = field(repr=False)
     positive: bool | None = field(repr=False)
     uvci: str | None = field(default=None, repr=False)
+    disease: str | None = field(default=None, repr=False)
 
-    def key(self) -> tuple[datetime, str, int, str]:
+    def key(self) -> tuple[datetime, str, int, str, str]:
         """Give what statements are put in order by."""
         order = -1 if self.positive is None else int(self.positive)
-        return self.sampled_at, self.kind, order, self.uvci or ""
+        return self.sampled_at, self.kind, order, self.uvci or "", self.disease or ""
 
 
 @dataclass(frozen=True, slots=True)
 class Infection:
-    """One statement of an infection: the local day of the first positive test, and its kind."""
+    """One statement of an infection: the local day of the first positive test, and its kind.
+
+    `disease` is the code of the disease; None is taken as the one that a programme is about.
+    """
 
     first_positive: date = field(repr=False)
     proof: str = field(default="naat", repr=False)
     uvci: str | None = field(default=None, repr=False)
+    disease: str | None = field(default=None, repr=False)
 
-    def key(self) -> tuple[date, str, str]:
+    def key(self) -> tuple[date, str, str, str]:
         """Give what statements are put in order by."""
-        return self.first_positive, self.proof, self.uvci or ""
+        return self.first_positive, self.proof, self.uvci or "", self.disease or ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +254,7 @@ def _in_utc(test: Tested) -> Tested:
     moment = as_utc(test.sampled_at)
     if moment is test.sampled_at:
         return test
-    return Tested(test.kind, moment, test.positive, test.uvci)
+    return Tested(test.kind, moment, test.positive, test.uvci, test.disease)
 
 
 def _groups(groups: Iterable[str] | None) -> frozenset[str] | None:
@@ -267,7 +277,16 @@ def _of_events(
     for event, uvci in events:
         match event:
             case Vaccination():
-                doses.append(Dose(event.date, event.product, event.dose_number, event.doses, uvci))
+                doses.append(
+                    Dose(
+                        event.date,
+                        event.product,
+                        event.dose_number,
+                        event.doses,
+                        uvci,
+                        event.disease,
+                    )
+                )
             case Test():
                 kind = TestKind.of(event.kind)
                 result = TestResult.of(event.result)
@@ -277,10 +296,11 @@ def _of_events(
                         event.sampled_at,
                         _POSITIVE[result] if result else None,
                         uvci,
+                        event.disease,
                     )
                 )
             case Recovery():
-                infections.append(Infection(event.first_positive, "naat", uvci))
+                infections.append(Infection(event.first_positive, "naat", uvci, event.disease))
     return History(
         birth_date, tuple(doses), tuple(tests), tuple(infections), sector, _groups(groups)
     )
@@ -394,28 +414,29 @@ def _dose(row: Reader) -> Iterator[Dose]:
             "Give dose_number and doses, or leave both out.",
         )
     product, uvci = row.maybe_text("product"), row.maybe_text("uvci")
+    disease = row.maybe_text("disease")
     row.close()
     if day is not None:
-        yield Dose(day, product, number, doses, uvci)
+        yield Dose(day, product, number, doses, uvci, disease)
 
 
 def _test(row: Reader) -> Iterator[Tested]:
     kind = _word(row, "kind", _PROOFS)
     result = _word(row, "result", _RESULTS)
     moment = row.instant("sampled_at")
-    uvci = row.maybe_text("uvci")
+    uvci, disease = row.maybe_text("uvci"), row.maybe_text("disease")
     row.close()
     if kind is not None and moment is not None and result is not None:
-        yield Tested(_PROOFS[kind], moment, _RESULTS[result], uvci)
+        yield Tested(_PROOFS[kind], moment, _RESULTS[result], uvci, disease)
 
 
 def _infection(row: Reader) -> Iterator[Infection]:
     day = row.day("first_positive", required=True)
     proof = _word(row, "proof", _PROOFS) if row.has("proof") else "naat"
-    uvci = row.maybe_text("uvci")
+    uvci, disease = row.maybe_text("uvci"), row.maybe_text("disease")
     row.close()
     if day is not None and proof is not None:
-        yield Infection(day, _PROOFS[proof], uvci)
+        yield Infection(day, _PROOFS[proof], uvci, disease)
 
 
 def _word(row: Reader, name: str, words: Mapping[str, Any]) -> str | None:
@@ -449,6 +470,7 @@ def history_to_json(history: History) -> dict[str, Any]:
             dose_number=dose.dose_number,
             doses=dose.doses,
             uvci=dose.uvci,
+            disease=dose.disease,
         )
         for dose in history.doses
     ]
@@ -459,11 +481,17 @@ def history_to_json(history: History) -> dict[str, Any]:
             sampled_at=test.sampled_at.isoformat(),
             result=results[test.positive],
             uvci=test.uvci,
+            disease=test.disease,
         )
         for test in history.tests
     ]
     document["infections"] = [
-        _present(first_positive=one.first_positive.isoformat(), proof=one.proof, uvci=one.uvci)
+        _present(
+            first_positive=one.first_positive.isoformat(),
+            proof=one.proof,
+            uvci=one.uvci,
+            disease=one.disease,
+        )
         for one in history.infections
     ]
     return document

@@ -38,12 +38,14 @@ if TYPE_CHECKING:
     from coronapas.programmes._lint import lint as lint
     from coronapas.programmes._loader import BUNDLED as BUNDLED
     from coronapas.programmes._loader import load as load
+    from coronapas.programmes._model import Access as Access
     from coronapas.programmes._model import Audience as Audience
     from coronapas.programmes._model import DatedRow as DatedRow
     from coronapas.programmes._model import EvidenceRule as EvidenceRule
     from coronapas.programmes._model import ExtraDose as ExtraDose
     from coronapas.programmes._model import Mark as Mark
     from coronapas.programmes._model import Offer as Offer
+    from coronapas.programmes._model import OtherReckoning as OtherReckoning
     from coronapas.programmes._model import Policy as Policy
     from coronapas.programmes._model import Product as Product
     from coronapas.programmes._model import ProductLimit as ProductLimit
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
     from coronapas.programmes._model import Stage as Stage
     from coronapas.programmes._model import Suspension as Suspension
     from coronapas.programmes._model import TargetGroups as TargetGroups
+    from coronapas.programmes._model import Term as Term
     from coronapas.programmes._model import Wait as Wait
     from coronapas.programmes._picture import timeline_svg as timeline_svg
     from coronapas.programmes._plan import Invitation as Invitation
@@ -83,9 +86,9 @@ else:
             "_lint": "Finding lint",
             "_loader": "BUNDLED load",
             "_model": (
-                "Audience DatedRow EvidenceRule ExtraDose Mark Offer Policy Product "
-                "ProductLimit Programme Reading Requirement Revision Row Schedule Stage "
-                "Suspension TargetGroups Wait"
+                "Access Audience DatedRow EvidenceRule ExtraDose Mark Offer OtherReckoning Policy "
+                "Product ProductLimit Programme Reading Requirement Revision Row Schedule Stage "
+                "Suspension TargetGroups Term Wait"
             ),
             "_picture": "timeline_svg",
             "_plan": "Invitation NextDose Status invitations next_dose",

@@ -1,12 +1,17 @@
 """Arithmetic of time for dated rules: hours, days and calendar months, in UTC or in local time.
 
-A rule says "42 days", "8 calendar months" or "72 hours" and means three different things. Two ways
-of counting are in use, and a programme names its own (`Reckoning`):
+A rule says "42 days", "8 calendar months" or "72 hours" and means three different things. Three
+ways of counting are in use, and a programme names its own (`Reckoning`):
 
 - in UTC: the local midnight of an event's day is turned into UTC, and the period is added there.
-  The Danish domestic tokens do so (their ``xdu``, as observed), so that a period that spans a
-  change to or from daylight saving ends an hour before or after local midnight;
+  Copenhagen's midnight lies on the day before in UTC, so that 8 months from 1 March are counted
+  from the last day of February;
+- with the offset of the event: the period is added to the local date and time, and the result is
+  turned into UTC with the offset that was in force at the event. A period that spans a change to or
+  from daylight saving ends an hour before or after local midnight, as it does in UTC;
 - in local time: the period is added on the wall clock, and the result is turned into UTC.
+
+The ends observed in Danish domestic tokens (``xdu``) fit the first two alike.
 
 Months are calendar months; where the target month is too short its last day is taken (31 August
 plus 6 months is the last of February). Days in UTC are 24 hours each. Every function is pure.
@@ -46,10 +51,11 @@ FOREVER: Final = datetime.max.replace(tzinfo=UTC)
 
 
 class Reckoning(StrEnum):
-    """Where a period is added: in UTC, or on the local wall clock."""
+    """Where a period is added: in UTC, on the local wall clock, or with the event's offset."""
 
     UTC = "utc"
     LOCAL = "local"
+    OFFSET = "offset"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +132,20 @@ def add_in_utc(moment: datetime, period: Period) -> datetime:
         return FOREVER
 
 
+def add_with_offset(moment: datetime, period: Period, zone: ZoneInfo) -> datetime:
+    """Add a period on a clock that keeps the offset which `zone` has at the instant.
+
+    An instant beyond the calendar's end becomes `FOREVER`.
+    """
+    if not period.months:
+        return add_in_utc(moment, period)
+    try:
+        offset = moment.astimezone(zone).utcoffset() or timedelta()
+        return add_in_utc(moment + offset, period) - offset
+    except OverflowError:
+        return FOREVER
+
+
 def add_in_local(moment: datetime, period: Period, zone: ZoneInfo) -> datetime:
     """Add a period to an instant on the local wall clock; its hours are 60 minutes each.
 
@@ -145,6 +165,8 @@ def after(moment: datetime, period: Period, zone: ZoneInfo, reckoning: Reckoning
     """Add a period to an instant in UTC, by the given reckoning; the result is in UTC."""
     if reckoning is Reckoning.UTC or not (period.months or period.days):
         return add_in_utc(moment, period)
+    if reckoning is Reckoning.OFFSET:
+        return add_with_offset(moment, period, zone)
     return add_in_local(moment, period, zone)
 
 
@@ -152,8 +174,8 @@ def after(moment: datetime, period: Period, zone: ZoneInfo, reckoning: Reckoning
 def after_day(day: date, period: Period, zone: ZoneInfo, reckoning: Reckoning) -> datetime:
     """Add a period to the first instant of a local day; the result is in UTC.
 
-    With `Reckoning.UTC` this is the Danish ``xdu``: Copenhagen midnight in UTC, then 42 days of 24
-    hours or 8 calendar months there; as an end it is exclusive. (Inferred from observed tokens.)
+    With `Reckoning.UTC` or `Reckoning.OFFSET` the result is as the observed Danish ``xdu``, which
+    is exclusive as an end; the two differ at the ends of months.
     """
     return after(midnight(day, zone), period, zone, reckoning)
 

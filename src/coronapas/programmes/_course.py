@@ -3,9 +3,12 @@
 Statements of one event are joined, whatever their order; the event has the earliest stated time:
 
 - doses on one day are one dose (nobody is given two), and so are doses with the same UVCI and the
-  same number;
+  same number; doses with the same numbers and product on two days that follow each other are
+  probably one;
 - tests with the same kind and result, and the same moment or the same UVCI;
 - infections on one day, or with the same UVCI.
+
+Statements about another disease than the programme's are no events of it.
 
 Dose numbers (Implementing Decision (EU) 2021/2301) do not always say what a dose is:
 
@@ -13,7 +16,8 @@ Dose numbers (Implementing Decision (EU) 2021/2301) do not always say what a dos
   were numbered alike;
 - 1/1 of a product that takes two doses: a course completed after recovery, or a first dose;
 - dn = sd of at least 3: a booster, or an extra dose of the primary course;
-- a product that is not known.
+- a product that is unknown: not stated, or a word that nothing knows. A product that is known, and
+  that the programme does not recognise, makes a dose that does not count.
 
 Each such dose has several readings, and a history is judged in every combination of them (a world).
 Where the answers differ the history is ambiguous, and `Ambiguous` says what would settle it. Other
@@ -25,7 +29,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import (
     TYPE_CHECKING,
@@ -43,6 +47,7 @@ from coronapas.programmes._model import (
     Policy,
     Programme,
     Stage,
+    is_known,
 )
 
 if TYPE_CHECKING:
@@ -60,7 +65,9 @@ _Statement = TypeVar("_Statement")
 class DoseGiven:
     """One dose; `product` is a code, or None where it is unknown or the sources disagree.
 
-    `disputed`: whether sources disagree about the day, the product or the numbers.
+    `disputed`: whether sources disagree about the day, the product or the numbers. `stated` are
+    the products on which they disagree. `probably`: whether the statements are only probably about
+    one dose, as their days differ and no identifier joins them.
     """
 
     date: date = field(repr=False)
@@ -68,6 +75,8 @@ class DoseGiven:
     dose_number: int | None = field(repr=False)
     doses: int | None = field(repr=False)
     disputed: bool = False
+    stated: frozenset[str] = field(default=frozenset(), repr=False)
+    probably: bool = False
 
 
 GivenDose = DoseGiven | Dose
@@ -108,27 +117,62 @@ class Events(NamedTuple):
 
 def distinct(programme: Programme, history: History) -> Events:
     """Join the statements of a history into events."""
+    disease = programme.disease
     return Events(
         doses_given(programme, history.doses),
-        _tests(history.tests),
-        _infections(history.infections),
+        _tests(tests_of(history.tests, disease)),
+        _infections(infections_of(history.infections, disease)),
     )
+
+
+def tests_of(tests: tuple[Tested, ...], disease: str) -> tuple[Tested, ...]:
+    """Return the tests for a disease; one that states no disease is for it."""
+    if all(one.disease is None or one.disease == disease for one in tests):
+        return tests
+    return tuple(one for one in tests if one.disease is None or one.disease == disease)
+
+
+def infections_of(infections: tuple[Infection, ...], disease: str) -> tuple[Infection, ...]:
+    """Return the infections with a disease; one that states no disease is with it."""
+    if all(one.disease is None or one.disease == disease for one in infections):
+        return infections
+    return tuple(one for one in infections if one.disease is None or one.disease == disease)
 
 
 def doses_given(programme: Programme, doses: tuple[Dose, ...]) -> tuple[GivenDose, ...]:
     """Join the statements of doses, which are in the order of their days, as the result is."""
     products = programme.products
-    last = None
+    disease = programme.disease
+    next_day = date.min
     for dose in doses:
         product = dose.product
-        if dose.date == last or dose.uvci or not (product is None or product in products):
+        if (
+            dose.date <= next_day
+            or dose.uvci
+            or not (product is None or product in products)
+            or not (dose.disease is None or dose.disease == disease)
+        ):
             return _joined_doses(programme, doses)
-        last = dose.date
+        next_day = dose.date + _ONE_DAY
     return doses
 
 
 def _joined_doses(programme: Programme, doses: tuple[Dose, ...]) -> tuple[GivenDose, ...]:
-    clusters = _joined(doses, _dose_keys) if len(doses) > 1 else [list(doses)]
+    disease = programme.disease
+    doses = tuple(one for one in doses if one.disease is None or one.disease == disease)
+
+    neighbours = _neighbours(programme, doses)
+
+    def keys(dose: Dose) -> list[Hashable]:
+        found: list[Hashable] = [dose.date]
+        if dose.uvci:
+            found.append((_identifier(dose.uvci), dose.dose_number))
+        what = _what(programme, dose)
+        if what is not None:
+            found.append((what, neighbours.get((what, dose.date), dose.date)))
+        return found
+
+    clusters = _joined(doses, keys) if len(doses) > 1 else [[one] for one in doses]
     given = [_one_dose(programme, cluster) for cluster in clusters]
     return tuple(sorted(given, key=lambda one: one.date))
 
@@ -144,20 +188,52 @@ def _one_dose(programme: Programme, cluster: list[Dose]) -> DoseGiven:
     # A booster numbered as such (2/1) was renumbered: it settles what 2/2 left open.
     number = max(numbers, key=lambda pair: (pair[0] > pair[1], pair), default=(None, None))
     several = len(products) > 1
+    identifiers = {_identifier(dose.uvci) if dose.uvci else None for dose in cluster}
     return DoseGiven(
         min(days),
         None if several else next(iter(products), None),
         number[0],
         number[1],
         disputed=len(days) > 1 or several or len(numbers) > 1,
+        stated=frozenset(one for one in products if one) if several else frozenset(),
+        probably=len(days) > 1 and (len(identifiers) > 1 or None in identifiers),
     )
 
 
-def _dose_keys(dose: Dose) -> list[Hashable]:
-    keys: list[Hashable] = [dose.date]
-    if dose.uvci:
-        keys.append((_identifier(dose.uvci), dose.dose_number))
-    return keys
+_ONE_DAY: Final = timedelta(days=1)
+
+
+_What = tuple[str, int, int | None]
+"""What two statements of one dose agree on: product and numbers."""
+
+
+def _what(programme: Programme, dose: Dose) -> _What | None:
+    product = programme.product(dose.product)
+    if product is None or dose.dose_number is None:
+        return None
+    return product, dose.dose_number, dose.doses
+
+
+def _neighbours(programme: Programme, doses: tuple[Dose, ...]) -> dict[tuple[_What, date], date]:
+    """Pair the days that follow each other on which the same is stated: the later to the earlier.
+
+    Days are paired from the earliest on, so that a row of them does not become one dose.
+    """
+    days: dict[_What, set[date]] = {}
+    for dose in doses:
+        what = _what(programme, dose)
+        if what is not None:
+            days.setdefault(what, set()).add(dose.date)
+    found: dict[tuple[_What, date], date] = {}
+    for what, several in days.items():
+        before = None
+        for day in sorted(several):
+            if before is not None and day - before == _ONE_DAY:
+                found[what, day] = before
+                before = None
+            else:
+                before = day
+    return found
 
 
 def _tests(tests: tuple[Tested, ...]) -> tuple[Tested, ...]:
@@ -251,7 +327,7 @@ _SETTLED_BY: Final = (
     ({Stage.EXTRA, Stage.BOOSTER}, "whether the holder belongs to the group with extra doses"),
     ({Stage.FIRST, Stage.SINGLE}, "the product, or the numbers of the dose"),
     ({Stage.SINGLE, Stage.BOOSTER}, "a pass that numbers the dose as a booster"),
-    ({Stage.UNCOUNTED}, "the product"),
+    ({Stage.UNCOUNTED}, "the product, by a name that is known"),
 )
 
 
@@ -336,6 +412,7 @@ def read_course(programme: Programme, events: Events, groups: frozenset[str] | N
         infected = _first_infection(events, programme.zone)
     for dose in doses:
         product, day = dose.product, dose.date
+        recognised = True if product in programme.products else is_recognised(programme, dose)
         number = dose.dose_number
         # Of numbered doses only those at the end of a course of three or more leave this open.
         later = number is None or number > 2
@@ -344,7 +421,7 @@ def read_course(programme: Programme, events: Events, groups: frozenset[str] | N
                 number,
                 dose.doses,
                 None if product is None else programme.lengths(product, day),
-                None if product is None else product in programme.products,
+                recognised,
                 number is None and infected < day,
                 *(_extra(programme, before, day, groups) if later else (False, False)),
             )
@@ -352,6 +429,20 @@ def read_course(programme: Programme, events: Events, groups: frozenset[str] | N
         before = day
     policies = programme.single_then_other.policy, programme.one_dose_recovered.policy
     return _read(tuple(clues), *policies)
+
+
+def is_recognised(programme: Programme, dose: GivenDose) -> bool | None:
+    """Return whether a programme recognises a dose's product; None where the product is unknown.
+
+    Where sources disagree, all that they state have to be recognised.
+    """
+    product = dose.product
+    if product is not None:
+        if product in programme.products:
+            return True
+        return False if is_known(product) else None
+    stated = dose.stated if isinstance(dose, DoseGiven) else frozenset()
+    return True if stated and all(one in programme.products for one in stated) else None
 
 
 class _Standing(NamedTuple):

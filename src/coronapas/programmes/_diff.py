@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING
+from itertools import zip_longest
+from typing import TYPE_CHECKING, NamedTuple
 
 from coronapas._time import as_utc
 from coronapas.programmes._clock import local_day, midnight
 from coronapas.programmes._model import TEST_KINDS, Requirement, Stage
 from coronapas.programmes._reasons import (
+    offer_subject,
     offer_words,
     rule_words,
     suspension_words,
@@ -40,7 +42,8 @@ class Change:
     """One change between two dates.
 
     `area` is ``requirement``, ``exemption``, ``test``, ``recovery``, ``vaccination``,
-    ``suspension``, ``offer``, ``product`` or ``wait``.
+    ``suspension``, ``place``, ``offer``, ``product``, ``wait``, or ``revision`` for one that
+    changes no rule.
     `before` is None for what is new, `after` for what has ended. `rows` are the rows that made the
     change, `marks` what is uncertain about them.
     """
@@ -94,6 +97,15 @@ def diff(
     found: list[Change] = []
     if old is not new:
         found += _rules(old, new, rows, marks)
+        found += [
+            Change("place", name, before, after, rows, marks)
+            for name, (before, after) in _places(old, new).items()
+        ]
+    found += [
+        Change("revision", one.id, None, one.title, (one.id,))
+        for one in programme.revisions
+        if start < one.starts <= end and not one.changed
+    ]
     days = local_day(start, programme.zone), local_day(end, programme.zone)
     found += _schedule(programme, *days)
     return tuple(found)
@@ -157,26 +169,69 @@ def _subjects(rule: EvidenceRule) -> Sequence[str]:
     return [f"Recovery proved by a {word} test" for word in words]
 
 
+def _places(old: Revision | None, new: Revision | None) -> dict[str, tuple[str, str]]:
+    """Return the kinds of place whose requirement differs, as words before and after."""
+    found = {}
+    names = {name for one in (old, new) if one for name in one.places}
+    for name in sorted(names):
+        if old and new:
+            before, after = old.requirement_at(name), new.requirement_at(name)
+            if before is not after and (before, after) != (old.requirement, new.requirement):
+                found[name] = (_REQUIREMENTS[before], _REQUIREMENTS[after])
+    return found
+
+
+class _Standing(NamedTuple):
+    """One row of the schedule in words, for the comparison of two days."""
+
+    area: str
+    subject: str
+    words: str
+    row: DatedRow
+
+
 def _schedule(programme: Programme, start: date, end: date) -> Iterator[Change]:
-    """Find the rows of the schedule that are in force on one of the days only."""
+    """Compare the rows of the schedule that are in force on the two days, by what they say.
+
+    Rows that say the same are no change, whatever their names; a row that says something else of
+    the same people, or of the same product, is a change from one to the other.
+    """
+    before, after = (_standing(programme, day) for day in (start, end))
+    for subject in dict.fromkeys([*before, *after]):
+        old, new = before.get(subject, []), after.get(subject, [])
+        ended = [one for one in old if one.words not in {other.words for other in new}]
+        begun = [one for one in new if one.words not in {other.words for other in old}]
+        for was, now in zip_longest(ended, begun):
+            rows = [one.row for one in (was, now) if one is not None]
+            yield Change(
+                (now or was).area,
+                (now or was).subject,
+                None if was is None else was.words,
+                None if now is None else now.words,
+                tuple(row.id for row in rows),
+                tuple(dict.fromkeys(mark.text for row in rows for mark in row.marks())),
+            )
+
+
+def _standing(programme: Programme, day: date) -> dict[tuple[str, str], list[_Standing]]:
+    """Return what the schedule says on a day, by area and subject."""
+    found: dict[tuple[str, str], list[_Standing]] = {}
     schedule = programme.schedule
+
+    def add(area: str, subject: str, words: str, row: DatedRow) -> None:
+        if row.stands_on(day):
+            found.setdefault((area, subject), []).append(_Standing(area, subject, words, row))
+
     for offer in schedule.offers:
-        words = offer_words(offer, programme)
-        yield from _began_or_ended("offer", "Offer", offer, words, start, end)
+        subject = f"Offer {offer_subject(offer, programme)}"
+        add("offer", subject, offer_words(offer, programme), offer)
     for limit in schedule.limits:
-        name = programme.product_name(limit.product)
-        words = f"{limit.status}: {limit.why}"
-        yield from _began_or_ended("product", name, limit, words, start, end)
+        add(
+            "product",
+            programme.product_name(limit.product),
+            f"{limit.status}: {limit.why}",
+            limit,
+        )
     for wait in schedule.waits:
-        words = f"no dose for {wait.lasts} after an infection"
-        yield from _began_or_ended("wait", "Wait after infection", wait, words, start, end)
-
-
-def _began_or_ended(
-    area: str, subject: str, row: DatedRow, words: str, start: date, end: date
-) -> Iterator[Change]:
-    before, after = (row.stands_on(day) for day in (start, end))
-    if before is not after:
-        marks = tuple(mark.text for mark in row.marks())
-        was, now = (words, None) if before else (None, words)
-        yield Change(area, subject, was, now, (row.id,), marks)
+        add("wait", "Wait after infection", f"no dose for {wait.lasts} after an infection", wait)
+    return found

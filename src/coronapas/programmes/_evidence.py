@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from coronapas.programmes._clock import (
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     )
 
 _DAY: Final = Period(days=1)
+_BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,7 @@ class Person:
 
     born: date | None = field(repr=False)
     sector: str | None = field(default=None, repr=False)
+    groups: frozenset[str] = field(default=frozenset(), repr=False)
 
 
 class Shared(NamedTuple):
@@ -243,6 +245,8 @@ def _spans(holdings: Sequence[Holding]) -> tuple[Span, ...]:
 
 
 def _exempt(zone: ZoneInfo, revision: Revision, person: Person) -> Span | None:
+    if revision.exempt_groups and not revision.exempt_groups.isdisjoint(person.groups):
+        return _BEGINNING, FOREVER
     if revision.exempt_below is None or person.born is None:
         return None
     end = midnight(birthday(person.born, revision.exempt_below), zone)
@@ -398,6 +402,23 @@ def _suspensions(programme: Programme, revision: Revision, events: Events) -> tu
         if start < until:
             found.append(Suspended(what, number, start, until, until < end))
     return tuple(found)
+
+
+def other_end(programme: Programme, holding: Holding) -> datetime | None:
+    """Return the end of a holding by the other way of counting; None if there is no other end."""
+    other, ends = programme.other_reckoning, holding.rule.ends
+    if other is None or ends is None or not ends.months:
+        return None
+    moment = holding.evidence.moment
+    # On the 2nd to the 28th neither the day nor its neighbour in UTC can fall out of a month.
+    if 2 <= moment.day <= 28 or isinstance(moment, datetime):
+        return None
+    first = after_day(moment, ends, programme.zone, programme.reckoning)
+    second = after_day(moment, ends, programme.zone, other.reckoning)
+    # An end that an age clipped is not that of the months.
+    if first == second or holding.end < min(first, second):
+        return None
+    return second
 
 
 def describe(evidence: Evidence, programme: Programme) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
+from difflib import get_close_matches
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,7 @@ from coronapas.programmes._clock import Period, add_to_day, local_day
 from coronapas.programmes._model import (
     EvidenceRule,
     Offer,
+    Requirement,
     Revision,
     Row,
     Stage,
@@ -28,8 +31,10 @@ _DAY = date(2021, 1, 1)
 class Finding:
     """Something in a programme to look at.
 
-    `code` is stable: ``source``, ``order``, ``gap``, ``overlap``, ``unused`` or ``uncertain``;
-    `row` names the row.
+    `code` is stable: ``source``, ``order``, ``gap``, ``overlap``, ``word`` (a group, sector or
+    place that is probably misspelt), ``course`` (a limit that leaves a begun course without a
+    product), and, as advice, ``unused``, ``uncertain``, ``pause`` (a time without an offer between
+    two) and ``endless`` (a row without end in a programme that has ended). `row` names the row.
     """
 
     code: str
@@ -52,6 +57,11 @@ def lint(programme: Programme) -> tuple[Finding, ...]:
         found += _age_gaps(revision)
     found += _offers(programme)
     found += _course_gaps(programme)
+    found += _pauses(programme)
+    found += _limited_courses(programme)
+    found += _words(programme)
+    found += _unused(programme)
+    found += _endless(programme)
     return tuple(dict.fromkeys(found))
 
 
@@ -158,7 +168,9 @@ def _offers(programme: Programme) -> Iterator[Finding]:
 
 
 def _compete(one: Offer, other: Offer) -> bool:
-    if one.after.isdisjoint(other.after):
+    if one.after.isdisjoint(other.after) or one.access is not other.access:
+        return False
+    if one.had is not None or other.had is not None or _last_doses_differ(one, other):
         return False
     if one.previous and other.previous and one.previous.isdisjoint(other.previous):
         return False
@@ -174,10 +186,20 @@ def _compete(one: Offer, other: Offer) -> bool:
         return False
     return any(
         a.groups == b.groups is None
-        and not (a.reached or b.reached)
+        and not (a.reached or b.reached or a.born or b.born)
         and _ages_meet(a.age_from, a.age_below, b.age_from, b.age_below)
         for a in one.audiences
         for b in other.audiences
+    )
+
+
+def _last_doses_differ(one: Offer, other: Offer) -> bool:
+    """Return whether no last dose lets both offers be made."""
+    return any(
+        a.last_dose_until is not None
+        and b.last_dose_from is not None
+        and a.last_dose_until <= b.last_dose_from
+        for a, b in ((one, other), (other, one))
     )
 
 
@@ -185,11 +207,19 @@ def _course_gaps(programme: Programme) -> Iterator[Finding]:
     """Find the days on which a course that was begun has no row for its next dose."""
     offers = programme.schedule.offers
     begun: dict[str, date] = {}
+    ended: dict[str, date] = {}
     for offer in offers:
         if None in offer.after:
             for product in offer.products:
                 begun[product] = min(begun.get(product, date.max), offer.starts)
-    for product, starts in begun.items():
+                until = offer.until or date.max
+                ended[product] = max(ended.get(product, date.min), until)
+    for product, first in begun.items():
+        starts = first
+        for limit in programme.schedule.limits:
+            limited = limit.product == product and limit.age_below is None
+            if limited and limit.until is not None and limit.stands_on(starts):
+                starts = limit.until
         if programme.lengths(product, starts) == frozenset({1}):
             continue
         reached: date | None = starts
@@ -202,6 +232,135 @@ def _course_gaps(programme: Programme) -> Iterator[Finding]:
             if reached is None or offer.starts > reached:
                 break
             reached = None if offer.until is None else max(reached, offer.until)
-        if reached is not None:
+        if reached is not None and reached < ended[product]:
             text = f"From {reached} no row says what follows a first dose of {product}."
             yield Finding("gap", programme.id, text)
+
+
+def _pauses(programme: Programme) -> Iterator[Finding]:
+    """Find the times between two offers of one stage for which no row says anything."""
+    for stage in Stage:
+        rows = [one for one in programme.schedule.offers if stage in one.after]
+        reached: date | None = None
+        for offer in sorted(rows, key=lambda one: one.starts):
+            if reached is not None and offer.starts > reached:
+                text = f"From {reached} until it begins no row says what follows {stage}."
+                yield Finding("pause", offer.id, text)
+            until = offer.until or date.max
+            reached = until if reached is None else max(reached, until)
+
+
+def _limited_courses(programme: Programme) -> Iterator[Finding]:
+    """Find the limits that leave a course, begun with the product, without a next dose."""
+    offers, limits = programme.schedule.offers, programme.schedule.limits
+    for limit in limits:
+        begun = any(
+            None in one.after and limit.product in one.products and one.starts < limit.starts
+            for one in offers
+        )
+        if not begun or programme.lengths(limit.product, limit.starts) == frozenset({1}):
+            continue
+        eve = limit.starts - timedelta(days=1)
+        if any(one.product == limit.product and one.stands_on(eve) for one in limits):
+            continue
+        following = [
+            one
+            for one in offers
+            if Stage.FIRST in one.after
+            and one.stands_on(limit.starts)
+            and (one.previous is None or limit.product in one.previous)
+        ]
+        age = None if limit.age_below is None else limit.age_below - 1
+        against = {
+            one.product
+            for one in limits
+            if one.stands_on(limit.starts)
+            and (one.age_below is None or (age is not None and age < one.age_below))
+        }
+        if not any(_leaves_something(one, against, age) for one in following):
+            name = programme.product_name(limit.product)
+            text = f"From {limit.starts} no product is left for a course begun with {name}."
+            yield Finding("course", limit.id, text)
+
+
+def _leaves_something(offer: Offer, against: set[str], age: int | None) -> bool:
+    """Return whether an offer says something under limits: a product, or why there is none."""
+    if age is not None and not any(
+        _ages_meet(one.age_from, one.age_below, age, age + 1) for one in offer.audiences
+    ):
+        return False
+    return not offer.products or offer.free_of_limits or not against.issuperset(offer.products)
+
+
+def _words(programme: Programme) -> Iterator[Finding]:
+    """Find the groups, sectors and places that are not listed, or that resemble another."""
+    for kind, listed, used in (
+        ("group", programme.groups, list(_groups_used(programme))),
+        ("sector", programme.sectors, list(_sectors_used(programme))),
+        ("place", programme.places, list(_places_used(programme))),
+    ):
+        counts = Counter(word for word, _ in used)
+        for word, row in used:
+            others = list(listed) or [one for one in counts if counts[one] > counts[word]]
+            if word in listed:
+                continue
+            close = get_close_matches(word, others, n=1, cutoff=0.8)
+            meant = f" Did you mean {close[0]}?" if close else ""
+            if listed:
+                yield Finding("word", row, f"The {kind} {word} is not listed.{meant}")
+            elif close:
+                yield Finding("word", row, f"The {kind} {word} resembles another.{meant}")
+
+
+def _groups_used(programme: Programme) -> Iterator[tuple[str, str]]:
+    for offer in programme.schedule.offers:
+        for one in offer.audiences:
+            for word in sorted({*(one.groups or ()), *one.except_groups}):
+                yield word, offer.id
+    for revision in programme.revisions:
+        for word in sorted(revision.exempt_groups):
+            yield word, revision.id
+    if programme.extra_dose:
+        yield programme.extra_dose.group, programme.extra_dose.id
+
+
+def _sectors_used(programme: Programme) -> Iterator[tuple[str, str]]:
+    for rule in dict.fromkeys(rule for one in programme.revisions for rule in one.rules):
+        for word in sorted(rule.sectors or ()):
+            yield word, rule.id
+
+
+def _places_used(programme: Programme) -> Iterator[tuple[str, str]]:
+    for revision in programme.revisions:
+        if "places" in revision.changed:
+            for word in sorted(revision.places):
+                yield word, revision.id
+
+
+def _unused(programme: Programme) -> Iterator[Finding]:
+    for name in programme.unused:
+        yield Finding("unused", name, "No revision takes this row.")
+    for listed, used in (
+        (programme.groups, _groups_used(programme)),
+        (programme.sectors, _sectors_used(programme)),
+        (programme.places, _places_used(programme)),
+    ):
+        words = {word for word, _ in used}
+        for word in listed:
+            if word not in words:
+                yield Finding("unused", word, "No row uses this word.")
+    given = {code for one in programme.schedule.offers for code in one.products}
+    for limit in programme.schedule.limits:
+        if limit.product not in given:
+            yield Finding("unused", limit.id, "No offer names the product of this limit.")
+
+
+def _endless(programme: Programme) -> Iterator[Finding]:
+    last = programme.revisions[-1] if programme.revisions else None
+    if last is None or last.requirement is not Requirement.ENDED:
+        return
+    schedule = programme.schedule
+    for rows in (schedule.offers, schedule.limits, schedule.waits):
+        for row in rows:
+            if row.until is None:
+                yield Finding("endless", row.id, "The programme has ended, and the row has no end.")

@@ -9,6 +9,7 @@ used twice. A null is not an absent member: it stands for none in a revision's `
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import cache
 from importlib.resources import files
@@ -26,11 +27,14 @@ from coronapas._json import Faults, Reader
 from coronapas.errors import ProgrammeError
 from coronapas.programmes._clock import FOREVER, Period, Reckoning
 from coronapas.programmes._model import (
+    COVID_19,
     TEST_KINDS,
+    Access,
     Audience,
     EvidenceRule,
     ExtraDose,
     Offer,
+    OtherReckoning,
     Policy,
     Product,
     ProductLimit,
@@ -42,6 +46,7 @@ from coronapas.programmes._model import (
     Stage,
     Suspension,
     TargetGroups,
+    Term,
     Wait,
     canonical,
 )
@@ -202,6 +207,8 @@ class _Before:
     starts: datetime | None = None
 
     def __init__(self) -> None:
+        self.exempt_groups: frozenset[str] = frozenset()
+        self.places: dict[str, Requirement] = {}
         self.rules: dict[str, tuple[EvidenceRule, ...]] = {
             "test": (),
             "recovery": (),
@@ -247,10 +254,17 @@ def _revision(
     if row.has("requirement"):
         words_of = list(Requirement)
         before.requirement = Requirement(row.choice("requirement", words_of) or words_of[0])
+        before.places = {}
         changed.add("requirement")
     if row.has("exempt_below"):
         before.exempt_below = row.number("exempt_below", 0, 150, nullable=True)
         changed.add("exempt_below")
+    if row.has("exempt_groups"):
+        before.exempt_groups = frozenset(row.words("exempt_groups") or ())
+        changed.add("exempt_groups")
+    if row.has("places"):
+        before.places = {**before.places, **_places(row)}
+        changed.add("places")
     if row.has("suspension"):
         before.suspension = suspensions.get(row.choice("suspension", suspensions, nullable=True))
         changed.add("suspension")
@@ -266,8 +280,23 @@ def _revision(
         earliest=row.day("earliest"),
         latest=row.day("latest"),
         changed=frozenset(changed),
+        exempt_groups=before.exempt_groups,
+        places=MappingProxyType(before.places),
         **row_members(row),
     )
+
+
+def _places(row: Reader) -> dict[str, Requirement]:
+    inner = row.row("places")
+    if inner is None:
+        return {}
+    words = list(Requirement)
+    found = {
+        place: Requirement(inner.choice(place, words, required=True) or words[0])
+        for place in list(inner.values)
+    }
+    inner.close()
+    return found
 
 
 def _starts(row: Reader, before: _Before, zone: ZoneInfo) -> datetime:
@@ -349,6 +378,12 @@ def _offer(row: Reader, names: Mapping[str, str]) -> Offer:
         latest=_days(row, "latest"),
         why=why,
         free_of_limits=row.flag("free_of_limits"),
+        access=Access(row.choice("access", list(Access)) or Access.INVITATION),
+        opens=row.day("opens"),
+        last_dose_from=row.day("last_dose_from"),
+        last_dose_until=row.day("last_dose_until"),
+        had=_frozen(codes(row, "had", names)),
+        variants=row.words("variants") or (),
         **row_members(row),
     )
     row.close()
@@ -378,9 +413,27 @@ def _audience(row: Reader) -> Audience:
         age_from=row.number("age_from", 0, 150),
         age_below=row.number("age_below", 0, 150),
         reached=found,
+        born=_cohort(row),
+        except_groups=frozenset(row.words("except_groups") or ()),
     )
     row.close()
     return audience
+
+
+def _cohort(row: Reader) -> tuple[date | None, date | None] | None:
+    inner = row.row("born")
+    if inner is None:
+        return None
+    first, end = inner.day("from"), inner.day("until")
+    inner.close()
+    if not inner.malformed and (not inner.values or (first and end and end <= first)):
+        row.faults.note(
+            f"{row.path}.born",
+            "programme.order",
+            "The birth cohort must have a day, and end after it begins.",
+            "Give from, until or both; until is exclusive.",
+        )
+    return first, end
 
 
 def _limit(row: Reader, names: Mapping[str, str]) -> ProductLimit:
@@ -419,9 +472,8 @@ def _groups(row: Reader) -> TargetGroups:
     starts = row.day("from", required=True) or date.max
     groups = []
     for one in row.rows("groups"):
-        groups.append(
-            (one.number("number", 1, 99, required=True) or 0, one.text("who", required=True))
-        )
+        number, part = one.number("number", 1, 99, required=True) or 0, one.maybe_text("part")
+        groups.append((f"{number}{part or ''}", one.text("who", required=True)))
         one.close()
     found = TargetGroups(starts=starts, groups=tuple(groups), **row_members(row))
     row.close()
@@ -500,7 +552,16 @@ def read_programme(document: object) -> Programme:
         extra_dose=_extra_dose(readings),
         revisions=read_revisions(top, rules, suspensions, zone),
         schedule=read_schedule(top, names),
+        disease=top.text("disease", default=COVID_19),
+        other_reckoning=_other_reckoning(top),
+        groups=_terms(top, "groups"),
+        sectors=_terms(top, "sectors"),
+        places=_terms(top, "places"),
     )
+    used = {rule.id for one in programme.revisions for rule in one.rules}
+    used |= {one.suspension.id for one in programme.revisions if one.suspension}
+    unused = tuple(name for name in (*rules, *suspensions) if name not in used)
+    programme = replace(programme, unused=unused)
     readings.close()
     top.close()
     if faults.found:
@@ -547,6 +608,29 @@ def _names(products: Mapping[str, Product]) -> Mapping[str, str]:
             for name in (*product.also, product.name, code)
         }
     )
+
+
+def _terms(top: Reader, name: str) -> Mapping[str, Term]:
+    found: dict[str, Term] = {}
+    for row in top.rows(name):
+        term = Term(meaning=row.text("meaning", required=True), **row_members(row))
+        if term.id in found:
+            row.faults.note(
+                f"{row.path}.id", "programme.doubled", "The word is here twice.", "Leave one."
+            )
+        found[term.id] = term
+        row.close()
+    return MappingProxyType(found)
+
+
+def _other_reckoning(top: Reader) -> OtherReckoning | None:
+    row = top.row("other_reckoning")
+    if row is None:
+        return None
+    reckoning = Reckoning(row.choice("is", list(Reckoning), required=True) or "utc")
+    found = OtherReckoning(reckoning=reckoning, **row_members(row, default_id="other_reckoning"))
+    row.close()
+    return found
 
 
 def _reading(readings: Reader, name: str, policies: tuple[Policy, ...]) -> Reading:

@@ -15,7 +15,7 @@ product are data (``data/product-names.json``).
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
 from functools import cache, lru_cache
@@ -79,7 +79,18 @@ def course_lengths(code: str, day: date) -> frozenset[int] | None:
     return lengths(code, day)
 
 
+@lru_cache(maxsize=1024)
+def is_known(code: str) -> bool:
+    """Return whether a product's code is one that the EU's value sets name."""
+    from coronapas.dcc._valuesets import ValueSets
+
+    return ValueSets.default().product(code) is not None
+
+
 # Rows.
+
+COVID_19: Final = "840539006"
+"""The SNOMED CT code of COVID-19."""
 
 UNCERTAIN: Final = frozenset({"K", "U"})
 """Confidences that mark the answers they lead to."""
@@ -233,6 +244,9 @@ class Revision(Row):
     `starts` is in UTC. Where the day is uncertain `earliest` and `latest` bound it (both
     inclusive, local days) if they are known. `changed` names what the revision's own row states;
     the rest is as in the revision before it.
+
+    `places` are the kinds of place for which the requirement is stated apart. No pass is asked
+    of members of `exempt_groups`, whatever their age.
     """
 
     starts: datetime
@@ -246,6 +260,12 @@ class Revision(Row):
     earliest: date | None = None
     latest: date | None = None
     changed: frozenset[str] = frozenset()
+    places: Mapping[str, Requirement] = field(default_factory=lambda: MappingProxyType({}))
+    exempt_groups: frozenset[str] = frozenset()
+
+    def requirement_at(self, place: str | None) -> Requirement:
+        """Return whether a pass is asked for at a kind of place; None stands for no special one."""
+        return self.requirement if place is None else self.places.get(place, self.requirement)
 
     @property
     def rules(self) -> tuple[EvidenceRule, ...]:
@@ -277,14 +297,30 @@ class Reading(Row):
 class Audience:
     """Whom an offer is made to: everyone for whom each given limit holds.
 
-    `groups`: member of one of them. Ages in years on the day. `reached` (age, first day, last day
-    or None): those who reach the age in that time, both days inclusive.
+    `groups`: member of one of them; `except_groups`: of none of these. Ages in years on the day.
+    `reached` (age, first day, last day or None): those who reach the age in that time, both days
+    inclusive. `born` (first day or None, end or None): a birth cohort, its end exclusive.
     """
 
     groups: frozenset[str] | None = None
     age_from: int | None = None
     age_below: int | None = None
     reached: tuple[int, date, date | None] | None = None
+    born: tuple[date | None, date | None] | None = None
+    except_groups: frozenset[str] = frozenset()
+
+
+class Access(StrEnum):
+    """How one comes to a dose that is offered."""
+
+    INVITATION = "invitation"
+    """By an invitation, which the authority sends."""
+    OWN_INITIATIVE = "own-initiative"
+    """Without an invitation, by asking for it."""
+    REFERRAL = "referral"
+    """Referred by a doctor."""
+    OPT_IN = "opt-in"
+    """By a choice beside the programme, for members of a group of those who chose."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -296,6 +332,12 @@ class Offer(DatedRow):
     counted from the last dose: `earliest`, `recommended` and `latest` day, each None where there is
     none or none is known. Without `products` the row says that nothing is offered, and `why`.
     `free_of_limits` lets it stand against the limits on products.
+
+    `access` is how one comes to the dose. `opens` is the first day on which it is given, where the
+    row begins with the invitations, before it. Each of these limits the offer where it is given:
+    `last_dose_from` and `last_dose_until` (exclusive) bound the day of the last dose, so that a
+    season's dose is offered once; `had` are products of which any dose was. `variants` are words
+    for the adapted versions of the products that are given.
     """
 
     after: frozenset[Stage | None]
@@ -307,6 +349,18 @@ class Offer(DatedRow):
     latest: Period | None = None
     why: str | None = None
     free_of_limits: bool = False
+    access: Access = Access.INVITATION
+    opens: date | None = None
+    last_dose_from: date | None = None
+    last_dose_until: date | None = None
+    had: frozenset[str] | None = None
+    variants: tuple[str, ...] = ()
+
+    @property
+    def is_limited_by_doses(self) -> bool:
+        """Whether the day of the last dose, or the product of any, limits the offer."""
+        limits = (self.last_dose_from, self.last_dose_until, self.had)
+        return limits != (None, None, None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -331,12 +385,26 @@ class Wait(DatedRow):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetGroups(DatedRow):
-    """The numbered target groups as listed from a day on: numbers change their meaning.
+    """The target groups as listed from a day on, as (label, who): labels change their meaning.
 
     A list is in force until the next one.
     """
 
-    groups: tuple[tuple[int, str], ...]
+    groups: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Term(Row):
+    """A word that histories and rows use for a group, a sector or a kind of place; `id` is it."""
+
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtherReckoning(Row):
+    """Another way of counting periods that the evidence allows as well."""
+
+    reckoning: Reckoning
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -356,6 +424,11 @@ class Programme:
     `zone` is the time zone of its days, `reckoning` the way its periods are counted. `products`
     maps codes to the products that are recognised; doses of others do not count. `revisions` are
     in the order of their instants.
+
+    `disease` is the code of the disease (SNOMED CT): statements about another one do not count.
+    `other_reckoning` is a second way of counting that the evidence does not rule out. `groups`,
+    `sectors` and `places` are the words that the programme knows; empty where it lists none.
+    `unused` names the rules and suspensions of its file that no revision takes.
     """
 
     id: str
@@ -369,6 +442,19 @@ class Programme:
     revisions: tuple[Revision, ...] = field(repr=False)
     schedule: Schedule = field(repr=False)
     names: Mapping[str, str] = field(repr=False)
+    disease: str = field(default=COVID_19, repr=False)
+    other_reckoning: OtherReckoning | None = field(default=None, repr=False)
+    groups: Mapping[str, Term] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    sectors: Mapping[str, Term] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    places: Mapping[str, Term] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+
+    unused: tuple[str, ...] = ()
+
+    def by_other_reckoning(self) -> Programme | None:
+        """Return the programme as the other way of counting has it; None where there is none."""
+        if self.other_reckoning is None:
+            return None
+        return replace(self, reckoning=self.other_reckoning.reckoning, other_reckoning=None)
 
     def revision_at(self, moment: datetime) -> Revision | None:
         """Return the revision in force at an instant; None before the first."""

@@ -36,11 +36,14 @@ from coronapas.programmes._course import (
     Events,
     GivenDose,
     doses_given,
+    infections_of,
     read_course,
+    tests_of,
 )
 from coronapas.programmes._evidence import infections
 from coronapas.programmes._model import (
     COMPLETE,
+    Access,
     Audience,
     Offer,
     ProductLimit,
@@ -48,7 +51,7 @@ from coronapas.programmes._model import (
     Row,
     Stage,
 )
-from coronapas.programmes._reasons import Reason, audience_words
+from coronapas.programmes._reasons import Reason, audience_words, told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator
@@ -91,6 +94,7 @@ class Plan(NamedTuple):
     offers: tuple[Offer, ...]
     refusals: tuple[Row, ...]
     waiting: Row | None
+    access: Access | None = None
 
     def __repr__(self) -> str:
         return f"<Plan: {self.status}, dose {self.dose}>"
@@ -105,22 +109,35 @@ class _Match(NamedTuple):
     waiting: Row | None
 
 
+class _Standing(NamedTuple):
+    """An offer that stands: whether doses limit it, and whether a product of it is limited."""
+
+    offer: Offer
+    by_doses: bool
+    limited: bool
+
+
 class Planner:
     """The schedule of one local day, made ready for many histories."""
 
     def __init__(self, programme: Programme, on: date) -> None:
         self.programme = programme
         self.on = on
-        self._offers: dict[Stage | None, list[Offer]] = {}
         schedule = programme.schedule
-        for offer in schedule.offers:
-            if offer.stands_on(on):
-                for stage in offer.after:
-                    self._offers.setdefault(stage, []).append(offer)
         self._limits: dict[str, list[ProductLimit]] = {}
         for limit in schedule.limits:
             if limit.stands_on(on):
                 self._limits.setdefault(limit.product, []).append(limit)
+        self._offers: dict[Stage | None, list[_Standing]] = {}
+        for offer in schedule.offers:
+            if offer.stands_on(on):
+                limited = not (
+                    offer.free_of_limits or self._limits.keys().isdisjoint(offer.products)
+                )
+                row = _Standing(offer, offer.is_limited_by_doses, limited)
+                for stage in offer.after:
+                    self._offers.setdefault(stage, []).append(row)
+        self._deciding: dict[Stage | None, list[str]] = {}
         self._waits = [wait for wait in schedule.waits if wait.stands_on(on)]
         # The youngest adult was not born on the day itself: nobody is taken to turn 18 on it.
         youngest = birthday(on, -ADULT - 1) + timedelta(days=1)
@@ -131,10 +148,11 @@ class Planner:
         doses = doses_given(self.programme, history.doses)
         if doses and doses[-1].date > self.on:
             doses = tuple(one for one in doses if one.date <= self.on)
-        past = history.infections
+        disease = self.programme.disease
+        past = infections_of(history.infections, disease)
         if past and past[-1].first_positive > self.on:
             past = tuple(one for one in past if one.first_positive <= self.on)
-        tests = history.tests
+        tests = tests_of(history.tests, disease)
         if tests:
             zone = self.programme.zone
             tests = tuple(
@@ -155,14 +173,43 @@ class Planner:
         course = read_course(self.programme, events, history.groups)
         days = births(history.birth_date) or self._unknown_births
         wait = self._waiting(events)
-        found = [
-            self._plan(events, world, days[0], history.groups, wait) for world in course.worlds
-        ]
-        if days[0] != days[1]:
-            found += [
-                self._plan(events, world, days[1], history.groups, wait) for world in course.worlds
+        births_ = days if days[0] != days[1] else days[:1]
+        groups = history.groups
+        if groups is not None and len(births_) == len(course.worlds) == 1:
+            plan = self._plan(events, course.worlds[0], days[0], groups, wait)
+            return [plan], course, events
+        if groups is not None:
+            found = [
+                self._plan(events, world, born, groups, wait)
+                for born in births_
+                for world in course.worlds
             ]
+            return found, course, events
+        found = []
+        for born in births_:
+            for world in course.worlds:
+                found.append(self._plan(events, world, born, _NO_GROUPS, wait))
+                reached = _standing(events.doses, world)[0]
+                for name in self._groups_that_decide(reached):
+                    found.append(self._plan(events, world, born, frozenset({name}), wait))
         return found, course, events
+
+    def _groups_that_decide(self, stage: Stage | None) -> list[str]:
+        """Return the groups whose members are offered something that others are not.
+
+        Nobody belongs to a group of those who opted in without a choice of their own.
+        """
+        found = self._deciding.get(stage)
+        if found is None:
+            names = {
+                name
+                for offer, _, _ in self._offers.get(stage, ())
+                if offer.access is not Access.OPT_IN
+                for one in offer.audiences
+                for name in (*(one.groups or ()), *one.except_groups)
+            }
+            found = self._deciding[stage] = sorted(names)
+        return found
 
     def _waiting(self, events: Events) -> tuple[date, Row] | None:
         if not self._waits or not (events.infections or events.tests):
@@ -181,28 +228,32 @@ class Planner:
         events: Events,
         world: World,
         born: date,
-        groups: frozenset[str] | None,
+        groups: frozenset[str],
         wait: tuple[date, Row] | None,
     ) -> Plan:
         stage, counted, last = _standing(events.doses, world)
         matches: list[_Match] = []
+        later: list[_Match] = []
         refusals: list[Row] = []
-        for offer in self._offers.get(stage, ()):
+        for offer, by_doses, limited in self._offers.get(stage, ()):
             if offer.previous is not None and (last is None or last.product not in offer.previous):
                 continue
+            if by_doses and not _fits_doses(offer, events.doses, world, last):
+                continue
             since = _member_since(offer.audiences, born, self.on, groups)
-            if since is None:
+            if since is None or (since > self.on and not _comes_in_time(offer, since, self.on)):
                 continue
             if not offer.products:
                 refusals.append(offer)
                 continue
             products = offer.products
-            if self._limits and not offer.free_of_limits:
+            if limited:
                 products = self._allowed(offer, born, refusals)
             if products:
                 before = events.doses[-1].date if events.doses else None
-                matches.append(_match(offer, products, since, before, last, wait))
-        return self._chosen(matches, refusals, counted + 1)
+                match = _match(offer, products, since, before, last, wait)
+                (matches if since <= self.on else later).append(match)
+        return self._chosen(matches or later, refusals, counted + 1)
 
     def _allowed(self, offer: Offer, born: date, refusals: list[Row]) -> tuple[str, ...]:
         allowed = []
@@ -220,7 +271,7 @@ class Planner:
     def _chosen(self, matches: list[_Match], refusals: list[Row], dose: int) -> Plan:
         if not matches:
             return Plan(Status.NOT_OFFERED, dose, None, None, None, (), (), tuple(refusals), None)
-        best = matches[0] if len(matches) == 1 else min(matches, key=_soonest)
+        best = matches[0] if len(matches) == 1 else min(matches, key=self._preference)
         products = best.products
         offers: tuple[Offer, ...] = (best.offer,)
         for other in matches:
@@ -243,11 +294,69 @@ class Planner:
             offers,
             tuple(refusals),
             best.waiting,
+            best.offer.access,
+        )
+
+    def _preference(self, match: _Match) -> tuple[date, int, date, date, int]:
+        """Return the order of offers: what may be given, by invitation, first."""
+        return (
+            max(match.earliest, self.on),
+            _ORDER[match.offer.access],
+            match.earliest,
+            match.recommended or date.max,
+            -len(match.products),
         )
 
 
-def _soonest(match: _Match) -> tuple[date, date, int]:
-    return match.earliest, match.recommended or date.max, -len(match.products)
+_PLANNERS: Final[dict[tuple[int, date], Planner]] = {}
+_MOST_PLANNERS: Final = 512
+
+
+def planner_of(programme: Programme, on: date) -> Planner:
+    """Return the planner of a programme and a day; those made last are kept."""
+    key = id(programme), on
+    found = _PLANNERS.get(key)
+    # A kept planner keeps its programme, so that the identity cannot be that of another.
+    if found is None:
+        if len(_PLANNERS) >= _MOST_PLANNERS:
+            _PLANNERS.clear()
+        found = _PLANNERS[key] = Planner(programme, on)
+    return found
+
+
+_NO_GROUPS: Final[frozenset[str]] = frozenset()
+
+_ORDER: Final = {
+    Access.INVITATION: 0,
+    Access.REFERRAL: 1,
+    Access.OWN_INITIATIVE: 2,
+    Access.OPT_IN: 3,
+}
+
+HORIZON: Final = timedelta(days=366)
+"""How far ahead an age that is not reached yet makes a dose too early: this project's bound."""
+
+
+def _comes_in_time(offer: Offer, since: date, on: date) -> bool:
+    """Return whether someone joins the audience soon, while the offer stands."""
+    in_time = since - on <= HORIZON and (offer.until is None or since < offer.until)
+    return in_time and bool(offer.products)
+
+
+def _fits_doses(
+    offer: Offer, doses: tuple[GivenDose, ...], world: World, last: GivenDose | None
+) -> bool:
+    """Return whether the doses that count are those after which a dose is offered."""
+    if last is not None:
+        if offer.last_dose_from is not None and last.date < offer.last_dose_from:
+            return False
+        if offer.last_dose_until is not None and last.date >= offer.last_dose_until:
+            return False
+    return offer.had is None or any(
+        dose.product in offer.had
+        for dose, stage in zip(doses, world, strict=True)
+        if stage is not Stage.UNCOUNTED
+    )
 
 
 def _standing(
@@ -260,7 +369,8 @@ def _standing(
     for dose, stage in zip(doses, world, strict=True):
         if stage is Stage.UNCOUNTED:
             continue
-        counted += 1
+        # A lone dose numbered 4/4 is the fourth, whatever became of the others.
+        counted = max(counted + 1, dose.dose_number or 0)
         last = dose
         # A first dose after a completed course takes nothing back.
         if stage in COMPLETE or reached is None:
@@ -269,15 +379,21 @@ def _standing(
 
 
 def _member_since(
-    audiences: tuple[Audience, ...], born: date, on: date, groups: frozenset[str] | None
+    audiences: tuple[Audience, ...], born: date, on: date, groups: frozenset[str]
 ) -> date | None:
-    """Return the day since which a person belongs to an audience; None if not on `on`."""
+    """Return the day since which a person belongs to an audience, or from which on; or None."""
     found = None
     for one in audiences:
-        if one.groups is not None and (groups is None or one.groups.isdisjoint(groups)):
+        if one.groups is not None and one.groups.isdisjoint(groups):
+            continue
+        if one.except_groups and not one.except_groups.isdisjoint(groups):
             continue
         if one.age_below is not None and birthday(born, one.age_below) <= on:
             continue
+        if one.born is not None:
+            first, end = one.born
+            if (first is not None and born < first) or (end is not None and born >= end):
+                continue
         since = date.min
         if one.age_from is not None:
             since = birthday(born, one.age_from)
@@ -287,7 +403,7 @@ def _member_since(
             if day < first or (last is not None and day > last):
                 continue
             since = max(since, day)
-        if since <= on and (found is None or since < found):
+        if found is None or since < found:
             found = since
     return found
 
@@ -309,6 +425,8 @@ def _match(
         earliest = max(add_to_day(last.date, offer.earliest), since)
     if before is not None and before > earliest:
         earliest = before
+    if offer.opens is not None and offer.opens > earliest:
+        earliest = offer.opens
     if last is not None:
         if offer.recommended is not None:
             recommended = max(earliest, add_to_day(last.date, offer.recommended))
@@ -327,7 +445,8 @@ class NextDose:
     Days are local and inclusive; None where none is set or known. `dose` is the number
     of the next dose among those that count. `products` are codes. With readings that differ,
     `status` is `Status.AMBIGUOUS` and the days are None; where only the days differ the cautious
-    ones are given.
+    ones are given. `access` is how one comes to the dose, None where there is none; `variants` are
+    words for the adapted products that are given.
     """
 
     programme: str
@@ -344,6 +463,8 @@ class NextDose:
     reasons: tuple[Reason, ...] = field(repr=False)
     ambiguous: tuple[Ambiguous, ...] = field(repr=False)
     marks: tuple[Mark, ...] = field(repr=False)
+    access: Access | None = None
+    variants: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the answer as a JSON object; days as YYYY-MM-DD, inclusive, local."""
@@ -358,6 +479,8 @@ class NextDose:
             "products": list(self.products),
             "product_names": list(self.product_names),
             "offers": list(self.offers),
+            "access": self.access and str(self.access),
+            "variants": list(self.variants),
             "overdue": self.overdue,
             "reasons": [reason.to_json() for reason in self.reasons],
             "ambiguous": [one.to_json() for one in self.ambiguous],
@@ -373,7 +496,7 @@ def next_dose(programme: Programme, history: History, on: date | datetime) -> Ne
     """
     if isinstance(on, datetime):
         on = local_day(as_utc(on), programme.zone)
-    plans, course, events = Planner(programme, on).plans(history)
+    plans, course, events = planner_of(programme, on).plans(history)
     plan = joined(plans, course)
     marks = [*course.marks(programme)]
     for row in (*plan.offers, *plan.refusals, *((plan.waiting,) if plan.waiting else ())):
@@ -393,6 +516,8 @@ def next_dose(programme: Programme, history: History, on: date | datetime) -> Ne
         reasons=plan_reasons(programme, on, plan, plans, course, events, history),
         ambiguous=course.ambiguous(),
         marks=tuple(dict.fromkeys(marks)),
+        access=plan.access,
+        variants=tuple(dict.fromkeys(word for one in plan.offers for word in one.variants)),
     )
 
 
@@ -413,6 +538,9 @@ def joined(plans: list[Plan], course: Course) -> Plan:
         ),
         offers=tuple(dict.fromkeys(offer for one in plans for offer in one.offers)),
         refusals=tuple(dict.fromkeys(row for one in plans for row in one.refusals)),
+        access=max(
+            (one.access for one in plans if one.access), key=_ORDER.__getitem__, default=None
+        ),
     )
 
 
@@ -431,26 +559,38 @@ def plan_reasons(
     """Return the reasons, the deciding ones first."""
     found: list[Reason] = []
     if plan.status is Status.AMBIGUOUS:
-        found += _ambiguous(plans, course)
+        found += _ambiguous(plans, course, history, _groups_of(plans))
     elif plan.status is Status.NOT_OFFERED:
         found += _not_offered(programme, on, plan, events)
     else:
-        found += _offered(on, plan)
+        found += _offered(on, plan, events)
+    if plan.access is not None and plan.access is not Access.INVITATION:
+        found.append(Reason("access", _ACCESS[plan.access], plan.offers[0].id))
+    found += told(programme, history, events)
     if history.birth_date is None:
         text = "The birth date is unknown: an answer stands only where every adult age leads to it."
         found.append(Reason("birth-date", text))
     return tuple(dict.fromkeys(found))
 
 
+_ACCESS: Final = {
+    Access.OWN_INITIATIVE: "Nobody is invited: the dose is given to those who ask for it.",
+    Access.REFERRAL: "A doctor refers those who are given the dose.",
+    Access.OPT_IN: "The dose is given to those who chose it beside the programme.",
+}
+
+
 def _said(code: str, text: str, row: Row) -> Reason:
     return Reason(code, text, row.id, None, row.source or None, row.confidence)
 
 
-def _offered(on: date, plan: Plan) -> Iterator[Reason]:
+def _offered(on: date, plan: Plan, events: Events) -> Iterator[Reason]:
     offer = plan.offers[0]
     if plan.status is Status.TOO_EARLY:
         text = f"Dose {plan.dose} is too early until {plan.earliest}"
-        text += f": {offer.earliest} after the last dose." if offer.earliest else "."
+        text += (
+            f": {offer.earliest} after the last dose." if events.doses and offer.earliest else "."
+        )
         yield _said("too-early", text, offer)
     elif plan.status is Status.DUE:
         yield _said("due", f"Dose {plan.dose} is due since {plan.recommended}.", offer)
@@ -500,7 +640,9 @@ def _not_offered(programme: Programme, on: date, plan: Plan, events: Events) -> 
         yield _said("audience", f"A dose is offered to: {whom}.", offer)
 
 
-def _ambiguous(plans: list[Plan], course: Course) -> Iterator[Reason]:
+def _ambiguous(
+    plans: list[Plan], course: Course, history: History, groups: tuple[str, ...]
+) -> Iterator[Reason]:
     if course.too_many:
         text = "Too many doses can be read in several ways to try every combination."
         yield Reason("ambiguous", text)
@@ -508,12 +650,30 @@ def _ambiguous(plans: list[Plan], course: Course) -> Iterator[Reason]:
         words, settled = " or ".join(one.readings), "; ".join(one.settled_by)
         text = f"Dose {one.dose} can be read as {words}. What would settle it: {settled}."
         yield Reason("ambiguous", text)
-    if len(course.worlds) < len(plans):
+    if history.groups is None and groups:
+        names = ", ".join(groups)
+        text = f"The holder's groups are unknown, and the answer can depend on them: {names}."
+        yield Reason("groups", text)
+    days = births(history.birth_date)
+    if days is None or days[0] != days[1]:
         yield Reason("birth-date", "The answer depends on the exact birth date.")
     for plan in plans:
         since = f" from {plan.earliest}" if plan.earliest else ""
         row = plan.offers[0].id if plan.offers else None
         yield Reason("reading", f"In one reading: {plan.status}{since}.", row)
+
+
+def _groups_of(plans: list[Plan]) -> tuple[str, ...]:
+    """Return the groups that the rows behind the answers name."""
+    found = {
+        name
+        for plan in plans
+        for row in (*plan.offers[:1], *plan.refusals)
+        if isinstance(row, Offer)
+        for one in row.audiences
+        for name in (*(one.groups or ()), *one.except_groups)
+    }
+    return tuple(sorted(found))
 
 
 # Invitations.
@@ -529,7 +689,8 @@ class Invitation(Generic[_Id]):
 
     `id` is the register's own; `offer` names the row of the schedule that says so.
     `dose` is the number of the dose among those that count; days are local and inclusive;
-    `products` are codes.
+    `products` are codes. `marks` are what is uncertain about the row, `warnings` what is odd about
+    the history, such as doses out of order.
     """
 
     id: _Id = field(repr=False)
@@ -540,6 +701,8 @@ class Invitation(Generic[_Id]):
     products: tuple[str, ...]
     offer: str
     reason: str
+    marks: tuple[Mark, ...] = field(default=(), repr=False)
+    warnings: tuple[str, ...] = field(default=(), repr=False)
 
     def to_json(self) -> dict[str, Any]:
         """Return the invitation as a JSON object."""
@@ -552,6 +715,8 @@ class Invitation(Generic[_Id]):
             "products": list(self.products),
             "offer": self.offer,
             "reason": self.reason,
+            "marks": [mark.to_json() for mark in self.marks],
+            "warnings": list(self.warnings),
         }
 
 
@@ -561,12 +726,13 @@ def invitations(
     on: date,
     *,
     since: date | None = None,
-    on_ambiguous: Callable[[_Id], object] | None = None,
+    on_ambiguous: Callable[[_Id, tuple[Reason, ...]], object] | None = None,
 ) -> Iterator[Invitation[_Id]]:
     """Yield an invitation for each row of a register that is to be invited on a local day.
 
     A holder is invited where the next dose is due or may be given on that day in every reading of
-    the history.
+    the history, or from a later day for which invitations go out, and where the dose is offered by
+    invitation: not where one has to ask for it, or is referred.
 
     Args:
         programme: Whose schedule decides.
@@ -574,16 +740,20 @@ def invitations(
         on: The local day.
         since: An earlier day; those who were to be invited on it already are left out.
         on_ambiguous: Called with the identifier of each row whose readings lead to different
-            answers; such a row is not invited.
+            answers, and the reasons; such a row is not invited.
 
     """
     planner = Planner(programme, on)
     earlier = None if since is None else Planner(programme, since)
     reasons: dict[tuple[str, Status, int], str] = {}
     for key, history in rows:
-        plan = planner.plan(history)
-        if plan.status is Status.AMBIGUOUS and on_ambiguous is not None:
-            on_ambiguous(key)
+        plans, course, events = planner.plans(history)
+        plan = plans[0] if len(plans) == 1 and not course.too_many else joined(plans, course)
+        if plan.status is Status.AMBIGUOUS:
+            if on_ambiguous is not None:
+                told_ = plan_reasons(programme, on, plan, plans, course, events, history)
+                on_ambiguous(key, told_)
+            continue
         if plan.earliest is None or not _to_be_invited(plan):
             continue
         if earlier is not None and _to_be_invited(earlier.plan(history)):
@@ -604,8 +774,14 @@ def invitations(
             plan.products,
             offer.id,
             reason,
+            offer.marks(),
+            tuple(one.text for one in told(programme, history, events)) if events.doses else (),
         )
 
 
 def _to_be_invited(plan: Plan) -> bool:
-    return plan.status in _INVITED and bool(plan.products)
+    if not plan.products or plan.access is not Access.INVITATION:
+        return False
+    if plan.status is Status.TOO_EARLY:
+        return plan.earliest is not None and plan.earliest == plan.offers[0].opens
+    return plan.status in _INVITED

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final
 
-from coronapas.programmes._clock import FOREVER, Period
+from coronapas.facts._history import births
+from coronapas.programmes._clock import FOREVER, Period, midnight
+from coronapas.programmes._course import DoseGiven, is_recognised
 from coronapas.programmes._evidence import (
     Holding,
     Suspended,
     View,
     all_holdings,
     describe,
+    other_end,
 )
 from coronapas.programmes._model import (
     TEST_KINDS,
+    Access,
     Programme,
     Requirement,
     Revision,
@@ -27,7 +33,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from coronapas.facts._history import History
-    from coronapas.programmes._course import Course, Events
+    from coronapas.programmes._course import Course, Events, GivenDose
     from coronapas.programmes._model import Audience, EvidenceRule, Offer, Suspension
 
 MOST_OTHERS: Final = 20
@@ -39,7 +45,10 @@ class Reason:
     """One reason.
 
     `code` is stable: ``holds``, ``lapsed``, ``not-yet``, ``suspended``, ``exempt``, ``no-rule``,
-    ``no-evidence``, ``ambiguous``, ``no-revision``, ``requirement``, ``birth-date``, ``disputed``.
+    ``no-evidence``, ``ambiguous``, ``no-revision``, ``requirement``, ``birth-date``, ``disputed``,
+    ``product``, ``contradiction``, ``probably-same``, ``reckoning``, ``place``; and those of the
+    next dose: ``due``, ``eligible``, ``too-early``, ``not-offered``, ``audience``, ``access``,
+    ``waiting``, ``overdue``, ``groups``, ``reading``, and the status of a limit on a product.
     `text` may hold the holder's dates. `row` is the rule or revision that the reason comes from.
     """
 
@@ -72,21 +81,27 @@ def reasons_of(
     views: tuple[View, ...],
     valid: bool | None,
     moment: datetime,
+    place: str | None = None,
 ) -> tuple[Reason, ...]:
     """Return the reasons of one check, the deciding ones first."""
     writer = _Writer(programme, revision, moment)
     found: list[Reason] = []
-    found += writer.exempt(views)
+    found += writer.exempt(history, views)
     found += writer.suspended(views)
     found += writer.evidence(views, with_past=valid is not True)
+    found += writer.reckoning(views)
     if valid is not True:
         found += writer.without_rule(events, course, views)
     if valid is None:
         found += writer.ambiguous(history, course)
     if not (events.doses or events.tests or events.infections or found):
         found.append(Reason("no-evidence", "The history holds no event up to this moment."))
+    elif valid is False and not found:
+        text = "No rule that applies to the holder here accepts any of the evidence."
+        found.append(writer.without_any(text))
     found += writer.about_the_data(history, events)
-    found += writer.requirement()
+    found += told(programme, history, events)
+    found += writer.requirement(place)
     return tuple(dict.fromkeys(found))
 
 
@@ -108,7 +123,31 @@ class _Writer:
             return f"from {self._local(one.start)}, without end"
         return f"from {self._local(one.start)} until {self._local(one.end)} (exclusive)"
 
-    def exempt(self, views: tuple[View, ...]) -> Iterator[Reason]:
+    def without_any(self, text: str) -> Reason:
+        return self._said("no-rule", text)
+
+    def reckoning(self, views: tuple[View, ...]) -> Iterator[Reason]:
+        """Name both ends of the evidence whose months can be counted in two ways."""
+        other = self.programme.other_reckoning
+        if other is None:
+            return
+        for one in all_holdings(views):
+            end = other_end(self.programme, one)
+            if end is not None and one.start <= self.moment < max(end, one.end):
+                what = describe(one.evidence, self.programme)
+                text = (
+                    f"The months of the {what} can be counted in two ways: it counts until "
+                    f"{self._local(one.end)} by the one taken here, and until {self._local(end)} "
+                    "by the other (both exclusive)."
+                )
+                yield self._said("reckoning", text, other)
+
+    def exempt(self, history: History, views: tuple[View, ...]) -> Iterator[Reason]:
+        groups = self.revision.exempt_groups & (history.groups or frozenset())
+        if groups:
+            text = f"No pass is asked of members of {' or '.join(sorted(groups))}."
+            yield self._said("exempt", text)
+            return
         untils = {one.exempt_until for one in views}
         for until in untils:
             if until is not None and any(one.exempt_at(self.moment) for one in views):
@@ -160,9 +199,9 @@ class _Writer:
             if place + 1 in used:
                 continue
             stages = {world[place] for world in course.worlds}
-            why = "no rule of this revision accepts it"
             if stages == {Stage.UNCOUNTED}:
-                why = "its product is not recognised"
+                continue
+            why = "no rule of this revision accepts it"
             words = " or ".join(sorted(stages))
             yield self._said("no-rule", f"Dose {place + 1} ({words}) does not count: {why}.")
 
@@ -194,12 +233,95 @@ class _Writer:
                 )
                 yield Reason("disputed", text)
 
-    def requirement(self) -> Iterator[Reason]:
+    def requirement(self, place: str | None) -> Iterator[Reason]:
+        free = sorted(
+            name for name, each in self.revision.places.items() if each is not Requirement.IN_FORCE
+        )
+        if place is not None:
+            asked = self.revision.requirement_at(place) is Requirement.IN_FORCE
+            yield self._said("place", f"At this place {'a' if asked else 'no'} pass is asked for.")
+        elif free:
+            yield self._said("place", f"No pass is asked for at: {', '.join(free)}.")
         if self.revision.requirement is Requirement.LIFTED:
             text = "No pass is asked for at this time; the rules of evidence stay."
             yield self._said("requirement", text)
         elif self.revision.requirement is Requirement.ENDED:
             yield self._said("requirement", "The requirement of a pass has ended.")
+
+
+# What is odd about a history, whatever the answer.
+
+SHORTEST: Final = 14
+"""Days between two doses below which the history is doubted: this project's bound."""
+
+
+def told(programme: Programme, history: History, events: Events) -> tuple[Reason, ...]:
+    """Return what is to be told about a history: products, contradictions, doubtful doubles."""
+    doses = events.doses
+    found: list[Reason] = []
+    days = births(history.birth_date)
+    born = None if days is None else days[0]
+    before = None
+    for place, dose in enumerate(doses, 1):
+        if dose.product is None or dose.product not in programme.products:
+            found += _product(programme, place, dose)
+        if born is not None and dose.date < born:
+            found.append(_contradiction(f"Dose {place} was given before the holder was born."))
+        if before is not None and (
+            (dose.date - before.date).days < SHORTEST
+            or (dose.dose_number or 0) - (before.dose_number or 0) != 1
+        ):
+            found += _sequence(place, before, dose)
+        if isinstance(dose, DoseGiven) and dose.probably:
+            text = (
+                f"Dose {place} is stated twice, a day apart: the statements are probably about "
+                "one dose. What would settle it: the batch, or the register of vaccinations."
+            )
+            found.append(Reason("probably-same", text))
+        before = dose
+    if born is not None:
+        birth = midnight(born, programme.zone)
+        if any(one.first_positive < born for one in events.infections) or any(
+            one.sampled_at < birth for one in events.tests
+        ):
+            text = "A test or an infection is dated before the holder was born."
+            found.append(_contradiction(text))
+    return tuple(found)
+
+
+def _contradiction(text: str) -> Reason:
+    return Reason("contradiction", text)
+
+
+def _sequence(place: int, before: GivenDose, dose: GivenDose) -> Iterator[Reason]:
+    apart = (dose.date - before.date).days
+    if apart < SHORTEST:
+        yield _contradiction(f"Doses {place - 1} and {place} are only {apart} days apart.")
+    earlier, later = before.dose_number, dose.dose_number
+    if earlier is None or later is None or later == earlier + 1:
+        return
+    if later <= earlier:
+        text = f"Dose {place} has number {later}, and the dose before it has number {earlier}."
+    else:
+        text = f"Dose {place} has number {later}, and the dose before it only {earlier}."
+    yield _contradiction(f"{text} The numbers do not follow each other.")
+
+
+def _product(programme: Programme, place: int, dose: GivenDose) -> Iterator[Reason]:
+    recognised = is_recognised(programme, dose)
+    if recognised is False:
+        text = f"Dose {place} does not count: its product is not recognised by the programme."
+        yield Reason("product", text)
+    elif recognised is None and dose.product is not None:
+        text = f"The product of dose {place} is unknown, and may be one that counts."
+        meant = suggestion(programme, dose.product)
+        yield Reason("product", text + (f" Did you mean {meant}?" if meant else ""))
+
+
+def suggestion(programme: Programme, text: str) -> str | None:
+    """Return the name of the programme's product that a misspelt name resembles most, or None."""
+    close = get_close_matches(text.strip().casefold(), programme.names, n=1, cutoff=0.75)
+    return programme.product_name(programme.names[close[0]]) if close else None
 
 
 # Rules and offers in words, for comparisons and pictures.
@@ -244,18 +366,29 @@ def suspension_words(suspension: Suspension | None) -> str:
     return words
 
 
-def offer_words(offer: Offer, programme: Programme) -> str:
-    """Describe what is offered, to whom and when."""
+def offer_subject(offer: Offer, programme: Programme) -> str:
+    """Describe whom an offer is made to, and after what."""
     after = " or ".join(sorted("no dose" if one is None else str(one) for one in offer.after))
     whom = "; or ".join(audience_words(one) for one in offer.audiences)
     words = f"after {after}, to {whom}"
     if offer.previous is not None:
         names = " or ".join(programme.product_name(code) for code in sorted(offer.previous))
         words += f", last dose {names}"
+    if offer.had is not None:
+        names = " or ".join(programme.product_name(code) for code in sorted(offer.had))
+        words += f", a dose of {names} among them"
+    if offer.last_dose_from is not None:
+        words += f", last dose from {offer.last_dose_from}"
+    if offer.last_dose_until is not None:
+        words += f", last dose before {offer.last_dose_until}"
+    return words
+
+
+def offer_words(offer: Offer, programme: Programme) -> str:
+    """Describe what is offered, and when."""
     if offer.why is not None:
-        return f"{words}: {offer.why}"
-    names = " or ".join(programme.product_name(code) for code in offer.products)
-    words = f"{names} {words}"
+        return offer.why
+    words = " or ".join(programme.product_name(code) for code in offer.products)
     for label, period in (
         ("earliest", offer.earliest),
         ("recommended", offer.recommended),
@@ -263,12 +396,22 @@ def offer_words(offer: Offer, programme: Programme) -> str:
     ):
         if period is not None:
             words += f", {label} {period}"
-    return words + (" after the last dose" if offer.earliest else "")
+    words += " after the last dose" if offer.earliest or offer.latest else ""
+    if offer.opens is not None:
+        words += f", given from {offer.opens}"
+    if offer.access is not Access.INVITATION:
+        words += f" ({offer.access.replace('-', ' ')})"
+    return words
 
 
 def audience_words(audience: Audience) -> str:
     """Describe whom an offer is made to."""
     parts = []
+    if audience.born is not None:
+        first, end = audience.born
+        until = None if end is None else end - timedelta(days=1)
+        born = [f"{word} {day}" for word, day in (("from", first), ("to", until)) if day]
+        parts.append(f"born {' '.join(born)}")
     if audience.groups is not None:
         parts.append("members of " + " or ".join(sorted(audience.groups)))
     if audience.age_from is not None and audience.age_below is not None:
@@ -280,4 +423,7 @@ def audience_words(audience: Audience) -> str:
     if audience.reached is not None:
         age, first, last = audience.reached
         parts.append(f"those turning {age} from {first}" + (f" until {last}" if last else ""))
+    if audience.except_groups:
+        whom = ", ".join(parts) or "everyone"
+        return f"{whom}, not members of {' or '.join(sorted(audience.except_groups))}"
     return ", ".join(parts) or "everyone"

@@ -23,6 +23,7 @@ from coronapas.programmes._evidence import (
     View,
     all_holdings,
     bounds,
+    other_end,
     shared_by_all,
     views,
 )
@@ -128,8 +129,13 @@ def _written(moment: datetime | None) -> str | None:
     return None if moment is None else moment.isoformat().replace("+00:00", "Z")
 
 
-def check(programme: Programme, history: History, at: datetime) -> Validity:
-    """Judge a history at an instant, which must have a time zone (ValueError)."""
+def check(
+    programme: Programme, history: History, at: datetime, *, place: str | None = None
+) -> Validity:
+    """Judge a history at an instant, which must have a time zone (ValueError).
+
+    `place` is a kind of place (`Programme.places`) for which `Validity.requirement` is given.
+    """
     moment = as_utc(at)
     events = distinct(programme, history).known_at(moment, programme.zone)
     revision = programme.revision_at(moment)
@@ -149,11 +155,13 @@ def check(programme: Programme, history: History, at: datetime) -> Validity:
         until=until,
         revision=revision.id,
         revision_until=None if later is FOREVER else later,
-        requirement=revision.requirement,
+        requirement=revision.requirement_at(place),
         exempt=all(one.exempt_at(moment) for one in several),
         suspended=several[0].suspended_at(moment),
         holdings=holdings,
-        reasons=reasons_of(programme, revision, history, events, course, several, valid, moment),
+        reasons=reasons_of(
+            programme, revision, history, events, course, several, valid, moment, place
+        ),
         ambiguous=course.ambiguous(),
         marks=_marks(programme, revision, course, several, holdings, moment),
         zone=programme.zone,
@@ -183,9 +191,10 @@ def views_of(
 def people_of(history: History) -> list[Person]:
     """Return the holder in each reading of the birth date: its first and its last day."""
     days = births(history.birth_date)
+    groups = history.groups or frozenset()
     if days is None:
-        return [Person(None, history.sector)]
-    return [Person(day, history.sector) for day in dict.fromkeys(days)]
+        return [Person(None, history.sector, groups)]
+    return [Person(day, history.sector, groups) for day in dict.fromkeys(days)]
 
 
 def agreed(several: tuple[View, ...], course: Course, moment: datetime) -> bool | None:
@@ -230,6 +239,8 @@ def _marks(
     found = [*programme.marks_at(moment), *course.marks(programme)]
     for holding in holdings:
         found.extend(holding.rule.marks())
+        if programme.other_reckoning and other_end(programme, holding) is not None:
+            found.extend(programme.other_reckoning.marks())
     if revision.suspension and several[0].shared.suspensions:
         found.extend(revision.suspension.marks())
     return tuple(dict.fromkeys(found))
