@@ -9,8 +9,14 @@ from typing import TYPE_CHECKING, Final
 
 from coronapas.verify._profiles.denmark import DK1, DK2, DK3
 from coronapas.verify._profiles.eu import EU
+from coronapas.verify._profiles.evc import EVC
+from coronapas.verify._profiles.icvp import ICVP
+from coronapas.verify._profiles.link import LINK
 
 if TYPE_CHECKING:
     from coronapas.verify._profile import Profile
 
-PROFILES: Final[tuple[Profile, ...]] = (EU, DK1, DK2, DK3)
+PROFILES: Final[tuple[Profile, ...]] = (EU, DK1, DK2, DK3, ICVP, LINK)
+
+RECOGNISED: Final[tuple[Profile, ...]] = (EVC,)
+"""Payloads that are named where they are seen, and that nobody can accept."""
