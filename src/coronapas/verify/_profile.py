@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from coronapas.hcert import _cwt as cwt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from coronapas.dcc import Examiner
     from coronapas.facts import EventKind, PassFacts
@@ -78,8 +78,9 @@ class Profile:
         prefix: The context identifier it comes under, colon included; empty for none. Several
             profiles may share one.
         marks: What its signed content may be made of: claim labels and ``-260.<label>`` for what
-            stands in ``hcert``, as text; ``xdu`` for that field in an event. Labels that are no
-            profile's mark are extra claims.
+            stands in ``hcert``, as text; ``xdu`` for that field in an event, ``reg`` for that field
+            in a dose that stands in ``hcert`` itself. Labels that are no profile's mark are extra
+            claims.
         required: Those of `marks` of which its content has at least one.
         examine: Reads and judges the content of an envelope; never raises.
         facts: Makes the facts of a payload, or None.
@@ -110,13 +111,21 @@ class Profile:
 
 
 def marks_of(claims: Claims) -> frozenset[str]:
-    """Return what a content is made of: the labels of its claims, of ``hcert``, and ``xdu``."""
+    """Return what a content is made of: see `Profile.marks`."""
     found = {str(label) for label in claims.tree if label not in COMMON_CLAIMS}
     if claims.hcert is not None:
         found.update(f"{cwt.HCERT}.{label}" for label in claims.hcert)
         if _has_end_dates(claims.hcert.get(cwt.DCC)):
             found.add("xdu")
+        if any("reg" in dose for dose in _own_doses(claims.hcert)):
+            found.add("reg")
     return frozenset(found)
+
+
+def _own_doses(hcert: Mapping[Any, Any]) -> Iterator[Mapping[Any, Any]]:
+    """Return the doses that stand in ``hcert`` itself, as in a European Vaccination Card."""
+    doses = hcert.get("v")
+    return (dose for dose in doses if isinstance(dose, dict)) if type(doses) is list else iter(())
 
 
 def _has_end_dates(dcc: object) -> bool:
