@@ -31,6 +31,8 @@ def command() -> None:
 
     Nothing is fetched: give the file that the link leads to. A link in a signed pass is verified by
     `coronapas verify --accept link`.
+
+    Exit codes: 0 all is well; 1 a link that must not be used; 2 no result.
     """
 
 

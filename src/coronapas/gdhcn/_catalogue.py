@@ -123,7 +123,7 @@ class Catalogue:
         reader = _json.Reader(document, "", faults)
         name = reader.text("name", required=True)
         source = reader.text("source")
-        reader.take("$schema")
+        reader.string("$schema", least=0)
         families = dict(_families(reader))
         products = tuple(_products(reader, families))
         reader.close()
@@ -166,7 +166,7 @@ def _products(reader: _json.Reader, families: Mapping[str, Family]) -> Iterator[
         reader.take("products", required=True)
     for row in reader.rows("products", most=MOST_PRODUCTS):
         name = row.text("name", required=True)
-        disease = row.text("disease", required=True)
+        disease = row.string("disease", required=True) or ""
         if disease and not _DISEASE.fullmatch(disease):
             row.note("disease", "code", "This is not an ICD-11 code.", "Write one such as 1D47.")
         manufacturer = row.text("manufacturer")

@@ -37,7 +37,7 @@ def read_facts(document: bytes | str | Mapping[str, Any]) -> tuple[Traveller, Pr
             raise FactsError([Fault("", "json.malformed", problem, hint)]) from None
     faults = _json.Faults()
     reader = _json.Reader(document, "", faults)
-    reader.take("$schema")
+    reader.string("$schema", least=0)
     person, dose = reader.row("traveller", required=True), reader.row("dose", required=True)
     reader.close()
     traveller, given = Traveller(), Prophylaxis()
