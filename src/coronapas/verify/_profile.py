@@ -90,6 +90,8 @@ class Profile:
         countries: The ISO 3166-1 alpha-2 codes of the countries whose certificates may sign it;
             None for all. A certificate that names no country may always sign.
         revocable: Whether revocation lists of such content exist.
+        domains: The domains of WHO's network whose keys may sign it (`TrustPolicy` can name
+            others). Lists that know no domains count as ``DCC``.
 
     """
 
@@ -108,6 +110,7 @@ class Profile:
     end_optional: bool = False
     countries: frozenset[str] | None = None
     revocable: bool = True
+    domains: frozenset[str] = frozenset(("DCC",))
 
 
 def marks_of(claims: Claims) -> frozenset[str]:

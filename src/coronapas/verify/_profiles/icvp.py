@@ -115,4 +115,5 @@ ICVP: Final = Profile(
     facts=_no_facts,
     end_optional=True,
     revocable=False,
+    domains=frozenset(("ICVP",)),
 )

@@ -69,4 +69,5 @@ LINK: Final = Profile(
     examine=_examine,
     facts=_no_facts,
     revocable=False,
+    domains=frozenset(("IPS-PILGRIMAGE", "PH4H", "IPS")),
 )
