@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -178,3 +180,42 @@ def test_the_published_shapes_are_read_and_written_back(official: Path) -> None:
     assert [str(link.kind) for (link,) in links] == ["vhlink", "shlink", "None"]
     (text,) = [each["text"] for each in entries if "text" in each]
     assert links[1][0].text == text
+
+
+# What goes on with a result.
+
+
+@pytest.mark.parametrize("name", ["icvp-a2-two-doses", "icvp-version", "link-two", "link-object"])
+def test_a_result_can_go_to_another_process(name: str) -> None:
+    result = verify(vectors()[name])
+    again = pickle.loads(pickle.dumps(result))
+    assert again.content == result.content == copy.deepcopy(result).content
+    assert (again.checks, again.deviations, again.profile) == (
+        result.checks,
+        result.deviations,
+        result.profile,
+    )
+
+
+def test_a_verifier_of_claims_can_go_to_another_process() -> None:
+    vector = vectors()["icvp-b"]
+    trust = TrustStore([Certificate.load(vector["certificate"])])
+    for accept in (ACCEPT, ("icvp",), ("eu",)):
+        verifier = Verifier(trust, accept=accept)
+        again = pickle.loads(pickle.dumps(verifier))
+        at = datetime.fromisoformat(vector["clock"])
+        first, second = (each.verify(vector["text"], at) for each in (verifier, again))
+        assert first.checks == second.checks
+        assert first.profile == second.profile == "icvp"
+
+
+def test_a_claim_of_many_unknown_fields_is_reported_in_bounds() -> None:
+    from coronapas.gdhcn import read_icvp, read_link_claim
+
+    names = [f"{a}{b}" for a in "abcdefghij" for b in "klmnopqrstuvwxyz"]
+    _, found = read_icvp({"n": "A", "vx": {"vp": "x", **dict.fromkeys(names, 1)}})
+    assert sum(each.code == "content.unknown-field" for each in found) == 64
+    claim = read_link_claim({"url": "https://a.example/", **dict.fromkeys(names, 1)})
+    assert sum(each.note == "not a member of a link" for each in claim.deviations) == 16
+    _, found = read_icvp({"n": "A", "v": [{}] * 100_000})
+    assert len(found) < 64 * 8

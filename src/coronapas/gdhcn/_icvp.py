@@ -42,6 +42,9 @@ KNOWN_VERSIONS: Final = frozenset({"1", "1.0", LATEST_VERSION})
 SEXES: Final = ("male", "female", "other", "unknown")
 """The codes of FHIR's AdministrativeGender, the only ones of a sex."""
 
+MOST_UNKNOWN: Final = 64
+"""The most unknown fields of one claim that are reported, inclusive."""
+
 MOST_DOSES: Final = 64
 """The most doses of one claim that are read, inclusive; more are a deviation (`content.schema`)."""
 
@@ -343,6 +346,7 @@ class _Reader:
 
     def __init__(self) -> None:
         self.found: list[Deviation] = []
+        self._unknown = 0
 
     def note(self, code: str, path: str, note: str) -> None:
         self.found.append(Deviation(code, path, note))
@@ -370,7 +374,8 @@ class _Reader:
             elif member.required:
                 self.note("content.field-missing", place, "missing, and required by the shape")
         for name in value:
-            if name not in members:
+            if name not in members and self._unknown < MOST_UNKNOWN:
+                self._unknown += 1
                 place = f"{path}.{_step(name)}" if path else _step(name)
                 self.note("content.unknown-field", place, "not a field of this shape")
         return read_as

@@ -25,6 +25,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from coronapas import _base64 as base64
@@ -50,6 +51,9 @@ LONGEST_TEXT: Final = 65_536
 
 MOST_LINKS: Final = 16
 """The most links of one claim that are read, inclusive."""
+
+MOST_UNKNOWN: Final = 16
+"""The most unknown members of one link that are reported, inclusive."""
 
 VERSION: Final = 1
 """The version of the payload that is read and written; a later one cannot be read."""
@@ -378,10 +382,10 @@ def _read_members(members: object, kind: LinkKind | None, found: list[Deviation]
     if extension is not None and not _is_json(extension):
         note(Deviation("content.link-member", "?", "an extension that is not a JSON object"))
         extension = None
-    for name in members:
-        known = name in _RESERVED or name in ("extensions", "type")
-        if not known and not str(name).startswith("_"):
-            note(Deviation("content.link-member", _step(name), "not a member of a link"))
+    known = {*_RESERVED, "extensions", "type"}
+    unknown = (name for name in members if name not in known and not str(name).startswith("_"))
+    for name in islice(unknown, MOST_UNKNOWN):
+        note(Deviation("content.link-member", _step(name), "not a member of a link"))
     return Link(kind, url, key, expires, flags, label, extension, tuple(dict.fromkeys(found)))
 
 

@@ -15,6 +15,7 @@ it with the caller's catalogue of products. No revocation list of these certific
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from coronapas._time import moment
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 _BEGIN: Final = datetime(2025, 9, 19, tzinfo=UTC).timestamp()
 """When the amended International Health Regulations entered into force."""
 
+_MOST_EXTRA: Final = 64
 _AHEAD: Final = timedelta(hours=14)
 _NO_END: Final = Deviation("cwt.missing-exp", "exp", "no usable end of the signature is stated")
 _EARLY: Final = Deviation(
@@ -49,10 +51,10 @@ _AMBIGUOUS: Final = (
 
 def extra_claims(envelope: Envelope, label: int) -> Iterator[Deviation]:
     """Report what stands in ``hcert`` beside the sub-claim `label`."""
-    for other in envelope.claims.hcert or ():
-        if other != label:
-            place = f"{HCERT}.{_step(other)}"
-            yield Deviation("cwt.extra-claim", place, "beside the claim stands more")
+    others = (other for other in envelope.claims.hcert or () if other != label)
+    for other in islice(others, _MOST_EXTRA):
+        place = f"{HCERT}.{_step(other)}"
+        yield Deviation("cwt.extra-claim", place, "beside the claim stands more")
 
 
 def as_who_issues(envelope: Envelope) -> Envelope:
