@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import pytest
 from command_world import run
 from jsonschema import Draft202012Validator
 
+import backend
 import gdhcn_world as world
 from coronapas import schemas
 from coronapas.gdhcn import LinkIssuer, LinkKind, build_link, encrypt_file
@@ -214,3 +216,38 @@ def test_what_a_link_leads_to_is_opened(place: Path) -> None:
     wrong = run("link", "open", str(place / "link.txt"), str(place / "other.jwe"))
     assert wrong.exit_code == 2
     assert "another key" in wrong.stderr
+
+
+def test_a_pass_of_several_links_and_a_link_without_a_key_are_not_opened(place: Path) -> None:
+    two = backend.forge(world.claims(5, [{"u": LINK.text}] * 2), world.dsc())
+    (place / "two.txt").write_text(two)
+    (place / "file.jwe").write_text(encrypt_file(b"x", KEY))
+    assert run("link", "show", str(place / "two.txt")).exit_code == 2
+    keyless = base64.urlsafe_b64encode(b'{"url": "https://a.example/"}').decode()
+    (place / "keyless.txt").write_text(f"vhlink:/{keyless}")
+    assert run("link", "show", str(place / "keyless.txt")).exit_code == 1
+    result = run("link", "open", str(place / "keyless.txt"), str(place / "file.jwe"))
+    assert (result.exit_code, result.stdout) == (2, "")
+
+
+@pytest.mark.parametrize(
+    ("label", "claim", "shown"),
+    [
+        (5, "junk!", {"error": "link.malformed"}),
+        (-6, 7, "(masked)"),
+        (
+            -6,
+            {"n": "A", "v": [{"vp": 1}], "secret": 1},
+            {
+                "shape": "A2",
+                "members": {"n": "(masked)", "v": [{"vp": "(masked)"}], "(masked) 3": "(masked)"},
+            },
+        ),
+    ],
+)
+def test_inspect_masks_whatever_a_claim_holds(
+    place: Path, label: int, claim: Any, shown: Any
+) -> None:
+    (place / "odd.txt").write_text(backend.forge(world.claims(label, claim), world.dsc()))
+    document = json.loads(run("inspect", str(place / "odd.txt"), "--json").stdout)
+    assert document["link" if label == 5 else "icvp"] == shown

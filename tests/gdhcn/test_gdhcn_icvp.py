@@ -39,6 +39,7 @@ from coronapas.hcert import base45_encode, compress, decode
 from coronapas.hcert._base45 import ALPHABET
 from coronapas.keys import make_csca
 from coronapas.presentation import scan
+from coronapas.signing import Signer
 from coronapas.tolerances import TOLERANCES
 
 TEXT = (
@@ -488,3 +489,35 @@ def test_a_tampered_message_is_never_ok_with_other_content(data: st.DataObject) 
     result = world.verifier(tolerate=frozenset(TOLERANCES)).verify(text, world.NOW)
     original = world.verifier().verify(good.text, world.NOW).content
     assert not result.ok or result.content == original
+
+
+def test_a_signer_without_a_certificate_issues_for_the_participant() -> None:
+    signer = Signer(world.dsc().private_key, kid=world.dsc().certificate.kid)
+    issued = IcvpIssuer(signer, "XXA", world.catalogue()).issue(
+        world.TRAVELLER, world.DOSE, expires=world.END, issued_at=world.NOW
+    )
+    assert decode(issued.text).issuer == "XXA"
+    assert world.verifier().verify(issued.text, world.NOW).ok
+
+
+@pytest.mark.parametrize("day", [date(9999, 12, 25), date(9999, 12, 31)])
+def test_days_at_the_end_of_the_calendar_do_no_harm(day: date) -> None:
+    rule = Recommendation("1D47", "invented")
+    dose = replace(world.DOSE, given_on=day)
+    found = judge(dose, date.max, catalogue=world.catalogue(), recommendations=[rule])
+    assert found.valid_from == date.max
+    assert found.valid_until == date.max
+    certificate = Icvp(Shape.B, world.TRAVELLER, (dose,), "1.0.0")
+    text = backend.forge(world.claims(-6, write_icvp(certificate)), world.dsc())
+    result = world.verifier().verify(text, datetime.max.replace(tzinfo=UTC))
+    assert "time.expired" in [check.code for check in result.failures]
+
+
+@pytest.mark.parametrize("value", ["a\x07b", "e\u0301", " a "])
+def test_texts_are_read_in_one_form(value: str) -> None:
+    found, deviations = read_icvp({"n": value, "vx": {}})
+    assert found is not None
+    codes = {each.code for each in deviations if each.field == "n"}
+    assert codes <= {"content.control-character", "content.not-nfc", "content.whitespace"}
+    assert codes
+    assert found.traveller.name == unicodedata.normalize("NFC", value).strip()

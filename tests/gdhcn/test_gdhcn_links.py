@@ -440,3 +440,40 @@ def test_what_is_no_manifest_is_a_typed_error(document: Any, code: str) -> None:
 def test_any_text_as_a_manifest_is_a_typed_error(junk: Any) -> None:
     with pytest.raises(LinkError):
         read_manifest(junk)
+
+
+@pytest.mark.parametrize(
+    "claim", [None, 7, b"x", [], [1], [{}] * 17, [{"u": 1}], {}, {"u": 1}, {"url": ""}, "shlink:/A"]
+)
+def test_what_holds_no_link_is_a_typed_error(claim: Any) -> None:
+    with pytest.raises(LinkError) as caught:
+        read_link_claim(claim)
+    assert caught.value.code == "link.malformed"
+
+
+@pytest.mark.parametrize("text_", [b"\xff", 7, "x" * 65_537, "shlink:/" + "é" * 4])
+def test_what_is_no_text_of_a_link_is_a_typed_error(text_: Any) -> None:
+    with pytest.raises(LinkError) as caught:
+        read_link(text_)
+    assert caught.value.code in ("link.malformed", "link.too-large")
+
+
+def test_an_object_around_the_text_is_read() -> None:
+    assert read_link_claim({"u": GOOD.text}).links == (GOOD,)
+
+
+@pytest.mark.parametrize(
+    ("jwe", "code"),
+    [
+        (7, "link.malformed"),
+        ("a.b.c", "link.malformed"),
+        (f"{b64(b'[]')}....", "link.malformed"),
+        (f"{b64(b'{')}....", "link.malformed"),
+        (sealed(b"x").replace("..", ".AAAA.", 1), "link.unsupported"),
+        (sealed(b"x").replace("..", "..AA", 1), "link.malformed"),
+    ],
+)
+def test_what_is_no_file_of_a_link_is_a_typed_error(jwe: Any, code: str) -> None:
+    with pytest.raises(LinkError) as caught:
+        decrypt_file(jwe, KEY)
+    assert caught.value.code == code
