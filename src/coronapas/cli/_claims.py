@@ -42,11 +42,11 @@ def catalogue_from(place: str | None) -> Catalogue | None:
     try:
         return Catalogue.load(content)
     except CatalogueError as error:
-        told = " ".join(str(fault) for fault in error.faults[:5])
-        raise click.UsageError(plain(f"{place}: {told}")) from None
+        faults = " ".join(str(fault) for fault in error.faults[:5])
+        raise click.UsageError(plain(f"{place}: {faults}")) from None
 
 
-def told(content: object) -> Iterator[str]:
+def summary(content: object) -> Iterator[str]:
     """Yield what is said of a claim to a person, without the holder's data."""
     from coronapas.gdhcn import Icvp, LinkClaim
 

@@ -23,7 +23,7 @@ from coronapas.cli._claims import (
     catalogue_from,
     claim_json,
     products_option,
-    told,
+    summary,
     validities,
     validity_json,
     validity_line,
@@ -291,7 +291,7 @@ class _Found:
         profile = None if self.verification is None else self.verification.profile
         if profile not in (None, "eu"):
             yield str(profile).upper()
-        yield from told(self._content())
+        yield from summary(self._content())
         if facts is not None:
             yield facts.kind.value
         if country is not None:
