@@ -13,6 +13,7 @@ from pathlib import Path
 
 from making import (
     basic,
+    claims,
     odd_certificates,
     odd_claims,
     odd_contents,
@@ -24,6 +25,8 @@ from making.files import write
 from making.recipe import Recipe, vector
 
 HERE = Path(__file__).resolve().parent
+CLAIMS = "claims.jsonl"
+"""The vectors of WHO's claims, which the EU's format cannot hold."""
 
 
 def recipes() -> dict[str, Recipe]:
@@ -64,6 +67,7 @@ def main() -> int:
     parser.add_argument("--into", type=Path, default=HERE, help="the folder to write to")
     into: Path = parser.parse_args().into
     written, strangers = make(into)
+    written += claims.write(into / CLAIMS)
     sys.stdout.write(f"{len(recipes())} vectors, {written} written anew\n")
     for name in strangers:
         sys.stdout.write(f"{name} has no recipe\n")

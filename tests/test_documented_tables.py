@@ -100,7 +100,11 @@ def verifier_codes() -> set[str]:
     words = {check.split()[-1] for check in CHECKS}
     found = {
         text
-        for module in ("verify/_keyring.py", "verify/_verifier.py", "verify/_profiles/eu.py")
+        for module in (
+            "verify/_keyring.py",
+            "verify/_verifier.py",
+            *(f"verify/_profiles/{name}.py" for name in ("eu", "icvp", "link")),
+        )
         for text in texts(SOURCE / module)
         if CODE.fullmatch(text) and text.partition(".")[0] in words
     }

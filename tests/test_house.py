@@ -48,6 +48,7 @@ ROOMS = (
     "revocation",
     "programmes",
     "denmark",
+    "gdhcn",
     "verify",
     "wallets",
     "certlogic",

@@ -32,6 +32,7 @@ from coronapas.dcc._schema import violations as payload_violations
 from coronapas.errors import FaultsError, RuleError, ValueSetError
 from coronapas.facts import History
 from coronapas.facts import _json as facts_json
+from coronapas.gdhcn import Catalogue, read_icvp_facts
 from coronapas.programmes import load as load_programme
 from coronapas.rules import read_rule
 from coronapas.rules._lint.upload import schema_faults
@@ -239,6 +240,29 @@ FACTS: Final[list[dict[str, Any]]] = [
     },
 ]  # fmt: skip
 
+PRODUCTS: Final[dict[str, Any]] = {
+    "$schema": "products.schema.json",
+    "name": "Small",
+    "source": "here",
+    "families": {
+        "old": {"system": "urn:a", "ignore_case": True},
+        "new": {},
+    },
+    "products": [
+        {"name": "One", "disease": "1D47", "manufacturer": "M", "ids": {"old": ["A"], "new": ["b"]},
+         "approved_from": "2020-01-01", "approved_until": "2030-12-31"},
+        {"name": "Two", "disease": "1C81.0", "ids": {"new": ["c", "d"]}},
+    ],
+}  # fmt: skip
+
+ICVP: Final[dict[str, Any]] = {
+    "$schema": "icvp.schema.json",
+    "traveller": {"name": "A B", "birth_date": "1980-02-03", "sex": "female", "nationality": "XXA",
+                  "document_id": "P1", "document_type": "PPN", "guardian": "C"},
+    "dose": {"product": "A", "given_on": "2026-01-02", "batch": "B", "clinician": "D",
+             "authority": "XXA"},
+}  # fmt: skip
+
 RULE: Final[dict[str, Any]] = {
     "Identifier": "GR-DK-0001", "Type": "Acceptance", "Country": "DK", "Region": "AB1",
     "Version": "1.0.0", "SchemaVersion": "1.3.0", "Engine": "CERTLOGIC", "EngineVersion": "0.7.5",
@@ -314,6 +338,17 @@ PAIRS: Final = {
         [VALUE_SETS],
         {r".* A code is described that the set does not have\.": "names that another list has"},
     ),
+    "products": Pair(
+        "products",
+        faults_of(Catalogue.load),
+        [PRODUCTS],
+        {
+            r"products\.\d+\.ids json\.family": "a name that another list has",
+            r"products\.\d+\.approved_until json\.order": "the order of two dates",
+            r"products\.\d+\.ids\.\w+ json\.repeated": "identifiers that no other product has",
+        },
+    ),
+    "icvp": Pair("icvp", faults_of(read_icvp_facts), [ICVP]),
     "rule": Pair("rule", upload_faults, [RULE]),
     "extension of a vector": Pair(
         "test-vector",

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = [
+    "CatalogueError",
     "CmsError",
     "CoronapasError",
     "DecodeError",
@@ -22,6 +23,7 @@ __all__ = [
     "HistoryError",
     "IssueError",
     "KeyMaterialError",
+    "LinkError",
     "MissingExtraError",
     "ProgrammeError",
     "QrError",
@@ -234,6 +236,25 @@ class TrustStoreError(CoronapasError, ValueError):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"trust store: {message}")
         self.code = f"store.{code}"
+        self.message = message
+
+
+class CatalogueError(FaultsError):
+    """A catalogue of products that does not follow ``schemas/products.schema.json``."""
+
+
+class LinkError(CoronapasError, ValueError):
+    """A health link, its manifest or a file of it that cannot be read, built or opened.
+
+    `code` is stable: ``link.malformed``, ``link.too-large``, ``link.version`` (a later one),
+    ``link.no-key``, ``link.unsupported`` (another encryption than the links'), ``link.decryption``
+    (another key, or changed since it was encrypted), ``link.manifest``. Neither the key nor the
+    address is in the text.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"link: {message}")
+        self.code = f"link.{code}"
         self.message = message
 
 

@@ -114,6 +114,12 @@ _TABLE: Final = (
     Tolerance("cwt.float-time", "`exp` or `iat` as a floating-point number", "HU ES", True),
     Tolerance("cwt.missing-iat", "no usable `iat`", "", False),
     Tolerance(
+        "cwt.missing-exp",
+        "no usable `exp` in an ICVP, whose own validity it does not limit",
+        "WHO's test passes",
+        True,
+    ),
+    Tolerance(
         "cwt.extra-claim",
         "claims beyond iss, exp, iat and hcert, or more in hcert than the DCC",
         "claims 2 and 7",
@@ -220,6 +226,43 @@ _TABLE: Final = (
     ),
     Tolerance("content.several-events", "more than one event", "RO/2, SK/3", False),
     Tolerance("content.no-event", "no event at all", "", False),
+    Tolerance("content.older-shape", "an ICVP in an older shape (A1, A2, B0)", "test passes", True),
+    Tolerance(
+        "content.field-missing",
+        "an ICVP without a field that its shape requires and a verifier can do without",
+        "WHO's test passes",
+        True,
+    ),
+    Tolerance(
+        "content.issued-early",
+        "an ICVP issued before 2025-09-19, when the regulations began to admit it",
+        "WHO's test passes",
+        True,
+    ),
+    Tolerance(
+        "content.several-doses", "an ICVP of several doses, as its shape A2 allowed", "", True
+    ),
+    Tolerance(
+        "content.version-ambiguous",
+        "an ICVP whose version is not known: read as the latest, and the check `UNKNOWN`",
+        "",
+        True,
+    ),
+    Tolerance(
+        "content.link-form",
+        "a link stated as an object or a list, without its scheme, or several of them",
+        "WHO's validator, IHE",
+        True,
+    ),
+    Tolerance(
+        "content.link-member",
+        "a member of a link in another form, of another name, or too long",
+        "IHE, HL7 and WHO's examples",
+        True,
+    ),
+    Tolerance(
+        "content.link-key", "a link without a key, or with one that is not 32 bytes", "IHE", True
+    ),
     Tolerance("content.schema", "any other breach of the schema of the pass's release", "", False),
     Tolerance("qr.mode", "a QR code in a mode other than alphanumeric (Q2)", "CY", True),
 )

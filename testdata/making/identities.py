@@ -111,18 +111,21 @@ def _odd(
     extensions: bytes | None = _NO_EXTENSION,
     parameters: bytes = b"",
     curve: bytes = _P256,
+    first: datetime = FIRST,
+    last: datetime = LAST,
+    country: str = COUNTRY,
 ) -> Callable[[PrivateKey], Certificate]:
     """A DSC that no builder makes; `curve` stands in the place of P-256's identifier."""
 
     def make(key: PrivateKey) -> Certificate:
         spki = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         spki = spki.replace(_P256, curve)
-        body = der.Body(spki, FIRST, LAST, serial, extensions, parameters)
+        body = der.Body(spki, first, last, serial, extensions, parameters)
         csca = _csca()
         return Certificate(
             der.certificate(
                 body,
-                country=COUNTRY,
+                country=country,
                 name=f"Worthless test DSC {serial}",
                 issuer="Worthless test CSCA",
                 key=csca.private_key,
@@ -149,6 +152,17 @@ _IDENTITIES: Final[Mapping[str, tuple[str, Callable[[PrivateKey], Certificate]]]
     "dsc-ends-early": ("p-256", _profile(last=datetime(2022, 4, 1, tzinfo=UTC))),
     "dsc-over": ("p-256", _profile(last=datetime(2022, 2, 1, tzinfo=UTC))),
     "dsc-begins-late": ("p-256", _profile(first=datetime(2022, 2, 1, tzinfo=UTC))),
+    "dsc-claims": (
+        "p-256",
+        # It outlives the CSCA, which is of no account where the DSC itself is trusted.
+        _odd(
+            13,
+            der.key_purposes(f"{_NEW_ARC}2"),
+            first=datetime(2024, 1, 1, tzinfo=UTC),
+            last=datetime(2034, 1, 1, tzinfo=UTC),
+            country="XX",
+        ),
+    ),
     "dsc-empty-extension-list": ("p-256", _odd(1)),
     "dsc-explicit-default": (
         "p-256",

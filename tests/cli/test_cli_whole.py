@@ -30,6 +30,7 @@ COMMANDS = (
     "verify",
     "inspect",
     "qr",
+    "link",
     "trust",
     "revocation",
     "decide",

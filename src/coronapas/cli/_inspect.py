@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from coronapas.cli._claims import masked_claim
 from coronapas.cli._output import plain
 from coronapas.cli._passes import Item, items
 from coronapas.dcc import (
@@ -32,6 +33,7 @@ from coronapas.dcc import (
     ValueSets,
 )
 from coronapas.errors import DecodeError
+from coronapas.gdhcn import ICVP_LABEL, LINK_LABEL
 from coronapas.hcert import (
     ALGORITHMS,
     CLAIM_EXP,
@@ -104,17 +106,31 @@ def _of_envelope(envelope: Envelope, personal: bool) -> dict[str, Any]:
                 if label not in (CLAIM_ISS, CLAIM_EXP, CLAIM_IAT, CLAIM_HCERT)
             ],
         },
+        "payload": _payload(envelope),
         "dcc": in_json(envelope.dcc) if personal else masked(envelope.dcc),
         "deviations": [
             {"code": one.code, "field": one.field, "note": one.note} for one in envelope.deviations
         ],
     }
+    for name, label in (("icvp", ICVP_LABEL), ("link", LINK_LABEL)):
+        if claims.hcert is not None and label in claims.hcert:
+            claim = claims.hcert[label]
+            shown = in_json(claim) if personal else masked_claim(label, claim, MASK)
+            document[name] = shown
     if personal:
         document["base45"]["text"] = envelope.body
         document["compression"]["hex"] = envelope.compressed.hex()
         document["cose"]["hex"] = envelope.cose.hex()
         document["cwt"]["hex"] = envelope.payload.hex()
     return document
+
+
+def _payload(envelope: Envelope) -> str | None:
+    """Return what the signed content is, by its own claims; None for a mixture, or unknown."""
+    from coronapas.verify import profile_of
+
+    found = profile_of(envelope.claims)
+    return None if found is None else found.title
 
 
 def _readable_layers(text: str | bytes) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from coronapas.cli import _qr as drawing
+from coronapas.cli._claims import issue_icvp, products_option
 from coronapas.cli._options import (
     filled,
     lifetime,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from coronapas.dcc import ContentPolicy
     from coronapas.errors import Fault
     from coronapas.facts import FactsDocument
+    from coronapas.gdhcn import IssuedClaim
     from coronapas.issue import Issuer, Pass
     from coronapas.presentation import Form
     from coronapas.signing import Signer
@@ -230,6 +232,11 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     show_default=True,
     help="The release of the DCC schema.",
 )
+@click.option("--icvp", is_flag=True, help="Issue WHO's certificate of vaccination (ICVP).")
+@click.option(
+    "--participant", callback=filled, metavar="CODE", help="With --icvp: WHO's code of the issuer."
+)
+@products_option
 @value_sets_option
 @options
 @click.option("--qr", type=click.Choice(drawing.FORMS), help="Draw the QR code.")
@@ -250,6 +257,9 @@ def command(
     uvci: str | None,
     language: str | None,
     schema_version: str,
+    icvp: bool,
+    participant: str | None,
+    products: str | None,
     value_sets: tuple[Path, ...],
     qr: Form | None,
     level: str | None,
@@ -263,6 +273,8 @@ def command(
     """Issue a pass from FACTS, a JSON file (schemas/facts.schema.json) or standard input (-).
 
     For a list of such documents, one pass is printed a line. If one is refused, none is issued.
+    With --icvp, FACTS is a traveller and a dose (schemas/icvp.schema.json).
+
     With --qr, the code's version, level and size are printed on standard error, the size compared
     with the recommended diagonal of 35 to 60 mm.
 
@@ -280,6 +292,20 @@ def command(
         raise click.UsageError("--qr-level, --qr-size and --qr-dpi need --qr.")
     wished = None if qr is None else drawing.wish(qr, level, size, dpi, "qr-", output=output)
     signer = _signer(key, cert, pkcs12, password)
+    if icvp:
+        claim = issue_icvp(
+            facts,
+            signer,
+            participant=participant,
+            products=products,
+            country=country,
+            expires=expires,
+            issued_at=issued_at,
+        )
+        drawing.put(_content(claim, wished=wished, as_json=as_json), qr, output, force=force)
+        return
+    if participant is not None or products is not None:
+        raise click.UsageError("--participant and --products need --icvp.")
     if country is None and signer.certificate is not None:
         country = signer.certificate.country
     if country is None:
@@ -302,12 +328,15 @@ def command(
     )
     terms = {"expires": expires, "issued_at": issued_at, "uvci": uvci}
     passes = _issue(office, documents, terms, in_list=in_list)
+    drawing.put(_content(*passes, wished=wished, as_json=as_json), qr, output, force=force)
+
+
+def _content(*issued: Pass | IssuedClaim, wished: drawing.Wish | None, as_json: bool) -> bytes:
+    """Return what is written: the QR code of one pass, or a line for each."""
     if wished is not None:
-        content = drawing.draw(passes[0].text, wished)
-    else:
-        form = _json if as_json else _text
-        content = "".join(f"{form(issued)}\n" for issued in passes).encode()
-    drawing.put(content, qr, output, force=force)
+        return drawing.draw(issued[0].text, wished)
+    form = _json if as_json else _text
+    return "".join(f"{form(each)}\n" for each in issued).encode()
 
 
 def _signer(
@@ -364,15 +393,18 @@ def _issue(
     return passes
 
 
-def _text(issued: Pass) -> str:
+def _text(issued: Pass | IssuedClaim) -> str:
     return issued.text
 
 
-def _json(issued: Pass) -> str:
+def _json(issued: Pass | IssuedClaim) -> str:
+    from coronapas.issue import Pass
+
     return json.dumps(
         {
             "text": issued.text,
-            "uvci": issued.uvci,
+            # WHO's claims have no identifier.
+            **({"uvci": issued.uvci} if isinstance(issued, Pass) else {}),
             "issued_at": issued.issued_at.isoformat(),
             "expires": issued.expires.isoformat(),
         }

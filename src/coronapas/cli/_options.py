@@ -44,7 +44,8 @@ accept_option = click.option(
     show_default=True,
     callback=accepted,
     metavar="NAMES",
-    help="The payloads to accept: eu, dk (or dk1, dk2, dk3 alone), with commas between.",
+    help="The payloads to accept, with commas between: eu, dk (or dk1, dk2, dk3 alone), icvp "
+    "(WHO's certificates of vaccination), link (health links).",
 )
 
 _DAYS: Final = re.compile("([0-9]{1,5})d")

@@ -19,6 +19,15 @@ from coronapas.cli._certificates import (
     trust_from,
     unverified_option,
 )
+from coronapas.cli._claims import (
+    catalogue_from,
+    claim_json,
+    products_option,
+    summary,
+    validities,
+    validity_json,
+    validity_line,
+)
 from coronapas.cli._options import (
     accept_option,
     duration,
@@ -40,6 +49,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from coronapas.facts import PassFacts
+    from coronapas.gdhcn import Catalogue, Validity
     from coronapas.tolerances import Deviation
     from coronapas.trust import TrustStore
     from coronapas.verify import Check, Verification, Verifier
@@ -73,6 +83,7 @@ def _tolerance(
     "folder of certificates.",
 )
 @accept_option
+@products_option
 @pin_option
 @beside_option
 @unverified_option
@@ -117,6 +128,7 @@ def command(
     texts: tuple[str, ...],
     trust: tuple[Path, ...],
     accept: tuple[str, ...],
+    products: str | None,
     pins: tuple[Path, ...],
     beside: tuple[Path, ...],
     unverified_trust: bool,
@@ -165,10 +177,11 @@ def command(
         revocation=revocation_data.revocations_from(revocation_data.stated(**revocation)),
         refuse_unknown_revocation=refuse_unknown_revocation,
     )
+    catalogue = catalogue_from(products)
     count = _Count()
     with progress("verifying", total_size(files), results_meanwhile=True) as advance:
         for item in _all(files, texts, whole):
-            found = _Found(item, verifier, store, at, granted)
+            found = _Found(item, verifier, store, at, granted, catalogue)
             count.add(found)
             if as_json:
                 click.echo(json.dumps(found.to_json(show_personal_data)))
@@ -197,10 +210,12 @@ class _Found:
         store: TrustStore,
         at: datetime | None,
         granted: Collection[str],
+        catalogue: Catalogue | None,
     ) -> None:
         from coronapas.verify import CHECKS, skipped
 
         self._store = store
+        self._catalogue = catalogue
         self.place = plain(item.place)
         self.readable = item.fault is None
         self._read: tuple[PassFacts | None] | None = None
@@ -233,8 +248,12 @@ class _Found:
         for deviation in self.deviations:
             field = f" at {plain(deviation.field)}" if deviation.field else ""
             yield f"  deviation  {deviation.code}{field}: {plain(deviation.note)}"
+        for validity in self._validities():
+            yield validity_line(validity)
         if personal and (facts := self._facts()) is not None:
             yield f"  {plain(json.dumps(_facts_json(facts), ensure_ascii=False))}"
+        if personal and (claim := claim_json(self._content(), personal)) is not None:
+            yield f"  {plain(json.dumps(claim, ensure_ascii=False))}"
 
     def to_json(self, personal: bool) -> dict[str, Any]:
         """What a machine reads (``schemas/verification.schema.json``)."""
@@ -253,6 +272,8 @@ class _Found:
             "kid": None if envelope is None or envelope.kid is None else envelope.kid.hex(),
             "country": self._country(),
             "kind": None if facts is None else facts.kind.value,
+            "claim": claim_json(self._content(), personal),
+            "validity": [validity_json(each, personal) for each in self._validities()],
             "certificate": self._signer(),
             "revocation": None if answer is None else answer_json(answer),
             "failures": [check.code for check in self.failures],
@@ -270,6 +291,7 @@ class _Found:
         profile = None if self.verification is None else self.verification.profile
         if profile not in (None, "eu"):
             yield str(profile).upper()
+        yield from summary(self._content())
         if facts is not None:
             yield facts.kind.value
         if country is not None:
@@ -281,6 +303,21 @@ class _Found:
             facts = None if self.verification is None else self.verification.facts
             self._read = (facts,)
         return self._read[0]
+
+    def _content(self) -> object:
+        return None if self.verification is None else self.verification.content
+
+    def _validities(self) -> tuple[Validity, ...]:
+        """What the doses of a certificate of vaccination are good for, by the catalogue."""
+        verification = self.verification
+        if verification is None or verification.envelope is None:
+            return ()
+        return validities(
+            verification.content,
+            self._catalogue,
+            verification.at,
+            verification.envelope.expires,
+        )
 
     def _signer(self) -> dict[str, Any] | None:
         """The certificate that signed, which lists vouch for it, and until when."""

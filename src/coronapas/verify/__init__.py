@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from coronapas.verify._profile import Occasion as Occasion
     from coronapas.verify._profile import Profile as Profile
     from coronapas.verify._profiles import PROFILES as PROFILES
+    from coronapas.verify._profiles import profile_of as profile_of
     from coronapas.verify._result import Verification as Verification
     from coronapas.verify._result import VerificationError as VerificationError
     from coronapas.verify._verifier import DEFAULT_CLOCK_SKEW as DEFAULT_CLOCK_SKEW
@@ -27,7 +28,7 @@ else:
             "_keyring": "CertificateTime",
             "_checks": "CHECKS Check Outcome skipped",
             "_profile": "Examined Occasion Profile",
-            "_profiles": "PROFILES",
+            "_profiles": "PROFILES profile_of",
             "_result": "Verification VerificationError",
             "_verifier": "DEFAULT_CLOCK_SKEW Verifier",
         },

@@ -80,7 +80,7 @@ TABLE: Final = (
     CheckRow(
         "time",
         "The validity that the pass states covers the time of the check.",
-        codes=frozenset({"cwt.float-time", "cwt.missing-iat"}),
+        codes=frozenset({"cwt.float-time", "cwt.missing-iat", "cwt.missing-exp"}),
     ),
     CheckRow(
         "content",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from coronapas.hcert import _cwt as cwt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from coronapas.dcc import Examiner
     from coronapas.facts import EventKind, PassFacts
@@ -51,6 +51,8 @@ class Examined(NamedTuple):
         payload: What `Verification.payload` hands out: the DCC, or None.
         content: What `Verification.content` hands out: the typed content of another payload.
         fault: A code and a sentence that fail the content, whatever is tolerated.
+        ambiguity: A code and a sentence where the content cannot be judged for certain: its check
+            is UNKNOWN, unless something in it fails.
 
     """
 
@@ -60,6 +62,7 @@ class Examined(NamedTuple):
     payload: Any = None
     content: object = None
     fault: tuple[str, str] | None = None
+    ambiguity: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +75,23 @@ class Profile:
         title: What it is called in sentences, such as "a Danish token (DK2)".
         noun: What one is called for short, such as "token".
         plural: What several are called, such as "domestic tokens".
-        prefix: The context identifier it comes under, colon included.
+        prefix: The context identifier it comes under, colon included; empty for none. Several
+            profiles may share one.
         marks: What its signed content may be made of: claim labels and ``-260.<label>`` for what
-            stands in ``hcert``, as text; ``xdu`` for that field in an event. Labels that are no
-            profile's mark are extra claims.
+            stands in ``hcert``, as text; ``xdu`` for that field in an event, ``reg`` for that field
+            in a dose that stands in ``hcert`` itself. Labels that are no profile's mark are extra
+            claims.
         required: Those of `marks` of which its content has at least one.
         examine: Reads and judges the content of an envelope; never raises.
         facts: Makes the facts of a payload, or None.
         colonless: Whether the prefix may lack its colon, as a deviation.
         end_inclusive: Whether the content is still valid at its ``exp``.
+        end_optional: Whether the content may state no ``exp``; `examine` then reports it.
         countries: The ISO 3166-1 alpha-2 codes of the countries whose certificates may sign it;
             None for all. A certificate that names no country may always sign.
         revocable: Whether revocation lists of such content exist.
+        domains: The domains of WHO's network whose keys may sign it (`TrustPolicy` can name
+            others). Lists that know no domains count as ``DCC``.
 
     """
 
@@ -99,18 +107,28 @@ class Profile:
     facts: Callable[[Any], PassFacts | None]
     colonless: bool = False
     end_inclusive: bool = True
+    end_optional: bool = False
     countries: frozenset[str] | None = None
     revocable: bool = True
+    domains: frozenset[str] = frozenset(("DCC",))
 
 
 def marks_of(claims: Claims) -> frozenset[str]:
-    """Return what a content is made of: the labels of its claims, of ``hcert``, and ``xdu``."""
+    """Return what a content is made of: see `Profile.marks`."""
     found = {str(label) for label in claims.tree if label not in COMMON_CLAIMS}
     if claims.hcert is not None:
         found.update(f"{cwt.HCERT}.{label}" for label in claims.hcert)
         if _has_end_dates(claims.hcert.get(cwt.DCC)):
             found.add("xdu")
+        if any("reg" in dose for dose in _own_doses(claims.hcert)):
+            found.add("reg")
     return frozenset(found)
+
+
+def _own_doses(hcert: Mapping[Any, Any]) -> Iterator[Mapping[Any, Any]]:
+    """Return the doses that stand in ``hcert`` itself, as in a European Vaccination Card."""
+    doses = hcert.get("v")
+    return (dose for dose in doses if isinstance(dose, dict)) if type(doses) is list else iter(())
 
 
 def _has_end_dates(dcc: object) -> bool:
@@ -140,6 +158,13 @@ def mismatch(profile: Profile, claims: Claims, known: Iterable[Profile]) -> str 
             return None
         what = owner.title
     return f"The signed content is {what}, and the text begins as {profile.title} does."
+
+
+def owner(claims: Claims, rows: Iterable[Profile], known: Iterable[Profile]) -> Profile | None:
+    """Return the first of `rows` that a content is of; None for a mixture, or for none of them."""
+    marks = marks_of(claims)
+    others = frozenset().union(*(row.marks for row in known))
+    return next((row for row in rows if _owns(row, marks, others)), None)
 
 
 def _owns(row: Profile, marks: frozenset[str], known: frozenset[str]) -> bool:

@@ -232,7 +232,8 @@ class Verification:
     def content(self) -> object:
         """The typed content of a payload that is no EU pass; None unless the signature held.
 
-        A `coronapas.denmark.Dk1`, `Dk2` or `Dk3`; None for an EU pass, whose content is in `facts`.
+        A `coronapas.denmark.Dk1`, `Dk2` or `Dk3`, a `coronapas.gdhcn.Icvp`, or a
+        `coronapas.gdhcn.LinkClaim`; None for an EU pass, whose content is in `facts`.
         """
         return self._content if self.signed else None
 

@@ -13,8 +13,9 @@ The rules, in the order in which they are applied:
 4. The certificate must have been valid, must not be a CA's, and its key usages, where it has any,
    must admit signatures and cover the kinds of event.
 5. ``iat`` ≤ now ≤ ``exp``, both inclusive; of a Danish token the end is exclusive.
-6. The prefix is not signed. The signed content says which profile it is of; content of another
-   profile than the text begins as fails. The content is then judged by its profile.
+6. The prefix is not signed, and several profiles may share one. The signed content says which
+   profile it is of; content of another profile than the text begins as fails. The content is then
+   judged by its profile.
 7. Revocation is looked up where the verifier has revocation data and the signature held. What the
    data cannot tell is UNKNOWN.
 
@@ -42,8 +43,8 @@ from coronapas.verify._checks import (
     check_of,
 )
 from coronapas.verify._keyring import CertificateTime, KeyRing
-from coronapas.verify._profile import Examined, Occasion, Profile, mismatch
-from coronapas.verify._profiles import PROFILES
+from coronapas.verify._profile import Examined, Occasion, Profile, mismatch, owner
+from coronapas.verify._profiles import PROFILES, RECOGNISED
 from coronapas.verify._profiles.eu import EU
 from coronapas.verify._resemblance import resemblance
 from coronapas.verify._result import Verification
@@ -80,8 +81,9 @@ class Verifier:
     Args:
         trust: The certificates that are trusted.
         accept: The payloads that are accepted: ``"eu"`` (EU passes), ``"dk"`` (the Danish tokens;
-            ``"dk1"``, ``"dk2"``, ``"dk3"`` for single ones), or a `Profile`. A text of a known
-            payload that is not accepted fails with ``prefix.not-accepted``.
+            ``"dk1"``, ``"dk2"``, ``"dk3"`` for single ones), ``"icvp"`` (WHO's certificate of
+            vaccination), ``"link"`` (health links), or a `Profile`. A text of a known payload that
+            is not accepted fails with ``prefix.not-accepted``.
         tolerate: The names of the tolerances granted (`coronapas.tolerances`): `FIELD`, `STRICT`,
             or either with single names added or taken away.
         clock_skew: How far a pass, its certificate or its sample may lie in the future
@@ -130,8 +132,11 @@ class Verifier:
             unknown = ", ".join(sorted(granted - TOLERANCES.keys()))
             raise ValueError(f"there are no such tolerances: {unknown}")
         self._accepted = _accepted(accept)
-        self._known = {row.prefix: row for row in (*PROFILES, *self._accepted.values())}
-        self._colonless = [row.prefix for row in self._known.values() if row.colonless]
+        # Accepted rows come first: where nothing tells two apart, the caller's choice does.
+        known = {row.name: row for row in (*self._accepted, *PROFILES, *RECOGNISED)}
+        self._known = tuple({**known, **{row.name: row for row in self._accepted}}.values())
+        self._prefixes = {row.prefix for row in self._known if row.prefix}
+        self._colonless = [row.prefix for row in self._known if row.colonless]
         self._granted = granted
         self._examiner = default_examiner() if value_sets is None else Examiner(value_sets)
         self._revocation = revocation
@@ -141,7 +146,7 @@ class Verifier:
         self._quick = (
             QuickLook(self._ring, self._examiner, granted, limits)
             if QuickLook is not None
-            and self._accepted.get(EU.prefix) is EU
+            and next(filter(_may_be_dcc, self._accepted), None) is EU
             and revocation is None
             and not refuse_unknown_revocation
             else None
@@ -150,7 +155,7 @@ class Verifier:
     @property
     def accepted(self) -> tuple[str, ...]:
         """The names of the profiles that are accepted."""
-        return tuple(row.name for row in self._accepted.values())
+        return tuple(row.name for row in self._accepted)
 
     def verify(self, text: str | bytes, at: datetime | None = None) -> Verification:
         """Verify one scanned text as of the moment `at`, by default now.
@@ -175,32 +180,38 @@ class Verifier:
     def _verify(self, text: str | bytes, now: float) -> Verification:
         found = Findings(self._granted)
         layers = open_layers(
-            text, limits=self._limits, prefixes=self._known, colonless=self._colonless
+            text, limits=self._limits, prefixes=self._prefixes, colonless=self._colonless
         )
         profile = self._profile_of(text, layers, found)
         envelope = layers.envelope
-        if profile is None or envelope is None or profile.prefix not in self._accepted:
+        if profile is None or envelope is None or profile not in self._accepted:
             return self._unopened(layers, profile, found, now)
         return self._judge(envelope, profile, now, found)
 
     def _profile_of(self, text: str | bytes, layers: Layers, found: Findings) -> Profile | None:
-        """The profile that the text begins as, or by its content where a prefix may be missing."""
+        """The profile of a text: by its prefix, and by its content where that leaves a choice."""
+        claims = layers.claims
         start = f"{layers.prefix[:3]}:" if layers.prefix else ""
-        profile = self._known.get(start)
-        if profile is not None:
-            if profile.prefix not in self._accepted:
-                sentence = f"The text is {profile.title}, which this verifier does not accept."
-                found.fail("prefix", "prefix.not-accepted", sentence)
-            return profile
-        if layers.text is None or (layers.fault and layers.fault.code == "prefix.too-long"):
+        rows = tuple(row for row in self._known if row.prefix == start)
+        owned = None if claims is None else owner(claims, rows, self._known)
+        if start and rows:
+            profile = owned or rows[0]
+        elif owned is not None:
+            profile = owned
+        elif layers.text is None or (layers.fault and layers.fault.code == "prefix.too-long"):
             return None
-        if layers.claims is not None:
-            rows = tuple(self._accepted.values())
-            fitting = (row for row in rows if mismatch(row, layers.claims, PROFILES) is None)
-            return next(fitting, rows[0])
-        if layers.prefix is None or _PREFIX_MISSING not in self._granted:
-            found.fail("prefix", "prefix.not-a-pass", resemblance(text))
-        return None
+        elif claims is not None:
+            accepted = self._accepted
+            fitting = (row for row in accepted if mismatch(row, claims, self._known) is None)
+            return owner(claims, accepted, self._known) or next(fitting, accepted[0])
+        else:
+            if layers.prefix is None or _PREFIX_MISSING not in self._granted:
+                found.fail("prefix", "prefix.not-a-pass", resemblance(text))
+            return None
+        if profile not in self._accepted:
+            sentence = f"The text is {profile.title}, which this verifier does not accept."
+            found.fail("prefix", "prefix.not-accepted", sentence)
+        return profile
 
     def _unopened(
         self, layers: Layers, profile: Profile | None, found: Findings, now: float
@@ -219,7 +230,7 @@ class Verifier:
     def _judge(
         self, envelope: Envelope, profile: Profile, now: float, found: Findings
     ) -> Verification:
-        other = mismatch(profile, envelope.claims, (*PROFILES, *self._accepted.values()))
+        other = mismatch(profile, envelope.claims, self._known)
         if other is None:
             occasion = Occasion(now, self._ring.skew, self._examiner)
             examined = profile.examine(envelope, occasion)
@@ -235,6 +246,8 @@ class Verifier:
         found.deviate(examined.deviations)
         if examined.fault is not None:
             found.fail("content", *examined.fault)
+        elif examined.ambiguity is not None:
+            found.unknown("content", *examined.ambiguity)
         found.passed("content")
         answer = self._revoked(None if key is None else envelope, profile, now, found)
         return Verification(
@@ -275,23 +288,28 @@ class Verifier:
         return answer
 
 
-def _accepted(accept: Iterable[str | Profile]) -> dict[str, Profile]:
-    """The profiles to accept, by their prefix."""
+def _may_be_dcc(row: Profile) -> bool:
+    """Whether a plain EU DCC under its own prefix may be content of this profile."""
+    return row.prefix == EU.prefix and bool(row.required & EU.required)
+
+
+def _accepted(accept: Iterable[str | Profile]) -> tuple[Profile, ...]:
+    """The profiles to accept, each once, in the order in which they are named."""
     if isinstance(accept, str):
         raise TypeError("accept must be a collection of names, such as ('eu', 'dk')")
     found: dict[str, Profile] = {}
     for each in accept:
         if isinstance(each, Profile):
-            found[each.prefix] = each
+            found[each.name] = each
             continue
         rows = [row for row in PROFILES if each in (row.name, row.family)]
         if not rows:
             names = sorted({row.family for row in PROFILES} | {row.name for row in PROFILES})
             raise ValueError(f"there is no such payload: {each!r}; known are {', '.join(names)}")
-        found.update((row.prefix, row) for row in rows)
+        found.update((row.name, row) for row in rows)
     if not found:
         raise ValueError("accept must name at least one payload")
-    return found
+    return tuple(found.values())
 
 
 def _judge_usage(key: VerifyingKey, profile: Profile, examined: Examined, found: Findings) -> None:
@@ -321,7 +339,8 @@ def _judge_time(
     name, what = "time", profile.noun
     issued_at, expires = envelope.issued_at, envelope.expires
     if expires is None:
-        found.fail(name, "time.no-end", f"The {what} states no usable end of its validity.")
+        if not profile.end_optional:
+            found.fail(name, "time.no-end", f"The {what} states no usable end of its validity.")
     elif now > expires or (now == expires and not profile.end_inclusive):
         found.fail(name, "time.expired", f"The {what} has expired.")
     if issued_at is not None:
