@@ -31,7 +31,7 @@ from wallet_world import (
 
 from coronapas import Issuer, Verifier
 from coronapas.errors import IssueError
-from coronapas.facts import TestResult
+from coronapas.facts import EventKind, TestResult
 from coronapas.keys import make_csca, make_key
 from coronapas.signing import Signer
 from coronapas.tolerances import FIELD
@@ -202,7 +202,7 @@ def test_a_credential_without_certificates_needs_a_key_of_the_store() -> None:
 
 def test_key_usages_of_passes_hold_for_credentials() -> None:
     authority, _ = keys()
-    tests_only = authority.issue_dsc(usages=["test"], valid_from=BEGIN)
+    tests_only = authority.issue_dsc(usages=[EventKind.TEST], valid_from=BEGIN)
     with pytest.raises(IssueError) as error:
         issue_sd_jwt(dcc_of(), tests_only.signer(), expires=LIFE, issued_at=ISSUED)
     assert [fault.code for fault in error.value.faults] == ["certificate.usage"]
@@ -244,7 +244,7 @@ def test_rsa_keys_issue_and_bind() -> None:
     assert found.ok
     assert found.credential is not None
     assert found.credential.claims["iss"] == "https://issuer.example"
-    assert found.credential.holder_key == jwk_of(phone.public_key)  # type: ignore[arg-type]
+    assert found.credential.holder_key == jwk_of(phone.public_key)
     with pytest.raises(CredentialError):
         issue_mdoc(dcc_of(), pair.signer(), device_key=key("d").public_key(), **terms)  # type: ignore[arg-type]
 
