@@ -5,14 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from rule_world import document, rule
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rule_world import AT, document, rule, vaccination
 
 from coronapas.errors import CmsError, RuleError
 from coronapas.rules import RuleSet, RuleType
 from coronapas.rules import _loading as loading
+from coronapas.tolerances import COUNTRIES
 
 
 def put(path: Path, content: Any) -> Path:
@@ -39,8 +43,8 @@ def test_a_folder_gives_its_rules_and_tells_what_it_did_not_take(tmp_path: Path)
     assert names(found) == ["VR-DK-0001 1.0.0", "VR-DK-0005 1.0.0", "VR-DK-0006 1.0.0"]
     assert [(one.place, one.country) for one in found.unread] == [
         ("DK/VR-DK-0002/rule.json", "DK"),
-        ("DK/VR-DK-0003/rule.json", None),
-        ("DK/VR-DK-0004/rule.json", None),
+        ("DK/VR-DK-0003/rule.json", "DK"),
+        ("DK/VR-DK-0004/rule.json", "DK"),
         ("list.json[1]", "SE"),
     ]
     assert found.passed_over == ("numbers.json", "schema.json")
@@ -201,3 +205,60 @@ def test_all_public_rules_load(official: Path) -> None:
     count = len(list((official / "business-rules").glob("*/*/rule.json")))
     assert (len(found), found.unread) == (count, ())
     assert RuleSet.load(found.to_json()).rules == found.rules
+
+
+@pytest.mark.parametrize(
+    ("place", "country", "type_"),
+    [
+        ("MT/VR-MT-0001/rule.json", "MT", RuleType.ACCEPTANCE),
+        ("MT/broken.json", "MT", None),
+        ("VR-MT-0001/rule.json", "MT", RuleType.ACCEPTANCE),
+        ("ir-mt-0001.json", "MT", RuleType.INVALIDATION),
+        ("EU/GR-EU-0001.json", "EU", RuleType.ACCEPTANCE),
+        # Two countries, or a name of no country: it may be any country's.
+        ("MT/VR-FI-0001/rule.json", None, RuleType.ACCEPTANCE),
+        ("QQ/rule.json", None, None),
+        ("VR-QQ-0001/rule.json", None, RuleType.ACCEPTANCE),
+        ("mt/rule.json", None, None),
+        ("ORVR-MT-0001/rule.json", None, None),
+    ],
+)
+@pytest.mark.parametrize("content", ["{", "", '{"a": 1, "a": 2}', '"rule"'])
+def test_what_cannot_be_read_is_of_the_country_that_its_folder_and_name_tell(
+    tmp_path: Path, place: str, country: str | None, type_: RuleType | None, content: str
+) -> None:
+    put(tmp_path / place, content)
+    found = RuleSet.load(tmp_path)
+    if content == '"rule"' and not place.endswith("rule.json"):
+        assert found.passed_over == (place,)
+        return
+    (unread,) = found.unread
+    assert (unread.place, unread.country, unread.type) == (place, country, type_)
+
+
+@settings(max_examples=60)
+@given(st.sampled_from(sorted(COUNTRIES)), st.sampled_from(["GR", "VR", "TR", "RR"]))
+def test_a_broken_acceptance_rule_keeps_its_own_country_from_a_verdict_and_no_other(
+    country: str, kind: str
+) -> None:
+    with TemporaryDirectory() as folder:
+        put(Path(folder) / f"{country}/{kind}-{country}-0001/rule.json", "{")
+        (unread,) = RuleSet.load(folder).unread
+    assert unread.concerns(country, None)
+    for other in COUNTRIES - {country}:
+        assert not unread.concerns(other, None)
+        assert not unread.concerns(other, country)
+
+
+def test_one_broken_file_makes_one_country_open_and_is_reported(tmp_path: Path) -> None:
+    put(tmp_path / "DK/VR-DK-0001/rule.json", document())
+    put(tmp_path / "MT/VR-MT-0001/rule.json", '{"Identifier": "VR-MT-0001",}')
+    put(tmp_path / "FI/VR-FI-0001/rule.json", document(Identifier="VR-FI-0001", Country="FI"))
+    rules = RuleSet.load(tmp_path)
+    outcomes = {
+        country: str(rules.decide(vaccination(), country=country, at=AT).outcome)
+        for country in ("DK", "FI", "MT")
+    }
+    assert outcomes["MT"] == "OPEN"
+    assert "OPEN" not in (outcomes["DK"], outcomes["FI"])
+    assert [one.country for one in rules.unread] == ["MT"]

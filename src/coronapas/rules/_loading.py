@@ -18,7 +18,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,6 +27,7 @@ from coronapas import _files, _json
 from coronapas.errors import CoronapasError, Fault, RuleError
 from coronapas.rules import _model as model
 from coronapas.rules._model import RuleType, read_rule
+from coronapas.tolerances import COUNTRIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -47,7 +49,8 @@ class Unread:
     """Something meant as a rule that could not be read.
 
     `place` is the file, with the position in it where it holds several, or the identifier.
-    `country` and `type` are None where they cannot be told: they may be any.
+    `country` and `type` are None where nothing tells them: they may be any. Where the content does
+    not state them, the name of the rule's folder or file does (``MT/VR-MT-0001/rule.json``).
     """
 
     place: str
@@ -98,11 +101,11 @@ class Loaded:
         try:
             self.rules.append(read_rule(document))
         except RuleError as error:
-            self.unread.append(_unread(document, place, error))
+            self.unread.append(_named(_unread(document, place, error)))
 
     def refuse(self, place: str, code: str, problem: str, country: str | None = None) -> None:
         """Keep account of what cannot even be parsed."""
-        self.unread.append(Unread(place, country, (_fault(code, problem),)))
+        self.unread.append(_named(Unread(place, country, (_fault(code, problem),))))
 
 
 def from_folder(folder: Path) -> Loaded:
@@ -112,8 +115,8 @@ def from_folder(folder: Path) -> Loaded:
         place = path.relative_to(folder).as_posix()
         try:
             document = parse(content(path))
-        except ValueError as error:
-            found.refuse(place, "rule.json", str(error))
+        except (ValueError, OSError) as error:
+            found.refuse(place, "rule.json", _problem(error))
             continue
         meant = path.name == RULE_FILE or model.looks_like_rule(document)
         if meant or _is_list_of_rules(document):
@@ -280,6 +283,8 @@ def _unread(document: object, place: str, error: RuleError) -> Unread:
     named = model.canonical(document)[0] if isinstance(document, dict) else {}
     country, kind = named.get("Country"), named.get("Type")
     known = country.strip().upper() or None if isinstance(country, str) else None
+    if known is None and "Identifier" in named:
+        known = _country_of_identifier(named["Identifier"])
     try:
         return Unread(place, known, error.faults, model.one_of(kind, RuleType))
     except ValueError:
@@ -289,6 +294,38 @@ def _unread(document: object, place: str, error: RuleError) -> Unread:
 def _country_of_identifier(identifier: str) -> str | None:
     parts = str(identifier).split("-")
     return parts[1].upper() if len(parts) == 3 and len(parts[1]) == 2 else None
+
+
+# "VR-MT-0001" (a rule's identifier, DCC Validation Rules 1.0, chapter 3.1): the first letters are
+# GR, VR, TR and RR for acceptance (general, vaccination, test, recovery) and IR for invalidation.
+_IDENTIFIER: Final = re.compile(
+    r"(?<![A-Za-z])(?:([GVTR])R|IR)-([A-Za-z]{2})-[0-9]{1,5}(?![0-9])", re.IGNORECASE
+)
+_PLACES: Final = COUNTRIES | {"EU"}
+
+
+def _named(unread: Unread) -> Unread:
+    """Return an unreadable rule with the country and type that its folder and name tell.
+
+    They are taken where the content does not state them. Names that contradict each other tell
+    nothing: the rule then may be any country's.
+    """
+    identifiers = list(_IDENTIFIER.finditer(unread.place))
+    *folders, _ = unread.place.split("/")
+    countries = {found[2].upper() for found in identifiers} | {*folders} & _PLACES
+    types = {RuleType.ACCEPTANCE if found[1] else RuleType.INVALIDATION for found in identifiers}
+    country, kind = unread.country, unread.type
+    if country is None and len(countries) == 1 and countries <= _PLACES:
+        (country,) = countries
+    if kind is None and len(types) == 1:
+        (kind,) = types
+    return replace(unread, country=country, type=kind)
+
+
+def _problem(error: ValueError | OSError) -> str:
+    if isinstance(error, OSError):
+        return f"The file cannot be read: {error.strerror or error}."
+    return str(error)
 
 
 def _fault(code: str, problem: str) -> Fault:
