@@ -24,10 +24,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from coronapas import _files, _json
+from coronapas.dcc._valuesets import COUNTRY, ValueSets
 from coronapas.errors import CoronapasError, Fault, RuleError
 from coronapas.rules import _model as model
 from coronapas.rules._model import RuleType, read_rule
-from coronapas.tolerances import COUNTRIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -301,7 +301,6 @@ def _country_of_identifier(identifier: str) -> str | None:
 _IDENTIFIER: Final = re.compile(
     r"(?<![A-Za-z])(?:([GVTR])R|IR)-([A-Za-z]{2})-[0-9]{1,5}(?![0-9])", re.IGNORECASE
 )
-_PLACES: Final = COUNTRIES | {"EU"}
 
 
 def _named(unread: Unread) -> Unread:
@@ -312,14 +311,19 @@ def _named(unread: Unread) -> Unread:
     """
     identifiers = list(_IDENTIFIER.finditer(unread.place))
     *folders, _ = unread.place.split("/")
-    countries = {found[2].upper() for found in identifiers} | {*folders} & _PLACES
+    countries = {found[2].upper() for found in identifiers}
+    countries |= {name for name in folders if _is_country(name)}
     types = {RuleType.ACCEPTANCE if found[1] else RuleType.INVALIDATION for found in identifiers}
     country, kind = unread.country, unread.type
-    if country is None and len(countries) == 1 and countries <= _PLACES:
+    if country is None and len(countries) == 1 and all(map(_is_country, countries)):
         (country,) = countries
     if kind is None and len(types) == 1:
         (kind,) = types
     return replace(unread, country=country, type=kind)
+
+
+def _is_country(name: str) -> bool:
+    return name == "EU" or ValueSets.default().code(COUNTRY, name) is not None
 
 
 def _problem(error: ValueError | OSError) -> str:
