@@ -1,6 +1,6 @@
 """Passes as people meet them: QR codes drawn and read.
 
-`qr` draws a pass's text, `scan` reads the codes in an image. Both need the extra ``qr``,
+`qr` draws a pass's text, `scan` reads the codes in an image or a PDF, `kind_of` says what a file is. Both need the extra ``qr``,
 and only when they are called: importing this room loads none of its packages.
 """
 
@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 from coronapas import _lazy
 
 if TYPE_CHECKING:
+    from coronapas.presentation._kinds import HEAD as KIND_HEAD
+    from coronapas.presentation._kinds import Kind as Kind
+    from coronapas.presentation._kinds import kind_of as kind_of
     from coronapas.presentation._qr import FORMS as FORMS
     from coronapas.presentation._qr import Form as Form
     from coronapas.presentation._qr import Qr as Qr
@@ -26,10 +29,14 @@ if TYPE_CHECKING:
     from coronapas.presentation._size import module_for_diagonal as module_for_diagonal
     from coronapas.presentation._writer import ErrorLevel as ErrorLevel
     from coronapas.presentation._writer import Modules as Modules
+
+    # Names that differ from those in their modules are exported to type checkers by this alone.
+    __all__ = ["KIND_HEAD"]
 else:
     __getattr__, __dir__, __all__ = _lazy.attach(
         __name__,
         {
+            "_kinds": "KIND_HEAD=HEAD Kind kind_of",
             "_qr": "FORMS Form Qr form_of qr",
             "_scan": "MAX_BYTES Scan scan",
             "_segments": "Mode",

@@ -1,9 +1,9 @@
-"""Read the QR codes in an image: their text, and how each of them was written.
+"""Read the QR codes in an image or a PDF: their text, and how each of them was written.
 
 hcert-spec 1.0.8, QR code; checks Q1 (a code that cannot be read) and Q2 (another mode than
 alphanumeric) of the EU's basic list. zxing-cpp finds and reads the codes, Pillow opens the image
-(extra ``qr``). zxing-cpp does not say the mode: it is read from the
-modules that were seen.
+and PDFium the PDF (extra ``qr``). zxing-cpp does not say the mode: it is read from the
+modules that were seen. What kind of file it is, its content says.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 from coronapas.errors import MissingExtraError, ScanError
+from coronapas.presentation import _pages, _vector
+from coronapas.presentation._kinds import HEAD, kind_of
 from coronapas.presentation._segments import Mode, Segment, SegmentError, segments, whole_mode
 from coronapas.presentation._symbol import SymbolError, data_codewords
 from coronapas.presentation._writer import ErrorLevel, Modules, modules_of
@@ -22,6 +24,8 @@ from coronapas.tolerances import Deviation
 if TYPE_CHECKING:
     from PIL import Image
     from zxingcpp import Barcode, Binarizer
+
+    from coronapas.presentation._kinds import Kind
 
 MAX_BYTES: Final = 32 * 1024 * 1024
 """The largest file that is opened, in bytes."""
@@ -107,17 +111,20 @@ def scan(
     """Read every QR code in `image`, frame by frame, in the order they are found.
 
     `image` is the content of a file (`bytes`), its path, an open binary file, or a Pillow image.
-    PNG, JPEG, GIF, BMP, WebP, TIFF and PPM are opened. Rotated, mirrored and light-on-dark codes
-    are read. A frame is first read as it is, and prepared otherwise only where nothing was found.
-    A large frame with very many edges is searched at a smaller size, so that the time is bounded.
+    PNG, JPEG, GIF, BMP, WebP, TIFF and PPM are opened, every page of a PDF, and an SVG that
+    `Qr.svg` made. Rotated, mirrored and light-on-dark codes are read. A frame is first read as it
+    is, and prepared otherwise only where nothing was found. A large frame with very many edges is
+    searched at a smaller size, so that the time is bounded.
 
     `max_bytes` bounds the file and `max_pixels` the pixels of all frames together, both inclusive.
-    An image has at most 65 535 pixels a side, 100 frames and 100 codes.
+    An image has at most 65 535 pixels a side, 100 frames and 100 codes. A PDF has at most 50 pages,
+    of which each may take 10 seconds to draw; its pages are drawn at a resolution that is chosen
+    here, so that `max_pixels` does not bound them.
 
     Raises:
         ScanError: The image cannot be opened or exceeds a bound, or no QR code can be read in it.
         TypeError: `image` is of another type, or a bound is not an int.
-        MissingExtraError: Pillow or zxing-cpp is not installed.
+        MissingExtraError: Pillow, zxing-cpp or pypdfium2 is not installed.
         OSError: The path cannot be read.
 
     """
@@ -126,8 +133,7 @@ def scan(
         if not isinstance(bound, int) or isinstance(bound, bool):
             raise TypeError(f"{name} must be an int, got {type(bound).__name__}")
     found: list[Scan] = []
-    for index, frame in enumerate(_frames(_opened(image, max_bytes), max_pixels)):
-        barcodes = _barcodes(frame)
+    for index, barcodes in enumerate(_of_frames(_content(image, max_bytes), max_pixels)):
         if len(found) + len(barcodes) > MAX_CODES:
             raise ScanError("image-too-large", f"the image has more than {MAX_CODES} QR codes")
         found += [_described(barcode, index) for barcode in barcodes]
@@ -136,11 +142,10 @@ def scan(
     return tuple(found)
 
 
-def _opened(
+def _content(
     image: bytes | str | os.PathLike[str] | BinaryIO | Image.Image, max_bytes: int
-) -> Image.Image:
-    from io import BytesIO
-
+) -> bytes | Image.Image:
+    """Return the bytes of a file, bounded; a Pillow image as it is."""
     try:
         from PIL import Image
     except ImportError as missing:
@@ -160,12 +165,41 @@ def _opened(
         raise TypeError("image must be a file that is open as binary, not as text")
     if len(content) > max_bytes:
         raise ScanError("image-too-large", f"the image has more than {max_bytes} bytes")
+    return content
+
+
+def _of_frames(content: bytes | Image.Image, max_pixels: int) -> Iterator[list[Barcode]]:
+    """Yield the codes of each frame or page."""
+    if not isinstance(content, bytes):
+        yield from map(_barcodes, _frames(content, max_pixels))
+        return
+    kind = kind_of(content[:HEAD])
+    if kind.read_as == "pdf":
+        with _pages.opened(content) as pages:
+            for index in range(pages.count):
+                looks = (pages.picture(index, dpi) for dpi in _pages.RESOLUTIONS)
+                yield next(filter(None, map(_barcodes, looks)), [])
+    elif kind.read_as == "svg":
+        yield _barcodes(_vector.picture(content))
+    else:
+        yield from map(_barcodes, _frames(_opened(content, kind), max_pixels))
+
+
+def _opened(content: bytes, kind: Kind) -> Image.Image:
+    from io import BytesIO
+
+    from PIL import Image
+
     try:
         return Image.open(BytesIO(content), formats=_FORMATS)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as bomb:
         raise ScanError("image-too-large", "the image has too many pixels") from bomb
     except Exception as unreadable:  # Pillow's decoders raise nearly anything on hostile bytes
-        raise _unreadable() from unreadable
+        if kind.read_as == "image":
+            raise _unreadable() from unreadable
+        raise ScanError(
+            "image-unreadable", f"this is {kind.title}, and not a picture"
+        ) from unreadable
 
 
 def _frames(image: Image.Image, max_pixels: int) -> Iterator[Image.Image]:
