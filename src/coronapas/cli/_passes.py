@@ -1,5 +1,6 @@
-"""Passes from files: texts with one pass a line, texts that are one pass, and pictures.
+"""Passes from files and folders: texts with one pass a line or in whole, pictures and PDFs.
 
+What a file is, its content says; a file of another kind is one item with a fault that names it.
 Files are read as a stream, so that a file with any number of passes takes no more memory than its
 longest line; of a line that is too long for a pass only the beginning is kept.
 """
@@ -7,8 +8,12 @@ longest line; of a line that is too long for a pass only the beginning is kept.
 from __future__ import annotations
 
 import sys
+from codecs import getincrementaldecoder
+from collections import Counter
+from io import BufferedReader, RawIOBase
+from itertools import islice
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
@@ -18,24 +23,25 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from coronapas.errors import DecodeError
+    from coronapas.presentation import Scan
     from coronapas.tolerances import Deviation
 
 STDIN: Final = "-"
 
 _LONGEST: Final = 65_537  # one byte beyond what a verifier reads, so that it can say so
 _BOM: Final = b"\xef\xbb\xbf"
-_HEAD: Final = 12
-# Signatures of the picture formats that `coronapas.presentation.scan` opens.
-_SIGNATURES: Final = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"II*\0", b"MM\0*")
-_NETPBM: Final = tuple(f"P{kind}{space}".encode() for kind in "123456" for space in "\n\r\t ")
+_SHORTEST_HEAD: Final = 12
+_MOST_FILES: Final = 1_000_000
+_PIECE: Final = 65_536
 
 
 class Item(NamedTuple):
     """One pass of an input: its place, its text, and what was odd in the picture of it.
 
     `size` is how many bytes of the input it took. `fault` says why an input has no text: a picture
-    without a readable code, a text without a pass (``input.empty``), or a file that could not be
-    read (``input.unreadable``).
+    without a readable code, a text without a pass (``input.empty``), a file of a kind that passes
+    are not read from (``input.unsupported``), or one that could not be read
+    (``input.unreadable``).
     """
 
     place: str
@@ -59,10 +65,14 @@ class UnreadableError(click.ClickException):
 
 
 def items(source: str, *, whole: bool = False) -> Iterator[Item]:
-    """Yield the passes of a file, or of standard input for ``-``; `whole` reads it as one pass.
+    """Yield the passes of a file, of every file of a folder, or of standard input for ``-``.
 
-    An input without a pass yields one item with a `fault`, so that other inputs are still judged.
+    `whole` reads a text as one pass, whose lines are put together where that makes a pass. An input
+    without a pass yields one item with a `fault`, so that other inputs are still judged.
     """
+    if source != STDIN and Path(source).is_dir():
+        yield from _of_folder(Path(source), whole)
+        return
     name = "standard input" if source == STDIN else source
     try:
         if source == STDIN:
@@ -93,27 +103,116 @@ def total_size(sources: tuple[str, ...]) -> int | None:
     """Return how many bytes there are to read; None if standard input is among the sources."""
     if STDIN in sources:
         return None
-    return sum(Path(source).stat().st_size for source in sources)
+    return sum(path.stat().st_size for source in sources for path in _files(Path(source)))
+
+
+def _files(source: Path) -> Iterator[Path]:
+    """Yield a file, or the files below a folder by their names, without hidden ones."""
+    if not source.is_dir():
+        yield source
+        return
+    below = (
+        path
+        for path in sorted(source.rglob("*"))
+        if path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(source).parts)
+    )
+    yield from islice(below, _MOST_FILES)
+
+
+def _of_folder(folder: Path, whole: bool) -> Iterator[Item]:
+    found = False
+    for path in _files(folder):
+        found = True
+        yield from items(str(path), whole=whole)
+    if not found:
+        yield _without(str(folder), "empty", "it contains no file")
 
 
 def _of_stream(stream: IO[bytes], name: str, whole: bool) -> Iterator[Item]:
-    head = stream.read(_HEAD)
-    if _is_picture(head):
+    from coronapas.presentation import kind_of
+
+    head = _head(stream)
+    kind = kind_of(head)
+    if kind.read_as is None:
+        yield _without(name, "unsupported", kind.refusal)
+        return
+    if kind.read_as != "text":
         yield from _of_picture(head, stream, name)
         return
+    if kind.encoding not in (None, "utf-8"):
+        stream = _recoded(head, stream, kind.encoding or "")
+        head = _head(stream)
     found = False
     for item in _whole(head, stream, name) if whole else _lines(head, stream, name):
+        if not (whole or found):
+            _hint_at_wrapping(head, name)
         found = True
         yield item
     if not found:
         yield _without(name, "empty", "it contains no pass")
 
 
-def _is_picture(head: bytes) -> bool:
-    if head.startswith(_SIGNATURES) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP"):
+def _head(stream: IO[bytes]) -> bytes:
+    """Return what tells the kind: of a pipe, what is there already, so that nobody waits for it."""
+    from coronapas.presentation import KIND_HEAD
+
+    head = b""
+    read = getattr(stream, "read1", stream.read)
+    while len(head) < _SHORTEST_HEAD and (more := read(KIND_HEAD - len(head))):
+        head += more
+    return head
+
+
+def _recoded(head: bytes, stream: IO[bytes], encoding: str) -> BufferedReader:
+    """Return a text of another encoding as UTF-8, without a byte-order mark."""
+    return BufferedReader(_Recoded(head, stream, encoding))
+
+
+class _Recoded(RawIOBase):
+    """A stream of text in another encoding, read as UTF-8 piece by piece."""
+
+    def __init__(self, head: bytes, stream: IO[bytes], encoding: str) -> None:
+        self._head, self._stream = head, stream
+        self._decoder = getincrementaldecoder(encoding)("replace")
+        self._ready = b""
+        self._first = True
+
+    def readable(self) -> bool:
         return True
-    # A text could begin like both: a bitmap has zeros in its head, a Netpbm file white space.
-    return (head[:2] == b"BM" and head[6:10] == bytes(4)) or head.startswith(_NETPBM)
+
+    def readinto(self, buffer: Any) -> int:
+        ended = False
+        while not self._ready and not ended:
+            piece, self._head = self._head or self._stream.read(_PIECE), b""
+            ended = not piece
+            text = self._decoder.decode(piece, ended)
+            if self._first and text:
+                text, self._first = text.removeprefix("\ufeff"), False
+            self._ready = text.encode("utf-8", "replace")
+        taken = self._ready[: len(buffer)]
+        self._ready = self._ready[len(taken) :]
+        buffer[: len(taken)] = taken
+        return len(taken)
+
+
+def _hint_at_wrapping(head: bytes, name: str) -> None:
+    """Say that the lines of a short text are one pass, which `--whole` puts together."""
+    from coronapas.presentation import KIND_HEAD
+
+    if len(head) < KIND_HEAD and _put_together(head) is not None:
+        note = "its lines make one pass when they are put together: --whole reads it so"
+        click.echo(plain(f"{name}: {note}."), err=True)
+
+
+def _put_together(content: bytes) -> str | None:
+    from coronapas.hcert import unwrapped
+    from coronapas.verify import PROFILES
+
+    text = content.removeprefix(_BOM).decode("utf-8", "replace")
+    if "\n" not in text.strip() and "\r" not in text.strip():
+        return None
+    return unwrapped(text, prefixes=[row.prefix for row in PROFILES])
 
 
 def _of_picture(head: bytes, stream: IO[bytes], name: str) -> Iterator[Item]:
@@ -126,14 +225,36 @@ def _of_picture(head: bytes, stream: IO[bytes], name: str) -> Iterator[Item]:
     except ScanError as error:
         yield Item(name, "", len(content), True, (), error)
         return
-    for number, code in enumerate(found, start=1):
-        place = name if len(found) == 1 else f"{name}, code {number}"
-        yield Item(place, code.text, len(content) // len(found), True, code.deviations)
+    codes = _passes_of(found, name)
+    for number, code in enumerate(codes, start=1):
+        place = name if len(codes) == 1 else f"{name}, code {number}"
+        yield Item(place, code.text, len(content) // len(codes), True, code.deviations)
+
+
+def _passes_of(found: tuple[Scan, ...], name: str) -> list[Scan]:
+    """Return the codes that are passes, and name the others; all where none is a pass."""
+    from coronapas.verify import foreign_code
+
+    named = [(code, foreign_code(code.text)) for code in found]
+    passes = [code for code, foreign in named if foreign is None]
+    others = Counter(foreign for _, foreign in named if foreign is not None)
+    if not passes:
+        return list(found)
+    if others:
+        count = others.total()
+        what = ", ".join(f"{number} × {kind}" if number > 1 else kind for kind, number in others.items())
+        codes = "other code" if count == 1 else "other codes"
+        click.echo(plain(f"{name}: {count} {codes}, not judged: {what}."), err=True)
+    return passes
 
 
 def _whole(head: bytes, stream: IO[bytes], name: str) -> Iterator[Item]:
     content = head + stream.read(_LONGEST + 2)
-    text = _without_line_end(content.removeprefix(_BOM))
+    text: str | bytes = _without_line_end(content.removeprefix(_BOM))
+    joined = _put_together(content)
+    if joined is not None:
+        click.echo(plain(f"{name}: put together from its lines."), err=True)
+        text = joined
     if text.strip():
         yield Item(name, text, len(content))
 

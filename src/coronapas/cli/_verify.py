@@ -71,8 +71,8 @@ def _tolerance(
 
 
 @click.command("verify", short_help="Say what is true of passes.")
-@click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, allow_dash=True))
-@click.option("--text", "texts", multiple=True, metavar="PASS", help="A pass itself.")
+@click.argument("files", nargs=-1, type=click.Path(exists=True, allow_dash=True))
+@click.option("--text", "texts", multiple=True, metavar="'PASS'", help="A pass itself, in quotes.")
 @click.option(
     "--trust",
     required=True,
@@ -146,9 +146,11 @@ def command(
     show_personal_data: bool,
     **revocation: Any,
 ) -> None:
-    """Verify passes: from text files, pictures, standard input (-), or --text.
+    """Verify passes: from text files, pictures, PDFs, folders, standard input (-), or --text.
 
-    A text file has one pass on each line. A picture may hold several QR codes. The format of trust
+    A text file has one pass on each line. A picture or PDF may hold several QR codes; those that
+    are no passes are named on standard error where one is. In a shell, put a pass into single
+    quotes: it may hold $ and blanks. The format of trust
     and revocation lists is found from their content, and told on standard error. An input without a
     pass that can be read is counted, and the others are judged.
 
@@ -188,7 +190,7 @@ def command(
             elif not (quiet and found.ok):
                 click.echo("\n".join(found.lines(checks, show_personal_data)))
             advance(item.size)
-    if not as_json:
+    if not as_json and not count.needless:
         click.echo(count.summary)
     sys.exit(count.exit_code)
 
@@ -218,6 +220,7 @@ class _Found:
         self._catalogue = catalogue
         self.place = plain(item.place)
         self.readable = item.fault is None
+        self.unsupported = item.fault is not None and item.fault.code == "input.unsupported"
         self._read: tuple[PassFacts | None] | None = None
         self.verification: Verification | None = None
         self.deviations: tuple[Deviation, ...] = item.deviations
@@ -233,6 +236,10 @@ class _Found:
 
     def lines(self, every: bool, personal: bool) -> Iterator[str]:
         """What a person reads."""
+        if self.unsupported:
+            (check, *_) = self.checks
+            yield f"{self.place}: {coloured('FAIL')}  {check.name}: {plain(check.sentence)}"
+            return
         told = ", ".join(self._told())
         verdict = coloured("ok") if self.ok else coloured("FAIL")
         yield f"{self.place}: {verdict}{f'  {told}' if told else ''}"
@@ -380,14 +387,20 @@ class _Count:
     """How many passes came out how."""
 
     def __init__(self) -> None:
-        self.ok = self.failed = self.unreadable = 0
+        self.ok = self.failed = self.unreadable = self.unsupported = 0
         self.unknown: Counter[str] = Counter()
 
     def add(self, found: _Found) -> None:
         self.ok += found.ok
         self.failed += not found.ok and found.readable
         self.unreadable += not found.readable
+        self.unsupported += found.unsupported
         self.unknown.update(check.name for check in found.checks if check.outcome == "UNKNOWN")
+
+    @property
+    def needless(self) -> bool:
+        """Whether one file of another kind is all there is, of which one line says everything."""
+        return (self.ok, self.failed, self.unreadable, self.unsupported) == (0, 0, 1, 1)
 
     @property
     def summary(self) -> str:

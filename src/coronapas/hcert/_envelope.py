@@ -28,6 +28,7 @@ from coronapas.hcert import _cbor as cbor
 from coronapas.hcert import _compression as compression
 from coronapas.hcert import _cose as cose
 from coronapas.hcert import _cwt as cwt
+from coronapas.hcert._damage import damage
 from coronapas.tolerances import COUNTRIES, Deviation
 
 if TYPE_CHECKING:
@@ -217,9 +218,17 @@ def open_layers(
         _open(text, limits, prefixes, colonless, opened, deviations)
     except DecodeError as error:
         # What it was raised from may hold the text, which is the holder's.
-        fault = DecodeError(error.layer, error.code.partition(".")[2], error.message)
+        fault = DecodeError(error.layer, error.code.partition(".")[2], _explained(error, opened))
         return Layers(**opened, deviations=tuple(deviations), fault=fault)
     return Layers(**opened, deviations=tuple(deviations))
+
+
+def _explained(error: DecodeError, opened: dict[str, Any]) -> str:
+    """Return the message, or what happened to the text on its way where that can be told."""
+    seen = None
+    if error.layer in ("base45", "compression"):
+        seen = damage(opened["text"])
+    return error.message if seen is None else f"the text was changed on its way: {seen}"
 
 
 def _open(

@@ -35,7 +35,7 @@ class Kind:
         title: What it is called in sentences, with its article, such as "a ZIP archive".
         read_as: How passes are read from it; None where they are not.
         encoding: The encoding of a text, as Python names it; None for another kind.
-        hint: What a person can do where it is not read, as a sentence.
+        hint: What helps where it is not read, as a lower-case fragment.
 
     """
 
@@ -43,22 +43,22 @@ class Kind:
     title: str
     read_as: ReadAs | None = None
     encoding: str | None = None
-    hint: str = "Give the text of the pass, a picture or a PDF."
+    hint: str = "give the text of the pass, a picture or a PDF"
 
     @property
     def refusal(self) -> str:
-        """Why nothing is read from it and what helps, as sentences that follow a colon."""
-        return f"this is {self.title}, from which no pass can be read. {self.hint}"
+        """Why nothing is read from it and what helps, as a lower-case fragment."""
+        return f"this is {self.title}, from which no pass can be read: {self.hint}"
 
 
-_UNPACK: Final = "Unpack it, and give the files in it."
-_AS_PICTURE: Final = "Save it as PNG, JPEG or PDF."
+_UNPACK: Final = "unpack it, and give the files in it"
+_AS_PICTURE: Final = "save it as PNG, JPEG or PDF"
 
 _TEXT: Final = Kind("text", "a text", "text", "utf-8")
 _BINARY: Final = Kind("binary", "a binary file of an unknown kind")
 _PDF: Final = Kind("pdf", "a PDF document", "pdf")
 _WALLET: Final = Kind(
-    "pkpass", "a wallet pass (pkpass)", hint="Show it on a screen, and take a picture of its code."
+    "pkpass", "a wallet pass (pkpass)", hint="show it on a screen, and take a picture of its code"
 )
 
 
@@ -83,7 +83,7 @@ _SIGNATURES: Final[tuple[tuple[int, bytes, Kind], ...]] = (
     (257, b"ustar", Kind("tar", "a tar archive", hint=_UNPACK)),
     (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Kind(
         "ole", "an older Office document or message (doc, xls, ppt, msg)",
-        hint="Save it as PDF.",
+        hint="save it as PDF",
     )),
     (0, b"8BPS\0", Kind("psd", "a Photoshop document", hint=_AS_PICTURE)),
     (0, b"\0\0\1\0", Kind("ico", "an icon", hint=_AS_PICTURE)),
@@ -128,15 +128,15 @@ _BRANDS: Final = (
 _ZIPPED: Final = (
     # The names of members, which stand uncompressed in the archive.
     (rb"pass\.json", _WALLET),
-    (rb"word/", Kind("docx", "a Word document", hint="Save it as PDF.")),
-    (rb"xl/", Kind("xlsx", "an Excel workbook", hint="Save its column of passes as text.")),
-    (rb"ppt/", Kind("pptx", "a PowerPoint document", hint="Save it as PDF.")),
-    (rb"\[Content_Types\]\.xml", Kind("ooxml", "an Office document", hint="Save it as PDF.")),
+    (rb"word/", Kind("docx", "a Word document", hint="save it as PDF")),
+    (rb"xl/", Kind("xlsx", "an Excel workbook", hint="save its column of passes as text")),
+    (rb"ppt/", Kind("pptx", "a PowerPoint document", hint="save it as PDF")),
+    (rb"\[Content_Types\]\.xml", Kind("ooxml", "an Office document", hint="save it as PDF")),
     (
         rb"mimetypeapplication/vnd\.oasis",
-        Kind("odf", "an OpenDocument file", hint="Save it as PDF."),
+        Kind("odf", "an OpenDocument file", hint="save it as PDF"),
     ),
-    (rb"mimetypeapplication/epub", Kind("epub", "an EPUB book", hint="Save it as PDF.")),
+    (rb"mimetypeapplication/epub", Kind("epub", "an EPUB book", hint="save it as PDF")),
     (rb"META-INF/MANIFEST\.MF", Kind("jar", "a Java archive")),
 )
 _ZIP: Final = Kind("zip", "a ZIP archive", hint=_UNPACK)
@@ -145,17 +145,17 @@ _DOCUMENTS: Final = (
         "svg", "an SVG drawing", "svg", hint=_AS_PICTURE,
     )),
     (r"(?:<!--.*?-->|\s)*<(?:!doctype html|html|head|body)\b", Kind(
-        "html", "an HTML page", hint="Print it as PDF, or copy the text of the pass out of it.",
+        "html", "an HTML page", hint="print it as PDF, or copy the text of the pass out of it",
     )),
     (r"\s*<[?!a-z]", Kind("xml", "an XML document")),
-    (r"\s*\{\\rtf", Kind("rtf", "an RTF document", hint="Save it as PDF.")),
+    (r"\s*\{\\rtf", Kind("rtf", "an RTF document", hint="save it as PDF")),
     (r"\s*(?:\{\s*[\"}]|\[\s*[\[{\"\]])", Kind(
-        "json", "a JSON document", hint="Give the text of the pass, which may stand in it.",
+        "json", "a JSON document", hint="give the text of the pass, which may stand in it",
     )),
     (r"-----BEGIN PGP", Kind("pgp", "an encrypted or signed message (PGP)")),
     (r"\s*-----BEGIN [A-Z0-9 ]+-----", Kind("pem", "a PEM file, such as a certificate or a key")),
     (r"(?:\x1b\[[0-9;]*m)*[ \n]*(?:\x1b\[[0-9;]*m)*[ \n]*[▀▄█🬀-🬻]", Kind(
-        "drawing", "a QR code drawn in characters", hint="Take a picture of it.",
+        "drawing", "a QR code drawn in characters", hint="take a picture of it",
     )),
 )  # fmt: skip
 _COMPILED: Final = tuple(

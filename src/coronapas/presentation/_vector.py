@@ -38,7 +38,7 @@ def picture(content: bytes) -> Image.Image:
     if found is None or not 0 < side <= _MAX_SIDE or _RUN.sub("", found["runs"]):
         raise ScanError(
             "image-unreadable",
-            "this is an SVG drawing that coronapas did not make. Save it as PNG or PDF",
+            "this is an SVG drawing that coronapas did not make: save it as PNG or PDF",
         )
     pixels = bytearray(b"\xff" * side * side)
     for column, row, width in (map(int, run.groups()) for run in _RUN.finditer(found["runs"])):

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from coronapas.verify._checks import Outcome as Outcome
     from coronapas.verify._checks import skipped as skipped
     from coronapas.verify._keyring import CertificateTime as CertificateTime
+    from coronapas.verify._picture import SeenPass as SeenPass
+    from coronapas.verify._picture import Sighting as Sighting
+    from coronapas.verify._picture import foreign_code as foreign_code
     from coronapas.verify._profile import Examined as Examined
     from coronapas.verify._profile import Occasion as Occasion
     from coronapas.verify._profile import Profile as Profile
@@ -27,6 +30,7 @@ else:
         {
             "_keyring": "CertificateTime",
             "_checks": "CHECKS Check Outcome skipped",
+            "_picture": "SeenPass Sighting foreign_code",
             "_profile": "Examined Occasion Profile",
             "_profiles": "PROFILES profile_of",
             "_result": "Verification VerificationError",

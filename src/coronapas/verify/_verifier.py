@@ -55,13 +55,18 @@ except ModuleNotFoundError:  # pragma: no cover - without that module all works,
     QuickLook = None  # type: ignore[assignment,misc]
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Collection, Iterable
     from datetime import datetime
+    from typing import BinaryIO
+
+    from PIL import Image
 
     from coronapas.dcc import ValueSets
     from coronapas.hcert._envelope import Envelope, Layers
     from coronapas.revocation import RevocationAnswer, RevocationSource
     from coronapas.trust._verifying_key import VerifyingKey
+    from coronapas.verify._picture import Sighting
 
 DEFAULT_CLOCK_SKEW: Final = timedelta(minutes=5)
 """How far the clocks of issuer and verifier may differ by default.
@@ -176,6 +181,28 @@ class Verifier:
             if result is not None:
                 return result
         return self._verify(text, now)
+
+    def verify_image(
+        self,
+        image: bytes | str | os.PathLike[str] | BinaryIO | Image.Image,
+        at: datetime | None = None,
+    ) -> Sighting:
+        """Verify every pass in a picture or PDF; codes that are no passes are named, not judged.
+
+        Args:
+            image: The content of a file, its path, an open binary file, or a Pillow image, as
+                `coronapas.presentation.scan` takes them, with its bounds.
+            at: The moment of the check, by default now.
+
+        Raises:
+            ScanError: The file cannot be opened or exceeds a bound, or no QR code can be read.
+            MissingExtraError: A package of the extra ``coronapas[qr]`` is not installed.
+
+        """
+        from coronapas.verify._picture import sighting
+
+        now = time.time() if at is None else seconds(at)
+        return sighting(image, lambda text: self.verify(text, moment(now)), self._granted)
 
     def _verify(self, text: str | bytes, now: float) -> Verification:
         found = Findings(self._granted)
