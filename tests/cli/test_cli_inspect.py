@@ -179,7 +179,7 @@ def test_the_layers_below_a_broken_one_are_shown(
         assert found["error"]["layer"] == "prefix"
         return
     assert found["error"]["layer"] == layer
-    assert found.keys() - {"place", "error"} == seen
+    assert found.keys() - {"place", "profile", "error"} == seen
     spoken = run("inspect", source)
     assert spoken.exit_code == 1
     assert f"layer: {layer}" in spoken.output

@@ -8,8 +8,10 @@ the output closed it (`coronapas verify … | head -1`), which says nothing abou
 from __future__ import annotations
 
 import os
+import re
 import sys
 from contextlib import contextmanager
+from difflib import get_close_matches
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
@@ -83,6 +85,8 @@ class _Commands(click.Group):
     def _invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except click.UsageError as error:
+            raise _suggesting(error) from None
         except FaultsError as error:
             for fault in error.faults:
                 click.echo(f"Error: {plain(str(fault))}", err=True)
@@ -94,6 +98,29 @@ class _Commands(click.Group):
         except OSError as error:
             place = f"{error.filename}: " if error.filename is not None else ""
             raise _Unusable(plain(f"{place}{error.strerror or error}")) from error
+
+
+_UNKNOWN_COMMAND: Final = re.compile("No such command '(.+?)'")
+
+
+def _suggesting(error: click.UsageError) -> click.UsageError:
+    """Return the error with the command that a mistyped one may have meant.
+
+    click suggests those of groups that it has loaded.
+    """
+    found = _UNKNOWN_COMMAND.match(error.message)
+    group = None if error.ctx is None else error.ctx.command
+    if (
+        found is None
+        or error.ctx is None
+        or not isinstance(group, click.Group)
+        or getattr(error, "possibilities", None)
+    ):
+        return error
+    meant = get_close_matches(found[1].lower(), group.list_commands(error.ctx), n=1, cutoff=0.5)
+    if not meant:
+        return error
+    return click.UsageError(f"{error.message} Did you mean '{meant[0]}'?", error.ctx)
 
 
 class _Unusable(click.ClickException):

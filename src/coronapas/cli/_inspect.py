@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from coronapas.cli._claims import masked_claim
+from coronapas.cli._options import accepted
 from coronapas.cli._output import plain
 from coronapas.cli._passes import Item, items
 from coronapas.dcc import (
@@ -32,7 +33,6 @@ from coronapas.dcc import (
     TEST_TYPE,
     ValueSets,
 )
-from coronapas.errors import DecodeError
 from coronapas.gdhcn import ICVP_LABEL, LINK_LABEL
 from coronapas.hcert import (
     ALGORITHMS,
@@ -42,17 +42,18 @@ from coronapas.hcert import (
     CLAIM_ISS,
     HEADER_ALG,
     HEADER_KID,
-    PREFIX,
-    base45_decode,
-    decode,
-    inflate,
-    read_sign1,
+    open_layers,
 )
+from coronapas.verify import PROFILES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
-    from coronapas.hcert import Envelope, Sign1
+    from coronapas.hcert import Claims, Envelope, Layers, Sign1
+    from coronapas.verify import Profile
+
+_DCC: Final = 1
+"""The label of the EU DCC in claim -260."""
 
 MASK: Final = "(masked)"
 """What is shown in place of a masked value."""
@@ -74,80 +75,82 @@ _MOST_DOSES: Final = 99
 _PUBLIC_HEADERS: Final = {HEADER_ALG: "alg", HEADER_KID: "kid"}
 
 
-def describe(text: str | bytes, *, personal: bool) -> dict[str, Any]:
+def describe(
+    text: str | bytes, *, personal: bool, accept: Collection[str] | None = None
+) -> dict[str, Any]:
     """Describe every layer that can be opened; ``error`` says why the next one cannot.
 
-    `personal` shows the holder's data, and the bytes of the layers, which contain it.
+    `personal` shows the holder's data, and the bytes of the layers, which contain it. `accept`
+    names the payloads whose prefixes are read; None for all that are known.
     """
-    try:
-        return _of_envelope(decode(text), personal)
-    except DecodeError as error:
-        return {
-            **_readable_layers(text),
-            "error": {"layer": error.layer, "code": error.code, "message": error.message},
-        }
+    rows = [row for row in PROFILES if accept is None or {row.name, row.family} & {*accept}]
+    layers = open_layers(
+        text,
+        prefixes=[row.prefix for row in rows],
+        colonless=[row.prefix for row in rows if row.colonless],
+    )
+    document: dict[str, Any] = {}
+    if layers.text is not None:
+        document["prefix"] = layers.prefix or ""
+        document["profile"] = _profile(layers, rows)
+        document["base45"] = {"characters": len(layers.body or layers.text.strip())}
+    if layers.compressed is not None:
+        document["compression"] = _compression(layers.compressed)
+    if layers.cose is not None and layers.message is not None:
+        document["cose"] = _message(layers.cose, layers.message)
+    if layers.fault is not None:
+        fault = layers.fault
+        error = {"layer": fault.layer, "code": fault.code, "message": fault.message}
+        return {**document, "error": error}
+    assert layers.envelope is not None  # noqa: S101 - without a fault every layer is open
+    return document | _of_envelope(layers.envelope, document, personal)
 
 
-def _of_envelope(envelope: Envelope, personal: bool) -> dict[str, Any]:
+def _profile(layers: Layers, rows: list[Profile]) -> str | None:
+    """Return the name of the payload that the text begins as; None where it has no prefix."""
+    start = f"{layers.prefix[:3]}:" if layers.prefix else ""
+    return next((row.name for row in rows if row.prefix == start), None)
+
+
+def _of_envelope(envelope: Envelope, document: dict[str, Any], personal: bool) -> dict[str, Any]:
     claims = envelope.claims
-    document: dict[str, Any] = {
-        "prefix": envelope.prefix,
-        "base45": {"characters": len(envelope.body)},
-        "compression": _compression(envelope.compressed),
-        "cose": _message(envelope.cose, envelope.message),
-        "cwt": {
-            "bytes": len(envelope.payload),
-            "iss": _issuer(claims.issuer, personal),
-            "iat": _moment(claims.issued_at),
-            "exp": _moment(claims.expires),
-            "other_claims": [
-                str(label) if type(label) is int else MASK
-                for label in claims.tree
-                if label not in (CLAIM_ISS, CLAIM_EXP, CLAIM_IAT, CLAIM_HCERT)
-            ],
-        },
-        "payload": _payload(envelope),
-        "dcc": in_json(envelope.dcc) if personal else masked(envelope.dcc),
-        "deviations": [
-            {"code": one.code, "field": one.field, "note": one.note} for one in envelope.deviations
-        ],
-    }
-    for name, label in (("icvp", ICVP_LABEL), ("link", LINK_LABEL)):
-        if claims.hcert is not None and label in claims.hcert:
-            claim = claims.hcert[label]
-            shown = in_json(claim) if personal else masked_claim(label, claim, MASK)
-            document[name] = shown
     if personal:
         document["base45"]["text"] = envelope.body
         document["compression"]["hex"] = envelope.compressed.hex()
         document["cose"]["hex"] = envelope.cose.hex()
-        document["cwt"]["hex"] = envelope.payload.hex()
-    return document
+    cwt: dict[str, Any] = {
+        "bytes": len(envelope.payload),
+        "iss": _issuer(claims.issuer, personal),
+        "iat": _moment(claims.issued_at),
+        "exp": _moment(claims.expires),
+        "other_claims": [
+            str(label) if type(label) is int else MASK
+            for label in claims.tree
+            if label not in (CLAIM_ISS, CLAIM_EXP, CLAIM_IAT, CLAIM_HCERT)
+        ],
+    }
+    if personal:
+        cwt["hex"] = envelope.payload.hex()
+    return {
+        "cwt": cwt,
+        "dcc": in_json(envelope.dcc) if personal else masked(envelope.dcc),
+        **_other_content(claims, personal),
+        "deviations": [
+            {"code": found.code, "field": found.field, "note": found.note}
+            for found in envelope.deviations
+        ],
+    }
 
 
-def _payload(envelope: Envelope) -> str | None:
-    """Return what the signed content is, by its own claims; None for a mixture, or unknown."""
-    from coronapas.verify import profile_of
-
-    found = profile_of(envelope.claims)
-    return None if found is None else found.title
-
-
-def _readable_layers(text: str | bytes) -> dict[str, Any]:
-    """Describe the layers before the one that cannot be opened."""
-    document: dict[str, Any] = {}
-    try:
-        body = (text.decode("ascii") if isinstance(text, bytes) else text).strip()
-        document["prefix"] = PREFIX if body.startswith(PREFIX) else ""
-        body = body.removeprefix(PREFIX)
-        document["base45"] = {"characters": len(body)}
-        compressed = base45_decode(body)
-        document["compression"] = _compression(compressed)
-        message = inflate(compressed)
-        document["cose"] = _message(message, read_sign1(message))
-    except (DecodeError, UnicodeDecodeError):
-        pass
-    return document
+def _other_content(claims: Claims, personal: bool) -> dict[str, Any]:
+    """Describe what stands beside the DCC in ``hcert``, as in Danish tokens and WHO's claims."""
+    others = {label: value for label, value in (claims.hcert or {}).items() if label != _DCC}
+    if not others:
+        return {}
+    if personal:
+        return {"content": in_json(others)}
+    # Fields named as the DCC's may mean something else here, so that nothing of them is shown.
+    return {"content": [str(label) if type(label) is int else MASK for label in others]}
 
 
 def _compression(data: bytes) -> dict[str, Any]:
@@ -227,12 +230,29 @@ def _is_code(value_set: str, value: str) -> bool:
 _INDENT: Final = "  "
 
 
+def _accepted(
+    ctx: click.Context, param: click.Parameter, value: str | None
+) -> tuple[str, ...] | None:
+    return None if value is None else accepted(ctx, param, value)
+
+
 @click.command("inspect", short_help="Show every layer of a pass.")
 @click.argument(
     "file", required=False, type=click.Path(exists=True, dir_okay=False, allow_dash=True)
 )
-@click.option("--text", metavar="PASS", help="The pass itself.")
-@click.option("--whole", is_flag=True, help="Read a text file as one pass, not one a line.")
+@click.option("--text", metavar="'PASS'", help="The pass itself, in single quotes.")
+@click.option(
+    "--whole",
+    is_flag=True,
+    help="Read a text file as one pass, put together where it was wrapped.",
+)
+@click.option(
+    "--accept",
+    callback=_accepted,
+    metavar="NAMES",
+    help="The payloads to read: eu, dk (or dk1, dk2, dk3 alone), with commas between. All by "
+    "default.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line for each pass.")
 @click.option(
     "--show-personal-data",
@@ -240,9 +260,14 @@ _INDENT: Final = "  "
     help="Show personal data, and the bytes of the layers.",
 )
 def command(
-    file: str | None, text: str | None, whole: bool, as_json: bool, show_personal_data: bool
+    file: str | None,
+    text: str | None,
+    whole: bool,
+    accept: tuple[str, ...] | None,
+    as_json: bool,
+    show_personal_data: bool,
 ) -> None:
-    """Show every layer of a pass: from a text file, a picture, standard input (-), or --text.
+    """Show every layer of passes: text files, pictures and PDFs, standard input (-), or --text.
 
     Nothing is verified. Personal data is masked, and so is every value in an unknown field or of
     an unknown form.
@@ -252,15 +277,16 @@ def command(
     if (file is None) == (text is None):
         raise click.UsageError("Name one file, - for standard input, or give --text.")
     good = True
-    found = items(file, whole=whole) if file is not None else [Item("--text", text or "", 0)]
-    for item in found:
+    given = items(file, whole=whole) if file is not None else [Item("--text", text or "", 0)]
+    for item in given:
         document = {
             "place": plain(item.place),
-            **describe(item.readable().text, personal=show_personal_data),
+            **describe(item.readable().text, personal=show_personal_data, accept=accept),
         }
         if item.scanned:
             document["qr"] = [
-                {"code": one.code, "field": one.field, "note": one.note} for one in item.deviations
+                {"code": found.code, "field": found.field, "note": found.note}
+                for found in item.deviations
             ]
         good = good and "error" not in document
         if as_json:

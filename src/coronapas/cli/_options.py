@@ -48,6 +48,7 @@ accept_option = click.option(
     "(WHO's certificates of vaccination), link (health links).",
 )
 
+_DAY: Final = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _DAYS: Final = re.compile("([0-9]{1,5})d")
 _DURATION: Final = re.compile("([0-9]{1,7})([smh]?)")
 _SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3600}
@@ -221,14 +222,18 @@ EU_TRAVEL: Final = "eu-travel"
 
 
 def day_or_moment(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
-    """Read a moment in ISO 8601 with its time zone; a date alone means its midnight in UTC."""
-    if value is not None:
-        try:
-            day = date.fromisoformat(value)
-        except ValueError:
-            return moment(ctx, param, value)
-        return datetime(day.year, day.month, day.day, tzinfo=UTC)
-    return None
+    """Read a moment in ISO 8601 with its time zone; a day alone means its midnight in UTC.
+
+    Which moment was taken for a day is said on standard error.
+    """
+    if value is None or not _DAY.fullmatch(value):
+        return moment(ctx, param, value)
+    try:
+        day = date.fromisoformat(value)
+    except ValueError:
+        raise click.BadParameter("There is no such day.", ctx, param) from None
+    click.echo(f"{param.opts[0]} {value} is taken as {value}T00:00:00Z.", err=True)
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
 def rules_from(names: Iterable[str]) -> RuleSet:

@@ -242,7 +242,9 @@ def _passes_of(found: tuple[Scan, ...], name: str) -> list[Scan]:
         return list(found)
     if others:
         count = others.total()
-        what = ", ".join(f"{number} × {kind}" if number > 1 else kind for kind, number in others.items())
+        what = ", ".join(
+            f"{kind} ({number} times)" if number > 1 else kind for kind, number in others.items()
+        )
         codes = "other code" if count == 1 else "other codes"
         click.echo(plain(f"{name}: {count} {codes}, not judged: {what}."), err=True)
     return passes

@@ -14,6 +14,7 @@ import click
 
 from coronapas.cli._certificates import FILE, PLACE, pins_from
 from coronapas.cli._options import (
+    day_or_moment,
     filled,
     moment,
     password_from,
@@ -303,7 +304,9 @@ def hash_(passes: tuple[str, ...], texts: tuple[str, ...], whole: bool, as_json:
 @command.command("check", short_help="Say whether passes are revoked.")
 @_pass_options
 @options("")
-@click.option("--at", callback=moment, metavar="MOMENT", help="The moment asked about; now else.")
+@click.option(
+    "--at", callback=day_or_moment, metavar="MOMENT", help="The moment asked about; now else."
+)
 @click.option("--refuse-unknown", is_flag=True, help="Count a pass as bad where lists cannot tell.")
 @json_option
 def check(

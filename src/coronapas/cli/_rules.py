@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from coronapas.cli._options import moment, rules_from, value_sets_from, value_sets_option
+from coronapas.cli._options import day_or_moment, rules_from, value_sets_from, value_sets_option
 from coronapas.cli._output import plain
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def command() -> None:
 )
 @click.option(
     "--at",
-    callback=moment,
+    callback=day_or_moment,
     metavar="MOMENT",
     help="The moment of the upload. Without it, how far ahead a rule begins is not checked.",
 )

@@ -25,6 +25,7 @@ from coronapas.cli._certificates import (
     unverified_option,
 )
 from coronapas.cli._options import (
+    day_or_moment,
     filled,
     moment,
     password_from,
@@ -160,7 +161,7 @@ _FAULTS: Final = frozenset(
 
 at_option = click.option(
     "--at",
-    callback=moment,
+    callback=day_or_moment,
     metavar="MOMENT",
     help="When the list must be valid; without it the dates of the list are not judged.",
 )

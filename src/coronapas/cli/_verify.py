@@ -30,8 +30,8 @@ from coronapas.cli._claims import (
 )
 from coronapas.cli._options import (
     accept_option,
+    day_or_moment,
     duration,
-    moment,
     value_sets_from,
     value_sets_option,
 )
@@ -57,6 +57,10 @@ if TYPE_CHECKING:
 
 _UNLISTED: Final = frozenset({"given", "plain"})
 """Certificates without a list around them, of which there is nothing to tell."""
+
+
+_ONE_LINE: Final = frozenset({"input.unsupported", "qr.image-unreadable"})
+"""Faults of a file as a whole, of which one line says everything."""
 
 
 def _tolerance(
@@ -94,7 +98,10 @@ def _tolerance(
     help="Refuse a pass where revocation lists cannot tell.",
 )
 @click.option(
-    "--at", callback=moment, metavar="MOMENT", help="The moment of the check; now unless given."
+    "--at",
+    callback=day_or_moment,
+    metavar="MOMENT",
+    help="The moment of the check, now by default; a day alone means its midnight in UTC.",
 )
 @click.option(
     "--clock-skew",
@@ -220,7 +227,7 @@ class _Found:
         self._catalogue = catalogue
         self.place = plain(item.place)
         self.readable = item.fault is None
-        self.unsupported = item.fault is not None and item.fault.code == "input.unsupported"
+        self.unsupported = item.fault is not None and item.fault.code in _ONE_LINE
         self._read: tuple[PassFacts | None] | None = None
         self.verification: Verification | None = None
         self.deviations: tuple[Deviation, ...] = item.deviations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from itertools import product
+from itertools import chain, product
 from typing import TYPE_CHECKING, Final
 
 from coronapas.hcert._envelope import PREFIX, open_layers
@@ -25,22 +25,22 @@ def unwrapped(text: str, *, prefixes: Collection[str] = (PREFIX,)) -> str | None
     """Return the pass that the lines of a text make when they are put together, if they do.
 
     A program that wraps at blanks loses a blank at each break, another one loses nothing: the lines
-    are tried with blanks between them and without. The marks of a reply (``>``) and white space
-    around a line are dropped. Whether the lines make a pass is certain, because the compression has
+    are tried with blanks between them and without, as they are and without white space around them.
+    The marks of a reply (``>``) are dropped. Whether the lines make a pass is certain, because the compression has
     a checksum. None where they do not, or the text is a single line.
     """
     if len(text) > MAX_CHARACTERS:
         return None
-    lines = [_REPLY.sub("", line, count=1).strip() for line in text.splitlines()]
-    lines = [line for line in lines if line]
+    lines = [_REPLY.sub("", line, count=1) for line in text.splitlines()]
+    lines = [line for line in lines if line.strip()]
     if not 1 < len(lines) <= _MOST_LINES:
         return None
     # Several lines that begin as a pass are several passes.
-    if [line[: len(PREFIX)] in prefixes for line in lines].count(True) != 1:
+    begins = [line.lstrip()[: len(PREFIX)] in prefixes for line in lines]
+    if not begins[0] or any(begins[1:]):
         return None
-    if lines[0][: len(PREFIX)] not in prefixes:
-        return None
-    for candidate in dict.fromkeys(_candidates(lines)):
+    bare = [line.strip() for line in lines]
+    for candidate in dict.fromkeys(chain(_candidates(lines), _candidates(bare))):
         if open_layers(candidate, prefixes=prefixes).fault is None:
             return candidate
     return None

@@ -1,7 +1,8 @@
 """Passes as people meet them: QR codes drawn and read.
 
-`qr` draws a pass's text, `scan` reads the codes in an image or a PDF, `kind_of` says what a file is. Both need the extra ``qr``,
-and only when they are called: importing this room loads none of its packages.
+`qr` draws a text, `scan` reads the codes in an image or a PDF, `kind_of` says what a file is.
+Drawing and reading need the extra ``qr``, and only when they are called: importing this
+room loads none of its packages.
 """
 
 from __future__ import annotations

@@ -247,7 +247,7 @@ def _encoding_by_nuls(head: bytes) -> str | None:
     pairs = len(head) // 2
     even, odd = head[0 : 2 * pairs : 2], head[1 : 2 * pairs : 2]
     for nul, letters, encoding in ((odd, even, "utf-16-le"), (even, odd, "utf-16-be")):
-        if pairs and nul == bytes(pairs) and not _CONTROLS.search(letters):
+        if letters.strip() and nul == bytes(pairs) and not _CONTROLS.search(letters):
             return encoding
     return None
 

@@ -162,7 +162,8 @@ def _drawn(page: Any, dpi: int) -> Image.Image:
         raw.FPDFBitmap_FillRect(bitmap, 0, 0, across, down, _WHITE)
         flags = raw.FPDF_ANNOT | raw.FPDF_GRAYSCALE | raw.FPDF_RENDER_LIMITEDIMAGECACHE
         _draw(raw, bitmap, page, (0, 0, across, down, 0, flags))
-        return bitmap.to_pil().copy()
+        picture: Image.Image = bitmap.to_pil().copy()
+        return picture
     finally:
         bitmap.close()
 
