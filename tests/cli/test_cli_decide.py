@@ -126,7 +126,7 @@ def test_without_a_moment_it_is_now(country: Country) -> None:
 def test_without_trust_it_says_that_nothing_was_verified(country: Country) -> None:
     result = decide(country, "--country", "XX", *DAY)
     assert result.exit_code == 0
-    assert result.stderr.startswith("The pass is not verified")
+    assert "The pass is not verified" in result.stderr
     assert (
         json.loads(decide(country, "--country", "XX", *DAY, "--json").stdout)["verified"] is False
     )

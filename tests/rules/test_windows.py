@@ -6,13 +6,16 @@ import json
 from dataclasses import FrozenInstanceError
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
+from zoneinfo import available_timezones
 
 import pytest
 
+from coronapas.dcc import COUNTRY, ValueSets
 from coronapas.rules import KOTLIN, Case, Outcome, Policy, RuleSet, eu_travel
 from coronapas.rules._search import EARLIEST, LATEST, timeline
 from coronapas.rules._selection import DEFAULT
-from coronapas.rules._timeline import Bound, Timeline, Window
+from coronapas.rules._timeline import Bound, Timeline, Window, moment
+from coronapas.rules._zones import ZONES
 
 CLOCK: Any = {"plusTime": [{"var": "external.validationClock"}, 0, "day"]}
 DOSE = "2022-01-15"
@@ -93,7 +96,10 @@ def test_a_bound_within_a_second_is_told_as_it_is() -> None:
     (window,) = found.accepted
     bound = datetime(2022, 3, 1, 10, 0, 0, 250_000, tzinfo=UTC)
     assert window.end == Bound(bound, included=False)
-    assert "2022-03-01 10:00:00.250000 UTC (not included)" in window.sentence
+    assert (
+        "2022-03-01 10:00:00.250000 UTC, 2022-03-01 11:00:00.250000 +01:00 in DK (not included)"
+        in window.sentence
+    )
 
 
 def test_the_reasons_are_the_rules_that_make_the_change() -> None:
@@ -112,8 +118,10 @@ def test_the_reasons_are_the_rules_that_make_the_change() -> None:
 def test_the_sentence_says_from_when_until_when_and_why() -> None:
     (window,) = timeline(case(FROM_14, TO_270)).accepted
     assert window.sentence == (
-        "Accepted in DK from 2022-01-29 00:00:00 UTC (included), when VR-DK-0001 1.0.0 begins to"
-        " hold (14 days have to pass), until 2022-10-12 00:00:00 UTC (included), when VR-DK-0002"
+        "Accepted in DK from 2022-01-29 00:00:00 UTC,"
+        " 2022-01-29 01:00:00 +01:00 in DK (included), when VR-DK-0001 1.0.0 begins to"
+        " hold (14 days have to pass), until 2022-10-12 00:00:00 UTC,"
+        " 2022-10-12 02:00:00 +02:00 in DK (included), when VR-DK-0002"
         " 1.0.0 ceases to hold (a dose counts for 270 days)."
     )
 
@@ -131,8 +139,10 @@ def test_a_window_in_which_one_failing_rule_follows_another_is_one_window() -> N
     assert [len(one.verdict.failures) for one in window.phases] == [1, 2, 1]
     assert [one.rule.identifier for one in window.deciding] == ["VR-DK-0001", "VR-DK-0003"]
     assert window.sentence == (
-        "Not accepted in DK from 2021-07-01 00:00:00 UTC (included), when VR-DK-0001 1.0.0 comes"
-        " into force and does not hold (14 days have to pass), until 2024-01-01 00:00:00 UTC (not"
+        "Not accepted in DK from 2021-07-01 00:00:00 UTC,"
+        " 2021-07-01 02:00:00 +02:00 in DK (included), when VR-DK-0001 1.0.0 comes"
+        " into force and does not hold (14 days have to pass), until 2024-01-01 00:00:00 UTC,"
+        " 2024-01-01 01:00:00 +01:00 in DK (not"
         " included), when VR-DK-0001 1.0.0 is no longer in force (14 days have to pass) and"
         " VR-DK-0003 1.0.0 is no longer in force (no older than ten days)."
     )
@@ -148,11 +158,15 @@ def test_a_failing_rule_that_makes_neither_bound_is_named_too() -> None:
 def test_rules_that_come_and_go_together_are_counted_when_they_are_many() -> None:
     found = timeline(case(*(rule(number, True) for number in range(5))))
     assert [one.sentence for one in found.windows] == [
-        "No acceptance rule for such a pass in DK until 2021-07-01 00:00:00 UTC (not included),"
+        "No acceptance rule for such a pass in DK until 2021-07-01 00:00:00 UTC,"
+        " 2021-07-01 02:00:00 +02:00 in DK (not included),"
         " when 5 rules come into force.",
-        "Accepted in DK from 2021-07-01 00:00:00 UTC (included), when 5 rules come into force,"
-        " until 2024-01-01 00:00:00 UTC (not included), when 5 rules are no longer in force.",
-        "No acceptance rule for such a pass in DK from 2024-01-01 00:00:00 UTC (included), when 5"
+        "Accepted in DK from 2021-07-01 00:00:00 UTC,"
+        " 2021-07-01 02:00:00 +02:00 in DK (included), when 5 rules come into force,"
+        " until 2024-01-01 00:00:00 UTC,"
+        " 2024-01-01 01:00:00 +01:00 in DK (not included), when 5 rules are no longer in force.",
+        "No acceptance rule for such a pass in DK from 2024-01-01 00:00:00 UTC,"
+        " 2024-01-01 01:00:00 +01:00 in DK (included), when 5"
         " rules are no longer in force.",
     ]
 
@@ -204,7 +218,8 @@ def test_a_rule_that_refuses_is_open_and_says_so() -> None:
     found = timeline(case(rule(1, {"before": [CLOCK, {"var": "payload.v.0.dt"}]}, "odd")))
     assert outcomes(found) == ["NO RULES", "OPEN", "NO RULES"]
     assert found.windows[1].sentence.startswith(
-        "Not decided for DK from 2021-07-01 00:00:00 UTC (included), when VR-DK-0001 1.0.0 comes"
+        "Not decided for DK from 2021-07-01 00:00:00 UTC,"
+        " 2021-07-01 02:00:00 +02:00 in DK (included), when VR-DK-0001 1.0.0 comes"
         " into force and gives no answer (odd), until"
     )
 
@@ -368,7 +383,8 @@ def test_the_bounds_of_the_pass_itself_are_kept_beside_what_the_rules_say() -> N
     found = timeline(case(TO_270, exp=expires, iat=datetime(2022, 1, 16, tzinfo=UTC)))
     assert (found.issued_at, found.expires) == (datetime(2022, 1, 16, tzinfo=UTC), expires)
     assert found.text().splitlines()[-1] == (
-        "The pass itself is valid until 2022-06-01 00:00:00 UTC (included)."
+        "The pass itself is valid until 2022-06-01 00:00:00 UTC,"
+        " 2022-06-01 02:00:00 +02:00 in DK (included)."
     )
     assert timeline(case(TO_270)).expires is None
 
@@ -437,3 +453,23 @@ def test_a_rule_set_gives_the_timeline_itself() -> None:
     window = found.window_at(moment)
     assert window is not None
     assert window.outcome == rules.decide(payload, country="EU", at=moment).outcome
+
+
+def test_a_bound_is_shown_in_local_time_where_a_country_has_one_zone() -> None:
+    winter, summer = datetime(2022, 1, 1, tzinfo=UTC), datetime(2022, 7, 1, tzinfo=UTC)
+    assert moment(winter, "DK") == "2022-01-01 00:00:00 UTC, 2022-01-01 01:00:00 +01:00 in DK"
+    assert moment(summer, "DK") == "2022-07-01 00:00:00 UTC, 2022-07-01 02:00:00 +02:00 in DK"
+    assert moment(winter, "CO") == "2022-01-01 00:00:00 UTC, 2021-12-31 19:00:00 -05:00 in CO"
+    # Several zones, or none known: UTC alone.
+    for country in ("PT", "ES", "US", "CY", "EU", "XX", None):
+        assert moment(summer, country) == "2022-07-01 00:00:00 UTC"
+    first = datetime.min.replace(tzinfo=UTC)
+    assert moment(first, "CO") == "0001-01-01 00:00:00 UTC"
+
+
+@pytest.mark.parametrize("country", sorted(ZONES))
+def test_every_zone_is_a_countrys_and_in_the_database(country: str) -> None:
+    assert ValueSets.default().code(COUNTRY, country) is not None
+    assert ZONES[country] in available_timezones()
+    shown = moment(datetime(2022, 7, 1, 12, tzinfo=UTC), country)
+    assert shown.endswith(f" in {country}")

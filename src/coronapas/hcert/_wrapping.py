@@ -26,8 +26,8 @@ def unwrapped(text: str, *, prefixes: Collection[str] = (PREFIX,)) -> str | None
 
     A program that wraps at blanks loses a blank at each break, another one loses nothing: the lines
     are tried with blanks between them and without, as they are and without white space around them.
-    The marks of a reply (``>``) are dropped. Whether the lines make a pass is certain, because the compression has
-    a checksum. None where they do not, or the text is a single line.
+    The marks of a reply (``>``) are dropped. Whether the lines make a pass is certain, because the
+    compression has a checksum. None where they do not, or the text is a single line.
     """
     if len(text) > MAX_CHARACTERS:
         return None

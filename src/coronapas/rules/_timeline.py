@@ -34,6 +34,7 @@ from typing import (
 from coronapas.rules import _verdict as verdict
 from coronapas.rules._model import RuleType
 from coronapas.rules._verdict import Outcome
+from coronapas.rules._zones import local
 
 if TYPE_CHECKING:
     from coronapas.rules._model import Rule
@@ -344,13 +345,14 @@ _OUTCOMES: Final = {
 
 def window(found: Window) -> str:
     """Return a sentence: outcome, start and end with the rules whose change makes them."""
+    country = found.scope.country
     parts = [f"{_OUTCOMES[found.outcome]} {verdict.place(found.scope)}"]
     if found.start is None and found.end is None:
         parts.append("at every moment asked about")
     if found.start is not None:
-        parts.append(f"from {_bound(found.start, found.begins_because)}")
+        parts.append(f"from {_bound(found.start, found.begins_because, country)}")
     if found.end is not None:
-        parts.append(f"until {_bound(found.end, found.ends_because)}")
+        parts.append(f"until {_bound(found.end, found.ends_because, country)}")
     # The bounds name some of these rules already.
     named = {change.rule for change in (*found.begins_because, *found.ends_because)}
     deciding = [one for one in found.deciding if one.rule not in named]
@@ -363,13 +365,15 @@ def window(found: Window) -> str:
 def timeline(found: Timeline) -> str:
     """Return a line for each window, and what else is known of the time."""
     lines = [one.sentence for one in found.windows]
+    country = found.scope.country
     if not found.complete:
         lines.append(
-            f"Not known before {moment(found.first)} and after {moment(found.last)}: the rules"
-            " change too often."
+            f"Not known before {moment(found.first, country)} and after "
+            f"{moment(found.last, country)}: the rules change too often."
         )
     if found.expires is not None:
-        lines.append(f"The pass itself is valid until {moment(found.expires)} (included).")
+        until = moment(found.expires, country)
+        lines.append(f"The pass itself is valid until {until} (included).")
     return "\n".join(lines)
 
 
@@ -378,9 +382,17 @@ def change(found: Change) -> str:
     return f"{found.rule} {_happens(found)} ({found.description})"
 
 
-def moment(at: datetime) -> str:
-    """Return a moment as a person reads it, in UTC, with its fraction of a second."""
-    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(sep=' ')} UTC"
+def moment(at: datetime, country: str | None = None) -> str:
+    """Return a moment as a person reads it, in UTC, with its fraction of a second.
+
+    With a `country` that has one time zone, its local time with the offset stands beside it.
+    """
+    text = f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(sep=' ')} UTC"
+    there = local(at, country)
+    if there is None:
+        return text
+    clock, offset = there.replace(tzinfo=None).isoformat(sep=" "), there.isoformat()[-6:]
+    return f"{text}, {clock} {offset} in {country}"
 
 
 def _happens(found: Change) -> str:
@@ -412,8 +424,8 @@ def _does(result: RuleResult) -> str:
             return "gives no answer"
 
 
-def _bound(bound: Bound, because: tuple[Change, ...]) -> str:
-    text = f"{moment(bound.moment)} ({'included' if bound.included else 'not included'})"
+def _bound(bound: Bound, because: tuple[Change, ...], country: str) -> str:
+    text = f"{moment(bound.moment, country)} ({'included' if bound.included else 'not included'})"
     return f"{text}, when {_together(because)}" if because else text
 
 
