@@ -23,8 +23,6 @@ from typing import Final, Literal
 HEAD: Final = 8192
 """How many bytes of a file's beginning are looked at; fewer do, where there are not more."""
 
-ReadAs = Literal["text", "image", "pdf", "svg"]
-
 
 @dataclass(frozen=True, slots=True)
 class Kind:
@@ -41,7 +39,7 @@ class Kind:
 
     name: str
     title: str
-    read_as: ReadAs | None = None
+    read_as: Literal["text", "image", "pdf", "svg"] | None = None
     encoding: str | None = None
     hint: str = "give the text of the pass, a picture or a PDF"
 

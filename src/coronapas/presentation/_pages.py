@@ -1,4 +1,4 @@
-"""The pages of a PDF document as pictures, drawn by PDFium (extra ``coronapas[qr]``).
+"""The pages of a PDF document as pictures, drawn by PDFium (extra ``qr``).
 
 A page is drawn at 200 dots an inch, at which a module of a code of the advised size has two dots
 or more, and once more at 400 where nothing was found. PDFium is a program of its own in the same
@@ -61,8 +61,10 @@ class Pages:
         """Open it; raises ScanError where it cannot be, or has too many pages."""
         try:
             import pypdfium2
+            import pypdfium2.raw
         except ImportError as missing:
             raise MissingExtraError("qr", "pypdfium2") from missing
+        self._pdfium = pypdfium2
         _measure(content)
         with _ONE_AT_A_TIME:
             try:
@@ -85,19 +87,37 @@ class Pages:
 
     def picture(self, index: int, dpi: int) -> Image.Image:
         """Return a page, counted from 0, as a greyscale image; raises ScanError."""
-        import pypdfium2
-
         with _ONE_AT_A_TIME:
             try:
                 page = self._document[index]
                 try:
-                    return _drawn(page, dpi)
+                    return self._drawn(page, dpi)
                 finally:
                     page.close()
             except ScanError:
                 raise
-            except (pypdfium2.PdfiumError, ValueError) as error:
+            except (self._pdfium.PdfiumError, ValueError) as error:
                 raise _unreadable(f"page {index + 1} of the PDF document is broken") from error
+
+    def _drawn(self, page: Any, dpi: int) -> Image.Image:
+        raw = self._pdfium.raw
+        width, height = page.get_size()
+        scale = dpi / _POINTS_PER_INCH
+        area = width * height * scale**2
+        if not 0 < area < float("inf"):
+            raise ValueError("a page without an area")
+        if area > MAX_PAGE_PIXELS:
+            scale *= (MAX_PAGE_PIXELS / area) ** 0.5
+        across, down = (max(1, int(side * scale)) for side in (width, height))
+        bitmap = self._pdfium.PdfBitmap.new_native(across, down, raw.FPDFBitmap_Gray)
+        try:
+            raw.FPDFBitmap_FillRect(bitmap, 0, 0, across, down, _WHITE)
+            flags = raw.FPDF_ANNOT | raw.FPDF_GRAYSCALE | raw.FPDF_RENDER_LIMITEDIMAGECACHE
+            _draw(raw, bitmap, page, (0, 0, across, down, 0, flags))
+            picture: Image.Image = bitmap.to_pil().copy()
+            return picture
+        finally:
+            bitmap.close()
 
 
 @contextmanager
@@ -143,29 +163,6 @@ def _unpacked(data: memoryview, bound: int, depth: int) -> int:
     if depth and first[:1] == b"\x78":
         size += _unpacked(memoryview(first), bound - size, depth - 1)
     return min(size, bound + 1)
-
-
-def _drawn(page: Any, dpi: int) -> Image.Image:
-    import pypdfium2
-    from pypdfium2 import raw
-
-    width, height = page.get_size()
-    scale = dpi / _POINTS_PER_INCH
-    area = width * height * scale**2
-    if not 0 < area < float("inf"):
-        raise ValueError("a page without an area")
-    if area > MAX_PAGE_PIXELS:
-        scale *= (MAX_PAGE_PIXELS / area) ** 0.5
-    across, down = (max(1, int(side * scale)) for side in (width, height))
-    bitmap = pypdfium2.PdfBitmap.new_native(across, down, raw.FPDFBitmap_Gray)
-    try:
-        raw.FPDFBitmap_FillRect(bitmap, 0, 0, across, down, _WHITE)
-        flags = raw.FPDF_ANNOT | raw.FPDF_GRAYSCALE | raw.FPDF_RENDER_LIMITEDIMAGECACHE
-        _draw(raw, bitmap, page, (0, 0, across, down, 0, flags))
-        picture: Image.Image = bitmap.to_pil().copy()
-        return picture
-    finally:
-        bitmap.close()
 
 
 def _draw(raw: Any, bitmap: Any, page: Any, arguments: tuple[int, ...]) -> None:

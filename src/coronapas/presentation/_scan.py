@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 from coronapas.errors import MissingExtraError, ScanError
@@ -180,14 +181,12 @@ def _of_frames(content: bytes | Image.Image, max_pixels: int) -> Iterator[list[B
                 looks = (pages.picture(index, dpi) for dpi in _pages.RESOLUTIONS)
                 yield next(filter(None, map(_barcodes, looks)), [])
     elif kind.read_as == "svg":
-        yield _barcodes(_vector.picture(content))
+        yield from map(_barcodes, _frames(_opened(_vector.picture(content), kind), max_pixels))
     else:
         yield from map(_barcodes, _frames(_opened(content, kind), max_pixels))
 
 
 def _opened(content: bytes, kind: Kind) -> Image.Image:
-    from io import BytesIO
-
     from PIL import Image
 
     try:

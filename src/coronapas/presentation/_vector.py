@@ -6,12 +6,9 @@ There is no reader of SVG in general here: what is not drawn exactly so is refus
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from coronapas.errors import ScanError
-
-if TYPE_CHECKING:
-    from PIL import Image
 
 _MAX_SIDE: Final = 177 + 2 * 100
 """A symbol of version 40 with the widest quiet zone."""
@@ -28,10 +25,8 @@ _DRAWING: Final = re.compile(
 _RUN: Final = re.compile(r"M([0-9]{1,3}) ([0-9]{1,3})h([0-9]{1,3})v1h-\3z")
 
 
-def picture(content: bytes) -> Image.Image:
-    """Return the drawing as a greyscale image; raises ScanError for any other SVG."""
-    from PIL import Image
-
+def picture(content: bytes) -> bytes:
+    """Return the drawing as a greyscale picture (PGM); raises ScanError for any other SVG."""
     text = content[: _MAX_CHARACTERS + 1].decode("utf-8", "replace").removeprefix("\ufeff")
     found = _DRAWING.fullmatch(text) if len(text) <= _MAX_CHARACTERS else None
     side = 0 if found is None else int(found["side"])
@@ -45,5 +40,8 @@ def picture(content: bytes) -> Image.Image:
         if row < side and column + width <= side:
             start = row * side + column
             pixels[start : start + width] = bytes(width)
-    image = Image.frombytes("L", (side, side), bytes(pixels))
-    return image.resize((side * _SCALE, side * _SCALE), Image.Resampling.NEAREST)
+    larger = b"".join(
+        b"".join(bytes((pixel,)) * _SCALE for pixel in pixels[start : start + side]) * _SCALE
+        for start in range(0, len(pixels), side)
+    )
+    return b"P5 %d %d 255\n%b" % (side * _SCALE, side * _SCALE, larger)

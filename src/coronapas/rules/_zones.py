@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from functools import cache
 from typing import TYPE_CHECKING, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 if TYPE_CHECKING:
     from datetime import datetime
-    from zoneinfo import ZoneInfo
 
 ZONES: Final = {
     "AD": "Europe/Andorra",
@@ -95,8 +95,6 @@ def local(at: datetime, country: str | None) -> datetime | None:
 
 @cache
 def _zone(country: str) -> ZoneInfo | None:
-    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
     name = ZONES.get(country)
     try:
         return None if name is None else ZoneInfo(name)

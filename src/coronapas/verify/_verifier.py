@@ -196,7 +196,7 @@ class Verifier:
 
         Raises:
             ScanError: The file cannot be opened or exceeds a bound, or no QR code can be read.
-            MissingExtraError: A package of the extra ``coronapas[qr]`` is not installed.
+            MissingExtraError: A package of the extra ``qr`` is not installed.
 
         """
         from coronapas.verify._picture import sighting
