@@ -6,7 +6,7 @@ import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import click
 
@@ -34,7 +34,8 @@ class Wish(NamedTuple):
         size: The diagonal in millimetres, or None for the advised one.
         dpi: The dots an inch of a PNG, or None for 300.
         prefix: What the names of the command's options begin with.
-        columns: The columns of the terminal that shows it, or None where it is not shown.
+        columns: The columns of the terminal that shows it, or None where it is not shown. What
+            goes to a file or a pipe has no colours.
 
     """
 
@@ -164,7 +165,8 @@ def _for_terminal(code: Qr, wished: Wish) -> bytes:
     from coronapas.errors import QrError
 
     try:
-        return code.terminal(columns=wished.columns).encode()
+        background: Literal["any", "light"] = "light" if wished.columns is None else "any"
+        return code.terminal(background=background, columns=wished.columns).encode()
     except QrError as error:
         (fault,) = error.faults
         raise click.UsageError(f"{fault.problem} Widen it, or give --output.") from None
@@ -199,8 +201,12 @@ def _describe(code: Qr, size: str, dots: str = "") -> None:
 @click.argument(
     "file", required=False, type=click.Path(exists=True, dir_okay=False, allow_dash=True)
 )
-@click.option("--text", metavar="PASS", help="The pass itself.")
-@click.option("--whole", is_flag=True, help="Take a text file as one pass, not one on each line.")
+@click.option("--text", metavar="'PASS'", help="The pass itself, in single quotes.")
+@click.option(
+    "--whole",
+    is_flag=True,
+    help="Take a text file as one pass, put together where it was wrapped.",
+)
 @click.option(
     "--form",
     type=click.Choice(FORMS),
@@ -224,11 +230,11 @@ def command(
     output: Path | None,
     force: bool,
 ) -> None:
-    """Draw the QR code of a pass: from a text file, a picture, standard input (-), or --text.
+    """Draw the QR code of a pass: a text file, a picture or PDF, standard input (-), or --text.
 
     Nothing is verified. Version, level and size are written to standard error, the size with the
     advised diagonal of 35 to 60 mm. On a terminal too narrow for half blocks, the code is drawn
-    smaller, or refused.
+    smaller, or refused. Colours are for terminals alone.
 
     Exit codes: 0 drawn; 1 the text cannot be the QR code of a pass; 2 wrong usage, or an input that
     cannot be read.

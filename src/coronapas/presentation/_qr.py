@@ -144,7 +144,8 @@ class Qr:
         """Return the drawing in a form, at a size.
 
         `diagonal_mm` is the diagonal without the quiet zone in millimetres, which ``terminal`` has
-        no use for; `dpi` is the resolution of a ``png`` in dots an inch. Raises QrError when the
+        no use for; `dpi` is the resolution of a ``png`` in dots an inch. ``terminal`` is drawn for
+        dark ink on a light page, without colours, as it goes to files. Raises QrError when the
         form is unknown, or a number is not finite and above zero.
         """
         module_mm = module_for_diagonal(self.side, _positive("diagonal_mm", diagonal_mm))
@@ -155,7 +156,7 @@ class Qr:
         if form == "png":
             return self.png(scale=self.scale_for(dpi=dpi, diagonal_mm=diagonal_mm), dpi=dpi)
         if form == "terminal":
-            return self.terminal().encode()
+            return self.terminal(background="light").encode()
         raise _fault("form", "unknown", "No such form.", f"Choose {', '.join(get_args(Form))}.")
 
     def svg(self, *, module_mm: float | None = None, label: str = "QR code") -> str:

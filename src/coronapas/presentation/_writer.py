@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from struct import Struct
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from coronapas.errors import MissingExtraError
@@ -54,8 +55,7 @@ def modules_of(barcode: Barcode) -> Modules:
     """Return the modules of a symbol that zxing-cpp made, or sampled from an image."""
     drawn: Any = barcode.to_image(scale=1, add_quiet_zones=False)  # a buffer, which its stub omits
     pixels, side = bytes(drawn).translate(_DARK), cast("int", drawn.shape[1])
-    starts = range(0, len(pixels), side)
-    return tuple(tuple(map(bool, pixels[start : start + side])) for start in starts)
+    return tuple(Struct(f"{side}?").iter_unpack(pixels))
 
 
 def _written(text: str, level: ErrorLevel, options: dict[str, int]) -> Modules:
