@@ -8,6 +8,7 @@ modules that were seen. What kind of file it is, its content says.
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -55,6 +56,9 @@ the square of their number. A busier picture is searched at half its size, or a 
 
 _EDGE: Final = 12
 """The least difference of two neighbours that makes an edge: half of what zxing-cpp tells apart."""
+
+_FEWEST_EDGES: Final = 100
+"""Fewer edges than any QR code has: version 1 has 21 rows with at least six in each."""
 
 _ALWAYS_SEARCHED: Final = 500
 """The side, in pixels, of a picture too small to hold many corners, whatever its edges."""
@@ -179,7 +183,8 @@ def _of_frames(content: bytes | Image.Image, max_pixels: int) -> Iterator[list[B
         with _pages.opened(content) as pages:
             for index in range(pages.count):
                 looks = (pages.picture(index, dpi) for dpi in _pages.RESOLUTIONS)
-                yield next(filter(None, map(_barcodes, looks)), [])
+                full = itertools.takewhile(_has_edges, looks)
+                yield next(filter(None, map(_barcodes, full)), [])
     elif kind.read_as == "svg":
         yield from map(_barcodes, _frames(_opened(_vector.picture(content), kind), max_pixels))
     else:
@@ -305,6 +310,11 @@ def _searchable(grey: Image.Image) -> Image.Image:
     while max(grey.size) > _ALWAYS_SEARCHED and _edges(grey) > MAX_EDGES:
         grey = grey.reduce(2)
     return grey
+
+
+def _has_edges(grey: Image.Image) -> bool:
+    """Return whether a page can hold a code at all: a blank one need not be searched."""
+    return min(grey.size) >= _SMALLEST_SIDE and _edges(grey) >= _FEWEST_EDGES
 
 
 def _edges(grey: Image.Image) -> int:
