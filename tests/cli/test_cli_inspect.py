@@ -11,6 +11,7 @@ from command_world import FAMILY, Country, issue, keys, make_country, run
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import backend
 from coronapas.cli._inspect import (
     MASK,
     describe,
@@ -22,6 +23,7 @@ from coronapas.hcert import _cose as cose
 from coronapas.hcert import _cwt as cwt
 from coronapas.hcert import _envelope as envelope
 from coronapas.presentation import qr
+from danish_world import ENTRY, claims, dk3, forge, person
 from strategies import Case, cases
 
 if TYPE_CHECKING:
@@ -232,3 +234,31 @@ def test_whatever_a_payload_holds_it_is_shown_in_one_piece(dcc: Any, personal: b
     json.loads(result.output, parse_constant=pytest.fail)
     spoken = run("inspect", "--text", text, *options)
     assert all(character.isprintable() or character == "\n" for character in spoken.output)
+
+
+@pytest.mark.parametrize("name", ["dk1", "dk2", "dk3"])
+def test_a_danish_token_is_opened_and_its_holder_is_not_shown(country: Country, name: str) -> None:
+    contents = {"dk1": claims(), "dk2": claims(person()), "dk3": dk3(ENTRY)}
+    text = forge(name.upper(), contents[name])
+    result = run("inspect", "--json", "--text", text)
+    assert result.exit_code == 0
+    found = json.loads(result.output)
+    assert (found["prefix"], found["profile"]) == (f"{name.upper()}:", name)
+    assert found["cwt"]["iss"] == "DK"
+    for hidden in ("Prøvesen", "1987-05-04", *backend.DCC["nam"].values()):
+        assert hidden not in result.output
+    assert f"profile: {name}" in run("inspect", "--text", text).output
+    asked = run("inspect", "--json", "--show-personal-data", "--text", text)
+    assert ("Prøvesen" in json.loads(asked.output)["cwt"]["claims"].get("legalName", "")) == (
+        name == "dk2"
+    )
+
+
+def test_accept_reads_the_payloads_it_names_alone(country: Country) -> None:
+    token = forge("DK1", claims())
+    assert run("inspect", "--accept", "dk", "--text", token).exit_code == 0
+    refused = run("inspect", "--json", "--accept", "eu", "--text", token)
+    assert refused.exit_code == 1
+    assert json.loads(refused.output)["error"]["code"] == "prefix.unknown"
+    assert run("inspect", "--accept", "eu", "--text", country.text).exit_code == 0
+    assert run("inspect", "--accept", "xx", "--text", token).exit_code == 2

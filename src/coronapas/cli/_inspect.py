@@ -55,6 +55,9 @@ if TYPE_CHECKING:
 _DCC: Final = 1
 """The label of the EU DCC in claim -260."""
 
+_SHOWN: Final = (CLAIM_ISS, CLAIM_EXP, CLAIM_IAT, CLAIM_HCERT)
+"""The claims that are shown at a place of their own."""
+
 MASK: Final = "(masked)"
 """What is shown in place of a masked value."""
 
@@ -126,11 +129,12 @@ def _of_envelope(envelope: Envelope, document: dict[str, Any], personal: bool) -
         "other_claims": [
             str(label) if type(label) is int else MASK
             for label in claims.tree
-            if label not in (CLAIM_ISS, CLAIM_EXP, CLAIM_IAT, CLAIM_HCERT)
+            if label not in _SHOWN
         ],
     }
     if personal:
-        cwt["hex"] = envelope.payload.hex()
+        others = {label: value for label, value in claims.tree.items() if label not in _SHOWN}
+        cwt |= {"claims": in_json(others), "hex": envelope.payload.hex()}
     return {
         "cwt": cwt,
         "dcc": in_json(envelope.dcc) if personal else masked(envelope.dcc),
