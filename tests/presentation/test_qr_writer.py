@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from coronapas.hcert._base45 import ALPHABET
-from coronapas.presentation import ErrorLevel
+from coronapas.presentation import ErrorLevel, Modules
 from coronapas.presentation._segments import Mode, segments
 from coronapas.presentation._symbol import data_codewords
 from coronapas.presentation._writer import _shares, _value, symbol
@@ -72,3 +72,39 @@ def test_shares_are_without_digits_and_add_up_to_their_group(group: str) -> None
     assert _value(first) ^ _value(second) ^ _value(third) == _value(group)
     assert {len(first), len(second), len(third)} == {len(group)}
     assert set(ALPHABET[10:]).issuperset(first + second + third)
+
+
+def penalty(modules: Modules) -> int:
+    """The points of ISO/IEC 18004, table 11, counted module by module."""
+    side = len(modules)
+    points = 0
+    for lines in (modules, tuple(zip(*modules, strict=True))):
+        for line in lines:
+            runs = [len(list(run)) for _, run in itertools.groupby(line)]
+            points += sum(run - 2 for run in runs if run >= 5)
+            quiet = (False,) * 4
+            framed = (*quiet, *line, *quiet)
+            for start in range(4, side - 2):
+                finder = framed[start : start + 7] == (True, False, True, True, True, False, True)
+                beside = (framed[start - 4 : start], framed[start + 7 : start + 11])
+                points += 40 * (finder and quiet in beside)
+    for y, x in itertools.product(range(side - 1), repeat=2):
+        block = {modules[y][x], modules[y][x + 1], modules[y + 1][x], modules[y + 1][x + 1]}
+        points += 3 * (len(block) == 1)
+    share = sum(map(sum, modules)) * 100 / side**2
+    return points + 10 * int(abs(share - 50) / 5)
+
+
+@given(texts, st.sampled_from(LEVELS))
+@settings(max_examples=12, deadline=None)
+def test_the_mask_is_the_one_with_the_lowest_penalty(text: str, level: ErrorLevel) -> None:
+    chosen = symbol(text, level)
+    assert chosen is not None
+    each = [symbol(text, level, version=(len(chosen) - 17) // 4, mask=mask) for mask in range(8)]
+    points = [penalty(modules) for modules in each if modules is not None]
+    assert len(points) == 8
+    assert chosen == each[points.index(min(points))]
+
+
+def test_a_mask_that_is_asked_for_is_used() -> None:
+    assert len({symbol("HC1:ABC", "Q", mask=mask) for mask in range(8)}) == 8

@@ -1,7 +1,7 @@
 """Reed-Solomon error correction of a QR code's codewords (ISO/IEC 18004, annex B).
 
-The field is GF(256) over x⁸+x⁴+x³+x²+1, the generator's roots are α⁰, α¹, …. A block of n codewords
-with e of them for correction is mended when at most e/2 are wrong, and refused otherwise.
+The field is GF(256) over x⁸+x⁴+x³+x²+1, the generator's roots are α⁰, α¹, …. A block of n codewords,
+e of them for correction, is corrected when at most e/2 are wrong, and refused otherwise.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _LOG: Final = _EXPONENTS_AND_LOGARITHMS[1]
 
 
 class UncorrectableError(ValueError):
-    """A block with more wrong codewords than its correction can mend."""
+    """A block with more wrong codewords than can be corrected."""
 
 
 def corrected(block: bytes, checks: int) -> bytes:
@@ -40,15 +40,15 @@ def corrected(block: bytes, checks: int) -> bytes:
         place for place in range(len(block)) if _evaluate(locator, _EXP[-place % 255]) == 0
     ]
     if 2 * count > checks or len(positions) != count:
-        raise UncorrectableError("more codewords are wrong than can be mended")
+        raise UncorrectableError("more codewords are wrong than can be corrected")
     evaluator = _product(syndromes, locator)[:checks]
     slope = [coefficient if power % 2 else 0 for power, coefficient in enumerate(locator)][1:]
-    mended = bytearray(block)
+    repaired = bytearray(block)
     for place in positions:
         inverse = _EXP[-place % 255]
         size = _quotient(_evaluate(evaluator, inverse), _evaluate(slope, inverse))
-        mended[-1 - place] ^= _times(size, _EXP[place])
-    return bytes(mended[:-checks])
+        repaired[-1 - place] ^= _times(size, _EXP[place])
+    return bytes(repaired[:-checks])
 
 
 def _syndromes(block: bytes, checks: int) -> list[int]:
@@ -57,10 +57,10 @@ def _syndromes(block: bytes, checks: int) -> list[int]:
 
 
 def _locator(syndromes: list[int]) -> tuple[list[int], int]:
-    """Find the polynomial whose roots tell where the errors are, and how many there are.
+    """Return the polynomial whose roots are the places of the errors, and the number of errors.
 
-    Berlekamp and Massey's algorithm. The polynomial has fewer roots than there are said to be
-    errors where the errors are too many.
+    Berlekamp and Massey's algorithm. Where there are too many errors, the polynomial has
+    fewer roots than that number.
     """
     current, previous = [1], [1]
     length, gap, last = 0, 1, 1

@@ -16,7 +16,7 @@ from coronapas.hcert._base45 import ALPHABET
 class Mode(StrEnum):
     """The mode of a segment, or of a whole code.
 
-    `MIXED`, `EMPTY` and `UNKNOWN` are said of whole codes only: segments of several modes, none at
+    `MIXED`, `EMPTY` and `UNKNOWN` are for whole codes only: segments of several modes, no segment at
     all, and a symbol whose segments could not be read.
     """
 
@@ -42,7 +42,7 @@ class Segment:
 
 
 class SegmentError(ValueError):
-    """Data that does not divide into segments."""
+    """Data that cannot be divided into segments."""
 
 
 def segments(codewords: bytes, version: int) -> tuple[Segment, ...]:
@@ -55,13 +55,13 @@ def segments(codewords: bytes, version: int) -> tuple[Segment, ...]:
     while bits.left >= 4 and (indicator := bits.take(4)):
         mode, read = _READERS.get(indicator, (None, None))
         if mode is None or read is None:
-            raise SegmentError("a segment of a mode that is not known")
+            raise SegmentError("a segment of an unknown mode")
         found.append(Segment(mode, read(bits, (version >= 10) + (version >= 27))))
     return tuple(found)
 
 
 def whole_mode(parts: tuple[Segment, ...]) -> Mode:
-    """Tell the mode of a whole code: the one that all its segments have, else `Mode.MIXED`."""
+    """Return the mode that all segments have; `Mode.MIXED` where they differ, `Mode.EMPTY` for none."""
     modes = {part.mode for part in parts}
     if len(modes) > 1:
         return Mode.MIXED
@@ -99,7 +99,7 @@ def _alphanumeric(bits: _Bits, size: int) -> bytes:
     if count % 2:
         values.append(bits.take(6))
     if any(value >= 45 for value in values):
-        raise SegmentError("a value that stands for no alphanumeric character")
+        raise SegmentError("a value without an alphanumeric character")
     return bytes(_ALPHABET[value] for value in values)
 
 
@@ -128,7 +128,7 @@ def _gb2312(value: int) -> bytes:
 
 
 def _eci(bits: _Bits, _: int) -> bytes:
-    """Skip a character set's designator: one, two or three bytes, as its first bits tell."""
+    """Skip a character set's designator, whose first bits say whether it has 1, 2 or 3 bytes."""
     first = bits.take(8)
     bits.take(0 if first < 0x80 else 8 if first < 0xC0 else 16)
     return b""

@@ -1,8 +1,8 @@
 """From the modules of a QR code to its data codewords (ISO/IEC 18004, chapters 7.3 to 7.10).
 
-Scanners hand out a code's text and not the mode that it was written in, which the EU's check Q2
-asks for. The modules hold it: this is the way back from them, error correction included, so that
-the answer is read from the symbol itself and not guessed from the text.
+Scanners return a code's text, but not the mode that it was written in, which the EU's check Q2
+asks for. The mode is in the modules: they are decoded here, error correction included, so that the
+answer comes from the symbol itself and is not guessed from the text.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _BLOCKS: Final = {
 _LEVELS: Final = "MLHQ"
 """The levels by the two bits that stand for them (table 12)."""
 
-# Table 10: where a condition holds, the mask turns the module at column x, row y.
+# Table 10: where a condition holds, the mask inverts the module at column x, row y.
 _MASKS: Final[tuple[Callable[[int, int], bool], ...]] = (
     lambda x, y: (x + y) % 2 == 0,
     lambda x, y: y % 2 == 0,
@@ -54,18 +54,18 @@ _MASKS: Final[tuple[Callable[[int, int], bool], ...]] = (
 )
 
 _FORMAT_DISTANCE: Final = 3
-"""The wrong bits that the format information's code mends (annex C)."""
+"""How many wrong bits of the format information can be corrected (annex C)."""
 
 
 class SymbolError(ValueError):
-    """Modules that are no QR code, or too damaged a one."""
+    """Modules that are not a QR code, or that are too damaged."""
 
 
 def data_codewords(modules: Modules) -> bytes:
     """Return the data codewords of a symbol, corrected and in their order.
 
-    A mirrored symbol is read too. Raises SymbolError where the modules are no square of a size that
-    a version has, or more of them are wrong than the correction mends.
+    A mirrored symbol is read too. Raises SymbolError where the modules are not a square of a
+    version's size, or where more of them are wrong than can be corrected.
     """
     side = len(modules)
     if (side - 17) % 4 or not 21 <= side <= 177 or any(len(row) != side for row in modules):
@@ -98,7 +98,7 @@ def _decoded(modules: Modules, level: str, mask: int) -> bytes:
 
 
 def _interleaved(codewords: bytes, lengths: list[int], index: int) -> bytes:
-    """Gather the data codewords of one block, which stand in turns with the others'."""
+    """Return the data codewords of one block, which are interleaved with the others'."""
     count, short = len(lengths), lengths[0]
     regular = codewords[index : short * count : count]
     first_longer = lengths.count(short)
