@@ -1,7 +1,7 @@
 """Reed-Solomon error correction of a QR code's codewords (ISO/IEC 18004, annex B).
 
-The field is GF(256) over x⁸+x⁴+x³+x²+1, the generator's roots are α⁰, α¹, …. A block of n codewords,
-e of them for correction, is corrected when at most e/2 are wrong, and refused otherwise.
+The field is GF(256) over x⁸+x⁴+x³+x²+1, the generator's roots are α⁰, α¹, …. A block of n
+codewords, e of them for correction, is corrected when at most e/2 are wrong, and refused otherwise.
 """
 
 from __future__ import annotations

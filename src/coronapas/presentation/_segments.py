@@ -16,8 +16,8 @@ from coronapas.hcert._base45 import ALPHABET
 class Mode(StrEnum):
     """The mode of a segment, or of a whole code.
 
-    `MIXED`, `EMPTY` and `UNKNOWN` are for whole codes only: segments of several modes, no segment at
-    all, and a symbol whose segments could not be read.
+    `MIXED`, `EMPTY` and `UNKNOWN` are for whole codes only: segments of several modes, no segment
+    at all, and a symbol whose segments could not be read.
     """
 
     NUMERIC = "numeric"
@@ -61,7 +61,7 @@ def segments(codewords: bytes, version: int) -> tuple[Segment, ...]:
 
 
 def whole_mode(parts: tuple[Segment, ...]) -> Mode:
-    """Return the mode that all segments have; `Mode.MIXED` where they differ, `Mode.EMPTY` for none."""
+    """Return the mode of all segments; `Mode.MIXED` where they differ, `Mode.EMPTY` for none."""
     modes = {part.mode for part in parts}
     if len(modes) > 1:
         return Mode.MIXED
