@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from coronapas.cli._passes import UnreadableError, passes_of
 from coronapas.presentation import qr
 from file_kinds import other_kinds
 
@@ -224,6 +225,22 @@ def test_a_folder_is_every_file_in_it_but_hidden_ones(country: Country) -> None:
         "b.txt:2",
         "below/a.png",
     ]
+
+
+def test_a_folder_gives_all_its_passes_to_a_command_that_takes_several(country: Country) -> None:
+    folder = country.folder / "wallet"
+    folder.mkdir()
+    (folder / "a.txt").write_text(country.text)
+    (folder / "b.pdf").write_bytes(qr(country.text).pdf())
+    texts = [item.text for item in passes_of(str(folder))]
+    assert [text if isinstance(text, str) else text.decode() for text in texts] == (
+        [country.text] * 2
+    )
+    (alone,) = passes_of(str(folder / "b.pdf"))
+    assert alone.text == country.text
+    (folder / "c.zip").write_bytes(other_kinds(country.text)["zip"][0])
+    with pytest.raises(UnreadableError, match="a ZIP archive"):
+        passes_of(str(folder))
 
 
 def test_an_empty_folder_is_an_input_without_a_pass(country: Country) -> None:

@@ -93,6 +93,16 @@ def one_pass(source: str, *, whole: bool = False) -> Item:
     return item.readable()
 
 
+def passes_of(source: str, *, whole: bool = False) -> tuple[Item, ...]:
+    """Return the pass of a file, or the passes of all files of a folder, such as a wallet's.
+
+    Raises UnreadableError for what holds no readable pass, UsageError for a file with several.
+    """
+    if source == STDIN or not Path(source).is_dir():
+        return (one_pass(source, whole=whole),)
+    return tuple(item.readable() for item in items(source, whole=whole))
+
+
 def _without(name: str, code: str, why: str) -> Item:
     from coronapas.errors import DecodeError
 

@@ -245,7 +245,13 @@ json_option = click.option(
 def _pass_options(function: Callable[..., None]) -> Callable[..., None]:
     for option in (
         click.option("--whole", is_flag=True, help="Take a text file as one pass."),
-        click.option("--text", "texts", multiple=True, metavar="PASS", help="A pass itself."),
+        click.option(
+            "--text",
+            "texts",
+            multiple=True,
+            metavar="'PASS'",
+            help="A pass itself, in single quotes.",
+        ),
         click.argument("passes", metavar="[PASS]...", nargs=-1),
     ):
         function = option(function)

@@ -76,7 +76,9 @@ def _tolerance(
 
 @click.command("verify", short_help="Say what is true of passes.")
 @click.argument("files", nargs=-1, type=click.Path(exists=True, allow_dash=True))
-@click.option("--text", "texts", multiple=True, metavar="'PASS'", help="A pass itself, in quotes.")
+@click.option(
+    "--text", "texts", multiple=True, metavar="'PASS'", help="A pass itself, in single quotes."
+)
 @click.option(
     "--trust",
     required=True,
