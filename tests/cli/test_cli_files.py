@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
@@ -355,3 +358,23 @@ def test_a_mistyped_command_suggests(typed: str, meant: str) -> None:
 def test_a_mistyped_command_of_a_group_suggests_and_a_strange_one_does_not() -> None:
     assert run("revocation", "hsh").stderr.count("Did you mean 'hash'?") == 1
     assert "Did you mean" not in run("xyzzy").stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [("coronapas ver", "verify"), ("coronapas verify --ch", "--checks"), ("coronapas x", None)],
+)
+def test_a_shell_can_complete_commands_and_options(words: str, wanted: str | None) -> None:
+    asked = {
+        "_CORONAPAS_COMPLETE": "bash_complete",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(words.count(" ")),
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "coronapas"],
+        env={**os.environ, **asked},
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    assert done.stdout.split() == ([] if wanted is None else [f"plain,{wanted}"])

@@ -262,3 +262,12 @@ def test_accept_reads_the_payloads_it_names_alone(country: Country) -> None:
     assert json.loads(refused.output)["error"]["code"] == "prefix.unknown"
     assert run("inspect", "--accept", "eu", "--text", country.text).exit_code == 0
     assert run("inspect", "--accept", "xx", "--text", token).exit_code == 2
+
+
+def test_what_stands_beside_the_dcc_is_named_and_shown_on_request() -> None:
+    text = text_of({1: "XX", 4: 2, 6: 1, -260: {1: {}, -6: {"n": "Marker"}, "Marker": 1}})
+    shown = run("inspect", "--json", "--text", text).output
+    assert "Marker" not in shown
+    assert json.loads(shown)["content"] == ["-6", MASK]
+    asked = run("inspect", "--json", "--show-personal-data", "--text", text).output
+    assert json.loads(asked)["content"] == {"-6": {"n": "Marker"}, "Marker": 1}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import zlib
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coronapas.errors import ScanError
+from coronapas.errors import MissingExtraError, ScanError
 from coronapas.presentation import KIND_HEAD, _pages, kind_of, qr, scan
 from coronapas.presentation._qr import _pdf_document
 from file_kinds import other_kinds
@@ -49,6 +50,23 @@ def test_scanning_it_is_an_error_that_names_it(name: str) -> None:
         scan(NOT_READ[name])
     assert raised.value.code == "qr.image-unreadable"
     assert kind_of(NOT_READ[name]).title in raised.value.message
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        (b"\n\n%PDF-1.4\n\x01\x02", "pdf"),
+        (b"Obj\x01\0\0", "avro"),
+        (b"RIFF\1\2\3\4XXXX\0", "binary"),
+        (b"RIFF\1\2\3\4WEBP", "webp"),
+        (b"P6 # made here\n3 4\n255\n\0", "netpbm"),
+        (b"caf\xe9\n", "text"),
+        (b"\xe6\xf8\xe5" * 50, "binary"),
+        (b"", "text"),
+    ],
+)
+def test_the_beginning_tells_the_kind(content: bytes, name: str) -> None:
+    assert kind_of(content).name == name
 
 
 @given(st.binary(max_size=600))
@@ -141,6 +159,22 @@ def test_a_locked_document_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pypdfium2, "PdfDocument", locked)
     with pytest.raises(ScanError, match="locked with a password"):
         scan(qr(TEXT).pdf())
+
+
+def test_a_document_with_a_broken_page_says_which() -> None:
+    content = _pdf_document(
+        "<</Type/Catalog/Pages 2 0 R>>", "<</Type/Pages/Kids[9 0 R]/Count 1>>", "<<>>", "<<>>"
+    )
+    with pytest.raises(ScanError, match="page 1 of the PDF document is broken"):
+        scan(content)
+
+
+def test_without_pdfium_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pypdfium2", None)
+    with pytest.raises(MissingExtraError) as raised:
+        scan(qr(TEXT).pdf())
+    assert (raised.value.extra, raised.value.package) == ("qr", "pypdfium2")
+    assert scan(qr(TEXT).png())
 
 
 def test_our_own_drawing_is_read_back_and_another_one_refused() -> None:
