@@ -20,12 +20,8 @@ _LOOKS: Final = tuple(
         (r"DC0[0-9]", "a French 2D-Doc"),
         (r"HC[0-9]:", "a health certificate of another version"),
         (r"[A-Z]{2}[0-9]:", "another national code"),
-        (r"eyJ[^~]+~", "an SD-JWT of a wallet (coronapas wallet verify)"),
-        (r"eyJ[A-Za-z0-9_-]+(?:\.|$)", "a JSON Web Token"),
-        (
-            r"omppc3N1ZXJBdXRo|ompuYW1lU3BhY2Vz|o2d2ZXJzaW9u",
-            "an mdoc of a wallet (coronapas wallet verify)",
-        ),
+        (r"eyJ[A-Za-z0-9_-]+(?:\.|$)", "a JSON Web Token, as a wallet's SD-JWT is"),
+        (r"ompuYW1lU3BhY2Vz|o2d2ZXJzaW9u|a26a6e616d65537|a36776657273", "a wallet's mdoc"),
         (r"otpauth:|mailto:|tel:|sms(?:to)?:|geo:|wifi:|begin:v|mecard:", "an everyday QR code"),
         (r"[0-9]{6,}$", "a number, as bar codes carry"),
     )

@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from coronapas.wallets._mdoc import MDL as MDL
     from coronapas.wallets._mdoc import MDL_PURPOSE as MDL_PURPOSE
     from coronapas.wallets._mdoc import MICOV as MICOV
-    from coronapas.wallets._mdoc import IssuedMdoc as IssuedMdoc
     from coronapas.wallets._mdoc import MdocVerifier as MdocVerifier
     from coronapas.wallets._mdoc import elements_in as elements_in
-    from coronapas.wallets._mdoc import issue_elements as issue_elements
-    from coronapas.wallets._mdoc import issue_mdoc as issue_mdoc
-    from coronapas.wallets._mdoc import present_mdoc as present_mdoc
+    from coronapas.wallets._mdoc_issue import IssuedMdoc as IssuedMdoc
+    from coronapas.wallets._mdoc_issue import issue_elements as issue_elements
+    from coronapas.wallets._mdoc_issue import issue_mdoc as issue_mdoc
+    from coronapas.wallets._mdoc_issue import present_mdoc as present_mdoc
     from coronapas.wallets._result import CREDENTIAL_CHECKS as CREDENTIAL_CHECKS
     from coronapas.wallets._result import Credential as Credential
     from coronapas.wallets._result import CredentialVerification as CredentialVerification
@@ -72,10 +72,8 @@ else:
             "_mapping": (
                 "Form Loss Mapped Row from_claims from_elements losses rows to_claims to_elements"
             ),
-            "_mdoc": (
-                "IssuedMdoc MDL MDL_PURPOSE MICOV MdocVerifier elements_in issue_elements "
-                "issue_mdoc present_mdoc"
-            ),
+            "_mdoc": "MDL MDL_PURPOSE MICOV MdocVerifier elements_in",
+            "_mdoc_issue": "IssuedMdoc issue_elements issue_mdoc present_mdoc",
             "_result": "CREDENTIAL_CHECKS Credential CredentialVerification",
             "_sd_jwt_vc": (
                 "ANY_TYPE IssuedSdJwt KeyBinding NEVER_HIDDEN SD_JWT_TYPE=TYPE "

@@ -1,4 +1,4 @@
-"""mdoc: a credential in CBOR with a digest for each element, issued, presented and verified.
+"""Read and verify an mdoc: a credential in CBOR with a digest for each element.
 
 Implements ISO/IEC 18013-5 (IssuerSigned, MobileSecurityObject, DeviceResponse), as public
 implementations and the standard's Annex D show it. The rules of verification, in order:
@@ -22,9 +22,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -32,8 +30,6 @@ import cbor2
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from coronapas import _signatures as signatures
-from coronapas._time import iso_utc
-from coronapas._time import moment as moment_of
 from coronapas.errors import DecodeError
 from coronapas.hcert import _cbor as cbor
 from coronapas.hcert import _cose as cose
@@ -45,25 +41,21 @@ from coronapas.wallets import _session as sessions
 from coronapas.wallets import _slices as slices
 from coronapas.wallets._errors import CredentialError
 from coronapas.wallets._issuers import judge_usage
-from coronapas.wallets._issuing import StatusReference, chain_of, check_signer, lifetime
-from coronapas.wallets._judging import STATUS, Judge, judge_time
+from coronapas.wallets._judging import Judge, judge_time
 from coronapas.wallets._result import MDOC, Credential, CredentialVerification, Findings
 from coronapas.wallets._status_list import certificates_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable
     from datetime import timedelta
 
     from cryptography.hazmat.primitives.asymmetric.ec import (
-        EllipticCurvePrivateKey,
         EllipticCurvePublicKey,
     )
 
     from coronapas.dcc import ValueSets
-    from coronapas.signing import Signer
     from coronapas.trust import Certificate, TrustStore
     from coronapas.verify._keyring import CertificateTime
-    from coronapas.wallets._mapping import Loss
     from coronapas.wallets._session import Session
     from coronapas.wallets._status_list import StatusList
 
@@ -78,13 +70,12 @@ MAX_BYTES: Final = 256 * 1024
 """The largest document, in bytes, inclusive."""
 MAX_ELEMENTS: Final = 1000
 """The most elements of one document, inclusive."""
-RANDOM_BYTES: Final = 32
-"""The random bytes of an issued element; a reader asks for at least `LEAST_RANDOM`."""
 LEAST_RANDOM: Final = 16
+"""The fewest random bytes of an element, inclusive."""
 
-_VERSION: Final = "1.0"
-_X5CHAIN: Final = 33
-_HMAC_256: Final = 5
+VERSION: Final = "1.0"
+X5CHAIN: Final = 33
+HMAC_256: Final = 5
 _TAG_LENGTH: Final = 32
 _DATE_TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 _HASHES: Final[Mapping[str, Callable[[bytes], Any]]] = {
@@ -93,128 +84,6 @@ _HASHES: Final[Mapping[str, Callable[[bytes], Any]]] = {
     "SHA-512": hashlib.sha512,
 }
 _MALFORMED: Final = "format.malformed"
-
-
-@dataclass(frozen=True, slots=True)
-class IssuedMdoc:
-    """An issued mdoc: the CBOR of its IssuerSigned, its docType, and what it does not state."""
-
-    data: bytes = field(repr=False)
-    doc_type: str
-    losses: tuple[Loss, ...] = ()
-
-
-def issue_mdoc(
-    dcc: Mapping[str, Any],
-    signer: Signer,
-    *,
-    device_key: EllipticCurvePublicKey,
-    expires: datetime | timedelta,
-    issued_at: datetime | None = None,
-    doc_type: str = MICOV,
-    status: StatusReference | None = None,
-    chain: Sequence[Certificate] = (),
-) -> IssuedMdoc:
-    """Issue an mdoc with the elements of ``org.micov.1`` that state what an EU payload does.
-
-    Args:
-        dcc: The payload of a vaccination or a test.
-        signer: The key, on P-256, with its certificate.
-        device_key: The public key of the holder's device, on P-256.
-        expires: The end of the validity (inclusive), or the time from the issue to it.
-        issued_at: The moment of issue; by default now.
-        doc_type: The docType.
-        status: Where the credential's status stands.
-        chain: The certificates between the signer's and the trust anchor, without the anchor.
-
-    Raises:
-        IssueError: With every fault of the payload and of the signer's certificate.
-        CredentialError: What the elements have no place for.
-        SigningError: A remote signer failed.
-
-    """
-    content = mapping.to_elements(dcc)
-    life = lifetime(issued_at, expires)
-    check_signer(signer, life, dcc)
-    data = issue_elements(
-        content.content,
-        signer,
-        doc_type=doc_type,
-        device_key=device_key,
-        issued_at=moment_of(life.issued_at),
-        expires=moment_of(life.expires),
-        status=status,
-        chain=chain,
-    )
-    return IssuedMdoc(data, doc_type, content.losses)
-
-
-def issue_elements(
-    elements: Mapping[str, Mapping[str, Any]],
-    signer: Signer,
-    *,
-    doc_type: str,
-    device_key: EllipticCurvePublicKey,
-    issued_at: datetime,
-    expires: datetime,
-    status: StatusReference | None = None,
-    chain: Sequence[Certificate] = (),
-) -> bytes:
-    """Issue elements as they are, by namespace; returns the CBOR of an IssuerSigned.
-
-    The arguments are those of `issue_mdoc`. Raises CredentialError for a signer without certificate
-    or another kind of key.
-    """
-    ders = [each.der for each in chain_of(signer, chain)]
-    if not ders or signer.algorithm != cose.ES256:
-        raise CredentialError("issue.signer", "an mdoc needs a P-256 signer with its certificate")
-    name_spaces: dict[str, list[cbor2.CBORTag]] = {}
-    digests: dict[str, dict[int, bytes]] = {}
-    for name_space, values in elements.items():
-        # Random, or the identifiers would tell which elements the holder keeps back.
-        identifiers = list(range(len(values)))
-        secrets.SystemRandom().shuffle(identifiers)
-        name_spaces[name_space], digests[name_space] = [], {}
-        for identifier, (name, value) in zip(identifiers, values.items(), strict=True):
-            item = cbor.dump(
-                {
-                    "digestID": identifier,
-                    "random": secrets.token_bytes(RANDOM_BYTES),
-                    "elementIdentifier": name,
-                    "elementValue": value,
-                }
-            )
-            name_spaces[name_space].append(cbor2.CBORTag(24, item))
-            digests[name_space][identifier] = hashlib.sha256(sessions.encoded(item)).digest()
-    begin, end = _tdate(issued_at), _tdate(expires)
-    mso: dict[str, Any] = {
-        "version": _VERSION,
-        "digestAlgorithm": "SHA-256",
-        "valueDigests": {name: dict(sorted(each.items())) for name, each in digests.items()},
-        "deviceKeyInfo": {"deviceKey": cose_key(device_key)},
-        "docType": doc_type,
-        "validityInfo": {"signed": begin, "validFrom": begin, "validUntil": end},
-    }
-    if status is not None:
-        mso[STATUS] = status.to_claim()
-    protected = cbor.dump({cose.HEADER_ALG: signer.algorithm})
-    payload = sessions.encoded(cbor.dump(mso))
-    signature = signer.sign(cose.signed_bytes(protected, payload))
-    stated = ders[0] if len(ders) == 1 else ders
-    auth = [protected, {_X5CHAIN: stated}, payload, signature]
-    return cbor.dump({"nameSpaces": name_spaces, "issuerAuth": auth})
-
-
-def _tdate(at: datetime) -> cbor2.CBORTag:
-    return cbor2.CBORTag(0, iso_utc(at))
-
-
-def cose_key(key: EllipticCurvePublicKey) -> dict[int, Any]:
-    """Return a public key on P-256 as a COSE_Key (RFC 9053, section 7.1)."""
-    if key.curve.name != "secp256r1":
-        raise CredentialError("issue.device-key", "the device's key must be on P-256")
-    numbers = key.public_numbers()
-    return {1: 2, -1: 1, -2: numbers.x.to_bytes(32, "big"), -3: numbers.y.to_bytes(32, "big")}
 
 
 def _device_key(item: Any) -> EllipticCurvePublicKey:
@@ -232,97 +101,12 @@ def _device_key(item: Any) -> EllipticCurvePublicKey:
         raise CredentialError("format.device-key", "the device's key is not a point") from None
 
 
-def present_mdoc(
-    issuer_signed: bytes,
-    disclose: Mapping[str, Collection[str]],
-    *,
-    transcript: bytes,
-    device: Signer | EllipticCurvePrivateKey,
-    reader_key: EllipticCurvePublicKey | None = None,
-) -> bytes:
-    """Return a DeviceResponse that discloses some elements to one session.
-
-    Args:
-        issuer_signed: The issued mdoc; its signature is not verified here.
-        disclose: The elements to disclose, by namespace.
-        transcript: The SessionTranscript (`openid4vp_transcript`).
-        device: The device's key. A signer signs; a private key makes a MAC with `reader_key`.
-        reader_key: The reader's ephemeral public key, for a MAC.
-
-    Raises:
-        CredentialError: The mdoc is malformed, has no such element, or is bound to another key.
-
-    """
-    found = _open(issuer_signed)
-    mso = found.mso
-    kept: dict[str, list[Any]] = {}
-    for name_space, names in disclose.items():
-        held = {item.name: item for item in found.items if item.name_space == name_space}
-        if not set(names) <= held.keys():
-            raise CredentialError("present.path", "there is no such element")
-        kept[name_space] = [held[name].raw for name in names]
-    own = (
-        device.public_key() if isinstance(device, ec.EllipticCurvePrivateKey) else device.public_key
-    )
-    if own != mso.device_key:
-        raise CredentialError("present.holder", "the mdoc is bound to another key")
-    empty = sessions.encoded(cbor.dump({}))
-    payload = sessions.device_authentication(
-        sessions.read_transcript(transcript), mso.doc_type, empty
-    )
-    if isinstance(device, ec.EllipticCurvePrivateKey):
-        if reader_key is None:
-            raise CredentialError("present.reader-key", "a MAC needs the reader's public key")
-        protected = cbor.dump({cose.HEADER_ALG: _HMAC_256})
-        tag = sessions.mac_of(
-            device, reader_key, sessions.read_transcript(transcript), protected, payload
-        )
-        auth: dict[str, Any] = {"deviceMac": [protected, {}, None, tag]}
-    else:
-        protected = cbor.dump({cose.HEADER_ALG: device.algorithm})
-        signature = device.sign(sessions.signature_input(protected, payload))
-        auth = {"deviceSignature": [protected, {}, None, signature]}
-    # The items go out as they came in: their digests are of these very bytes.
-    spaces = _raw_map({name: _raw_array(items) for name, items in kept.items()})
-    signed = _raw_map({"nameSpaces": spaces, "issuerAuth": found.raw_auth})
-    device_signed = _raw_map({"nameSpaces": empty, "deviceAuth": cbor.dump(auth)})
-    document = _raw_map(
-        {
-            "docType": cbor.dump(mso.doc_type),
-            "issuerSigned": signed,
-            "deviceSigned": device_signed,
-        }
-    )
-    return _raw_map(
-        {
-            "version": cbor.dump(_VERSION),
-            "documents": _raw_array([document]),
-            "status": cbor.dump(0),
-        }
-    )
-
-
-def _raw_array(items: Sequence[bytes]) -> bytes:
-    return _count(4, len(items)) + b"".join(items)
-
-
-def _raw_map(members: Mapping[str, bytes]) -> bytes:
-    parts = (cbor.dump(name) + value for name, value in members.items())
-    return _count(5, len(members)) + b"".join(parts)
-
-
-def _count(major: int, size: int) -> bytes:
-    """Return the head of an array or map: that of a number, with the major type in it."""
-    number = cbor.dump(size)
-    return bytes((major << 5 | number[0],)) + number[1:]
-
-
 def elements_in(data: bytes) -> tuple[str, dict[str, dict[str, Any]]]:
     """Return the docType and the elements of an mdoc, with no trust implied.
 
     Raises CredentialError where it is malformed.
     """
-    found = _open(data)
+    found = open_mdoc(data)
     return found.mso.doc_type, _tree(found.items)
 
 
@@ -388,7 +172,7 @@ def _map(
     return found
 
 
-def _open(data: bytes) -> Opened:
+def open_mdoc(data: bytes) -> Opened:
     """Read an IssuerSigned, or the one document of a DeviceResponse."""
     if len(data) > MAX_BYTES:
         raise CredentialError("format.too-large", "the document is too large")
@@ -401,7 +185,7 @@ def _open(data: bytes) -> Opened:
         ("version", "documents", "documentErrors", "status"),
         ("version", "status"),
     )
-    if _load(response["version"], "the version") != _VERSION:
+    if _load(response["version"], "the version") != VERSION:
         raise CredentialError("format.version", "the response is of another version")
     status = _load(response["status"], "the status")
     if type(status) is not int or status != 0:
@@ -430,9 +214,9 @@ def _issuer_signed(data: bytes) -> Opened:
     if type(payload) is not bytes:
         raise CredentialError(_MALFORMED, "issuerAuth must hold its payload")
     _algorithm(protected, cose.ES256, "issuerAuth")
-    if set(unprotected) != {_X5CHAIN}:
+    if set(unprotected) != {X5CHAIN}:
         raise CredentialError("format.certificates", "issuerAuth must state its x5chain alone")
-    chain = certificates_of(unprotected[_X5CHAIN])
+    chain = certificates_of(unprotected[X5CHAIN])
     items = tuple(_items(parts.get("nameSpaces")))
     mso = _mso(_embedded(payload, "the MSO"))
     return Opened(items, parts["issuerAuth"], chain, protected, payload, signature, mso)
@@ -522,7 +306,7 @@ def _tree(items: Iterable[Item]) -> dict[str, dict[str, Any]]:
 
 def _mso(data: bytes) -> Mso:
     mso = _load(data, "the MSO")
-    if not isinstance(mso, Mapping) or mso.get("version") != _VERSION:
+    if not isinstance(mso, Mapping) or mso.get("version") != VERSION:
         raise CredentialError("format.version", "the MSO is of another version")
     function = _HASHES.get(str(mso.get("digestAlgorithm")))
     if function is None:
@@ -632,7 +416,7 @@ class MdocVerifier:
         now = self._judge.now(at)
         found = Findings(self._judge.granted)
         try:
-            opened = _open(_bytes(data))
+            opened = open_mdoc(_bytes(data))
         except CredentialError as error:
             check = "disclosure" if error.code.startswith("disclosure.") else "format"
             found.fail(check, error.code, _sentence(error))
@@ -762,7 +546,7 @@ def _check_device(opened: Opened, device_signed: bytes, session: Session) -> Non
         if not signatures.holds(mso.device_key, "ES256", proof, signed):
             raise CredentialError("binding.signature", "the device's signature does not hold")
     elif kind == "deviceMac":
-        _algorithm(protected, _HMAC_256, "deviceAuth")
+        _algorithm(protected, HMAC_256, "deviceAuth")
         if session.reader_key is None:
             sentence = "the device's MAC needs the reader's private key, which was not given"
             raise CredentialError("binding.reader-key", sentence)
