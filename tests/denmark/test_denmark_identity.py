@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
-from danish_world import BORN, claims, forge, person
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +13,7 @@ from coronapas.dcc._names import transliterate
 from coronapas.denmark import Agreement, Dk2, compare, read
 from coronapas.denmark._identity import LONGEST_NAME, MOST_PARTS, compare_token
 from coronapas.facts import PartialDate
+from danish_world import BORN, claims, forge, person
 
 MATCH, NO_MATCH, UNSURE = Agreement.MATCH, Agreement.NO_MATCH, Agreement.UNSURE
 

@@ -50,7 +50,7 @@ def page() -> str:
         "`losses`). In the middle stands the payload of the EU pass: rules and facts know it.",
         "[The how-to](../how-to/wallets.md) says how to use it.",
         "",
-        "For WHO's certificate the table says where each fact would stand, and nothing is converted:",
+        "For WHO's certificate the table says where a fact would stand, and nothing is converted:",
         "it needs a batch, which a pass does not state, and has other codes for the products.",
         "",
         f"Status of the names (version {data['version']} of the table): {data['status']}.",
