@@ -42,7 +42,7 @@ from coronapas.hcert import (
     HEADER_KID,
     open_layers,
 )
-from coronapas.verify import PROFILES
+from coronapas.verify import PROFILES, profile_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -108,9 +108,16 @@ def describe(
 
 
 def _profile(layers: Layers, rows: list[Profile]) -> str | None:
-    """Return the name of the payload that the text begins as; None where it has no prefix."""
+    """Return the name of the payload, by its own claims; before they are reached, by the prefix.
+
+    None for a mixture, for an unknown payload, and for a prefix that several payloads share.
+    """
+    if layers.claims is not None:
+        found = profile_of(layers.claims)
+        return None if found is None else found.name
     start = f"{layers.prefix[:3]}:" if layers.prefix else ""
-    return next((row.name for row in rows if row.prefix == start), None)
+    names = [row.name for row in rows if row.prefix == start]
+    return names[0] if len(names) == 1 else None
 
 
 def _of_envelope(envelope: Envelope, document: dict[str, Any], personal: bool) -> dict[str, Any]:
@@ -133,8 +140,10 @@ def _of_envelope(envelope: Envelope, document: dict[str, Any], personal: bool) -
     if personal:
         others = {label: value for label, value in claims.tree.items() if label not in _SHOWN}
         cwt |= {"claims": in_json(others), "hex": envelope.payload.hex()}
+    found = profile_of(claims)
     return {
         "cwt": cwt,
+        "payload": None if found is None else found.title,
         "dcc": in_json(envelope.dcc) if personal else masked(envelope.dcc),
         **_other_content(claims, personal),
         "deviations": [
@@ -147,12 +156,17 @@ def _of_envelope(envelope: Envelope, document: dict[str, Any], personal: bool) -
 def _other_content(claims: Claims, personal: bool) -> dict[str, Any]:
     """Describe what stands beside the DCC in ``hcert``, as in Danish tokens and WHO's claims."""
     others = {label: value for label, value in (claims.hcert or {}).items() if label != _DCC}
-    if not others:
-        return {}
-    if personal:
-        return {"content": in_json(others)}
-    # Fields named as the DCC's may mean something else here, so that nothing of them is shown.
-    return {"content": [str(label) if type(label) is int else MASK for label in others]}
+    document: dict[str, Any] = {}
+    for name, label in (("icvp", ICVP_LABEL), ("link", LINK_LABEL)):
+        if label in others:
+            claim = others.pop(label)
+            document[name] = in_json(claim) if personal else masked_claim(label, claim, MASK)
+    if others and personal:
+        document["content"] = in_json(others)
+    elif others:
+        # Fields named as the DCC's may mean something else here, so that nothing is shown of them.
+        document["content"] = [str(label) if type(label) is int else MASK for label in others]
+    return document
 
 
 def _compression(data: bytes) -> dict[str, Any]:
