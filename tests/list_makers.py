@@ -359,7 +359,7 @@ def make_gdhcn(found: Sequence[Certificate]) -> Files:
 
 
 def did_document(
-    entries: Sequence[GdhcnEntry], by: KeyPair | None = None, environment: str = ""
+    entries: Sequence[GdhcnEntry], by: KeyPair | None = None, environment: str = "production"
 ) -> bytes:
     key = (by or list_signer()).private_key
     assert isinstance(key, ec.EllipticCurvePrivateKey)

@@ -15,6 +15,7 @@ from coronapas import _lazy
 
 if TYPE_CHECKING:
     from coronapas.trust._certificate import Certificate as Certificate
+    from coronapas.trust._certificate import Listing as Listing
     from coronapas.trust._certificate import Overrides as Overrides
     from coronapas.trust._documents import decode_kid as decode_kid
     from coronapas.trust._format import Content as Content
@@ -64,7 +65,7 @@ else:
     __getattr__, __dir__, __all__ = _lazy.attach(
         __name__,
         {
-            "_certificate": "Certificate Overrides",
+            "_certificate": "Certificate Listing Overrides",
             "_documents": "decode_kid",
             "_format": "Content ListFormat Reader Shape Signed",
             "_list": "Circumstances Dropped Remark SignatureState Source TrustList",

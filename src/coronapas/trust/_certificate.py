@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import (
     TYPE_CHECKING,
     Final,
+    NamedTuple,
     NoReturn,
     TypedDict,
     TypeVar,
@@ -68,24 +69,46 @@ _CURVES: Final = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-52
 _NOTE_LENGTH: Final = 200
 
 
+class Listing(NamedTuple):
+    """What a list of WHO's network states about a key.
+
+    Attributes:
+        domain: What the key is for, by its code: ``DCC``, ``ICVP``, ``IPS-PILGRIMAGE``; None where
+            the list states none.
+        participant: The code of the participant whose key it is, as a rule ISO 3166-1 alpha-3.
+        usage: ``DSC`` for a key that signs passes, ``SCA`` for one that signs DSCs.
+        environment: ``production``, ``uat`` or ``development``; None where it is not known.
+
+    """
+
+    domain: str | None = None
+    participant: str | None = None
+    usage: str = "DSC"
+    environment: str | None = None
+
+
 class Overrides(TypedDict, total=False):
     """What a list states about a certificate in addition to the certificate itself.
 
     `kid`, `country` and `usages` replace what would be read from the certificate, unless they are
-    None. An empty collection of `usages` means that passes of every kind may be signed.
+    None. An empty collection of `usages` means that passes of every kind may be signed. `listing`
+    is what only a list can state; None for lists that know no domains.
     """
 
     kid: bytes | None
     country: str | None
     usages: Iterable[EventKind] | None
+    listing: Listing | None
 
 
 class Certificate:
     """A DSC or CSCA, or a bare public key from a list without certificates. Immutable.
 
     Created from DER, by `load` from any form, or by `from_public_key` from a bare key. Two are
-    equal when their bytes and their overrides are. An attribute raises KeyMaterialError when that
-    part of the certificate cannot be read; `check` reads them all.
+    equal when their bytes and their overrides are, without `listing`: it is the same certificate
+    whatever list it came from (`TrustStore.sources_of` has what each list states). An attribute
+    raises KeyMaterialError when that part of the certificate cannot be read; `check` reads them
+    all.
     """
 
     kid: bytes
@@ -95,7 +118,7 @@ class Certificate:
     _der: bytes | None
     _layout: fields.Layout | None
     _spki: bytes
-    _overrides: tuple[bytes | None, str | None, frozenset[EventKind] | None]
+    _overrides: tuple[bytes | None, str | None, frozenset[EventKind] | None, Listing | None]
 
     def __init__(self, der: bytes, **overrides: Unpack[Overrides]) -> None:
         """Locate the fields of a DER certificate; raise KeyMaterialError for any other bytes."""
@@ -113,6 +136,7 @@ class Certificate:
                 kid,
                 None if country is None else country.strip().upper(),
                 None if usages is None else frozenset(map(EventKind, usages)),
+                given.get("listing"),
             ),
             kid=_own_kid(spki if der is None else der) if kid is None else kid,
         )
@@ -128,9 +152,8 @@ class Certificate:
         """
         if not isinstance(source, Certificate):
             return cls(material.to_der(source), **overrides)
-        kid, country, usages = source._overrides
-        kept = Overrides(kid=kid, country=country, usages=usages)
-        return cls._make(source._der, source._layout, source._spki, {**kept, **overrides})
+        given: Overrides = {**source.overrides, **overrides}
+        return cls._make(source._der, source._layout, source._spki, given)
 
     @classmethod
     def _make(
@@ -148,6 +171,7 @@ class Certificate:
         kid: bytes | None = None,
         country: str | None = None,
         usages: Iterable[EventKind] | None = None,
+        listing: Listing | None = None,
     ) -> Certificate:
         """Return the bare key of a SubjectPublicKeyInfo's DER, for lists without certificates.
 
@@ -159,7 +183,7 @@ class Certificate:
             raise KeyMaterialError(f"a public key of {len(spki)} bytes is over the limit")
         asn1.only(spki, asn1.SEQUENCE, "the public key")
         own = _own_kid(spki) if kid is None else kid
-        given = Overrides(kid=own, country=country, usages=usages)
+        given = Overrides(kid=own, country=country, usages=usages, listing=listing)
         return cls._make(None, None, bytes(spki), given)
 
     def _read(self, reader: Callable[[bytes, fields.Layout], T]) -> T | None:
@@ -229,12 +253,32 @@ class Certificate:
 
     @property
     def overrides(self) -> Overrides:
-        """What the list states itself: `kid`, `country`, `usages`, each None where it does not.
+        """What the list states itself: `kid`, `country`, `usages`, `listing`, or None for each.
 
         `Certificate.load(plain, **other.overrides)` gives another certificate the same overrides.
         """
-        kid, country, usages = self._overrides
-        return Overrides(kid=kid, country=country, usages=usages)
+        kid, country, usages, listing = self._overrides
+        return Overrides(kid=kid, country=country, usages=usages, listing=listing)
+
+    @property
+    def listing(self) -> Listing | None:
+        """Domain, participant, usage and environment by the list; None for lists without them."""
+        return self._overrides[3]
+
+    @property
+    def domain(self) -> str | None:
+        """The domain that the list states for the key; None where it states none."""
+        return None if self._overrides[3] is None else self._overrides[3].domain
+
+    @property
+    def participant(self) -> str | None:
+        """The code of the network's participant whose key it is; None where none is stated."""
+        return None if self._overrides[3] is None else self._overrides[3].participant
+
+    @property
+    def environment(self) -> str | None:
+        """The environment of the network that the key is listed in; None where it is unknown."""
+        return None if self._overrides[3] is None else self._overrides[3].environment
 
     @cached_property
     def _validity(self) -> tuple[datetime | None, datetime | None]:
@@ -446,7 +490,7 @@ class Certificate:
 
     @cached_property
     def _identity(self) -> tuple[object, ...]:
-        return (self._der, self._spki, *self._overrides)
+        return (self._der, self._spki, *self._overrides[:3])
 
     def __repr__(self) -> str:
         what = "bare key" if self._der is None else "certificate"
@@ -471,10 +515,12 @@ class Certificate:
         kid: bytes | None,
         country: str | None,
         usages: frozenset[EventKind] | None,
+        listing: Listing | None = None,
     ) -> Certificate:
         """Rebuild a pickled or copied certificate from its bytes."""
         layout = None if der is None else fields.layout(der)
-        return cls._make(der, layout, spki, Overrides(kid=kid, country=country, usages=usages))
+        given = Overrides(kid=kid, country=country, usages=usages, listing=listing)
+        return cls._make(der, layout, spki, given)
 
 
 def _own_kid(data: bytes) -> bytes:

@@ -84,20 +84,29 @@ class Reader(Protocol):
         """Return the list."""
 
 
+class ValueReader(Protocol):
+    """Read a list from its parsed content, as a `Reader` does from its bytes."""
+
+    def __call__(self, value: Any, /, *, pins: Pins, **about: Unpack[Circumstances]) -> TrustList:
+        """Return the list."""
+
+
 @dataclass(frozen=True, slots=True)
 class ListFormat:
     """One format of trust lists.
 
     `name` is shown to people and kept as `Source.format`; `recognise` says whether a content is of
     this format, and the first format of the registry that says so counts; `read` reads it;
-    `signed` says what is signed; `write` writes the format, for those that the library writes, with
-    parameters of its own.
+    `signed` says what is signed; `read_value` does what `read` does from the parsed value, for a
+    format that needs no other bytes; `write` writes the format, for those that the library writes,
+    with parameters of its own.
     """
 
     name: str
     recognise: Callable[[Content], bool]
     read: Reader
     signed: Signed
+    read_value: ValueReader | None = None
     write: Callable[..., bytes] | None = None
 
 

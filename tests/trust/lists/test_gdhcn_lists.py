@@ -46,7 +46,7 @@ def read(content: Document, *, pins: Any = PIN, **about: Any) -> TrustList:
     return gdhcn.read(make.dumped(content), pins=pins, **about)
 
 
-def signed(content: Document, environment: str = "") -> Document:
+def signed(content: Document, environment: str | None = None) -> Document:
     """The document with a new proof, whatever was changed in it."""
     proof = {name: value for name, value in content["proof"].items() if name != "jws"}
     plain = {name: value for name, value in content.items() if name != "proof"}
@@ -56,6 +56,17 @@ def signed(content: Document, environment: str = "") -> Document:
         return signatures.to_der(make.raw_signature(pair, data))
 
     return did_proof.sign(plain, proof, sign, environment=environment)
+
+
+def in_old_form(content: Document) -> Document:
+    """The document as lists were written before May 2026, not signed anew."""
+    old = copy.deepcopy(content)
+    old["@context"] = list(did_proof.CONTEXTS)
+    for method in old["verificationMethod"]:
+        for member in did_proof.CODE_LISTS:
+            code = method[member]["code"].removeprefix("#")
+            method[member]["code"] = "SCA" if code == "CSCA" else code
+    return old
 
 
 def reasons(found: TrustList) -> list[str]:
@@ -84,7 +95,7 @@ def test_the_statements_are_those_of_the_published_recipe() -> None:
     method = "<did:web:example.org:list:DCC:DNK:DSC#a+b/c=>"
     codes = "https://smart.who.int/trust/ValueSet-"
     rdf = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
-    assert did_proof.document_quads(content, "-UAT") == {
+    assert did_proof.document_quads(content, "uat") == {
         f"{list_} <{security}controller> <did:web:example.org> .\n",
         f"{list_} <{security}verificationMethod> <did:web:example.org:other#1> .\n",
         f"{list_} <{security}verificationMethod> {method} .\n",
@@ -160,13 +171,13 @@ def spoil(path: str, value: object) -> Callable[[Document], None]:
         ("id", "did:web:elsewhere.example.org"),
         ("controller", "did:web:elsewhere.example.org"),
         ("verificationMethod.0.id", make.DID + ":DCC:DNK:DSC#AAAAAAAAAAA="),
-        ("verificationMethod.0.controller", make.DID),
+        ("verificationMethod.0.controller", make.DID + ":other"),
         ("verificationMethod.0.publicKeyJwk.kid", "AAAAAAAAAAA="),
         ("verificationMethod.0.publicKeyJwk.x", "AAAA"),
         ("verificationMethod.0.publicKeyJwk.more", "member"),
-        ("verificationMethod.0.participant.code", "SWE"),
-        ("verificationMethod.0.domain.code", "ICVP"),
-        ("verificationMethod.0.keyusage.code", "SCA"),
+        ("verificationMethod.0.participant.code", "#SWE"),
+        ("verificationMethod.0.domain.code", "#ICVP"),
+        ("verificationMethod.0.keyusage.code", "#SCA"),
         ("verificationMethod", []),
         ("proof.created", "2031-01-01T00:00:00Z"),
         ("proof.nonce", "another"),
@@ -254,10 +265,10 @@ def test_a_list_without_a_proof_is_unsigned() -> None:
 
 
 def test_known_contexts_in_any_arrangement_are_read() -> None:
-    content = document()
+    content = in_old_form(document())
     address = "https://smart.who.int/trust/ValueSet-KeyUsage-DEV.jsonld"
     content["@context"] = [*did_proof.CONTEXTS, {"keyusage": {"@id": address, "@type": "@id"}}]
-    assert read(content).signature == "verified"
+    assert read(signed(content)).signature == "verified"
 
 
 def test_a_pin_of_another_kind_does_not_verify() -> None:
@@ -356,7 +367,7 @@ def test_several_keys_of_one_identifier_count_where_nothing_can_be_confused() ->
     methods = content["verificationMethod"]
     methods[1]["id"] = methods[0]["id"]
     assert len(read(signed(content)).certificates) == 2
-    methods[1]["keyusage"] = {"code": "SCA"}
+    methods[1]["keyusage"] = {"code": "#CSCA"}
     found = read(signed(content))
     assert found.certificates == ()
     assert set(reasons(found)) == {"the identifier stands for keys of different usage"}
