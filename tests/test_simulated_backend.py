@@ -391,13 +391,11 @@ def without_judgement(*_: object) -> None:
 
 
 def every_key(trust: TrustStore, _kid: bytes) -> Iterator[VerifyingKey]:
-    return (VerifyingKey(each, until=trust.trusted_until_ts(each)) for each in trust)
+    return (VerifyingKey(each) for each in trust)
 
 
 def first_key(trust: TrustStore, kid: bytes) -> Iterator[VerifyingKey]:
-    return (
-        VerifyingKey(each, until=trust.trusted_until_ts(each)) for each in trust.by_kid(kid)[:1]
-    )
+    return (VerifyingKey(each) for each in trust.by_kid(kid)[:1])
 
 
 def passing(check: str) -> Callable[..., None]:

@@ -47,6 +47,9 @@ if TYPE_CHECKING:
     )
     from coronapas.trust._material import Material as Material
     from coronapas.trust._material import from_base64 as from_base64
+    from coronapas.trust._participants import PARTICIPANTS as PARTICIPANTS
+    from coronapas.trust._participants import TEST_PARTICIPANTS as TEST_PARTICIPANTS
+    from coronapas.trust._participants import is_participant as is_participant
     from coronapas.trust._pins import Pin as Pin
     from coronapas.trust._pins import Pins as Pins
     from coronapas.trust._pins import pinned as pinned
@@ -77,6 +80,7 @@ else:
             "_lists.sweden": "write_sweden",
             "_lists.verifier_service": "VerifierServiceResponse write_verifier_service",
             "_material": "Material from_base64",
+            "_participants": "PARTICIPANTS TEST_PARTICIPANTS is_participant",
             "_pins": "Pin Pins pinned",
             "_reading": "certificates_in format_of format_of_path read read_file read_path",
             "_signed_documents": "Document DocumentList read_documents",

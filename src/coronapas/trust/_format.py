@@ -84,13 +84,6 @@ class Reader(Protocol):
         """Return the list."""
 
 
-class ValueReader(Protocol):
-    """Read a list from its parsed content, as a `Reader` does from its bytes."""
-
-    def __call__(self, value: Any, /, *, pins: Pins, **about: Unpack[Circumstances]) -> TrustList:
-        """Return the list."""
-
-
 @dataclass(frozen=True, slots=True)
 class ListFormat:
     """One format of trust lists.
@@ -106,7 +99,7 @@ class ListFormat:
     recognise: Callable[[Content], bool]
     read: Reader
     signed: Signed
-    read_value: ValueReader | None = None
+    read_value: Callable[..., TrustList] | None = None
     write: Callable[..., bytes] | None = None
 
 
