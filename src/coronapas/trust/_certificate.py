@@ -65,6 +65,9 @@ _KEY_USAGE_BITS: Final = (
     "decipherOnly",
 )
 
+_REPLACEABLE: Final = frozenset(("country", "usages", "_identity"))
+"""The attributes that are kept once they were read and that a list's statement may replace."""
+
 _CURVES: Final = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
 _NOTE_LENGTH: Final = 200
 
@@ -127,18 +130,21 @@ class Certificate:
     def _fill(
         self, der: bytes | None, layout: fields.Layout | None, spki: bytes, given: Overrides
     ) -> None:
+        own = _own_kid(spki if der is None else der) if given.get("kid") is None else b""
+        self.__dict__.update(_der=der, _layout=layout, _spki=spki)
+        self._override(given, own)
+
+    def _override(self, given: Overrides, own_kid: bytes) -> None:
+        """Set what a list states; `own_kid` is for a list that states no kid."""
         kid, country, usages = given.get("kid"), given.get("country"), given.get("usages")
         self.__dict__.update(
-            _der=der,
-            _layout=layout,
-            _spki=spki,
             _overrides=(
                 kid,
                 None if country is None else country.strip().upper(),
                 None if usages is None else frozenset(map(EventKind, usages)),
                 given.get("listing"),
             ),
-            kid=_own_kid(spki if der is None else der) if kid is None else kid,
+            kid=own_kid if kid is None else kid,
         )
 
     @classmethod
@@ -153,7 +159,16 @@ class Certificate:
         if not isinstance(source, Certificate):
             return cls(material.to_der(source), **overrides)
         given: Overrides = {**source.overrides, **overrides}
-        return cls._make(source._der, source._layout, source._spki, given)
+        own_kid = source.kid
+        if given.get("kid") is None and source._overrides[0] is not None:
+            own_kid = _own_kid(source._spki if source._der is None else source._der)
+        new = object.__new__(cls)
+        # What was read of the certificate need not be read again; what a list may replace must.
+        new.__dict__.update(source.__dict__)
+        for name in _REPLACEABLE & new.__dict__.keys():
+            del new.__dict__[name]
+        new._override(given, own_kid)
+        return new
 
     @classmethod
     def _make(
@@ -226,7 +241,7 @@ class Certificate:
         """The serial number; None for a bare key."""
         return self._read(fields.serial)
 
-    @property
+    @cached_property
     def signature_algorithm(self) -> str | None:
         """The dotted identifier of the issuer's signature algorithm; None for a bare key."""
         return self._read(fields.signature_algorithm)
@@ -344,7 +359,7 @@ class Certificate:
     @cached_property
     def key_purposes(self) -> frozenset[str]:
         """All purposes of the extendedKeyUsage extension, as dotted object identifiers."""
-        return self._read(fields.key_purposes) or frozenset()
+        return fields.key_purposes(self.extensions)
 
     @cached_property
     def usages(self) -> frozenset[EventKind]:
@@ -362,7 +377,7 @@ class Certificate:
         """Return whether the usages allow the key to sign passes of this kind."""
         return not self.usages or kind in self.usages
 
-    @property
+    @cached_property
     def extensions(self) -> tuple[fields.Extension, ...]:
         """The certificate's extensions with their values in DER; empty for a bare key."""
         return self._read(fields.extensions) or ()
@@ -411,7 +426,7 @@ class Certificate:
         """Whether this is a CSCA by its extensions: a CA whose key may sign no passes."""
         return self.is_authority and not self.may_sign_data
 
-    @property
+    @cached_property
     def subject_key_identifier(self) -> bytes | None:
         """The identifier of the certificate's own key; None where it states none."""
         value = self._extension(SUBJECT_KEY_IDENTIFIER)
@@ -420,7 +435,7 @@ class Certificate:
         whole = asn1.only(value, asn1.OCTET_STRING, "the subject key identifier")
         return value[whole.begin : whole.end]
 
-    @property
+    @cached_property
     def authority_key_identifier(self) -> bytes | None:
         """The identifier of the issuer's key; None where the certificate states none."""
         value = self._extension(AUTHORITY_KEY_IDENTIFIER)

@@ -20,6 +20,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from coronapas import _base64 as base64
@@ -73,6 +74,12 @@ _KNOWN_CONTEXTS: Final = frozenset(
 _KEYWORDS: Final = frozenset(("@id", "@type"))
 _TERMS: Final = frozenset(("id", "type", "proof", "code", *CODE_LISTS))
 _MAP_MEMBERS: Final = _KEYWORDS | _TERMS | {"@context", "@base"}
+
+_METHOD_OF: Final = f"<{_SECURITY}verificationMethod>"
+_CONTROLLER: Final = f"<{_SECURITY}controller>"
+_JWK: Final = f"<{_SECURITY}publicKeyJwk>"
+_JSON: Final = f"{_RDF}JSON"
+_IS_KEY: Final = f" <{_RDF}type> <{_SECURITY}{_KEY_TYPE}> .\n"
 
 _IDENTIFIER: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\x00-\x20<>\"{}|^`\\]+")
 _CODE: Final = re.compile(r"[A-Za-z0-9_.-]+")
@@ -179,14 +186,14 @@ def document_quads(
     """
     _only(document, _DOCUMENT, "the document")
     subject = _identifier(document, "id")
-    quads = {_quad(subject, _security("controller"), _identifier(document, "controller"))}
+    quads = {_quad(subject, _CONTROLLER, _identifier(document, "controller"))}
     ending = ENVIRONMENTS[environment or "production"]
     addresses = {member: _CODE_LIST.format(name, ending) for member, name in CODE_LISTS.items()}
     for method in documents.whole(
         document.get("verificationMethod", []), list, NAME, "'verificationMethod'"
     ):
         if isinstance(method, str):
-            quads.add(_quad(subject, _security("verificationMethod"), _checked(method)))
+            quads.add(_quad(subject, _METHOD_OF, _checked(method)))
         else:
             whole = documents.whole(method, dict, NAME, "a verification method")
             quads.update(_method_quads(subject, whole, addresses, named))
@@ -200,12 +207,12 @@ def _method_quads(
     if method.get("type") != _KEY_TYPE:
         raise _unsigned("a verification method of an unknown type")
     subject = _identifier(method, "id")
-    yield _quad(document, _security("verificationMethod"), subject)
-    yield _quad(subject, f"<{_RDF}type>", _security(_KEY_TYPE))
-    yield _quad(subject, _security("controller"), _identifier(method, "controller"))
+    yield _quad(document, _METHOD_OF, subject)
+    yield subject + _IS_KEY
+    yield _quad(subject, _CONTROLLER, _identifier(method, "controller"))
     if "publicKeyJwk" in method:
         key = documents.whole(method["publicKeyJwk"], dict, NAME, "'publicKeyJwk'")
-        yield _quad(subject, _security("publicKeyJwk"), _literal(_canonical(key), f"{_RDF}JSON"))
+        yield _quad(subject, _JWK, _literal(_canonical(key), _JSON))
     for member, address in addresses.items():
         if member in method:
             code = code_of(method, member, named=named)
@@ -223,7 +230,7 @@ def proof_quads(proof: dict[str, Any]) -> set[str]:
         _quad(subject, f"<{_CREATED}>", _literal(created, _DATE_TIME)),
         _quad(subject, f"<{_RDF}type>", _security(_PROOF_TYPE)),
         _quad(subject, _security("proofPurpose"), _security(_PURPOSE)),
-        _quad(subject, _security("verificationMethod"), _identifier(proof, "verificationMethod")),
+        _quad(subject, _METHOD_OF, _identifier(proof, "verificationMethod")),
     }
     if "nonce" in proof:
         nonce = documents.whole(proof["nonce"], str, NAME, "the proof's 'nonce'")
@@ -237,16 +244,27 @@ def code_of(method: dict[str, Any], member: str, *, named: bool) -> str:
     `named` says that the third context names the environment: then the ``#`` is required, else it
     is refused. Raises TrustListError for an invalid code.
     """
-    value = documents.whole(method.get(member), dict, NAME, f"{member!r}")
+    value = method.get(member)
+    if type(value) is dict and len(value) == 1 and type(value.get("code")) is str:
+        code = _plain_code(value["code"], named)
+        if code is not None:
+            return code
+    value = documents.whole(value, dict, NAME, f"{member!r}")
     _only(value, _CODED, f"{member!r}")
-    code = documents.whole(value.get("code"), str, NAME, f"the code of {member!r}")
+    stated = documents.whole(value.get("code"), str, NAME, f"the code of {member!r}")
+    if named and stated[:1] != "#":
+        raise _unsigned(f"a code of {member!r} without '#'")
+    raise _unsigned(f"an invalid code of {member!r}")
+
+
+@lru_cache(maxsize=256)
+def _plain_code(stated: str, named: bool) -> str | None:
+    """Return the code without its ``#``; None for one that is invalid."""
     if named:
-        if code[:1] != "#":
-            raise _unsigned(f"a code of {member!r} without '#'")
-        code = code[1:]
-    if not _CODE.fullmatch(code):
-        raise _unsigned(f"an invalid code of {member!r}")
-    return code
+        if stated[:1] != "#":
+            return None
+        stated = stated[1:]
+    return stated if _CODE.fullmatch(stated) else None
 
 
 def is_coded(method: object) -> bool:

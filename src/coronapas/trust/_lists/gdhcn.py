@@ -106,7 +106,8 @@ def read_value(value: Any, *, pins: Pins, **about: Unpack[Circumstances]) -> Tru
             reason = "the identifier stands for keys of different usage"
             builder.drop(_fragment_kid(method["id"]), reason, place)
         else:
-            builder.read(place, method, reader.read, _stated(method))
+            kid = _stated(method)
+            builder.read(place, (method, kid), reader.read, kid)
     return builder.list(state, _created(document, builder))
 
 
@@ -171,40 +172,44 @@ class _Methods:
         self._builder = builder
         self._named = named
         self._issuers: dict[str, _Issuer] = {}
+        self._certificates: dict[str, Certificate] = {}
 
-    def read(self, method: dict[str, Any]) -> None:
-        """Read one method; raise KeyMaterialError for what is not kept."""
-        key = method.get("publicKeyJwk")
-        found = jwk.x5c(key)
+    def read(self, entry: tuple[dict[str, Any], bytes | None]) -> None:
+        """Read one method and its kid; raise KeyMaterialError for what is not kept."""
+        method, kid = entry
+        found = jwk.x5c(method.get("publicKeyJwk"))
         if not found:
             raise KeyMaterialError("the key must have a certificate (x5c)")
-        leaf = jwk.certificate(found[0])
-        kid = _stated(method)
+        domain, participant, usage = (
+            did_proof.code_of(method, member, named=self._named) if member in method else None
+            for member in did_proof.CODE_LISTS
+        )
+        plain = self._certificate(found[0])
+        usage = usage or _usage_of(plain)
+        listing = Listing(
+            domain,
+            participant or _participant(method["id"]),
+            _AUTHORITY if usage in _AUTHORITIES else usage,
+            self._builder.environment,
+        )
         if kid is None:
             raise KeyMaterialError("the method states no kid")
-        codes = {
-            member: did_proof.code_of(method, member, named=self._named)
-            for member in did_proof.CODE_LISTS
-            if member in method
-        }
-        usage = codes.get("keyusage") or _usage_of(leaf)
-        participant = codes.get("participant") or _participant(method["id"])
-        environment = self._builder.environment
-        if usage in _AUTHORITIES:
+        leaf = Certificate.load(plain, listing=listing)
+        if listing.usage == _AUTHORITY:
             if not leaf.is_authority:
                 raise KeyMaterialError(_NOT_AN_AUTHORITY)
-            listing = Listing(codes.get("domain"), participant, _AUTHORITY, environment)
-            authority = Certificate.load(leaf, listing=listing)
-            authority.check()
-            self._builder.authorities.append(authority)
+            leaf.check()
+            self._builder.authorities.append(leaf)
             return
         if usage != _DSC:
             raise KeyMaterialError(_UNUSED)
         self._chained(leaf, found[1:])
+        if kid == leaf.kid:
+            self._builder.keep(leaf)
+            return
         if not leaf.key_purposes & _RAW_KEY:
             self._builder.match_kid(leaf, kid)
-        listing = Listing(codes.get("domain"), participant, _DSC, environment)
-        self._builder.keep(Certificate.load(leaf, kid=kid, listing=listing))
+        self._builder.keep(Certificate.load(leaf, kid=kid))
 
     def _chained(self, leaf: Certificate, rest: Sequence[str]) -> None:
         """Require that the next certificate of the x5c signed the DSC; remark anything unusual."""
@@ -215,7 +220,7 @@ class _Methods:
             return
         issuer = self._issuer(rest[0])
         for text in rest[1:]:
-            self._issuer(text)
+            self._certificate(text)
         link = issuer.authorities.link(leaf)
         if link.issuer is None:
             fault = chain.signature_fault(leaf, issuer.certificate)
@@ -226,10 +231,17 @@ class _Methods:
         for code in link.remarks:
             builder.remark(leaf.kid, code, chain.REMARKS[code])
 
+    def _certificate(self, text: str) -> Certificate:
+        """Return the certificate in a text; the issuers of many keys are on the list themselves."""
+        known = self._certificates.get(text)
+        if known is None:
+            known = self._certificates[text] = jwk.certificate(text)
+        return known
+
     def _issuer(self, text: str) -> _Issuer:
         known = self._issuers.get(text)
         if known is None:
-            certificate = jwk.certificate(text)
+            certificate = self._certificate(text)
             known = _Issuer(certificate, chain.Authorities((certificate,)))
             self._issuers[text] = known
         return known
@@ -255,13 +267,15 @@ def _mixed(methods: list[Any]) -> frozenset[str]:
     Statements about one identifier are signed one by one: with several methods of one identifier,
     which code belongs to which key is not under the signature.
     """
+    embedded = [method for method in methods if isinstance(method, dict)]
+    if len({method["id"] for method in embedded}) == len(embedded):
+        return frozenset()
     seen: dict[str, Any] = {}
     mixed = set()
-    for method in methods:
-        if isinstance(method, dict):
-            beside = {name: method.get(name) for name in did_proof.CODE_LISTS}
-            if seen.setdefault(method["id"], beside) != beside:
-                mixed.add(method["id"])
+    for method in embedded:
+        beside = {name: method.get(name) for name in did_proof.CODE_LISTS}
+        if seen.setdefault(method["id"], beside) != beside:
+            mixed.add(method["id"])
     return frozenset(mixed)
 
 
