@@ -16,6 +16,7 @@ from coronapas.cli._certificates import (
     PLACE,
     beside_option,
     pin_option,
+    policy_options,
     trust_from,
     unverified_option,
 )
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
     from coronapas.gdhcn import Catalogue, Validity
     from coronapas.tolerances import Deviation
     from coronapas.trust import TrustStore
-    from coronapas.verify import Check, Verification, Verifier
+    from coronapas.verify import Check, TrustPolicy, Verification, Verifier
 
 
 _UNLISTED: Final = frozenset({"given", "plain"})
@@ -87,6 +88,7 @@ def _tolerance(
 @pin_option
 @beside_option
 @unverified_option
+@policy_options
 @revocation_data.options("revocation-")
 @click.option(
     "--refuse-unknown-revocation",
@@ -132,6 +134,7 @@ def command(
     pins: tuple[Path, ...],
     beside: tuple[Path, ...],
     unverified_trust: bool,
+    policy: TrustPolicy,
     refuse_unknown_revocation: bool,
     at: datetime | None,
     clock_skew: timedelta | None,
@@ -176,6 +179,7 @@ def command(
         certificate_time="issued" if certificate_time == "issued" else "now",
         revocation=revocation_data.revocations_from(revocation_data.stated(**revocation)),
         refuse_unknown_revocation=refuse_unknown_revocation,
+        policy=policy,
     )
     catalogue = catalogue_from(products)
     count = _Count()
