@@ -248,6 +248,8 @@ class _Found:
                     continue
                 dated = each["issued"] or each["fetched"]
                 named = f"{each['format']} {each['name']}{f' of {dated}' if dated else ''}"
+                if each["listing"] is not None:
+                    named += f" ({', '.join(filter(None, each['listing'].values()))})"
                 yield f"  trusted by  {plain(named)}, signature {each['signature']}"
         for deviation in self.deviations:
             field = f" at {plain(deviation.field)}" if deviation.field else ""
@@ -341,6 +343,8 @@ class _Found:
                     "signature": source.signature,
                     "issued": _time(source.issued),
                     "fetched": _time(source.fetched),
+                    "environment": source.environment,
+                    "listing": None if source.listing is None else source.listing._asdict(),
                 }
                 for source in self._store.sources_of(certificate)
             ],
