@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,8 +19,6 @@ from coronapas.keys import make_csca
 from coronapas.trust import GdhcnEntry, TrustStore, read, write_gateway, write_jwks, write_sweden
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from coronapas.keys import Authority, KeyPair
 
 RESULTS = Draft202012Validator(schemas.load("verification"))
@@ -471,3 +470,18 @@ def test_no_pin_verifies_version_1(country: Country) -> None:
     refused = run("verify", text, "--trust", place, "--pin", pin)
     assert refused.exit_code == 2
     assert "--unverified-trust" in refused.stderr
+
+
+def test_no_format_without_domains_launders_a_key(country: Country) -> None:
+    data = network_list((0, "PH4H"), (1, "DCC"), environment="development")
+    place, pin = country.file("list", data), network_pin(country)
+    for options, kept in (
+        ((), []),
+        (("--environment", "development"), [lists.dsc(1).certificate]),
+    ):
+        out = country.path("keys.pem")
+        given = (place, out, "--to", "pem", "--pin", pin, "--force", *options)
+        result = run("trust", "convert", *given)
+        assert f"left out {2 - len(kept)} keys" in result.stderr
+        if kept:
+            assert list(TrustStore.from_certificates([Path(out).read_bytes()])) == kept

@@ -93,10 +93,39 @@ def test_opting_in_for_a_domain_replaces_the_profiles_own() -> None:
 
 
 def test_a_list_without_domains_counts_as_dcc() -> None:
-    trust = TrustStore.from_certificates([PAIR.certificate])
+    trust = TrustStore.from_lists(TrustList(Source("gateway", "eu"), (PAIR.certificate,)))
     assert verify(trust).ok
-    assert verify(trust, policy={"environments": (), "max_age": timedelta(0)}).ok
+    assert verify(trust, policy={"environments": ()}).ok
     assert code(verify(trust, policy={"domains": {"eu": {"PH4H"}}})) == "identifier.domain"
+
+
+@pytest.mark.parametrize("form", ["given", "plain"])
+def test_what_the_caller_put_in_by_hand_is_the_callers_decision(form: str) -> None:
+    own = TrustList(Source(form), (PAIR.certificate,))
+    for trust in (TrustStore.from_certificates([PAIR.certificate]), TrustStore.from_lists(own)):
+        strict = {"domains": {"eu": {"PH4H"}}, "environments": (), "max_age": timedelta(0)}
+        assert verify(trust, policy=strict).ok
+
+
+@pytest.mark.parametrize(
+    ("name", "domains"),
+    [
+        ("eu", {"DCC"}),
+        ("dk1", {"DCC"}),
+        ("dk2", {"DCC"}),
+        ("dk3", {"DCC"}),
+        ("icvp", {"ICVP"}),
+        ("link", {"IPS-PILGRIMAGE", "PH4H", "IPS"}),
+    ],
+)
+def test_each_payload_has_its_domains(name: str, domains: set[str]) -> None:
+    row = next(row for row in PROFILES if row.name == name)
+    assert row.domains == domains
+    policy = TrustPolicy()
+    for domain in ("DCC", "DDCC", "ICVP", "IPS", "IPS-PILGRIMAGE", "PH4H", "RACSEL-DDVC"):
+        objection = policy.objection(Listing(domain, "DNK", "DSC", "production"), row)
+        assert (objection is None) == (domain in domains)
+    assert (policy.objection(None, row) is None) == ("DCC" in domains)
 
 
 @pytest.mark.parametrize("environment", ["uat", "development"])

@@ -22,6 +22,7 @@ from coronapas.cli._certificates import (
     named,
     pin_option,
     pins_from,
+    policy_options,
     trust_from,
     unverified_option,
 )
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
     from coronapas.trust import Certificate, TrustList, TrustStore
+    from coronapas.verify import TrustPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,6 +368,22 @@ def _by_country(certificates: Iterable[Certificate]) -> dict[str, list[str]]:
     return {country: sorted(found[country]) for country in sorted(found)}
 
 
+def _for_eu_passes(store: TrustStore, policy: TrustPolicy) -> TrustStore:
+    """Return the keys that the policy accepts for EU passes by any of their listings."""
+    from coronapas.trust import TrustStore
+    from coronapas.verify import PROFILES
+
+    eu = next(row for row in PROFILES if row.name == "eu")
+    return TrustStore(
+        each
+        for each in store
+        if any(
+            source.listing is None or policy.objection(source.listing, eu) is None
+            for source in store.sources_of(each)
+        )
+    )
+
+
 @command.command("convert", short_help="Write lists in another format.")
 @click.argument("files", nargs=-1, required=True, type=PLACE)
 @click.argument("out", type=click.Path(path_type=Path))
@@ -381,6 +399,7 @@ def _by_country(certificates: Iterable[Certificate]) -> dict[str, list[str]]:
 @beside_option
 @unverified_option
 @at_option
+@policy_options
 @click.option("--key", type=FILE, help="The key that signs, PEM; for gateway the UPLOAD one.")
 @click.option("--cert", type=FILE, help="Its certificate.")
 @click.option("--anchor-key", type=FILE, help="For gateway: the trust anchor's key, PEM.")
@@ -413,15 +432,26 @@ def convert(
     unverified_trust: bool,
     at: datetime | None,
     force: bool,
+    policy: TrustPolicy,
     **terms: Any,
 ) -> None:
     """Write the keys of lists to OUT in one format.
 
-    A store keeps sources, dates and what was dropped; the other formats keep the keys alone.
+    A store keeps sources, dates, domains and what was dropped; the other formats keep the keys
+    alone. They cannot state a domain or environment, so that keys of WHO's network that the policy
+    does not accept for EU passes are left out of them.
 
     Exit codes: 0 the file was written; 2 it was not.
     """
     found = trust_from(files, pins=pins, beside=beside, unverified=unverified_trust, at=at)
-    content = found.to_bytes() if form == STORE else written(form, found, Terms(**terms))
+    if form == STORE:
+        content = found.to_bytes()
+    else:
+        kept = _for_eu_passes(found, policy)
+        if len(kept) < len(found):
+            said = f"left out {len(found) - len(kept)} keys that the policy does not accept"
+            click.echo(plain(f"{out}: {said} for EU passes"), err=True)
+        found = kept
+        content = written(form, found, Terms(**terms))
     write(out, content, force=force, secret=False)
     click.echo(plain(f"{out}: {form}, {len(found)} keys"), err=True)

@@ -11,6 +11,9 @@ can replace. Rules, for each list that vouches for a key:
 4. The domain must be one of the payload's. A list that knows no domains counts as DCC's: that is
    what the lists of the EU and of its countries are for.
 
+A certificate that the caller put in by hand, without a list, is on none of these terms: whoever
+trusts it by itself, and accepts a payload, has decided. Its listing counts if it has one.
+
 Whatever a list states about itself and its keys is as trustworthy as its signature.
 """
 
@@ -33,7 +36,7 @@ if TYPE_CHECKING:
 DCC: Final = "DCC"
 """The domain of lists that know no domains."""
 
-_GIVEN: Final = "given"
+_BY_HAND: Final = frozenset(("given", "plain"))
 _TESTED: Final = frozenset(("production", None))
 
 
@@ -128,7 +131,8 @@ def admission(policy: TrustPolicy, sources: Iterable[Source], profile: Profile) 
     participants: set[str | None] = set()
     objections: list[tuple[str, str]] = []
     for source in sources:
-        objection = policy.objection(source.listing, profile)
+        by_hand = source.format in _BY_HAND and source.listing is None
+        objection = None if by_hand else policy.objection(source.listing, profile)
         if objection is not None:
             objections.append(objection)
             continue
@@ -144,7 +148,7 @@ def admission(policy: TrustPolicy, sources: Iterable[Source], profile: Profile) 
 
 def _end(policy: TrustPolicy, source: Source) -> float:
     end = math.inf if source.until is None else source.until.timestamp()
-    if policy.max_age is None or source.format == _GIVEN:
+    if policy.max_age is None or source.format in _BY_HAND:
         return end
     if source.dated is None:
         return -math.inf
