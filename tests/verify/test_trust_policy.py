@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,6 +16,7 @@ from coronapas.tolerances import STRICT
 from coronapas.trust import (
     PARTICIPANTS,
     TEST_PARTICIPANTS,
+    Certificate,
     GdhcnEntry,
     Listing,
     Source,
@@ -27,7 +28,7 @@ from coronapas.trust._lists import gdhcn
 from coronapas.verify import PROFILES, TrustPolicy, Verification, Verifier
 
 if TYPE_CHECKING:
-    from coronapas.trust import Certificate
+    from pathlib import Path
 
 NOW = backend.NOW
 PAIR = make.dsc(0)
@@ -302,3 +303,38 @@ def test_a_key_is_admitted_where_every_rule_holds(
     tested = participant == "XXH" and environment in ("production", None)
     fits = usage == "DSC" and environment in asked and not tested and domain in ("DCC", None)
     assert (objection is None) == fits
+
+
+# A genuine certificate of vaccination, signed by a key of the network's.
+
+
+@pytest.mark.parametrize(
+    ("listing", "domains", "expected"),
+    [
+        (None, (), "identifier.domain"),
+        (None, ("ICVP", "DCC"), None),
+        (Listing("RACSEL-DDVC", "XCL", "DSC", "development"), (), "identifier.domain"),
+        (Listing("RACSEL-DDVC", "XCL", "DSC", "development"), ("RACSEL-DDVC",), None),
+        (Listing("RACSEL-DDVC", "XCL", "DSC", "production"), ("RACSEL-DDVC",), "identifier.test-"),
+    ],
+)
+def test_the_genuine_booklet_verifies_by_opt_in(
+    official: Path, listing: Listing | None, domains: tuple[str, ...], expected: str | None
+) -> None:
+    folder = official / "gdhcn"
+    own = Certificate.load((folder / "claims" / "a1-certificate.txt").read_bytes(), listing=listing)
+    trust = TrustStore.from_lists(TrustList(Source("gdhcn", "x", "verified"), (own,)))
+    policy = TrustPolicy(
+        environments={"production", "development"}, domains={"icvp": domains} if domains else {}
+    )
+    verifier = Verifier(trust, accept=("icvp",), policy=policy)
+    for name in ("DVCTest3QR", "DVCTestQR", "DVCTest2QR"):
+        text = (folder / f"{name}.txt").read_text("ascii")
+        result = verifier.verify(text, datetime(2024, 10, 1, tzinfo=UTC))
+        failed = [check.code for check in result.failures]
+        if expected is not None:
+            assert failed[0].startswith(expected)
+        elif name == "DVCTest3QR":
+            assert result.ok
+        else:
+            assert failed == ["signature.invalid"]
