@@ -227,9 +227,10 @@ def time(data: bytes, found: Element) -> datetime:
         years += 1900 if years >= _CENTURY_PIVOT else 2000
     try:
         zone = _zone(sign, off_hours, off_minutes)
-        return datetime(
+        found_at = datetime(
             years, int(month), int(day), int(hour), int(minute), int(second or 0), tzinfo=zone
-        ).astimezone(UTC)
+        )
+        return found_at if zone is UTC else found_at.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise KeyMaterialError(
             "the ASN.1 encoding has a time that is outside the calendar"

@@ -474,7 +474,7 @@ class Certificate:
         For readers of lists, which drop a certificate while its place in the list is known.
         """
         _ = (self.country, self.subject, self.issuer, self.serial, self.signature_algorithm)
-        _ = (self.not_before_ts, self.not_after_ts, self.usages, self.public_key)
+        _ = (self._validity, self.usages, self.public_key)
 
     def to_cryptography(self) -> x509.Certificate:
         """Return the certificate as `cryptography` parses it; KeyMaterialError where it refuses."""

@@ -27,6 +27,7 @@ pin, else that of the network's host in the document's identifier.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import secrets
 import string
@@ -160,18 +161,12 @@ def _judge(
     return "verified"
 
 
-class _Issuer(NamedTuple):
-    certificate: Certificate
-    authorities: chain.Authorities
-
-
 class _Methods:
-    """The reader of one document's methods; it remembers the issuers, which many keys share."""
+    """The reader of one document's methods; many keys share an issuer, which is read once."""
 
     def __init__(self, builder: ListBuilder, *, named: bool) -> None:
         self._builder = builder
         self._named = named
-        self._issuers: dict[str, _Issuer] = {}
         self._certificates: dict[str, Certificate] = {}
 
     def read(self, entry: tuple[dict[str, Any], bytes | None]) -> None:
@@ -218,17 +213,15 @@ class _Methods:
             note = "the list holds no issuer of the certificate"
             builder.remark(leaf.kid, "chain.no-issuer", note)
             return
-        issuer = self._issuer(rest[0])
+        issuer = self._certificate(rest[0])
         for text in rest[1:]:
             self._certificate(text)
-        link = issuer.authorities.link(leaf)
-        if link.issuer is None:
-            fault = chain.signature_fault(leaf, issuer.certificate)
-            if fault == "chain.signature":
-                raise KeyMaterialError(chain.FAULTS[fault])
-        if link.fault is not None:
-            builder.remark(leaf.kid, link.fault, link.sentence)
-        for code in link.remarks:
+        found = _link(leaf, issuer)
+        if found.broken:
+            raise KeyMaterialError(chain.FAULTS["chain.signature"])
+        if found.fault is not None:
+            builder.remark(leaf.kid, found.fault, chain.FAULTS[found.fault])
+        for code in found.remarks:
             builder.remark(leaf.kid, code, chain.REMARKS[code])
 
     def _certificate(self, text: str) -> Certificate:
@@ -238,13 +231,42 @@ class _Methods:
             known = self._certificates[text] = jwk.certificate(text)
         return known
 
-    def _issuer(self, text: str) -> _Issuer:
-        known = self._issuers.get(text)
-        if known is None:
-            certificate = self._certificate(text)
-            known = _Issuer(certificate, chain.Authorities((certificate,)))
-            self._issuers[text] = known
-        return known
+
+def _link(leaf: Certificate, issuer: Certificate) -> _Found:
+    """Return what is between a DSC and the certificate after it.
+
+    The network repeats a key in each day's edition and in the lists of its domain and participant,
+    and half of the time of reading goes into the signatures of certificates: what was found is
+    remembered. It depends on nothing but the bytes of the two.
+    """
+    place = _digest(leaf) + _digest(issuer)
+    known = _found.get(place)
+    if known is None:
+        link = chain.Authorities((issuer,)).link(leaf)
+        broken = link.issuer is None and chain.signature_fault(leaf, issuer) == "chain.signature"
+        known = _Found(broken, link.fault, link.remarks)
+        if len(_found) >= MAX_REMEMBERED:
+            _found.clear()  # safe with several threads: at worst, one looks again
+        _found[place] = known
+    return known
+
+
+class _Found(NamedTuple):
+    """What is between two certificates: `broken` where the second did not sign the first."""
+
+    broken: bool
+    fault: str | None
+    remarks: tuple[str, ...]
+
+
+MAX_REMEMBERED: Final = 4_096
+"""How many pairs of certificates are remembered, at most; they take less than a megabyte."""
+
+_found: dict[bytes, _Found] = {}
+
+
+def _digest(certificate: Certificate) -> bytes:
+    return hashlib.sha256(certificate.der or b"").digest()
 
 
 def _usage_of(leaf: Certificate) -> str:
