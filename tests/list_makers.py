@@ -359,7 +359,10 @@ def make_gdhcn(found: Sequence[Certificate]) -> Files:
 
 
 def did_document(
-    entries: Sequence[GdhcnEntry], by: KeyPair | None = None, environment: str = ""
+    entries: Sequence[GdhcnEntry],
+    by: KeyPair | None = None,
+    environment: str = "production",
+    references: Sequence[str] = (),
 ) -> bytes:
     key = (by or list_signer()).private_key
     assert isinstance(key, ec.EllipticCurvePrivateKey)
@@ -370,6 +373,7 @@ def did_document(
         signing_key="did:web:trust.example.org:v2:signer#key-1",
         created=ISSUED,
         environment=environment,
+        references=references,
     )
 
 

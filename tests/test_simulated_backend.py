@@ -36,6 +36,7 @@ from coronapas.trust._lists import gateway, sweden
 from coronapas.trust._store import TrustStore
 from coronapas.trust._verifying_key import VerifyingKey
 from coronapas.verify import _keyring as keyring
+from coronapas.verify import _trust_policy as trust_policy
 from coronapas.verify import _verifier as verifying
 from coronapas.verify._keyring import KeyRing
 from coronapas.verify._quick import QuickLook
@@ -391,13 +392,11 @@ def without_judgement(*_: object) -> None:
 
 
 def every_key(trust: TrustStore, _kid: bytes) -> Iterator[VerifyingKey]:
-    return (VerifyingKey(each, until=trust.trusted_until_ts(each)) for each in trust)
+    return (VerifyingKey(each) for each in trust)
 
 
 def first_key(trust: TrustStore, kid: bytes) -> Iterator[VerifyingKey]:
-    return (
-        VerifyingKey(each, until=trust.trusted_until_ts(each)) for each in trust.by_kid(kid)[:1]
-    )
+    return (VerifyingKey(each) for each in trust.by_kid(kid)[:1])
 
 
 def passing(check: str) -> Callable[..., None]:
@@ -447,7 +446,7 @@ FAULTS: Final[dict[str, Callable[[], Fault]]] = {
         passing("certificate validity"),
     ),
     "ignores the pass's validity": lambda: (verifying, "_judge_time", passing("time")),
-    "ignores the age of lists": lambda: (TrustStore, "trusted_until_ts", lambda *_: math.inf),
+    "ignores the age of lists": lambda: (trust_policy, "_end", lambda *_: math.inf),
     "ignores revocation": lambda: (RevocationStore, "status", never_revoked),
     "tries every key": lambda: (keyring, "_readable", every_key),
     "tries one key of a kid": lambda: (keyring, "_readable", first_key),

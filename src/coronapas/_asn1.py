@@ -125,6 +125,12 @@ def _end_of_contents(data: bytes, at: int, limit: int) -> int:
 
 def expect(data: bytes, at: int, limit: int, tag: int, what: str) -> Element:
     """Return the element at `at`, which must have `tag`; `what` names it in the error."""
+    if at + 2 <= limit and data[at] == tag and (length := data[at + 1]) < _INDEFINITE:
+        # Most elements have a length of one byte.
+        begin = at + 2
+        end = begin + length
+        if end <= limit:
+            return _new(Element, (tag, at, begin, end, end))
     found = element(data, at, limit)
     if found.tag != tag:
         raise KeyMaterialError(f"{what} must have tag 0x{tag:02x}, got 0x{found.tag:02x}")
@@ -177,11 +183,12 @@ def object_identifier(data: bytes, found: Element) -> str:
         raise KeyMaterialError(
             "the ASN.1 encoding has an empty, oversized or cut-off object identifier"
         )
-    return _dotted(data[begin:end])
+    return dotted(data[begin:end])
 
 
 @lru_cache(maxsize=256)
-def _dotted(content: bytes) -> str:
+def dotted(content: bytes) -> str:
+    """Return the dotted form of the content of an OBJECT IDENTIFIER, of 1 to 64 bytes."""
     # The same few identifiers stand in all certificates, ten in each.
     arcs: list[int] = []
     arc = 0
@@ -220,9 +227,10 @@ def time(data: bytes, found: Element) -> datetime:
         years += 1900 if years >= _CENTURY_PIVOT else 2000
     try:
         zone = _zone(sign, off_hours, off_minutes)
-        return datetime(
+        found_at = datetime(
             years, int(month), int(day), int(hour), int(minute), int(second or 0), tzinfo=zone
-        ).astimezone(UTC)
+        )
+        return found_at if zone is UTC else found_at.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise KeyMaterialError(
             "the ASN.1 encoding has a time that is outside the calendar"

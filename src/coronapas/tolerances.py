@@ -134,6 +134,12 @@ _TABLE: Final = (
         "certificate.outlived", "a pass that outlives the certificate that signed it", "", True
     ),
     Tolerance(
+        "certificate.participant",
+        "a pass whose issuer is not the participant whose key signed it",
+        "",
+        True,
+    ),
+    Tolerance(
         "content.positive-test",
         "a positive test",
         "",

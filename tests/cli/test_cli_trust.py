@@ -5,20 +5,20 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from command_world import AT, ISSUED, Country, keys, make_country, run
 from jsonschema import Draft202012Validator
 
+import backend
 import list_makers as lists
 from coronapas import schemas
 from coronapas.keys import make_csca
-from coronapas.trust import TrustStore, read, write_gateway, write_jwks, write_sweden
+from coronapas.trust import GdhcnEntry, TrustStore, read, write_gateway, write_jwks, write_sweden
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from coronapas.keys import Authority, KeyPair
 
 RESULTS = Draft202012Validator(schemas.load("verification"))
@@ -361,3 +361,127 @@ def test_a_certificate_file_is_a_source_by_its_name(country: Country) -> None:
     result = run("verify", "--text", country.text, *country.trust, *AT, "--json")
     (source,) = json.loads(result.stdout)["certificate"]["lists"]
     assert (source["format"], source["name"]) == ("plain", "dsc.pem")
+
+
+def network_list(*rows: tuple[int, str], environment: str = "production") -> bytes:
+    """A list of WHO's network: DSCs by their numbers, each with its domain."""
+    chain = (lists.csca().certificate,)
+    return lists.did_document(
+        [GdhcnEntry(lists.dsc(n).certificate, "DNK", chain, domain=domain) for n, domain in rows],
+        environment=environment,
+    )
+
+
+def network_pin(country: Country) -> str:
+    return country.file("network.pem", lists.list_signer().certificate.pem())
+
+
+def test_show_tells_what_the_network_states_of_its_keys(country: Country) -> None:
+    data = network_list((0, "DCC"), (1, "PH4H"), (1, "DCC"), environment="uat")
+    place, pin = country.file("list", data), network_pin(country)
+    shown = json.loads(run("trust", "show", place, "--pin", pin, "--json").stdout)
+    assert (shown["format"], shown["signature"]) == ("gdhcn", "verified")
+    assert (shown["environment"], shown["keys"]) == ("uat", 3)
+    assert shown["domains"] == {"DCC": 2, "PH4H": 1}
+    assert shown["participants"] == {"DNK": 3}
+    text = run("trust", "show", place, "--pin", pin).stdout
+    assert "environment: uat\n" in text
+    assert "domains: DCC 2, PH4H 1\n" in text
+    store = country.file("kept.store", b"")
+    run("trust", "convert", place, store, "--pin", pin, "--force")
+    kept = json.loads(run("trust", "show", store, "--json").stdout)
+    assert (kept["environment"], kept["domains"]) == ("uat", {"DCC": 2, "PH4H": 1})
+    assert [source["environment"] for source in kept["sources"]] == ["uat"]
+
+
+def test_show_names_references(country: Country) -> None:
+    data = lists.did_document((), references=["did:web:tng-cdn-dev.who.int:trustlist"])
+    place = country.file("list", data)
+    shown = run("trust", "show", place, "--pin", network_pin(country)).stdout
+    assert "format: gdhcn-references\n" in shown
+    assert "references, not followed: 1\n  did:web:tng-cdn-dev.who.int:trustlist\n" in shown
+
+
+def test_diff_tells_domains_and_environments(country: Country) -> None:
+    before = country.file("before", network_list((0, "DCC"), (1, "DCC")))
+    after = network_list((0, "PH4H"), (1, "DCC"), environment="development")
+    place = country.file("after", after)
+    found = json.loads(run("trust", "diff", before, place, "--json").stdout)
+    kid = lists.text(lists.dsc(0).certificate.kid)
+    assert found == {
+        "added": {"DK": [kid]},
+        "removed": {"DK": [kid]},
+        "domains": {"added": {"PH4H": 1}, "removed": {"DCC": 1}},
+        "environments": ["production", "development"],
+    }
+    assert run("trust", "diff", before, place).stdout.splitlines() == [
+        f"+ DK {kid} PH4H",
+        f"- DK {kid}",
+        "the lists are of different environments: production and development",
+        "1 added, 1 removed",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("domain", "environment", "options", "code"),
+    [
+        ("DCC", "production", (), None),
+        ("PH4H", "production", (), "identifier.domain"),
+        ("PH4H", "production", ("--domain", "eu=PH4H"), None),
+        ("DCC", "production", ("--domain", "eu=PH4H"), None),
+        ("DCC", "uat", (), "identifier.environment"),
+        ("DCC", "uat", ("--environment", "uat"), None),
+        ("DCC", "production", ("--environment", "uat"), "identifier.environment"),
+        ("DCC", "production", ("--trust-max-age", "1h"), None),
+        ("DCC", "production", ("--trust-max-age", "3599"), "identifier.list-expired"),
+    ],
+)
+def test_verify_asks_the_policy(
+    country: Country, domain: str, environment: str, options: tuple[str, ...], code: str | None
+) -> None:
+    place = country.file("list", network_list((0, domain), environment=environment))
+    text = country.file("pass", backend.forge(backend.claims(), lists.dsc(0)))
+    given = ("--trust", place, "--pin", network_pin(country), "--at", backend.NOW.isoformat())
+    told = json.loads(run("verify", text, *given, *options, "--json").stdout)
+    RESULTS.validate(told)
+    if code is None:
+        (listed,) = told["certificate"]["lists"]
+        assert listed["environment"] == environment
+        assert listed["listing"]["domain"] == domain
+    failed = [each["code"] for each in told["checks"] if each["outcome"] == "FAIL"]
+    assert failed == ([] if code is None else [code])
+
+
+def test_a_domain_needs_a_payload(country: Country) -> None:
+    result = run("verify", "x", "--trust", network_pin(country), "--domain", "x=DCC")
+    assert result.exit_code == 2
+    assert "PAYLOAD=DOMAIN" in result.stderr
+
+
+def test_no_pin_verifies_version_1(country: Country) -> None:
+    document = json.loads(network_list((0, "DCC")))
+    document["@context"].pop()
+    for member in ("domain", "participant", "keyusage"):
+        del document["verificationMethod"][0][member]
+    place, pin = country.file("list", lists.dumped(document)), network_pin(country)
+    told = json.loads(run("trust", "verify", place, "--pin", pin, "--json").stdout)
+    assert (told["format"], told["fault"]) == ("gdhcn-v1", "trust.unverified")
+    text = country.file("pass", backend.forge(backend.claims(), lists.dsc(0)))
+    refused = run("verify", text, "--trust", place, "--pin", pin)
+    assert refused.exit_code == 2
+    assert "--unverified-trust" in refused.stderr
+
+
+def test_no_format_without_domains_launders_a_key(country: Country) -> None:
+    data = network_list((0, "PH4H"), (1, "DCC"), environment="development")
+    place, pin = country.file("list", data), network_pin(country)
+    for options, kept in (
+        ((), []),
+        (("--environment", "development"), [lists.dsc(1).certificate]),
+    ):
+        out = country.path("keys.pem")
+        given = (place, out, "--to", "pem", "--pin", pin, "--force", *options)
+        result = run("trust", "convert", *given)
+        assert f"left out {2 - len(kept)} keys" in result.stderr
+        if kept:
+            assert list(TrustStore.from_certificates([Path(out).read_bytes()])) == kept

@@ -100,7 +100,8 @@ def test_claims_read_quickly_are_read_alike_by_the_container(draw: st.DataObject
     if plain is not None:
         found = cwt.read(data)
         assert found.hcert is not None
-        assert plain == (found.issued_at, found.expires, found.hcert.get(cwt.DCC))
+        dcc = found.hcert.get(cwt.DCC)
+        assert plain == (found.issuer, found.issued_at, found.expires, dcc)
         assert found.deviations == ()
 
 

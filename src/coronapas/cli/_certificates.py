@@ -7,18 +7,21 @@ saved store, a list of any format, or plain certificates.
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from coronapas.cli._options import duration
 from coronapas.cli._output import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
-    from coronapas.trust import TrustList, TrustStore
+    from coronapas.trust import Certificate, Source, TrustList, TrustStore
+    from coronapas.verify import TrustPolicy
 
 STORE: Final = "store"
 """What `coronapas.trust.format_of_path` calls a saved store."""
@@ -55,6 +58,82 @@ def unverified_option(function: Callable[..., None]) -> Callable[..., None]:
         is_flag=True,
         help="Accept signed lists without --pin; their signatures are not verified.",
     )(function)
+
+
+def policy_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of a trust policy, which the command takes as ``policy``."""
+
+    @click.option(
+        "--environment",
+        "environments",
+        multiple=True,
+        type=click.Choice(["production", "uat", "development", "unknown"]),
+        help="An environment of WHO's network whose keys count, in place of production.",
+    )
+    @click.option(
+        "--domain",
+        "domains",
+        multiple=True,
+        callback=_domains,
+        metavar="PAYLOAD=DOMAIN",
+        help="A domain of WHO's network whose keys may sign a payload, in addition to its own, "
+        "such as icvp=DCC.",
+    )
+    @click.option(
+        "--trust-max-age",
+        callback=duration,
+        metavar="DURATION",
+        help="The greatest age of a trust list: seconds, or a number with s, m or h.",
+    )
+    @wraps(function)
+    def decorated(
+        *args: Any,
+        environments: tuple[str, ...],
+        domains: tuple[tuple[str, str], ...],
+        trust_max_age: timedelta | None,
+        **more: Any,
+    ) -> None:
+        policy = _policy(environments, domains, trust_max_age)
+        function(*args, policy=policy, **more)
+
+    return decorated
+
+
+def _policy(
+    environments: tuple[str, ...],
+    domains: tuple[tuple[str, str], ...],
+    max_age: timedelta | None,
+) -> TrustPolicy:
+    from coronapas.verify import PROFILES, TrustPolicy
+
+    found: dict[str, frozenset[str]] = {}
+    for payload, domain in domains:
+        for row in PROFILES:
+            if payload in (row.name, row.family):
+                found[row.name] = found.get(row.name, row.domains) | {domain}
+    asked = environments or ("production",)
+    return TrustPolicy(
+        environments=frozenset(None if name == "unknown" else name for name in asked),
+        domains=found,
+        max_age=max_age,
+    )
+
+
+def _domains(
+    ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
+) -> tuple[tuple[str, str], ...]:
+    from coronapas.verify import PROFILES
+
+    known = {name for row in PROFILES for name in (row.name, row.family)}
+    found = []
+    for value in values:
+        payload, _, domain = value.partition("=")
+        if payload not in known or not domain:
+            names = ", ".join(sorted(known))
+            message = f"must be PAYLOAD=DOMAIN with a payload of {names}, got {value!r}"
+            raise click.BadParameter(message, ctx, param)
+        found.append((payload, domain))
+    return tuple(found)
 
 
 def pins_from(paths: Iterable[Path]) -> tuple[Any, ...]:
@@ -102,13 +181,32 @@ def list_from(
 
     A saved store becomes a list of the format `STORE`. Unverified lists are accepted.
     """
-    from coronapas.trust import Source, TrustList, TrustStore, read_path
+    from coronapas.trust import TrustList, TrustStore, read_path
 
     with named(path):
         if _format(path) == STORE:
             store = TrustStore.load(path)
-            return TrustList(Source(STORE, path.name), store.certificates, store.dropped)
+            return TrustList(_of_store(store, path), _listed(store), store.dropped)
         return read_path(path, pins=tuple(pins), beside=beside, at=at)
+
+
+def _of_store(store: TrustStore, path: Path) -> Source:
+    """Return a source that stands for a saved store; with the environment if there is one."""
+    from coronapas.trust import Source
+
+    found = {source.environment for source in store.sources}
+    return Source(STORE, path.name, environment=found.pop() if len(found) == 1 else None)
+
+
+def _listed(store: TrustStore) -> tuple[Certificate, ...]:
+    """Return the store's certificates, one that is listed in several domains for each of them."""
+    from coronapas.trust import Certificate
+
+    return tuple(
+        Certificate.load(each, listing=listing)
+        for each in store
+        for listing in dict.fromkeys(source.listing for source in store.sources_of(each))
+    )
 
 
 @contextmanager
@@ -152,9 +250,12 @@ def _store(
                 _say(path / drop.source, f"passed over: {drop.reason}")
             return store
         found = _list(path, pins, beside, at)
-        _say(path, f"taken for {found.format}, {len(found.certificates)} keys, {_state(found)}")
+        kind = f"{found.format} ({found.environment})" if found.environment else found.format
+        _say(path, f"taken for {kind}, {len(found.certificates)} keys, {_state(found)}")
         if found.signature == "not verified" and not unverified:
             reason = "the list is signed: name its signer with --pin, or give --unverified-trust"
+            if pins:
+                reason = "no pin can verify lists of this kind: --unverified-trust takes them"
             raise TrustListError(found.format, "unverified", reason)
         return TrustStore.from_lists(found, allow_unverified=unverified)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,6 +22,7 @@ from coronapas.cli._certificates import (
     named,
     pin_option,
     pins_from,
+    policy_options,
     trust_from,
     unverified_option,
 )
@@ -36,12 +38,13 @@ from coronapas.cli._options import (
 from coronapas.cli._output import plain, write
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
     from coronapas.trust import Certificate, TrustList, TrustStore
+    from coronapas.verify import TrustPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,11 +221,20 @@ def _lines(found: TrustList) -> Iterator[str]:
     for name in ("issued", "expires"):
         if document[name] is not None:
             yield f"{name}: {document[name]}"
+    if found.environment is not None:
+        yield f"environment: {found.environment}"
     yield f"keys: {document['keys']}"
     for country, count in document["countries"].items():
         yield f"  {country or '??'}: {count}"
+    for name in ("domains", "participants"):
+        if document[name]:
+            yield f"{name}: {', '.join(f'{code} {n}' for code, n in document[name].items())}"
     if document["authorities"]:
         yield f"authorities: {document['authorities']}"
+    if found.references:
+        yield f"references, not followed: {len(found.references)}"
+    for reference in found.references:
+        yield f"  {reference}"
     yield f"dropped: {len(found.dropped)}"
     for drop in document["dropped"]:
         yield f"  {drop['kid'] or 'no kid'}: {drop['reason']} ({drop['place']})"
@@ -269,12 +281,15 @@ def verify(
         document["ok"] = fault is None
         held = "ok" if fault is None else f"FAIL  {_SENTENCES[fault]}"
         sentence = f"{held}  {found.format}, {len(found.certificates)} keys"
+        if found.environment is not None:
+            sentence += f", {found.environment}"
     click.echo(json.dumps(document) if as_json else plain(f"{file}: {sentence}"))
     sys.exit(0 if document["ok"] else 1)
 
 
 _SENTENCES: Final = {
     "trust.unsigned": "the list has no signature",
+    "trust.unverified": "nobody can verify the signature of a list of this kind",
     "trust.entries": "some entries are not valid and were dropped",
 }
 
@@ -282,7 +297,9 @@ _SENTENCES: Final = {
 def _fault(found: TrustList) -> str | None:
     from coronapas.trust import FORMATS
 
-    if found.signature != "verified":
+    if found.signature == "not verified":
+        return "trust.unverified"
+    if found.signature == "none":
         return "trust.unsigned"
     # Where each entry is signed by itself, one whose signature does not hold is dropped.
     by_entry = {known.name for known in FORMATS if known.signed == "entries"}
@@ -296,37 +313,76 @@ def _fault(found: TrustList) -> str | None:
 def diff(before: Path, after: Path, as_json: bool) -> None:
     """Show which keys were added and which removed, by country; kids are base64, as on lists.
 
-    Lists of different formats can be compared. Their signatures are not verified here.
+    Lists of different formats can be compared; a list without domains counts as domain DCC, and a
+    key that moves to another domain is removed from one and added to the other. Signatures are not
+    verified here.
 
     Exit codes: 0 the lists could be read, whether or not they differ; 2 a file is not a list.
     """
-    old, new = _by_key(list_from(before, ())), _by_key(list_from(after, ()))
-    found = {
-        "added": _by_country(new[key] for key in new if key not in old),
-        "removed": _by_country(old[key] for key in old if key not in new),
+    lists = [list_from(path, ()) for path in (before, after)]
+    old, new = map(_by_key, lists)
+    changed = {
+        "added": [new[key] for key in new if key not in old],
+        "removed": [old[key] for key in old if key not in new],
     }
+    found: dict[str, Any] = {name: _by_country(changed[name]) for name in changed}
     if as_json:
-        click.echo(json.dumps(found))
+        environments = [each.environment for each in lists]
+        domains = {name: _by_domain(changed[name]) for name in changed}
+        click.echo(json.dumps({**found, "domains": domains, "environments": environments}))
         return
     for name, sign in (("added", "+"), ("removed", "-")):
-        for country, kids in found[name].items():
-            for kid in kids:
-                click.echo(plain(f"{sign} {country or '??'} {kid}"))
-    counts = {name: sum(map(len, found[name].values())) for name in found}
-    click.echo(f"{counts['added']} added, {counts['removed']} removed")
+        for domain in sorted({_domain(each) for each in changed[name]}):
+            listed = " " + domain if domain != _DCC else ""
+            within = _by_country(each for each in changed[name] if _domain(each) == domain)
+            for country, kids in within.items():
+                for kid in kids:
+                    click.echo(plain(f"{sign} {country or '??'} {kid}{listed}"))
+    if lists[0].environment != lists[1].environment:
+        names = " and ".join(each.environment or "none" for each in lists)
+        click.echo(f"the lists are of different environments: {names}")
+    click.echo(f"{len(changed['added'])} added, {len(changed['removed'])} removed")
 
 
-def _by_key(found: TrustList) -> dict[tuple[bytes, bytes], Certificate]:
-    """Return the keys by what identifies them on lists of all formats: kid and key."""
-    return {(each.kid, each.spki): each for each in found.certificates}
+_DCC: Final = "DCC"
+"""The domain of lists that know no domains."""
 
 
-def _by_country(certificates: Iterator[Certificate]) -> dict[str, list[str]]:
+def _domain(certificate: Certificate) -> str:
+    return certificate.domain or _DCC
+
+
+def _by_domain(certificates: Iterable[Certificate]) -> dict[str, int]:
+    return dict(sorted(Counter(map(_domain, certificates)).items()))
+
+
+def _by_key(found: TrustList) -> dict[tuple[bytes, bytes, str], Certificate]:
+    """Return the keys by what identifies them on lists of all formats: kid, key and domain."""
+    return {(each.kid, each.spki, _domain(each)): each for each in found.certificates}
+
+
+def _by_country(certificates: Iterable[Certificate]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for each in certificates:
         kid = base64.b64encode(each.kid).decode("ascii")
         found.setdefault(each.country or "", []).append(kid)
     return {country: sorted(found[country]) for country in sorted(found)}
+
+
+def _for_eu_passes(store: TrustStore, policy: TrustPolicy) -> TrustStore:
+    """Return the keys that the policy accepts for EU passes by any of their listings."""
+    from coronapas.trust import TrustStore
+    from coronapas.verify import PROFILES
+
+    eu = next(row for row in PROFILES if row.name == "eu")
+    return TrustStore(
+        each
+        for each in store
+        if any(
+            source.listing is None or policy.objection(source.listing, eu) is None
+            for source in store.sources_of(each)
+        )
+    )
 
 
 @command.command("convert", short_help="Write lists in another format.")
@@ -344,6 +400,7 @@ def _by_country(certificates: Iterator[Certificate]) -> dict[str, list[str]]:
 @beside_option
 @unverified_option
 @at_option
+@policy_options
 @click.option("--key", type=FILE, help="The key that signs, PEM; for gateway the UPLOAD one.")
 @click.option("--cert", type=FILE, help="Its certificate.")
 @click.option("--anchor-key", type=FILE, help="For gateway: the trust anchor's key, PEM.")
@@ -376,15 +433,26 @@ def convert(
     unverified_trust: bool,
     at: datetime | None,
     force: bool,
+    policy: TrustPolicy,
     **terms: Any,
 ) -> None:
     """Write the keys of lists to OUT in one format.
 
-    A store keeps sources, dates and what was dropped; the other formats keep the keys alone.
+    A store keeps sources, dates, domains and what was dropped; the other formats keep the keys
+    alone. They cannot state a domain or environment, so that keys of WHO's network that the policy
+    does not accept for EU passes are left out of them.
 
     Exit codes: 0 the file was written; 2 it was not.
     """
     found = trust_from(files, pins=pins, beside=beside, unverified=unverified_trust, at=at)
-    content = found.to_bytes() if form == STORE else written(form, found, Terms(**terms))
+    if form == STORE:
+        content = found.to_bytes()
+    else:
+        kept = _for_eu_passes(found, policy)
+        if len(kept) < len(found):
+            said = f"left out {len(found) - len(kept)} keys that the policy does not accept"
+            click.echo(plain(f"{out}: {said} for EU passes"), err=True)
+        found = kept
+        content = written(form, found, Terms(**terms))
     write(out, content, force=force, secret=False)
     click.echo(plain(f"{out}: {form}, {len(found)} keys"), err=True)

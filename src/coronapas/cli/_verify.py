@@ -16,6 +16,7 @@ from coronapas.cli._certificates import (
     PLACE,
     beside_option,
     pin_option,
+    policy_options,
     trust_from,
     unverified_option,
 )
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
     from coronapas.gdhcn import Catalogue, Validity
     from coronapas.tolerances import Deviation
     from coronapas.trust import TrustStore
-    from coronapas.verify import Check, Verification, Verifier
+    from coronapas.verify import Check, TrustPolicy, Verification, Verifier
 
 
 _UNLISTED: Final = frozenset({"given", "plain"})
@@ -93,6 +94,7 @@ def _tolerance(
 @pin_option
 @beside_option
 @unverified_option
+@policy_options
 @revocation_data.options("revocation-")
 @click.option(
     "--refuse-unknown-revocation",
@@ -141,6 +143,7 @@ def command(
     pins: tuple[Path, ...],
     beside: tuple[Path, ...],
     unverified_trust: bool,
+    policy: TrustPolicy,
     refuse_unknown_revocation: bool,
     at: datetime | None,
     clock_skew: timedelta | None,
@@ -187,6 +190,7 @@ def command(
         certificate_time="issued" if certificate_time == "issued" else "now",
         revocation=revocation_data.revocations_from(revocation_data.stated(**revocation)),
         refuse_unknown_revocation=refuse_unknown_revocation,
+        policy=policy,
     )
     catalogue = catalogue_from(products)
     count = _Count()
@@ -260,6 +264,8 @@ class _Found:
                     continue
                 dated = each["issued"] or each["fetched"]
                 named = f"{each['format']} {each['name']}{f' of {dated}' if dated else ''}"
+                if each["listing"] is not None:
+                    named += f" ({', '.join(filter(None, each['listing'].values()))})"
                 yield f"  trusted by  {plain(named)}, signature {each['signature']}"
         for deviation in self.deviations:
             field = f" at {plain(deviation.field)}" if deviation.field else ""
@@ -353,6 +359,8 @@ class _Found:
                     "signature": source.signature,
                     "issued": _time(source.issued),
                     "fetched": _time(source.fetched),
+                    "environment": source.environment,
+                    "listing": None if source.listing is None else source.listing._asdict(),
                 }
                 for source in self._store.sources_of(certificate)
             ],

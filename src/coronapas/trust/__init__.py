@@ -15,6 +15,7 @@ from coronapas import _lazy
 
 if TYPE_CHECKING:
     from coronapas.trust._certificate import Certificate as Certificate
+    from coronapas.trust._certificate import Listing as Listing
     from coronapas.trust._certificate import Overrides as Overrides
     from coronapas.trust._documents import decode_kid as decode_kid
     from coronapas.trust._format import Content as Content
@@ -46,6 +47,9 @@ if TYPE_CHECKING:
     )
     from coronapas.trust._material import Material as Material
     from coronapas.trust._material import from_base64 as from_base64
+    from coronapas.trust._participants import PARTICIPANTS as PARTICIPANTS
+    from coronapas.trust._participants import TEST_PARTICIPANTS as TEST_PARTICIPANTS
+    from coronapas.trust._participants import is_participant as is_participant
     from coronapas.trust._pins import Pin as Pin
     from coronapas.trust._pins import Pins as Pins
     from coronapas.trust._pins import pinned as pinned
@@ -64,7 +68,7 @@ else:
     __getattr__, __dir__, __all__ = _lazy.attach(
         __name__,
         {
-            "_certificate": "Certificate Overrides",
+            "_certificate": "Certificate Listing Overrides",
             "_documents": "decode_kid",
             "_format": "Content ListFormat Reader Shape Signed",
             "_list": "Circumstances Dropped Remark SignatureState Source TrustList",
@@ -76,6 +80,7 @@ else:
             "_lists.sweden": "write_sweden",
             "_lists.verifier_service": "VerifierServiceResponse write_verifier_service",
             "_material": "Material from_base64",
+            "_participants": "PARTICIPANTS TEST_PARTICIPANTS is_participant",
             "_pins": "Pin Pins pinned",
             "_reading": "certificates_in format_of format_of_path read read_file read_path",
             "_signed_documents": "Document DocumentList read_documents",

@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import (
     TYPE_CHECKING,
     Final,
+    NamedTuple,
     NoReturn,
     TypedDict,
     TypeVar,
@@ -64,28 +65,53 @@ _KEY_USAGE_BITS: Final = (
     "decipherOnly",
 )
 
+_REPLACEABLE: Final = frozenset(("country", "usages", "_identity"))
+"""The attributes that are kept once they were read and that a list's statement may replace."""
+
 _CURVES: Final = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
 _NOTE_LENGTH: Final = 200
+
+
+class Listing(NamedTuple):
+    """What a list of WHO's network states about a key.
+
+    Attributes:
+        domain: What the key is for, by its code: ``DCC``, ``ICVP``, ``IPS-PILGRIMAGE``; None where
+            the list states none.
+        participant: The code of the participant whose key it is, as a rule ISO 3166-1 alpha-3.
+        usage: ``DSC`` for a key that signs passes, ``SCA`` for one that signs DSCs.
+        environment: ``production``, ``uat`` or ``development``; None where it is not known.
+
+    """
+
+    domain: str | None = None
+    participant: str | None = None
+    usage: str = "DSC"
+    environment: str | None = None
 
 
 class Overrides(TypedDict, total=False):
     """What a list states about a certificate in addition to the certificate itself.
 
     `kid`, `country` and `usages` replace what would be read from the certificate, unless they are
-    None. An empty collection of `usages` means that passes of every kind may be signed.
+    None. An empty collection of `usages` means that passes of every kind may be signed. `listing`
+    is what only a list can state; None for lists that know no domains.
     """
 
     kid: bytes | None
     country: str | None
     usages: Iterable[EventKind] | None
+    listing: Listing | None
 
 
 class Certificate:
     """A DSC or CSCA, or a bare public key from a list without certificates. Immutable.
 
     Created from DER, by `load` from any form, or by `from_public_key` from a bare key. Two are
-    equal when their bytes and their overrides are. An attribute raises KeyMaterialError when that
-    part of the certificate cannot be read; `check` reads them all.
+    equal when their bytes and their overrides are, without `listing`: it is the same certificate
+    whatever list it came from (`TrustStore.sources_of` has what each list states). An attribute
+    raises KeyMaterialError when that part of the certificate cannot be read; `check` reads them
+    all.
     """
 
     kid: bytes
@@ -95,7 +121,7 @@ class Certificate:
     _der: bytes | None
     _layout: fields.Layout | None
     _spki: bytes
-    _overrides: tuple[bytes | None, str | None, frozenset[EventKind] | None]
+    _overrides: tuple[bytes | None, str | None, frozenset[EventKind] | None, Listing | None]
 
     def __init__(self, der: bytes, **overrides: Unpack[Overrides]) -> None:
         """Locate the fields of a DER certificate; raise KeyMaterialError for any other bytes."""
@@ -104,17 +130,21 @@ class Certificate:
     def _fill(
         self, der: bytes | None, layout: fields.Layout | None, spki: bytes, given: Overrides
     ) -> None:
+        own = _own_kid(spki if der is None else der) if given.get("kid") is None else b""
+        self.__dict__.update(_der=der, _layout=layout, _spki=spki)
+        self._override(given, own)
+
+    def _override(self, given: Overrides, own_kid: bytes) -> None:
+        """Set what a list states; `own_kid` is for a list that states no kid."""
         kid, country, usages = given.get("kid"), given.get("country"), given.get("usages")
         self.__dict__.update(
-            _der=der,
-            _layout=layout,
-            _spki=spki,
             _overrides=(
                 kid,
                 None if country is None else country.strip().upper(),
                 None if usages is None else frozenset(map(EventKind, usages)),
+                given.get("listing"),
             ),
-            kid=_own_kid(spki if der is None else der) if kid is None else kid,
+            kid=own_kid if kid is None else kid,
         )
 
     @classmethod
@@ -128,9 +158,17 @@ class Certificate:
         """
         if not isinstance(source, Certificate):
             return cls(material.to_der(source), **overrides)
-        kid, country, usages = source._overrides
-        kept = Overrides(kid=kid, country=country, usages=usages)
-        return cls._make(source._der, source._layout, source._spki, {**kept, **overrides})
+        given: Overrides = {**source.overrides, **overrides}
+        own_kid = source.kid
+        if given.get("kid") is None and source._overrides[0] is not None:
+            own_kid = _own_kid(source._spki if source._der is None else source._der)
+        new = object.__new__(cls)
+        # What was read of the certificate need not be read again; what a list may replace must.
+        new.__dict__.update(source.__dict__)
+        for name in _REPLACEABLE & new.__dict__.keys():
+            del new.__dict__[name]
+        new._override(given, own_kid)
+        return new
 
     @classmethod
     def _make(
@@ -148,6 +186,7 @@ class Certificate:
         kid: bytes | None = None,
         country: str | None = None,
         usages: Iterable[EventKind] | None = None,
+        listing: Listing | None = None,
     ) -> Certificate:
         """Return the bare key of a SubjectPublicKeyInfo's DER, for lists without certificates.
 
@@ -159,7 +198,7 @@ class Certificate:
             raise KeyMaterialError(f"a public key of {len(spki)} bytes is over the limit")
         asn1.only(spki, asn1.SEQUENCE, "the public key")
         own = _own_kid(spki) if kid is None else kid
-        given = Overrides(kid=own, country=country, usages=usages)
+        given = Overrides(kid=own, country=country, usages=usages, listing=listing)
         return cls._make(None, None, bytes(spki), given)
 
     def _read(self, reader: Callable[[bytes, fields.Layout], T]) -> T | None:
@@ -202,7 +241,7 @@ class Certificate:
         """The serial number; None for a bare key."""
         return self._read(fields.serial)
 
-    @property
+    @cached_property
     def signature_algorithm(self) -> str | None:
         """The dotted identifier of the issuer's signature algorithm; None for a bare key."""
         return self._read(fields.signature_algorithm)
@@ -229,12 +268,32 @@ class Certificate:
 
     @property
     def overrides(self) -> Overrides:
-        """What the list states itself: `kid`, `country`, `usages`, each None where it does not.
+        """What the list states itself: `kid`, `country`, `usages`, `listing`, or None for each.
 
         `Certificate.load(plain, **other.overrides)` gives another certificate the same overrides.
         """
-        kid, country, usages = self._overrides
-        return Overrides(kid=kid, country=country, usages=usages)
+        kid, country, usages, listing = self._overrides
+        return Overrides(kid=kid, country=country, usages=usages, listing=listing)
+
+    @property
+    def listing(self) -> Listing | None:
+        """Domain, participant, usage and environment by the list; None for lists without them."""
+        return self._overrides[3]
+
+    @property
+    def domain(self) -> str | None:
+        """The domain that the list states for the key; None where it states none."""
+        return None if self._overrides[3] is None else self._overrides[3].domain
+
+    @property
+    def participant(self) -> str | None:
+        """The code of the network's participant whose key it is; None where none is stated."""
+        return None if self._overrides[3] is None else self._overrides[3].participant
+
+    @property
+    def environment(self) -> str | None:
+        """The environment of the network that the key is listed in; None where it is unknown."""
+        return None if self._overrides[3] is None else self._overrides[3].environment
 
     @cached_property
     def _validity(self) -> tuple[datetime | None, datetime | None]:
@@ -300,7 +359,7 @@ class Certificate:
     @cached_property
     def key_purposes(self) -> frozenset[str]:
         """All purposes of the extendedKeyUsage extension, as dotted object identifiers."""
-        return self._read(fields.key_purposes) or frozenset()
+        return fields.key_purposes(self.extensions)
 
     @cached_property
     def usages(self) -> frozenset[EventKind]:
@@ -318,7 +377,7 @@ class Certificate:
         """Return whether the usages allow the key to sign passes of this kind."""
         return not self.usages or kind in self.usages
 
-    @property
+    @cached_property
     def extensions(self) -> tuple[fields.Extension, ...]:
         """The certificate's extensions with their values in DER; empty for a bare key."""
         return self._read(fields.extensions) or ()
@@ -367,7 +426,7 @@ class Certificate:
         """Whether this is a CSCA by its extensions: a CA whose key may sign no passes."""
         return self.is_authority and not self.may_sign_data
 
-    @property
+    @cached_property
     def subject_key_identifier(self) -> bytes | None:
         """The identifier of the certificate's own key; None where it states none."""
         value = self._extension(SUBJECT_KEY_IDENTIFIER)
@@ -376,7 +435,7 @@ class Certificate:
         whole = asn1.only(value, asn1.OCTET_STRING, "the subject key identifier")
         return value[whole.begin : whole.end]
 
-    @property
+    @cached_property
     def authority_key_identifier(self) -> bytes | None:
         """The identifier of the issuer's key; None where the certificate states none."""
         value = self._extension(AUTHORITY_KEY_IDENTIFIER)
@@ -415,7 +474,7 @@ class Certificate:
         For readers of lists, which drop a certificate while its place in the list is known.
         """
         _ = (self.country, self.subject, self.issuer, self.serial, self.signature_algorithm)
-        _ = (self.not_before_ts, self.not_after_ts, self.usages, self.public_key)
+        _ = (self._validity, self.usages, self.public_key)
 
     def to_cryptography(self) -> x509.Certificate:
         """Return the certificate as `cryptography` parses it; KeyMaterialError where it refuses."""
@@ -446,7 +505,7 @@ class Certificate:
 
     @cached_property
     def _identity(self) -> tuple[object, ...]:
-        return (self._der, self._spki, *self._overrides)
+        return (self._der, self._spki, *self._overrides[:3])
 
     def __repr__(self) -> str:
         what = "bare key" if self._der is None else "certificate"
@@ -471,10 +530,12 @@ class Certificate:
         kid: bytes | None,
         country: str | None,
         usages: frozenset[EventKind] | None,
+        listing: Listing | None = None,
     ) -> Certificate:
         """Rebuild a pickled or copied certificate from its bytes."""
         layout = None if der is None else fields.layout(der)
-        return cls._make(der, layout, spki, Overrides(kid=kid, country=country, usages=usages))
+        given = Overrides(kid=kid, country=country, usages=usages, listing=listing)
+        return cls._make(der, layout, spki, given)
 
 
 def _own_kid(data: bytes) -> bytes:

@@ -90,14 +90,16 @@ class ListFormat:
 
     `name` is shown to people and kept as `Source.format`; `recognise` says whether a content is of
     this format, and the first format of the registry that says so counts; `read` reads it;
-    `signed` says what is signed; `write` writes the format, for those that the library writes, with
-    parameters of its own.
+    `signed` says what is signed; `read_value` does what `read` does from the parsed value, for a
+    format that needs no other bytes; `write` writes the format, for those that the library writes,
+    with parameters of its own.
     """
 
     name: str
     recognise: Callable[[Content], bool]
     read: Reader
     signed: Signed
+    read_value: Callable[..., TrustList] | None = None
     write: Callable[..., bytes] | None = None
 
 

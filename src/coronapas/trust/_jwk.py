@@ -43,12 +43,22 @@ def read(item: object, *, kid: bytes | None = None, country: str | None = None) 
 
 def certificates(item: object) -> tuple[Certificate, ...]:
     """Return the certificates in the x5c of a JWK or JWS header, the key's own first."""
+    return tuple(map(certificate, x5c(item)))
+
+
+def x5c(item: object) -> list[str]:
+    """Return the texts of the x5c, undecoded; empty without one, KeyMaterialError if invalid."""
     if not isinstance(item, dict) or item.get("x5c") is None:
-        return ()
+        return []
     found = documents.part(item, "x5c", list)
     if not 0 < len(found) <= MAX_CHAIN or not all(isinstance(each, str) for each in found):
         raise KeyMaterialError(f"the x5c must be a list of 1 to {MAX_CHAIN} certificates")
-    return tuple(Certificate(base64.decode(each, "a certificate of the x5c")) for each in found)
+    return found
+
+
+def certificate(text: str) -> Certificate:
+    """Return the certificate in one text of an x5c; KeyMaterialError for any other text."""
+    return Certificate(base64.decode(text, "a certificate of the x5c"))
 
 
 def spki(item: object) -> bytes:

@@ -23,7 +23,7 @@ from coronapas import _base64 as base64
 from coronapas.errors import CmsError, KeyMaterialError, TrustListError
 from coronapas.hcert._cose import KID_LENGTH
 from coronapas.trust import _documents as documents
-from coronapas.trust._certificate import Certificate
+from coronapas.trust._certificate import Certificate, Listing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -53,6 +53,9 @@ class Source:
 
     `issued` and `expires` (inclusive) are what the list states, `fetched` is when the caller got
     it, `max_age` is the greatest age that the caller accepts (inclusive); each may be None.
+    `environment` is that of WHO's network (``production``, ``uat``, ``development``), None for
+    other lists and where it is not known. `listing` is what the list states about one certificate,
+    where this is the source of a certificate; None for the list itself.
     """
 
     format: str
@@ -62,6 +65,8 @@ class Source:
     expires: datetime | None = None
     fetched: datetime | None = None
     max_age: timedelta | None = None
+    environment: str | None = None
+    listing: Listing | None = None
 
     def __post_init__(self) -> None:
         for moment in (self.issued, self.expires, self.fetched):
@@ -87,13 +92,18 @@ class Source:
             ends.append(_BEGIN if self.dated is None else later(self.dated, self.max_age))
         return min(ends, default=None)
 
+    @property
+    def itself(self) -> Source:
+        """The list, without what it states about one certificate."""
+        return self if self.listing is None else replace(self, listing=None)
+
     def limited(self, max_age: timedelta) -> Source:
         """Return the source with this age limit, or with its own if that is stricter."""
         if self.max_age is not None and self.max_age <= max_age:
             return self
         return replace(self, max_age=max_age)
 
-    def to_json(self) -> dict[str, str | float | None]:
+    def to_json(self) -> dict[str, Any]:
         """Return the source for display and for saving: times in ISO 8601, the age in seconds."""
         return {
             "format": self.format,
@@ -103,6 +113,8 @@ class Source:
             "expires": _text(self.expires),
             "fetched": _text(self.fetched),
             "max_age": None if self.max_age is None else self.max_age.total_seconds(),
+            "environment": self.environment,
+            "listing": None if self.listing is None else self.listing._asdict(),
         }
 
     @classmethod
@@ -114,6 +126,9 @@ class Source:
         age = item["max_age"]
         if age is not None and not isinstance(age, int | float):
             raise TypeError("max_age must be a number of seconds")
+        environment = item.get("environment")
+        if environment is not None and not isinstance(environment, str):
+            raise TypeError("an environment must be a string")
         return cls(
             form,
             name,
@@ -122,6 +137,8 @@ class Source:
             _moment(item["expires"]),
             _moment(item["fetched"]),
             None if age is None else timedelta(seconds=age),
+            environment,
+            _listing(item.get("listing")),
         )
 
 
@@ -143,6 +160,17 @@ def later(moment: datetime, by: timedelta) -> datetime:
         return moment + by
     except OverflowError:
         return _END
+
+
+def _listing(item: object) -> Listing | None:
+    """Return the listing that `Source.to_json` wrote; TypeError or ValueError for anything else."""
+    if item is None:
+        return None
+    if not isinstance(item, dict) or item.keys() != set(Listing._fields):
+        raise ValueError("a listing must state its domain, participant, usage and environment")
+    if item["usage"] is None or not all(isinstance(code, str | None) for code in item.values()):
+        raise TypeError("the codes of a listing must be strings")
+    return Listing(**item)
 
 
 def _text(moment: datetime | None) -> str | None:
@@ -187,11 +215,13 @@ class Dropped:
 class TrustList:
     """A list as it was read.
 
-    - `certificates`: the keys that may sign passes, equal ones once, several of one kid each.
+    - `certificates`: the keys that may sign passes, equal ones once, several of one kid each. One
+      that is listed in several domains is there for each.
     - `authorities`: the CSCAs on the list; they sign DSCs and never passes.
     - `uploaders`: the gateway's UPLOAD certificates; they sign DSCs, rules and revocation batches.
     - `dropped`: what was on the list and was not kept, with the reasons.
     - `remarks`: what is unusual about what was kept.
+    - `references`: the identifiers of other lists that this one names; they are never followed.
     """
 
     source: Source
@@ -200,6 +230,7 @@ class TrustList:
     remarks: tuple[Remark, ...] = ()
     authorities: tuple[Certificate, ...] = ()
     uploaders: tuple[Certificate, ...] = ()
+    references: tuple[str, ...] = ()
 
     @property
     def format(self) -> str:
@@ -221,6 +252,11 @@ class TrustList:
         """The last moment (inclusive) that the list states for itself, or None."""
         return self.source.expires
 
+    @property
+    def environment(self) -> str | None:
+        """The environment of WHO's network: ``production``, ``uat``, ``development``, or None."""
+        return self.source.environment
+
     def limited(self, max_age: timedelta) -> TrustList:
         """Return the list with an age limit, counted from the earlier of `issued` and `fetched`."""
         return replace(self, source=self.source.limited(max_age))
@@ -228,16 +264,20 @@ class TrustList:
     def to_json(self) -> dict[str, Any]:
         """Return a summary of strings, numbers, lists and maps; kids are in base64.
 
-        `keys` counts the certificates that may sign passes, `countries` counts them by country.
+        `keys` counts the certificates that may sign passes; `countries`, `domains` and
+        `participants` count them by what is stated of them.
         """
         source = self.source.to_json()
-        del source["max_age"]
+        del source["max_age"], source["listing"]
         return {
             **source,
             "keys": len(self.certificates),
             "kids": [_kid(certificate.kid) for certificate in self.certificates],
             "countries": dict(sorted(Counter(map(_country, self.certificates)).items())),
+            "domains": _counted(each.domain for each in self.certificates),
+            "participants": _counted(each.participant for each in self.certificates),
             "authorities": len(self.authorities),
+            "references": list(self.references),
             "dropped": [
                 {"kid": _kid(drop.kid), "reason": drop.reason, "place": drop.source}
                 for drop in self.dropped
@@ -247,6 +287,10 @@ class TrustList:
                 for remark in self.remarks
             ],
         }
+
+
+def _counted(codes: Iterable[str | None]) -> dict[str, int]:
+    return dict(sorted(Counter(code for code in codes if code is not None).items()))
 
 
 def _kid(kid: bytes | None) -> str | None:
@@ -282,6 +326,8 @@ class ListBuilder:
         self._remarks: list[Remark] = []
         self.authorities: list[Certificate] = []
         self.uploaders: list[Certificate] = []
+        self.references: list[str] = []
+        self.environment: str | None = None
 
     def error(self, code: str, message: str) -> TrustListError:
         """Return an error of this format, to be raised."""
@@ -317,7 +363,9 @@ class ListBuilder:
 
     def match_kid(self, certificate: Certificate, stated: bytes) -> None:
         """Add a remark if `stated` is not the first 8 bytes of the certificate's SHA-256."""
-        if hashlib.sha256(certificate.der or b"").digest()[:KID_LENGTH] != stated:
+        plain = certificate.overrides["kid"] is None and certificate.der is not None
+        own = certificate.kid if plain else _digest(certificate.der or b"")
+        if own != stated:
             self.remark(stated, "list.kid", "the list states another kid than the certificate's")
 
     def list(
@@ -328,18 +376,28 @@ class ListBuilder:
     ) -> TrustList:
         """Return the list; raise TrustListError if it is not valid at the moment `at`."""
         self.in_time(issued, expires)
-        unique = dict.fromkeys(self._kept)
+        # One certificate may be listed in several domains: each is an entry.
+        unique = _each_listed(self._kept)
         repeated = len(self._kept) - len(unique)
         if repeated:
             note = f"{repeated} entries repeat others and are kept once"
             self.remark(None, "list.repeated", note)
         return TrustList(
-            Source(self.form, self._name, signature, issued, expires, self.fetched),
-            tuple(unique),
+            Source(
+                self.form,
+                self._name,
+                signature,
+                issued,
+                expires,
+                self.fetched,
+                environment=self.environment,
+            ),
+            unique,
             tuple(self._dropped),
             tuple(dict.fromkeys(self._remarks)),
-            tuple(dict.fromkeys(self.authorities)),
+            _each_listed(self.authorities),
             tuple(dict.fromkeys(self.uploaders)),
+            tuple(dict.fromkeys(self.references)),
         )
 
     def in_time(self, issued: datetime | None, expires: datetime | None) -> None:
@@ -354,6 +412,15 @@ class ListBuilder:
     def json(self, data: bytes) -> Any:
         """Return the value of JSON (`documents.load`)."""
         return documents.load(data, self.form)
+
+
+def _each_listed(certificates: Iterable[Certificate]) -> tuple[Certificate, ...]:
+    """Return the certificates, those that are equal and listed alike once."""
+    return tuple({(each, each.listing): each for each in certificates}.values())
+
+
+def _digest(der: bytes) -> bytes:
+    return hashlib.sha256(der).digest()[:KID_LENGTH]
 
 
 def _plainly(certificate: Certificate) -> Certificate:

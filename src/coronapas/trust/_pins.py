@@ -7,6 +7,7 @@ pinned key, or is in a certificate that a pinned authority issued.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
@@ -32,10 +33,13 @@ class Pin:
 
     `certificate` is the signer's own, its authority's, or a bare key. With `common_name`, only a
     signer whose subject has that CN is accepted: an authority that also certifies others needs it.
+    With `environment` (``production``, ``uat``, ``development``), the key signs lists of WHO's
+    network for that environment alone; the DID documents of the network's keys state it.
     """
 
     certificate: Certificate
     common_name: str | None = None
+    environment: str | None = None
 
 
 OnePin: TypeAlias = Pin | Certificate | str | bytes
@@ -52,8 +56,11 @@ def pinned(pins: Pins) -> tuple[Pin, ...]:
 
 
 def _pin(source: OnePin) -> Pin:
-    if not isinstance(source, Pin):
-        source = Pin(source if isinstance(source, Certificate) else key_or_certificate(source))
+    if isinstance(source, Certificate):
+        source = Pin(source)
+    elif not isinstance(source, Pin):
+        data = source.encode("utf-8") if isinstance(source, str) else bytes(source)
+        source = Pin(key_or_certificate(data), environment=_environment(data))
     _ = source.certificate.public_key  # a pin that cannot be used is the caller's mistake
     return source
 
@@ -86,16 +93,35 @@ def key_or_certificate(
 
 
 def _from_jwk(data: bytes) -> Certificate:
-    try:
-        item = json.loads(data)
-    except (ValueError, RecursionError):
-        raise KeyMaterialError("the pin begins like JSON and cannot be read as JSON") from None
+    item = _json(data)
     methods = item.get("verificationMethod")
     if isinstance(methods, list):
         if len(methods) != 1 or not isinstance(methods[0], dict):
             raise KeyMaterialError("the DID document must hold exactly one key")
         item = {**_object(methods[0].get("publicKeyJwk")), "kid": None}
     return jwk.read(item)
+
+
+def _json(data: bytes) -> dict[str, object]:
+    try:
+        item: dict[str, object] = json.loads(data)
+    except (ValueError, RecursionError):
+        raise KeyMaterialError("the pin begins like JSON and cannot be read as JSON") from None
+    return item
+
+
+def _environment(data: bytes) -> str | None:
+    """Return the environment that the identifier of a DID document names, or None."""
+    if data.lstrip()[:1] != b"{":
+        return None
+    identifier = _json(data).get("id")
+    found = _REPOSITORY.search(identifier) if isinstance(identifier, str) else None
+    return None if found is None else _OF_REPOSITORY[found[1]]
+
+
+# Where WHO publishes the keys that sign the lists of each environment.
+_REPOSITORY = re.compile(r":tng-participants-(prod|uat|dev):")
+_OF_REPOSITORY = {"prod": "production", "uat": "uat", "dev": "development"}
 
 
 def _object(value: object) -> dict[str, object]:

@@ -61,7 +61,11 @@ def read(
     keys (of several Swiss files, in any order), further parts of a gateway list. With empty `pins`
     a signed list is read as ``not verified``. Raises TrustListError.
     """
-    return _recognise(classify(data)).read(data, pins=pins, beside=beside, **about)
+    content = classify(data)
+    form = _recognise(content)
+    if form.read_value is not None:
+        return form.read_value(content.value, pins=pins, **about)
+    return form.read(data, pins=pins, beside=beside, **about)
 
 
 def _recognise(content: Content) -> ListFormat:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import math
 import os
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import (
@@ -31,7 +32,7 @@ from coronapas import _files as files
 from coronapas.errors import KeyMaterialError, TrustListError, TrustStoreError
 from coronapas.facts import EventKind
 from coronapas.trust import _documents as documents
-from coronapas.trust._certificate import Certificate
+from coronapas.trust._certificate import Certificate, Listing
 from coronapas.trust._list import GIVEN, Dropped, Source
 from coronapas.trust._material import pieces
 
@@ -75,8 +76,9 @@ class TrustStore:
         `lists` are all lists that were read for the store, also those that vouch for nothing: an
         older edition is recognised by comparison with their dates.
         """
-        unique = tuple(dict.fromkeys(certificates))
-        known = sources or {}
+        given = tuple(certificates)
+        unique = tuple(dict.fromkeys(given))
+        known = _with_listings(given, sources or {})
         self.__dict__.update(
             certificates=unique,
             dropped=tuple(dict.fromkeys(dropped)),
@@ -108,8 +110,13 @@ class TrustStore:
             _admit(source, allow_unverified=allow_unverified)
             read.append(source)
             dropped.extend(each.dropped)
+            listed: dict[Listing | None, Source] = {None: source}
             for certificate in each.certificates:
-                sources[certificate] = (*sources.get(certificate, ()), source)
+                own = listed.get(certificate.listing)
+                if own is None:
+                    own = replace(source, listing=certificate.listing)
+                    listed[certificate.listing] = own
+                sources[certificate] = (*sources.get(certificate, ()), own)
         return cls(sources, dropped, sources=sources, lists=read)
 
     @classmethod
@@ -152,12 +159,13 @@ class TrustStore:
     def sources_of(self, certificate: Certificate) -> tuple[Source, ...]:
         """Return the lists that vouch for a certificate; empty if the store does not hold it.
 
-        A certificate that the caller put in without a list has one source of the format ``given``.
+        Each states what its list says of this certificate (`Source.listing`). A certificate that
+        the caller put in without a list has one source of the format ``given``.
         """
         found = self._sources.get(certificate)
-        if found is None:
-            return (GIVEN,) if certificate in self else ()
-        return found
+        if found is not None:
+            return found
+        return (GIVEN,) if certificate in self else ()
 
     def listed_sources(self, certificate: Certificate) -> tuple[Source, ...] | None:
         """Return the lists that vouch for a certificate; None for one put in without a list."""
@@ -166,7 +174,7 @@ class TrustStore:
     @cached_property
     def sources(self) -> tuple[Source, ...]:
         """Every list that was read for the store, and every other source of its certificates."""
-        vouching = (source for each in self for source in self.sources_of(each))
+        vouching = (source.itself for each in self for source in self.sources_of(each))
         return tuple(dict.fromkeys((*self._lists, *vouching)))
 
     @property
@@ -274,15 +282,14 @@ class TrustStore:
             raise TrustListError(
                 fresh.format, "rolled-back", "the list is older than the one in the store"
             )
-        gone = frozenset(former)
         kept = {
             each: rest
             for each in self.certificates
-            if (rest := tuple(s for s in self.sources_of(each) if s not in gone))
+            if (rest := tuple(s for s in self.sources_of(each) if (s.format, s.name) != mine))
         }
         place = _place(fresh.source)
         dropped = (drop for drop in self.dropped if not drop.source.startswith(place))
-        others = (source for source in self._lists if source not in gone)
+        others = (source for source in self._lists if (source.format, source.name) != mine)
         remaining = TrustStore(kept, dropped, sources=kept, lists=others)
         return remaining.merge(
             TrustStore.from_lists(fresh, max_age=max_age, allow_unverified=allow_unverified)
@@ -347,6 +354,20 @@ class TrustStore:
 
     def __delattr__(self, name: str) -> NoReturn:
         raise AttributeError("a TrustStore is immutable; merge and difference return new ones")
+
+
+def _with_listings(
+    certificates: Iterable[Certificate], known: Mapping[Certificate, tuple[Source, ...]]
+) -> Mapping[Certificate, tuple[Source, ...]]:
+    """Return `known`, and sources for certificates that came with a listing and without a list."""
+    loose = [each for each in certificates if each.listing is not None and each not in known]
+    if not loose:
+        return known
+    found = dict(known)
+    for each in loose:
+        own = replace(GIVEN, listing=each.listing)
+        found[each] = tuple(dict.fromkeys((*found.get(each, ()), own)))
+    return found
 
 
 def _is_older(fresh: Source, former: Source) -> bool:
@@ -483,9 +504,11 @@ def parse(data: bytes) -> TrustStore:
         certificates = []
         for item in whole["certificates"]:
             certificate, vouching = _unpack(item)
-            certificates.append(certificate)
             if vouching is not None:
-                by_certificate[certificate] = tuple(_picked(sources, vouching))
+                own = tuple(_picked(sources, vouching))
+                certificate = _listed(certificate, own)
+                by_certificate[certificate] = own
+            certificates.append(certificate)
         dropped = [_dropped(item) for item in whole["dropped"]]
     except TrustListError as error:
         raise TrustStoreError(error.code.partition(".")[2], error.message) from None
@@ -531,6 +554,12 @@ def _unpack(item: Any) -> tuple[Certificate, Any]:
     if form != "key" or stated is None:
         raise ValueError("an entry must be a certificate or a key with its kid")
     return Certificate.from_public_key(own, kid=stated, country=country, usages=kinds), sources
+
+
+def _listed(certificate: Certificate, sources: Iterable[Source]) -> Certificate:
+    """Return the certificate with what the first of its lists that states anything says of it."""
+    listing = next((source.listing for source in sources if source.listing is not None), None)
+    return certificate if listing is None else Certificate.load(certificate, listing=listing)
 
 
 def _text(data: bytes | None) -> str | None:

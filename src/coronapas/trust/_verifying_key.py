@@ -7,7 +7,6 @@ through `cryptography`.
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Final
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -34,7 +33,6 @@ class VerifyingKey:
     - `deviations`: where the certificate departs from its profile.
     - `not_before`, `not_after`: its validity in seconds since 1970-01-01 UTC, both inclusive; None
       for a bare key.
-    - `until`: the end of the lists' trust in the same seconds (inclusive); infinity for no end.
     - `signature_length`: the bytes of a signature of this key.
     - `holds`: ``holds(signature, signed_bytes)`` says whether the signature is this key's.
     """
@@ -48,15 +46,13 @@ class VerifyingKey:
         "not_before",
         "signature_length",
         "signs",
-        "until",
         "usages",
     )
 
-    def __init__(self, certificate: Certificate, *, until: float = math.inf) -> None:
+    def __init__(self, certificate: Certificate) -> None:
         """Read the certificate; raise KeyMaterialError if it cannot be read."""
         certificate.check()
         self.certificate = certificate
-        self.until = until
         self.usages = certificate.usages
         self.deviations = certificate.deviations
         self.signs = certificate.may_sign_data

@@ -7,12 +7,14 @@ extension that nobody asks for does no harm.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from coronapas import _asn1 as asn1
 from coronapas.errors import KeyMaterialError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
 MAX_CERTIFICATE_BYTES: Final = 64 * 1024
@@ -48,6 +50,20 @@ _SPECIAL: Final = str.maketrans(
 
 Names: TypeAlias = list[list[tuple[str, str]]]
 """Relative distinguished names in their order, each a list of dotted type and text."""
+
+_SHORT: Final = 0x80
+"""A length below this is one byte of the encoding."""
+
+_KEPT_NAME_BYTES: Final = 512
+"""A longer name is read anew whenever it is asked for (bytes, inclusive)."""
+
+
+class _Name(NamedTuple):
+    """A name: as RFC 4514 writes it, and its first country and common name."""
+
+    text: str
+    country: str | None
+    common_name: str | None
 
 
 class Layout(NamedTuple):
@@ -133,8 +149,52 @@ def extensions(data: bytes, where: Layout) -> tuple[Extension, ...]:
     """Return the extensions in their order, repeated ones included."""
     if where.extensions is None:
         return ()
-    found = asn1.children(data, where.extensions.begin, where.extensions.end)
-    return tuple(_extension(data, item) for item in found)
+    _, _, begin, end, _ = where.extensions
+    plain = _plain_extensions(data, begin, end)
+    if plain is not None:
+        return plain
+    return tuple(_extension(data, item) for item in asn1.children(data, begin, end))
+
+
+def _plain_extensions(data: bytes, at: int, end: int) -> tuple[Extension, ...] | None:
+    """Return extensions that are as plain as most are, quickly; None for any others.
+
+    Plain is one whose lengths take one byte each, or two for the value and what holds it.
+    """
+    found = []
+    try:
+        while at < end:
+            size = data[at + 1]
+            begin = at + 2
+            if size >= _SHORT:
+                size, begin = data[at + 2], at + 3
+                if data[at + 1] != _SHORT + 1:
+                    return None
+            after = begin + size
+            value = begin + 2 + data[begin + 1]
+            oid = data[begin + 2 : value]
+            if data[at] != asn1.SEQUENCE or data[begin] != asn1.OBJECT_IDENTIFIER or after > end:
+                return None
+            if not 2 < len(oid) < _SHORT // 2 or oid[-1] >= _SHORT:
+                return None
+            critical = data[value] == asn1.BOOLEAN
+            if critical:
+                if data[value + 1] != 1 or data[value + 2] != _TRUE:
+                    return None
+                value += 3
+            content, length = value + 2, data[value + 1]
+            if length == _SHORT + 1:
+                content, length = value + 3, data[value + 2]
+            if data[value] != asn1.OCTET_STRING or length + content != after or content > after:
+                return None
+            found.append(Extension(asn1.dotted(oid), critical, data[content:after]))
+            at = after
+    except IndexError:
+        return None
+    return tuple(found)
+
+
+_TRUE: Final = 0xFF
 
 
 def _extension(data: bytes, item: asn1.Element) -> Extension:
@@ -152,14 +212,14 @@ def _extension(data: bytes, item: asn1.Element) -> Extension:
     return Extension(asn1.object_identifier(data, oid), critical, data[value.begin : value.end])
 
 
-def key_purposes(data: bytes, where: Layout) -> frozenset[str]:
+def key_purposes(found: Iterable[Extension]) -> frozenset[str]:
     """Return the dotted key purposes of the extendedKeyUsage extension (RFC 5280 4.2.1.12).
 
     Empty without the extension. If it is repeated, the purposes of all count: strict parsers refuse
     that, so that the certificate shows it as a deviation.
     """
     purposes: set[str] = set()
-    for extension in extensions(data, where):
+    for extension in found:
         if extension.oid == EXTENDED_KEY_USAGE:
             purposes |= _purposes(extension.value)
     return frozenset(purposes)
@@ -241,39 +301,86 @@ def spki(data: bytes, where: Layout) -> bytes:
 
 def subject(data: bytes, where: Layout) -> str:
     """Return the subject in the notation of RFC 4514."""
-    return _rfc4514(_names(data, where.subject))
+    return _name(data, where.subject).text
 
 
 def issuer(data: bytes, where: Layout) -> str:
     """Return the issuer in the notation of RFC 4514."""
-    return _rfc4514(_names(data, where.issuer))
+    return _name(data, where.issuer).text
 
 
 def country(data: bytes, where: Layout) -> str | None:
     """Return the subject's first countryName in upper case; None if absent or blank."""
-    return (_first(data, where.subject, COUNTRY) or "").strip().upper() or None
+    return (_name(data, where.subject).country or "").strip().upper() or None
 
 
 def common_name(data: bytes, where: Layout) -> str | None:
     """Return the subject's first commonName, or None."""
-    return _first(data, where.subject, COMMON_NAME)
+    return _name(data, where.subject).common_name
 
 
-def _first(data: bytes, where: asn1.Element, kind: str) -> str | None:
-    for attributes in _names(data, where):
+def _name(data: bytes, where: asn1.Element) -> _Name:
+    """Return a name; the same few stand in the certificates of a list, and are kept."""
+    content = data[where.begin : where.end]
+    return _kept_name(content) if len(content) <= _KEPT_NAME_BYTES else _read_name(content)
+
+
+def _read_name(content: bytes) -> _Name:
+    names = _plain_names(content) or _names(content)
+    first: dict[str, str] = {}
+    for attributes in names:
         for oid, value in attributes:
-            if oid == kind:
-                return value
-    return None
+            first.setdefault(oid, value)
+    return _Name(_rfc4514(names), first.get(COUNTRY), first.get(COMMON_NAME))
 
 
-def _names(data: bytes, where: asn1.Element) -> Names:
+_kept_name: Final = lru_cache(maxsize=1024)(_read_name)
+
+
+def _plain_names(content: bytes) -> Names | None:
+    """Return names that are as plain as most are, quickly; None for any others.
+
+    Plain is one attribute a name, and lengths of one byte.
+    """
+    names: Names = []
+    at, end = 0, len(content)
+    try:
+        while at < end:
+            size, oid_end = content[at + 1], at + 6 + content[at + 5]
+            after = at + 2 + size
+            oid, begin = content[at + 6 : oid_end], oid_end + 2
+            if (
+                content[at] != asn1.SET
+                or size >= _SHORT
+                or after > end
+                or content[at + 2] != asn1.SEQUENCE
+                or content[at + 3] != size - 2
+                or content[at + 4] != asn1.OBJECT_IDENTIFIER
+                or not 2 < len(oid) < _SHORT // 2
+                or oid[-1] >= _SHORT
+                or content[oid_end + 1] >= _SHORT
+                or begin + content[oid_end + 1] != after
+                or content[oid_end] & _LONG_TAG == _LONG_TAG
+            ):
+                return None
+            value = asn1.Element(content[oid_end], oid_end, begin, after, after)
+            names.append([(asn1.dotted(oid), asn1.text(content, value))])
+            at = after
+    except IndexError:
+        return None
+    return names
+
+
+_LONG_TAG: Final = 0x1F
+
+
+def _names(content: bytes) -> Names:
     names = []
-    for name in asn1.children(data, where.begin, where.end):
+    for name in asn1.children(content, 0, len(content)):
         if name.tag != asn1.SET:
             raise KeyMaterialError("a relative distinguished name must be a SET")
-        items = asn1.children(data, name.begin, name.end)
-        names.append([_attribute(data, item) for item in items])
+        items = asn1.children(content, name.begin, name.end)
+        names.append([_attribute(content, item) for item in items])
     return names
 
 

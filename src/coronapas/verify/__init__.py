@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from coronapas.verify._profiles import profile_of as profile_of
     from coronapas.verify._result import Verification as Verification
     from coronapas.verify._result import VerificationError as VerificationError
+    from coronapas.verify._trust_policy import TrustPolicy as TrustPolicy
     from coronapas.verify._verifier import DEFAULT_CLOCK_SKEW as DEFAULT_CLOCK_SKEW
     from coronapas.verify._verifier import Verifier as Verifier
 else:
@@ -34,6 +35,7 @@ else:
             "_profile": "Examined Occasion Profile",
             "_profiles": "PROFILES profile_of",
             "_result": "Verification VerificationError",
+            "_trust_policy": "TrustPolicy",
             "_verifier": "DEFAULT_CLOCK_SKEW Verifier",
         },
     )

@@ -12,13 +12,16 @@ from coronapas.errors import KeyMaterialError
 from coronapas.hcert import _cose as cose
 from coronapas.tolerances import Deviation
 from coronapas.trust._verifying_key import VerifyingKey
+from coronapas.verify._trust_policy import DEFAULT_POLICY, TrustPolicy, admission
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from coronapas.hcert import Envelope
-    from coronapas.trust import TrustStore
+    from coronapas.trust import Certificate, TrustStore
     from coronapas.verify._checks import Findings
+    from coronapas.verify._profile import Profile
+    from coronapas.verify._trust_policy import Admission
 
 CertificateTime = Literal["now", "issued"]
 """When the signing certificate must have been valid: at the moment of the check, or of the
@@ -33,23 +36,48 @@ _SIGNATURE_FAULTS: Final = {
 }
 
 
+_OTHER_ISSUER: Final = Deviation(
+    "certificate.participant",
+    "iss",
+    "the issuer of the pass is not the participant whose key signed it",
+)
+
+
 class KeyRing:
     """The keys of one trust store, ready to judge; safe to share between threads.
 
     `skew` is in seconds and is granted to what is not yet valid; `certificate_time` says when a
-    certificate must have been valid. The keys that were used are kept by kid: what is stored
-    follows from the trust store alone, so that two threads that fill the same place store the same.
+    certificate must have been valid; `policy` which listed keys count. The keys that were used are
+    kept by kid: what is stored follows from the trust store and the policy alone, so that two
+    threads that fill the same place store the same.
     """
 
-    def __init__(self, trust: TrustStore, skew: float, certificate_time: CertificateTime) -> None:
+    def __init__(
+        self,
+        trust: TrustStore,
+        skew: float,
+        certificate_time: CertificateTime,
+        policy: TrustPolicy = DEFAULT_POLICY,
+    ) -> None:
         self.trust = trust
         self.skew = skew
         self.certificate_time = certificate_time
+        self.policy = policy
         self._keys: dict[bytes, tuple[VerifyingKey, ...]] = {}
+        self._admissions: dict[tuple[Certificate, str], Admission] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         # Loaded keys do not travel to another process; they are loaded again where they are needed.
-        return {**self.__dict__, "_keys": {}}
+        return {**self.__dict__, "_keys": {}, "_admissions": {}}
+
+    def admission(self, key: VerifyingKey, profile: Profile) -> Admission:
+        """Return what the policy says of a key of the store for a payload."""
+        place = (key.certificate, profile.name)
+        found = self._admissions.get(place)
+        if found is None:
+            sources = self.trust.sources_of(key.certificate)
+            found = self._admissions[place] = admission(self.policy, sources, profile)
+        return found
 
     def keys_of(self, kid: bytes) -> tuple[VerifyingKey, ...]:
         """Return the keys of the trust store with this kid, ready to judge signatures."""
@@ -61,7 +89,9 @@ class KeyRing:
                 self._keys[kid] = keys
         return keys
 
-    def signing_key(self, message: cose.Sign1, now: float, found: Findings) -> VerifyingKey | None:
+    def signing_key(
+        self, message: cose.Sign1, profile: Profile, now: float, found: Findings
+    ) -> VerifyingKey | None:
         """Return the key that signed the message; None where none did, with the reason in `found`.
 
         Decides the checks "key identifier" and "signature", and fails "cose" for an algorithm that
@@ -77,7 +107,12 @@ class KeyRing:
         if not keys:
             found.fail("key identifier", *self._no_key(message.kid))
             return None
-        listed = [key for key in keys if now <= key.until]
+        admissions = [(key, self.admission(key, profile)) for key in keys]
+        objections = [each.objection for _, each in admissions if each.objection is not None]
+        if len(objections) == len(admissions):
+            found.fail("key identifier", *objections[-1])
+            return None
+        listed = [key for key, each in admissions if each.objection is None and now <= each.until]
         if not listed:
             found.fail(
                 "key identifier",
@@ -101,10 +136,16 @@ class KeyRing:
         return None
 
     def judge_certificate(
-        self, key: VerifyingKey, envelope: Envelope, now: float, found: Findings
+        self, key: VerifyingKey, profile: Profile, envelope: Envelope, now: float, found: Findings
     ) -> None:
-        """Judge the certificate's validity against the issue, the check and the end of the pass."""
+        """Judge the certificate's validity against the issue, the check and the end of the pass.
+
+        The issuer that the pass names is compared with the participant whose key it is.
+        """
         name = "certificate validity"
+        participants, issuer = self.admission(key, profile).participants, envelope.issuer
+        if participants and issuer is not None and not self.policy.names(issuer, participants):
+            found.deviate((_OTHER_ISSUER,))
         first, last = key.not_before, key.not_after
         if first is None or last is None:
             found.unknown(name, "validity.not-stated", "The list states no validity.")
@@ -149,6 +190,6 @@ def _readable(trust: TrustStore, kid: bytes) -> Iterator[VerifyingKey]:
     """Those certificates that can be read to the end; a broken one cannot speak for a pass."""
     for certificate in trust.by_kid(kid):
         try:
-            yield VerifyingKey(certificate, until=trust.trusted_until_ts(certificate))
+            yield VerifyingKey(certificate)
         except KeyMaterialError:
             continue

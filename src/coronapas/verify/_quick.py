@@ -49,6 +49,7 @@ class _Key(NamedTuple):
     algorithm: int | None
     signature_length: int
     usages: frozenset[EventKind]
+    participants: frozenset[str]
     holds: Callable[[bytes, bytes], bool]
     certificate: Certificate
 
@@ -91,13 +92,14 @@ class QuickLook:
         key = keys[kid] if kid in keys else self._key(kid)
         if claims is None or key is None:
             return None
-        issued_at, expires, dcc = claims
+        issuer, issued_at, expires, dcc = claims
         if not (
             key.first <= issued_at <= now <= expires <= key.last
             and now <= key.until
             and algorithm == key.algorithm
             and len(signature) == key.signature_length
             and type(dcc) is dict
+            and (not key.participants or self._ring.policy.names(issuer, key.participants))
         ):
             return None
         deviations = self._examiner.examine(dcc)
@@ -128,18 +130,24 @@ class QuickLook:
         if not found:
             # A kid that the store does not hold is not remembered: strangers choose those.
             return None
-        key = found[0]
+        admitted = [(key, self._ring.admission(key, EU)) for key in found]
+        admitted = [(key, said) for key, said in admitted if said.objection is None]
+        if len(admitted) != 1:
+            self._keys[kid] = None
+            return None
+        ((key, said),) = admitted
         first, last = key.not_before, key.not_after
-        if len(found) > 1 or key.deviations or not key.signs or first is None or last is None:
+        if key.deviations or not key.signs or first is None or last is None:
             self._keys[kid] = None
             return None
         plain = self._keys[kid] = _Key(
             first,
             last,
-            key.until,
+            said.until,
             key.algorithm,
             key.signature_length,
             key.usages,
+            said.participants,
             key.holds,
             key.certificate,
         )
@@ -209,8 +217,8 @@ def _beginning(beginning: bytes) -> tuple[bytes, int, bytes] | None:
     return kid, algorithm, _SIGNATURE1 + string + _EMPTY_BYTES
 
 
-def _plain_claims(data: bytes) -> tuple[int, int, Any] | None:
-    """Return ``iat``, ``exp`` and the DCC of claims as plain as most are; None for any others.
+def _plain_claims(data: bytes) -> tuple[str, int, int, Any] | None:
+    """Return ``iss``, ``iat``, ``exp`` and the DCC of claims as plain as most are; else None.
 
     Plain are the four claims in their proper types, nothing else and no tagged date-time: those of
     which the reader of claims reports no deviation.
@@ -238,6 +246,6 @@ def _plain_claims(data: bytes) -> tuple[int, int, Any] | None:
         for label in hcert:
             if type(label) is not int:
                 return None
-        return issued_at, expires, hcert[cwt.DCC]
+        return issuer, issued_at, expires, hcert[cwt.DCC]
     except KeyError:
         return None

@@ -43,7 +43,9 @@ def _named(source: Source) -> str:
     dated = ""
     if source.dated is not None:
         dated = f" of {moment(source.dated.timestamp()):%Y-%m-%d %H:%M} UTC"
-    return f"the list {source.name or source.format}{dated}"
+    codes = [] if source.listing is None else [code for code in source.listing if code is not None]
+    listed = f" ({', '.join(codes)})" if codes else ""
+    return f"the list {source.name or source.format}{dated}{listed}"
 
 
 class VerificationError(CoronapasError):

@@ -48,6 +48,7 @@ from coronapas.verify._profiles import PROFILES, RECOGNISED
 from coronapas.verify._profiles.eu import EU
 from coronapas.verify._resemblance import resemblance
 from coronapas.verify._result import Verification
+from coronapas.verify._trust_policy import DEFAULT_POLICY, TrustPolicy
 
 try:
     from coronapas.verify._quick import QuickLook
@@ -102,6 +103,8 @@ class Verifier:
             outcome is UNKNOWN and the decision the caller's. Of Danish tokens no revocation lists
             exist, and none are missed.
         limits: How much text and how large a body is read at all.
+        policy: Which keys of WHO's lists are accepted, by environment, participant, domain and the
+            age of the list. Keys of other lists count as domain DCC.
 
     Raises:
         TypeError: A setting is of the wrong type.
@@ -121,6 +124,7 @@ class Verifier:
         revocation: RevocationSource | None = None,
         refuse_unknown_revocation: bool = False,
         limits: Limits = DEFAULT_LIMITS,
+        policy: TrustPolicy = DEFAULT_POLICY,
     ) -> None:
         if not isinstance(trust, TrustStore):
             raise TypeError("trust must be a TrustStore; TrustStore.from_certificates makes one")
@@ -147,7 +151,7 @@ class Verifier:
         self._revocation = revocation
         self._refuse_unknown = refuse_unknown_revocation
         self._limits = limits
-        self._ring = KeyRing(trust, clock_skew.total_seconds(), certificate_time)
+        self._ring = KeyRing(trust, clock_skew.total_seconds(), certificate_time, policy)
         self._quick = (
             QuickLook(self._ring, self._examiner, granted, limits)
             if QuickLook is not None
@@ -265,9 +269,9 @@ class Verifier:
             examined = Examined(envelope, fault=("content.other-profile", other))
         found.passed(*READING)
         found.deviate(examined.envelope.deviations)
-        key = self._ring.signing_key(envelope.message, now, found)
+        key = self._ring.signing_key(envelope.message, profile, now, found)
         if key is not None:
-            self._ring.judge_certificate(key, envelope, now, found)
+            self._ring.judge_certificate(key, profile, envelope, now, found)
             _judge_usage(key, profile, examined, found)
         _judge_time(envelope, profile, now, self._ring.skew, found)
         found.deviate(examined.deviations)

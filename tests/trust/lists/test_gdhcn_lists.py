@@ -1,7 +1,7 @@
 """WHO's documents: the statements that are signed, and everything that must not slip past them.
 
-No public vector of a signed list is at hand: the documents are our own, and one set of statements
-was written down by hand from the published recipe.
+Most documents are our own, and one set of statements was written down by hand from the published
+recipe. The published documents themselves are in `test_gdhcn_published.py`.
 """
 
 from __future__ import annotations
@@ -9,22 +9,24 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import der_writer
 import list_makers as make
 from coronapas import _base64 as codec
 from coronapas import _signatures as signatures
-from coronapas import keys
+from coronapas import keys, trust
 from coronapas.errors import KeyMaterialError, TrustListError
 from coronapas.facts import EventKind
-from coronapas.trust import GdhcnEntry
+from coronapas.trust import GdhcnEntry, Listing, Pin, TrustStore
 from coronapas.trust import _did_proof as did_proof
 from coronapas.trust import _jwk as jwk
+from coronapas.trust import _store as storing
 from coronapas.trust._certificate import Certificate
 from coronapas.trust._list import TrustList
 from coronapas.trust._lists import gdhcn
@@ -46,7 +48,7 @@ def read(content: Document, *, pins: Any = PIN, **about: Any) -> TrustList:
     return gdhcn.read(make.dumped(content), pins=pins, **about)
 
 
-def signed(content: Document, environment: str = "") -> Document:
+def signed(content: Document, environment: str | None = None) -> Document:
     """The document with a new proof, whatever was changed in it."""
     proof = {name: value for name, value in content["proof"].items() if name != "jws"}
     plain = {name: value for name, value in content.items() if name != "proof"}
@@ -56,6 +58,17 @@ def signed(content: Document, environment: str = "") -> Document:
         return signatures.to_der(make.raw_signature(pair, data))
 
     return did_proof.sign(plain, proof, sign, environment=environment)
+
+
+def in_old_form(content: Document) -> Document:
+    """The document as lists were written before May 2026, not signed anew."""
+    old = copy.deepcopy(content)
+    old["@context"] = list(did_proof.CONTEXTS)
+    for method in filter(did_proof.is_coded, old["verificationMethod"]):
+        for member in did_proof.CODE_LISTS:
+            code = method[member]["code"].removeprefix("#")
+            method[member]["code"] = "SCA" if code == "CSCA" else code
+    return old
 
 
 def reasons(found: TrustList) -> list[str]:
@@ -84,7 +97,7 @@ def test_the_statements_are_those_of_the_published_recipe() -> None:
     method = "<did:web:example.org:list:DCC:DNK:DSC#a+b/c=>"
     codes = "https://smart.who.int/trust/ValueSet-"
     rdf = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
-    assert did_proof.document_quads(content, "-UAT") == {
+    assert did_proof.document_quads(content, "uat") == {
         f"{list_} <{security}controller> <did:web:example.org> .\n",
         f"{list_} <{security}verificationMethod> <did:web:example.org:other#1> .\n",
         f"{list_} <{security}verificationMethod> {method} .\n",
@@ -116,10 +129,252 @@ def test_the_statements_are_those_of_the_published_recipe() -> None:
 
 
 @pytest.mark.parametrize("environment", did_proof.ENVIRONMENTS)
-def test_a_list_of_every_environment_is_verified(environment: str) -> None:
-    found = read(document(environment=environment))
-    assert found.signature == "verified"
-    assert found.issued == make.ISSUED
+def test_a_list_of_every_environment_is_verified_in_both_forms(environment: str) -> None:
+    content = document(environment=environment)
+    for each in (content, signed(in_old_form(content), environment)):
+        found = read(each)
+        assert found.signature == "verified"
+        assert found.issued == make.ISSUED
+        assert found.environment == environment
+        assert found.certificates[0].listing == Listing("DCC", "DNK", "DSC", environment)
+
+
+def test_the_environment_of_the_old_form_is_not_known_unverified() -> None:
+    assert read(in_old_form(document()), pins=()).environment is None
+    content = in_old_form(document())
+    content["id"] = "did:web:tng-cdn-uat.who.int:v2:trustlist"
+    assert read(content, pins=()).environment == "uat"
+
+
+@pytest.mark.parametrize("environment", did_proof.ENVIRONMENTS)
+def test_a_list_does_not_verify_for_another_environment(environment: str) -> None:
+    content = document()
+    content["@context"] = did_proof.contexts(environment)
+    if environment == "production":
+        assert read(content).signature == "verified"
+        return
+    with pytest.raises(TrustListError) as caught:
+        read(content)
+    assert caught.value.code == "trust.signature"
+
+
+@pytest.mark.parametrize(
+    "contexts",
+    [
+        did_proof.contexts("uat")[::-1],
+        did_proof.contexts("uat")[1:],
+        did_proof.contexts("uat")[2],
+        [*did_proof.contexts("uat"), did_proof.contexts("uat")[2]],
+        [*did_proof.contexts("uat"), {}],
+        [did_proof.contexts("uat")],
+        [*did_proof.CONTEXTS, {"keyusages": {"@id": "@id"}}],
+        [*did_proof.CONTEXTS, {"keyusage": {"@id": "@none"}}],
+    ],
+)
+def test_contexts_in_no_known_form_are_refused(contexts: object) -> None:
+    content = document()
+    content["@context"] = contexts
+    with pytest.raises(TrustListError) as caught:
+        read(content, pins=())
+    assert caught.value.code == "trust.malformed"
+
+
+@pytest.mark.parametrize("member", did_proof.CODE_LISTS)
+def test_a_code_of_the_other_form_is_refused(member: str) -> None:
+    """It would resolve to another address than the one that is judged here."""
+    new, old = document(), in_old_form(document())
+    new["verificationMethod"][0][member]["code"] = "DCC"
+    old["verificationMethod"][0][member]["code"] = "#DCC"
+    for content in (new, old):
+        with pytest.raises(TrustListError) as caught:
+            read(content, pins=())
+        assert caught.value.code == "trust.malformed"
+
+
+def test_an_authority_is_one_by_both_names() -> None:
+    authority = GdhcnEntry(make.csca().certificate, "DNK", usage="SCA")
+    written = document(authority)
+    method = written["verificationMethod"][0]
+    assert method["keyusage"] == {"code": "#CSCA"}
+    assert ":DNK:SCA#" in method["id"]
+    method["keyusage"] = {"code": "#SCA"}
+    for content in (document(authority), signed(written)):
+        found = read(content)
+        assert found.authorities == (make.csca().certificate,)
+        assert found.authorities[0].listing == Listing("DCC", "DNK", "SCA", "production")
+
+
+def test_an_authority_of_another_business_is_none_here() -> None:
+    content = document(GdhcnEntry(make.csca().certificate, "DNK", usage="DECA"))
+    found = read(content)
+    assert (found.certificates, found.authorities) == ((), ())
+    assert reasons(found) == ["the key's usage is not the signing of passes"]
+    content = document(entry(usage="SCA"))
+    assert reasons(read(content)) == [
+        "the certificate of an authority must be one by its extensions"
+    ]
+
+
+def test_one_certificate_in_two_domains_is_two_entries() -> None:
+    found = read(document(entry(), entry(domain="PH4H"), entry(domain="PH4H")))
+    assert [each.domain for each in found.certificates] == ["DCC", "PH4H"]
+    assert len(set(found.certificates)) == 1
+    assert found.to_json()["domains"] == {"DCC": 1, "PH4H": 1}
+    store = TrustStore.from_lists(found)
+    (certificate,) = store
+    for each in (store, storing.parse(storing.dump(store)), TrustStore(found.certificates)):
+        listed = [source.listing for source in each.sources_of(certificate)]
+        assert [listing and listing.domain for listing in listed] == ["DCC", "PH4H"]
+    assert len(store.sources) == 1
+    loose = TrustStore(found.certificates)
+    assert storing.parse(storing.dump(loose)) == loose
+
+
+def test_what_a_list_states_leaves_with_the_list() -> None:
+    first = read(document(entry()), name="network")
+    later = read(document(entry(domain="PH4H")), name="network")
+    store = TrustStore.from_lists(first).update(later)
+    (certificate,) = store
+    assert [each.listing for each in store.sources_of(certificate)] == [
+        Listing("PH4H", "DNK", "DSC", "production")
+    ]
+
+
+def test_references_are_named_and_never_followed() -> None:
+    other = "did:web:tng-cdn-dev.who.int:trustlist"
+    content = json.loads(make.did_document((), references=[other, other, make.DID]))
+    found = read(content)
+    assert (found.format, found.signature) == ("gdhcn-references", "verified")
+    assert found.references == (other, make.DID)
+    assert (found.certificates, found.dropped) == ((), ())
+    mixed = read(json.loads(make.did_document([entry()], references=[other])))
+    assert (mixed.format, mixed.references) == ("gdhcn", (other,))
+    assert len(mixed.certificates) == 1
+
+
+def in_version_1(**more: Any) -> Document:
+    item = jwk.write(make.dsc(0).certificate, chain=(make.csca().certificate,))
+    method = {
+        "id": f"did:web:tng-cdn.who.int:trustlist:dnk#{item.pop('kid')}",
+        "type": "JsonWebKey2020",
+        "controller": "did:web:tng-cdn.who.int:trustlist:dnk",
+        "publicKeyJwk": item,
+    }
+    content = {**document(), "@context": [*did_proof.CONTEXTS], "verificationMethod": [method]}
+    return {**content, "id": "did:web:tng-cdn.who.int:trustlist", **more}
+
+
+def test_version_1_is_never_verified_whatever_is_pinned() -> None:
+    for content in (in_version_1(), signed(in_version_1())):
+        for pins in ((), PIN, make.dsc(1).certificate):
+            found = read(content, pins=pins)
+            assert (found.format, found.signature) == ("gdhcn-v1", "not verified")
+            assert found.certificates[0].listing == Listing(None, "DNK", "DSC", "production")
+            with pytest.raises(TrustListError) as caught:
+                TrustStore.from_lists(found)
+            assert caught.value.code == "trust.unverified"
+
+
+def test_a_key_that_signs_lists_signs_no_passes() -> None:
+    content = in_version_1()
+    del content["proof"], content["verificationMethod"][0]["publicKeyJwk"]["x5c"]
+    for pins in ((), PIN):
+        found = read(content, pins=pins)
+        assert (found.format, found.signature) == ("gdhcn-key", "not verified")
+        assert (found.certificates, found.authorities) == ((), ())
+
+
+def signing_document(environment: str) -> bytes:
+    item = jwk.write(Certificate.from_public_key(PIN.spki))
+    name = f"did:web:example.org:tng-participants-{environment}:main:WHO:signing:DID"
+    method = {"id": name, "type": "JsonWebKey2020", "controller": name, "publicKeyJwk": item}
+    return make.dumped({"id": name, "controller": name, "verificationMethod": [method]})
+
+
+def test_a_pin_for_one_environment_signs_no_list_of_another() -> None:
+    """Whoever pins the keys of several environments trusts each for its own."""
+    assert read(document(), pins=signing_document("prod")).signature == "verified"
+    both = [signing_document("dev"), signing_document("prod")]
+    assert read(document(), pins=both).signature == "verified"
+    content = document(environment="development")
+    assert read(content, pins=signing_document("dev")).environment == "development"
+    for pin in (signing_document("prod"), Pin(PIN, environment="uat")):
+        for each in (content, signed(in_old_form(content), "development")):
+            with pytest.raises(TrustListError) as caught:
+                read(each, pins=pin)
+            assert caught.value.code == "trust.signer"
+
+
+def test_the_pin_tells_the_environment_of_a_document_that_does_not() -> None:
+    content = in_old_form(json.loads(make.did_document((), references=[make.DID])))
+    assert read(signed(content), pins=PIN).environment is None
+    assert read(signed(content), pins=signing_document("uat")).environment == "uat"
+
+
+CODES = st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.", min_size=1, max_size=12)
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 3), CODES, CODES, st.sampled_from(("DSC", "SCA"))),
+        max_size=6,
+        unique=True,
+    ),
+    st.sampled_from(sorted(did_proof.ENVIRONMENTS)),
+)
+def test_what_is_written_is_read(listed: list[tuple[int, str, str, str]], environment: str) -> None:
+    entries = []
+    for number, domain, participant, usage in listed:
+        authority = make.csca().certificate
+        which = make.dsc(number).certificate if usage == "DSC" else authority
+        chain = (authority,) if usage == "DSC" else ()
+        entries.append(GdhcnEntry(which, participant, chain, usage, domain))
+    found = read(document(*entries, environment=environment) if entries else empty(environment))
+    written = [
+        (each.certificate, Listing(each.domain, each.participant, each.usage, environment))
+        for each in entries
+    ]
+    told = [(each, each.listing) for each in (*found.certificates, *found.authorities)]
+    assert set(told) == set(written)
+    assert (found.dropped, found.environment) == ((), environment)
+
+
+def empty(environment: str) -> Document:
+    made: Document = json.loads(make.did_document((), environment=environment))
+    return made
+
+
+@cache
+def of_two_domains() -> bytes:
+    return make.dumped(document(entry(), entry(1, domain="PH4H")))
+
+
+@given(st.integers(0, 1 << 20), st.integers(0x20, 0x7E))
+def test_no_single_character_can_be_changed(number: int, new: int) -> None:
+    genuine = of_two_domains()
+    place = number % len(genuine)
+    assume(new != genuine[place])
+    changed = genuine[:place] + bytes([new]) + genuine[place + 1 :]
+    with pytest.raises(TrustListError):
+        trust.read(changed, pins=PIN)
+
+
+def test_the_last_character_of_a_signature_has_no_other_spelling() -> None:
+    content = document()
+    plain = content["proof"]["jws"]
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    for last in alphabet.replace(plain[-1], ""):
+        content["proof"]["jws"] = plain[:-1] + last
+        with pytest.raises(TrustListError):
+            read(content)
+
+
+@given(st.binary(max_size=300) | st.from_regex(rb'\{"verificationMethod":.{0,200}\}'))
+def test_any_bytes_are_a_list_or_a_typed_error(data: bytes) -> None:
+    try:
+        gdhcn.read(data, pins=PIN)
+    except TrustListError as error:
+        assert error.form == "gdhcn"
 
 
 def test_the_raw_form_of_a_signature_is_read_too() -> None:
@@ -160,13 +415,13 @@ def spoil(path: str, value: object) -> Callable[[Document], None]:
         ("id", "did:web:elsewhere.example.org"),
         ("controller", "did:web:elsewhere.example.org"),
         ("verificationMethod.0.id", make.DID + ":DCC:DNK:DSC#AAAAAAAAAAA="),
-        ("verificationMethod.0.controller", make.DID),
+        ("verificationMethod.0.controller", make.DID + ":other"),
         ("verificationMethod.0.publicKeyJwk.kid", "AAAAAAAAAAA="),
         ("verificationMethod.0.publicKeyJwk.x", "AAAA"),
         ("verificationMethod.0.publicKeyJwk.more", "member"),
-        ("verificationMethod.0.participant.code", "SWE"),
-        ("verificationMethod.0.domain.code", "ICVP"),
-        ("verificationMethod.0.keyusage.code", "SCA"),
+        ("verificationMethod.0.participant.code", "#SWE"),
+        ("verificationMethod.0.domain.code", "#ICVP"),
+        ("verificationMethod.0.keyusage.code", "#SCA"),
         ("verificationMethod", []),
         ("proof.created", "2031-01-01T00:00:00Z"),
         ("proof.nonce", "another"),
@@ -254,10 +509,10 @@ def test_a_list_without_a_proof_is_unsigned() -> None:
 
 
 def test_known_contexts_in_any_arrangement_are_read() -> None:
-    content = document()
+    content = in_old_form(document())
     address = "https://smart.who.int/trust/ValueSet-KeyUsage-DEV.jsonld"
     content["@context"] = [*did_proof.CONTEXTS, {"keyusage": {"@id": address, "@type": "@id"}}]
-    assert read(content).signature == "verified"
+    assert read(signed(content)).signature == "verified"
 
 
 def test_a_pin_of_another_kind_does_not_verify() -> None:
@@ -356,7 +611,7 @@ def test_several_keys_of_one_identifier_count_where_nothing_can_be_confused() ->
     methods = content["verificationMethod"]
     methods[1]["id"] = methods[0]["id"]
     assert len(read(signed(content)).certificates) == 2
-    methods[1]["keyusage"] = {"code": "SCA"}
+    methods[1]["keyusage"] = {"code": "#CSCA"}
     found = read(signed(content))
     assert found.certificates == ()
     assert set(reasons(found)) == {"the identifier stands for keys of different usage"}

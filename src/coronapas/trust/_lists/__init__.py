@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 FORMATS: Final[tuple[ListFormat, ...]] = (
     gdhcn.FORMAT,
+    gdhcn.FORMAT_KEY,
+    gdhcn.FORMAT_REFERENCES,
+    gdhcn.FORMAT_VERSION_1,
     jwks.FORMAT,
     france.FORMAT,
     verifier_service.FORMAT,
