@@ -238,7 +238,7 @@ class _Reading:
             line = {"id": identifier, "status": "ambiguous", "reasons": texts}
             click.echo(json.dumps(line), err=True)
         else:
-            click.echo(plain(f"{identifier}  ambiguous  {' '.join(texts)}"), err=True)
+            click.echo(plain(f"{identifier}: ambiguous: {' '.join(texts)}"), err=True)
 
     def rows(self) -> Iterator[_Row]:
         """Yield every row that can be read; blank lines do not count."""
