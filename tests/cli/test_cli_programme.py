@@ -257,6 +257,12 @@ def test_a_programme_with_faults_ends_with_2(tmp_path: Path, adult: str) -> None
     assert result.stderr.startswith(f"Error: {source}: time_zone: The time zone is unknown")
 
 
+def test_a_time_in_the_hour_that_occurs_twice_is_shown_with_its_offset(adult: str) -> None:
+    for at, shown in (("00:30", "02:30+0200"), ("01:30", "02:30+0100")):
+        result = programme("check", "--history", adult, "--at", f"2021-10-31T{at}Z")
+        assert f"at 2021-10-31 {shown} (Europe/Copenhagen)" in result.output
+
+
 # next
 
 

@@ -311,6 +311,26 @@ def test_the_data_say_which_way_holds() -> None:
     assert EU.by_other_reckoning() is None
 
 
+@pytest.mark.parametrize(
+    ("event", "at", "valid"),
+    [
+        # C02: the offset of summer is kept, so that the last evening of the winter is cut.
+        (dose("2021-08-31", "2/2"), "2022-01-30T22:59", True),
+        (dose("2021-08-31", "2/2"), "2022-01-30T23:30", False),
+        # C42: "højst 180 dage gammel"; the end is exclusive here.
+        (infected("2021-06-01"), "2021-11-27T23:59", False),
+        (infected("2021-06-01"), "2021-11-27T22:59", True),
+        # C43: an xdu is exclusive.
+        (sampled("2021-12-01T10:00", "naat"), "2021-12-04T09:59", True),
+        (sampled("2021-12-01T10:00", "naat"), "2021-12-04T10:00", False),
+    ],
+)
+def test_ends_are_exclusive_and_keep_the_offset_of_the_event(
+    event: Dose | Tested | Infection, at: str, valid: bool
+) -> None:
+    assert is_valid(DENMARK, history(event), local(at)) is valid
+
+
 # Facts are never lost.
 
 
