@@ -270,6 +270,32 @@ def test_rows_of_unknown_groups_are_named_and_not_invited() -> None:
     assert "staff" in named["a"]
 
 
+@pytest.mark.parametrize("word", ["Care-Home", "carehome"])
+def test_a_misspelt_group_is_unknown_and_not_silently_none(word: str) -> None:
+    born = day("1940-01-01")
+    person = history(born=born, groups=frozenset({word}))
+    answer = next_dose(DENMARK, person, day("2021-01-10"))
+    assert answer.status is Status.AMBIGUOUS
+    codes = {one.code: one.text for one in answer.reasons}
+    assert "Did you mean care-home?" in codes["group"]
+    assert "care-home" in codes["groups"]
+    # Where no group matters the answer stands, and the word is named all the same.
+    course = history(*COURSE, born=born, groups=frozenset({word}))
+    later = next_dose(DENMARK, course, day("2023-06-01"))
+    assert later.status is Status.NOT_OFFERED
+    assert "group" in {one.code for one in later.reasons}
+    assert "group" in {one.code for one in check(DENMARK, course, local("2021-07-01")).reasons}
+    (one,) = invitations(
+        DENMARK, [("a", history(born=born, groups=frozenset({"staff", word})))], day("2021-01-10")
+    )
+    assert "Did you mean care-home?" in one.warnings[0]
+
+
+def test_a_place_that_is_not_known_is_refused() -> None:
+    with pytest.raises(ValueError, match="library, association"):
+        check(DENMARK, history(), local("2021-07-15"), place="libary")
+
+
 # Months.
 
 
