@@ -257,6 +257,12 @@ def test_a_programme_with_faults_ends_with_2(tmp_path: Path, adult: str) -> None
     assert result.stderr.startswith(f"Error: {source}: time_zone: The time zone is unknown")
 
 
+def test_a_time_in_the_hour_that_occurs_twice_is_shown_with_its_offset(adult: str) -> None:
+    for at, shown in (("00:30", "02:30+0200"), ("01:30", "02:30+0100")):
+        result = programme("check", "--history", adult, "--at", f"2021-10-31T{at}Z")
+        assert f"at 2021-10-31 {shown} (Europe/Copenhagen)" in result.output
+
+
 # next
 
 
@@ -482,6 +488,32 @@ def test_lint_of_what_is_no_json_ends_with_2(tmp_path: Path) -> None:
     assert programme("lint").exit_code == 2
 
 
+# show
+
+
+def test_the_groups_that_a_programme_knows_are_printed() -> None:
+    result = programme("show", "denmark", "--groups")
+    assert result.exit_code == 0
+    assert "  care-home " in result.stdout
+    assert "  museum " in result.stdout
+    assert "first-care-homes" not in result.stdout
+    found = answer(programme("show", "denmark", "--groups", "--json"))
+    assert found["groups"]["severe-immunosuppression"]
+    assert "rows" not in found
+
+
+def test_a_programme_is_shown_with_the_sources_of_its_rows() -> None:
+    result = programme("show", "eu-travel")
+    assert result.exit_code == 0
+    assert "revision 2022-12-22 [Council Recommendation (EU) 2022/2547" in result.stdout
+    assert "  uncertain: Whether day 270 itself counts is open" in result.stdout
+    rows = answer(programme("show", "--json"))["rows"]
+    named = {row["id"] for row in rows}
+    assert {one.id for one in load("denmark").schedule.offers} <= named
+    assert all(row["source"] and row["confidence"] for row in rows)
+    assert programme("show", "nowhere").exit_code == 2
+
+
 # invite
 
 
@@ -503,7 +535,7 @@ def test_those_who_are_to_be_invited_are_lines_and_the_count_is_the_last(tmp_pat
     result = programme("invite", "--register", source, *ON)
     assert result.exit_code == 0
     line, count = result.stdout.splitlines()
-    assert "2  ambiguous  " in result.stderr
+    assert "2: ambiguous: " in result.stderr
     assert "dose 2 can be read as" in result.stderr.lower()
     assert line.startswith("a-1: due, dose 3, since 2021-12-12, Comirnaty, Spikevax: Dose 3 is due")
     assert count == "3 rows: 1 to be invited, 1 ambiguous, 0 unreadable"
@@ -605,7 +637,7 @@ def test_progress_is_shown_on_a_terminal(tmp_path: Path, monkeypatch: pytest.Mon
 # the group
 
 
-@pytest.mark.parametrize("command", ["check", "next", "timeline", "invite", "diff", "lint"])
+@pytest.mark.parametrize("command", ["check", "next", "timeline", "invite", "diff", "lint", "show"])
 def test_every_command_of_the_group_has_help_and_says_how_it_ends(command: str) -> None:
     result = programme(command, "--help")
     assert result.exit_code == 0

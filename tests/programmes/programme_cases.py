@@ -67,7 +67,10 @@ days = st.dates(date(2020, 12, 27), date(2022, 10, 15))
 moments = st.datetimes(datetime(2021, 1, 1), datetime(2022, 12, 31), timezones=st.just(UTC)).map(
     lambda moment: moment.replace(microsecond=0)
 )
-products = st.sampled_from([COMIRNATY, SPIKEVAX, VAXZEVRIA, JCOVDEN, "Sputnik-V", None])
+products = st.sampled_from(
+    [COMIRNATY, SPIKEVAX, VAXZEVRIA, JCOVDEN, "Sputnik-V", "Commirnaty", None]
+)
+diseases = st.sampled_from([None, None, None, "840539006", "6142004"])
 numbers = st.sampled_from([None, (1, 2), (2, 2), (1, 1), (2, 1), (3, 3), (4, 4), (3, 1)])
 
 
@@ -75,7 +78,7 @@ numbers = st.sampled_from([None, (1, 2), (2, 2), (1, 1), (2, 1), (3, 3), (4, 4),
 def doses(draw: st.DrawFn) -> Dose:
     number, count = draw(numbers) or (None, None)
     uvci = draw(st.sampled_from([None, None, "URN:UVCI:01:DK:A", "urn:uvci:01:dk:b#X"]))
-    return Dose(draw(days), draw(products), number, count, uvci)
+    return Dose(draw(days), draw(products), number, count, uvci, draw(diseases))
 
 
 tests = st.builds(
@@ -84,9 +87,12 @@ tests = st.builds(
     moments,
     st.sampled_from([True, False, False, None]),
     st.sampled_from([None, None, "01:DK:T"]),
+    diseases,
 )
 negative_tests = st.builds(Tested, st.sampled_from(["naat", "rat"]), moments, st.just(False))
-infections = st.builds(Infection, days, st.sampled_from(["naat", "naat", "rat"]))
+infections = st.builds(
+    Infection, days, st.sampled_from(["naat", "naat", "rat"]), st.none(), diseases
+)
 birth_dates = st.one_of(st.none(), st.dates(date(1930, 1, 1), date(2018, 12, 31)))
 
 

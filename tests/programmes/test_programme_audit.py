@@ -270,6 +270,32 @@ def test_rows_of_unknown_groups_are_named_and_not_invited() -> None:
     assert "staff" in named["a"]
 
 
+@pytest.mark.parametrize("word", ["Care-Home", "carehome"])
+def test_a_misspelt_group_is_unknown_and_not_silently_none(word: str) -> None:
+    born = day("1940-01-01")
+    person = history(born=born, groups=frozenset({word}))
+    answer = next_dose(DENMARK, person, day("2021-01-10"))
+    assert answer.status is Status.AMBIGUOUS
+    codes = {one.code: one.text for one in answer.reasons}
+    assert "Did you mean care-home?" in codes["group"]
+    assert "care-home" in codes["groups"]
+    # Where no group matters the answer stands, and the word is named all the same.
+    course = history(*COURSE, born=born, groups=frozenset({word}))
+    later = next_dose(DENMARK, course, day("2023-06-01"))
+    assert later.status is Status.NOT_OFFERED
+    assert "group" in {one.code for one in later.reasons}
+    assert "group" in {one.code for one in check(DENMARK, course, local("2021-07-01")).reasons}
+    (one,) = invitations(
+        DENMARK, [("a", history(born=born, groups=frozenset({"staff", word})))], day("2021-01-10")
+    )
+    assert "Did you mean care-home?" in one.warnings[0]
+
+
+def test_a_place_that_is_not_known_is_refused() -> None:
+    with pytest.raises(ValueError, match="library, association"):
+        check(DENMARK, history(), local("2021-07-15"), place="libary")
+
+
 # Months.
 
 
@@ -309,6 +335,26 @@ def test_the_data_say_which_way_holds() -> None:
     assert other is not None
     assert other.by_other_reckoning() is None
     assert EU.by_other_reckoning() is None
+
+
+@pytest.mark.parametrize(
+    ("event", "at", "valid"),
+    [
+        # C02: the offset of summer is kept, so that the last evening of the winter is cut.
+        (dose("2021-08-31", "2/2"), "2022-01-30T22:59", True),
+        (dose("2021-08-31", "2/2"), "2022-01-30T23:30", False),
+        # C42: "højst 180 dage gammel"; the end is exclusive here.
+        (infected("2021-06-01"), "2021-11-27T23:59", False),
+        (infected("2021-06-01"), "2021-11-27T22:59", True),
+        # C43: an xdu is exclusive.
+        (sampled("2021-12-01T10:00", "naat"), "2021-12-04T09:59", True),
+        (sampled("2021-12-01T10:00", "naat"), "2021-12-04T10:00", False),
+    ],
+)
+def test_ends_are_exclusive_and_keep_the_offset_of_the_event(
+    event: Dose | Tested | Infection, at: str, valid: bool
+) -> None:
+    assert is_valid(DENMARK, history(event), local(at)) is valid
 
 
 # Facts are never lost.

@@ -279,6 +279,70 @@ def test_linting_finds_gaps_overlaps_order_and_missing_sources(
     assert one.to_json()["code"] == one.code
 
 
+def offer_named(document: dict[str, Any], name: str) -> dict[str, Any]:
+    found: dict[str, Any] = next(one for one in document["schedule"]["offers"] if one["id"] == name)
+    return found
+
+
+def test_linting_finds_words_that_are_misspelt() -> None:
+    document = bundled("denmark")
+    offer_named(document, "booster-care-homes")["to"] = [{"groups": ["carehome"]}]
+    document["revisions"][4]["places"] = {"libary": "lifted"}
+    document["sectors"] = [{"id": "business", "meaning": "shops", "source": "x", "confidence": "S"}]
+    document["rules"][0]["sectors"] = ["bussiness"]
+    texts = {one.row: one.text for one in lint(load(document)) if one.code == "word"}
+    assert set(texts) == {"booster-care-homes", "2021-06-14", "pcr-72h"}
+    assert "Did you mean care-home?" in texts["booster-care-homes"]
+    assert "Did you mean library?" in texts["2021-06-14"]
+    assert "Did you mean business?" in texts["pcr-72h"]
+    del document["groups"]
+    (one,) = [one for one in lint(load(document)) if one.row == "booster-care-homes"]
+    assert (one.code, "care-home?" in one.text) == ("word", True)
+
+
+def test_linting_finds_a_limit_that_leaves_a_course_without_a_product() -> None:
+    document = bundled("denmark")
+    document["schedule"]["limits"].append(
+        {"id": "none", "product": "Spikevax", "from": "2021-10-10", "until": "2021-11-01",
+         "status": "withdrawn", "why": "x", "age_below": 30, "source": "x", "confidence": "S"}
+    )  # fmt: skip
+    assert ("course", "none") in codes(document)
+    document["schedule"]["limits"][-1]["from"] = "2024-01-01"
+    document["schedule"]["limits"][-1]["until"] = "2024-01-10"
+    offer_named(document, "second-spikevax-4-weeks")["why"] = "no more"
+    del offer_named(document, "second-spikevax-4-weeks")["products"]
+    document["schedule"]["limits"][-1]["from"] = "2021-10-10"
+    assert ("course", "none") not in codes(document)
+
+
+def test_linting_finds_a_pause_between_two_offers_of_one_stage() -> None:
+    document = bundled("denmark")
+    offers = document["schedule"]["offers"]
+    offers.remove(offer_named(document, "summer-2023-closed"))
+    assert ("pause", "autumn-2023-65") in codes(document)
+
+
+def test_linting_finds_rows_and_words_that_nothing_uses() -> None:
+    document = bundled("denmark")
+    document["rules"].append({**document["rules"][0], "id": "spare"})
+    row = {"source": "x", "confidence": "S"}
+    document["groups"].append({"id": "sailors", "meaning": "at sea", **row})
+    document["schedule"]["limits"].append(
+        {"id": "idle", "product": "Valneva", "from": "2021-10-10", "until": "2021-11-01",
+         "status": "withdrawn", "why": "x", **row}
+    )  # fmt: skip
+    assert {("unused", "spare"), ("unused", "sailors"), ("unused", "idle")} == codes(document)
+
+
+def test_linting_finds_rows_without_end_in_a_programme_that_has_ended() -> None:
+    document = bundled("denmark")
+    del offer_named(document, "autumn-2023-65")["until"]
+    del document["schedule"]["waits"][0]["until"]
+    assert codes(document) == {("endless", "autumn-2023-65"), ("endless", "after-infection")}
+    document["revisions"][13]["requirement"] = "lifted"
+    assert codes(document) == set()
+
+
 def test_rules_for_other_ages_sectors_or_products_do_not_overlap() -> None:
     document = bundled("denmark")
     rules = {rule["id"]: rule for rule in document["rules"]}

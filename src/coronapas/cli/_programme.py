@@ -146,7 +146,10 @@ def shown(moment: datetime | None, zone: ZoneInfo) -> str:
         return "without end"
     local = moment.astimezone(zone)
     whole = not (local.second or local.microsecond)
-    return f"{local:%Y-%m-%d %H:%M}" if whole else f"{local:%Y-%m-%d %H:%M:%S}"
+    text = f"{local:%Y-%m-%d %H:%M}" if whole else f"{local:%Y-%m-%d %H:%M:%S}"
+    # As clocks are put back an hour occurs twice: only the offset tells which is meant.
+    twice = local.utcoffset() != local.replace(fold=1 - local.fold).utcoffset()
+    return f"{text}{local:%z}" if twice else text
 
 
 def uncertainties(marks: tuple[Mark, ...]) -> list[str]:
@@ -238,7 +241,7 @@ class _Reading:
             line = {"id": identifier, "status": "ambiguous", "reasons": texts}
             click.echo(json.dumps(line), err=True)
         else:
-            click.echo(plain(f"{identifier}  ambiguous  {' '.join(texts)}"), err=True)
+            click.echo(plain(f"{identifier}: ambiguous: {' '.join(texts)}"), err=True)
 
     def rows(self) -> Iterator[_Row]:
         """Yield every row that can be read; blank lines do not count."""

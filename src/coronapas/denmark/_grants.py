@@ -131,8 +131,9 @@ def tokens_for(
     `uvci_of` gives the register's identifier of an event, or None for a new one; it may be called
     with a recovery that only a positive test states.
 
-    What the issuer refuses, for faults in the facts or because a certificate ends sooner, is told
-    in `Issue.withheld`, and the rest is issued. Raises ValueError for a moment without a time zone.
+    What the issuer refuses, for faults in the facts or because a certificate ends sooner, is
+    stated in `Issue.withheld`, and the rest is issued. Raises ValueError for a moment without a
+    time zone.
     """
     moment = as_utc(at)
     rules = load("denmark") if programme is None else programme

@@ -331,10 +331,12 @@ def _sectors_used(programme: Programme) -> Iterator[tuple[str, str]]:
 
 
 def _places_used(programme: Programme) -> Iterator[tuple[str, str]]:
+    seen: set[str] = set()
     for revision in programme.revisions:
-        if "places" in revision.changed:
-            for word in sorted(revision.places):
-                yield word, revision.id
+        # A place is carried from revision to revision: the first one named it.
+        for word in sorted(revision.places.keys() - seen):
+            yield word, revision.id
+        seen |= revision.places.keys()
 
 
 def _unused(programme: Programme) -> Iterator[Finding]:

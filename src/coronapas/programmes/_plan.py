@@ -51,10 +51,10 @@ from coronapas.programmes._model import (
     Row,
     Stage,
 )
-from coronapas.programmes._reasons import Reason, audience_words, told
+from coronapas.programmes._reasons import Reason, audience_words, remarks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Iterator
+    from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 
     from coronapas.programmes._course import Ambiguous, World
     from coronapas.programmes._model import Mark
@@ -109,7 +109,7 @@ class _Match(NamedTuple):
     waiting: Row | None
 
 
-class _Standing(NamedTuple):
+class _Ready(NamedTuple):
     """An offer that stands: whether doses limit it, and whether a product of it is limited."""
 
     offer: Offer
@@ -128,13 +128,13 @@ class Planner:
         for limit in schedule.limits:
             if limit.stands_on(on):
                 self._limits.setdefault(limit.product, []).append(limit)
-        self._offers: dict[Stage | None, list[_Standing]] = {}
+        self._offers: dict[Stage | None, list[_Ready]] = {}
         for offer in schedule.offers:
             if offer.stands_on(on):
                 limited = not (
                     offer.free_of_limits or self._limits.keys().isdisjoint(offer.products)
                 )
-                row = _Standing(offer, offer.is_limited_by_doses, limited)
+                row = _Ready(offer, offer.is_limited_by_doses, limited)
                 for stage in offer.after:
                     self._offers.setdefault(stage, []).append(row)
         self._deciding: dict[Stage | None, list[str]] = {}
@@ -175,6 +175,11 @@ class Planner:
         wait = self._waiting(events)
         births_ = days if days[0] != days[1] else days[:1]
         groups = history.groups
+        known = self.programme.groups
+        if groups and known and not groups <= known.keys():
+            # A word that the programme does not know may stand for any group.
+            found = self._in_every_group(events, course, births_, groups & known.keys(), wait)
+            return found, course, events
         if groups is not None and len(births_) == len(course.worlds) == 1:
             plan = self._plan(events, course.worlds[0], days[0], groups, wait)
             return [plan], course, events
@@ -185,14 +190,28 @@ class Planner:
                 for world in course.worlds
             ]
             return found, course, events
+        return self._in_every_group(events, course, births_, _NO_GROUPS, wait), course, events
+
+    def _in_every_group(
+        self,
+        events: Events,
+        course: Course,
+        births_: Sequence[date],
+        groups: frozenset[str],
+        wait: tuple[date, Row] | None,
+    ) -> list[Plan]:
+        """Return the answers for members of the groups that are known, and of one more group."""
         found = []
         for born in births_:
             for world in course.worlds:
-                found.append(self._plan(events, world, born, _NO_GROUPS, wait))
+                found.append(self._plan(events, world, born, groups, wait))
                 reached = _standing(events.doses, world)[0]
-                for name in self._groups_that_decide(reached):
-                    found.append(self._plan(events, world, born, frozenset({name}), wait))
-        return found, course, events
+                found += [
+                    self._plan(events, world, born, groups | {name}, wait)
+                    for name in self._groups_that_decide(reached)
+                    if name not in groups
+                ]
+        return found
 
     def _groups_that_decide(self, stage: Stage | None) -> list[str]:
         """Return the groups whose members are offered something that others are not.
@@ -559,14 +578,14 @@ def plan_reasons(
     """Return the reasons, the deciding ones first."""
     found: list[Reason] = []
     if plan.status is Status.AMBIGUOUS:
-        found += _ambiguous(plans, course, history, _groups_of(plans))
+        found += _ambiguous(programme, plans, course, history, _groups_of(plans))
     elif plan.status is Status.NOT_OFFERED:
         found += _not_offered(programme, on, plan, events)
     else:
         found += _offered(on, plan, events)
     if plan.access is not None and plan.access is not Access.INVITATION:
         found.append(Reason("access", _ACCESS[plan.access], plan.offers[0].id))
-    found += told(programme, history, events)
+    found += remarks(programme, history, events)
     if history.birth_date is None:
         text = "The birth date is unknown: an answer stands only where every adult age leads to it."
         found.append(Reason("birth-date", text))
@@ -641,7 +660,11 @@ def _not_offered(programme: Programme, on: date, plan: Plan, events: Events) -> 
 
 
 def _ambiguous(
-    plans: list[Plan], course: Course, history: History, groups: tuple[str, ...]
+    programme: Programme,
+    plans: list[Plan],
+    course: Course,
+    history: History,
+    groups: tuple[str, ...],
 ) -> Iterator[Reason]:
     if course.too_many:
         text = "Too many doses can be read in several ways to try every combination."
@@ -650,7 +673,9 @@ def _ambiguous(
         words, settled = " or ".join(one.readings), "; ".join(one.settled_by)
         text = f"Dose {one.dose} can be read as {words}. What would settle it: {settled}."
         yield Reason("ambiguous", text)
-    if history.groups is None and groups:
+    known = programme.groups
+    unknown = history.groups is None or (known and not history.groups <= known.keys())
+    if unknown and groups:
         names = ", ".join(groups)
         text = f"The holder's groups are unknown, and the answer can depend on them: {names}."
         yield Reason("groups", text)
@@ -751,8 +776,8 @@ def invitations(
         plan = plans[0] if len(plans) == 1 and not course.too_many else joined(plans, course)
         if plan.status is Status.AMBIGUOUS:
             if on_ambiguous is not None:
-                told_ = plan_reasons(programme, on, plan, plans, course, events, history)
-                on_ambiguous(key, told_)
+                reasons_ = plan_reasons(programme, on, plan, plans, course, events, history)
+                on_ambiguous(key, reasons_)
             continue
         if plan.earliest is None or not _to_be_invited(plan):
             continue
@@ -775,8 +800,14 @@ def invitations(
             offer.id,
             reason,
             offer.marks(),
-            tuple(one.text for one in told(programme, history, events)) if events.doses else (),
+            _warnings(programme, history, events),
         )
+
+
+def _warnings(programme: Programme, history: History, events: Events) -> tuple[str, ...]:
+    if not (events.doses or history.groups):
+        return ()
+    return tuple(one.text for one in remarks(programme, history, events))
 
 
 def _to_be_invited(plan: Plan) -> bool:

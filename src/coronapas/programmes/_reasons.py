@@ -46,9 +46,10 @@ class Reason:
 
     `code` is stable: ``holds``, ``lapsed``, ``not-yet``, ``suspended``, ``exempt``, ``no-rule``,
     ``no-evidence``, ``ambiguous``, ``no-revision``, ``requirement``, ``birth-date``, ``disputed``,
-    ``product``, ``contradiction``, ``probably-same``, ``reckoning``, ``place``; and those of the
-    next dose: ``due``, ``eligible``, ``too-early``, ``not-offered``, ``audience``, ``access``,
-    ``waiting``, ``overdue``, ``groups``, ``reading``, and the status of a limit on a product.
+    ``product``, ``group``, ``sector``, ``contradiction``, ``probably-same``, ``reckoning``,
+    ``place``; and those of the next dose: ``due``, ``eligible``, ``too-early``, ``not-offered``,
+    ``audience``, ``access``, ``waiting``, ``overdue``, ``groups``, ``reading``, and the status of a
+    limit on a product.
     `text` may hold the holder's dates. `row` is the rule or revision that the reason comes from.
     """
 
@@ -100,7 +101,7 @@ def reasons_of(
         text = "No rule that applies to the holder here accepts any of the evidence."
         found.append(writer.without_any(text))
     found += writer.about_the_data(history, events)
-    found += told(programme, history, events)
+    found += remarks(programme, history, events)
     found += writer.requirement(place)
     return tuple(dict.fromkeys(found))
 
@@ -255,8 +256,8 @@ SHORTEST: Final = 14
 """Days between two doses below which the history is doubted: this project's bound."""
 
 
-def told(programme: Programme, history: History, events: Events) -> tuple[Reason, ...]:
-    """Return what is to be told about a history: products, contradictions, doubtful doubles."""
+def remarks(programme: Programme, history: History, events: Events) -> tuple[Reason, ...]:
+    """Return what is odd about a history: products, words, contradictions, doubtful doubles."""
     doses = events.doses
     found: list[Reason] = []
     days = births(history.birth_date)
@@ -279,6 +280,7 @@ def told(programme: Programme, history: History, events: Events) -> tuple[Reason
             )
             found.append(Reason("probably-same", text))
         before = dose
+    found += _unknown_words(programme, history)
     if born is not None:
         birth = midnight(born, programme.zone)
         if any(one.first_positive < born for one in events.infections) or any(
@@ -287,6 +289,23 @@ def told(programme: Programme, history: History, events: Events) -> tuple[Reason
             text = "A test or an infection is dated before the holder was born."
             found.append(_contradiction(text))
     return tuple(found)
+
+
+def _unknown_words(programme: Programme, history: History) -> Iterator[Reason]:
+    """Name the groups and the sector of a history that a programme with a list does not know."""
+    sector = () if history.sector is None else (history.sector,)
+    for kind, words, known in (
+        ("group", history.groups or (), programme.groups),
+        ("sector", sector, programme.sectors),
+    ):
+        if not known:
+            continue
+        for word in sorted(set(words) - known.keys()):
+            close = get_close_matches(word.casefold(), known, n=1, cutoff=0.75)
+            meant = f" Did you mean {close[0]}?" if close else ""
+            yield Reason(
+                kind, f"The history names a {kind} that the programme does not know.{meant}"
+            )
 
 
 def _contradiction(text: str) -> Reason:

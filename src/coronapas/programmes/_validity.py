@@ -134,8 +134,12 @@ def check(
 ) -> Validity:
     """Judge a history at an instant, which must have a time zone (ValueError).
 
-    `place` is a kind of place (`Programme.places`) for which `Validity.requirement` is given.
+    `place` is a kind of place (`Programme.places`) for which `Validity.requirement` is given;
+    raises ValueError for one that the programme does not know.
     """
+    if place is not None and place not in programme.places:
+        known = ", ".join(programme.places) or "none"
+        raise ValueError(f"The programme does not know the place; it knows {known}.")
     moment = as_utc(at)
     events = distinct(programme, history).known_at(moment, programme.zone)
     revision = programme.revision_at(moment)
