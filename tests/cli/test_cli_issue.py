@@ -451,3 +451,35 @@ def test_of_a_terminal_the_size_is_its_own(country: Country) -> None:
     _, told = drawn(country, "--qr", "terminal")
     assert "sized by the terminal (advised is a diagonal of 35 to 60 mm)" in told
     assert "Warning" not in told
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [("365", "365d"), ("1y", "365d"), ("2 years", "730d"), ("6m", "180d"), ("2w", "14d")],
+)
+def test_a_life_in_another_form_says_how_to_write_it(
+    country: Country, given: str, meant: str
+) -> None:
+    result = run("issue", country.path("facts.json"), *country.key, "--expires", given)
+    assert result.exit_code == 2
+    assert meant in result.stderr
+
+
+@pytest.mark.parametrize("name", ["Pfizer", "moderna", "AstraZeneca", "JANSSEN", "Novavax"])
+def test_a_product_is_known_by_its_maker(country: Country, name: str) -> None:
+    dose = {"dose_number": 2, "doses": 2, "date": DATES[1]}
+    if name == "JANSSEN":
+        dose = dose | {"dose_number": 1, "doses": 1}
+    source = facts_file(country, {**FACTS, "vaccination": {"product": name, **dose}})
+    result = run("issue", source, *country.key, *TERMS)
+    assert result.exit_code == 0
+    assert decode(result.stdout.strip()).dcc["v"][0]["mp"].startswith("EU/1/2")
+
+
+def test_a_misspelt_product_is_refused_with_the_one_probably_meant(country: Country) -> None:
+    result = run(
+        "issue", facts_file(country, with_dose(product="Commirnaty")), *country.key, *TERMS
+    )
+    assert result.exit_code == 1
+    assert "Did you mean Comirnaty?" in result.stderr
+    assert "Commirnaty" not in result.stderr
