@@ -53,6 +53,7 @@ __all__ = [
     "Signer",
     "SignerSet",
     "SignerTerm",
+    "load_private_key",
 ]
 
 # As text, so that importing this module does not load `cryptography`.
@@ -166,15 +167,12 @@ class Signer:
         kid: bytes | None = None,
         deterministic: bool = False,
     ) -> Signer:
-        """Load a private key from PEM: PKCS #8 or the traditional forms, encrypted or not.
+        """Load a private key from PEM or DER: see `load_private_key`.
 
         Raises KeyMaterialError also if the password is wrong, missing or not needed.
         """
-        try:
-            private_key = load_pem_private_key(_to_bytes(key), _password(password))
-        except Exception as error:  # refusals come in many types; none of them names the key
-            raise KeyMaterialError(f"the private key cannot be read: {error}") from error
-        return cls(_private(private_key), certificate, kid=kid, deterministic=deterministic)
+        private_key = load_private_key(key, password)
+        return cls(private_key, certificate, kid=kid, deterministic=deterministic)
 
     @classmethod
     def from_pkcs12(
@@ -375,6 +373,61 @@ class SignerSet:
 
     def __reduce__(self) -> tuple[object, ...]:
         return type(self), (self._terms,)
+
+
+def load_private_key(data: str | bytes, password: str | bytes | None = None) -> PrivateKey:
+    """Load a private key: PKCS #8 or the traditional forms, in PEM or DER, encrypted or not.
+
+    Raises:
+        KeyMaterialError: The key cannot be read, is of a kind that signs no passes, or the password
+            is wrong, missing or not needed; the message says which.
+
+    """
+    content, secret = _to_bytes(data), _password(password)
+    pem = _PEM in content
+    load = load_pem_private_key if pem else load_der_private_key
+    try:
+        return _private(load(content, secret))
+    except KeyMaterialError:
+        raise
+    except TypeError as error:
+        # That is what `cryptography` raises for a password too few, or too many.
+        problem = (
+            "it is encrypted, and no password was given"
+            if secret is None
+            else "it is not encrypted, but a password was given"
+        )
+        raise KeyMaterialError(f"the private key cannot be read: {problem}") from error
+    except Exception as error:  # refusals come in many types; none of them names the key
+        raise KeyMaterialError(
+            f"the private key cannot be read: {_why(content, secret)}"
+        ) from error
+
+
+_PEM: Final = b"-----BEGIN "
+
+
+def _why(content: bytes, password: bytes | None) -> str:
+    """Return why a private key could not be read."""
+    if b"-----BEGIN CERTIFICATE" in content:
+        return "this is a certificate"
+    if b"-----BEGIN PUBLIC KEY" in content:
+        return "this is a public key"
+    if _PEM not in content and not content.startswith(b"\x30"):
+        return "it is neither PEM nor DER"
+    if password is not None:
+        return "the password is wrong, or the file is damaged"
+    if _PEM not in content and _encrypted(content):
+        return "it is encrypted, and no password was given"
+    return "it is damaged, or no private key"
+
+
+def _encrypted(der: bytes) -> bool:
+    """Return whether DER is an EncryptedPrivateKeyInfo with PBES2 (RFC 5958, RFC 8018)."""
+    return _PBES2 in der[:64]
+
+
+_PBES2: Final = bytes.fromhex("06092a864886f70d01050d")
 
 
 def _pass_key(public_key: object) -> PublicKey:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+import json
+from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -237,6 +241,40 @@ def test_a_general_rule_without_a_guard_is_found_for_every_other_kind(group: str
     # A guard that lets another kind through is no guard.
     assert linted({"if": [var("payload.dob"), bare, True]}, "General") == []
     assert linted({"and": [True, bare]}, "General") == ["logic.never-decides"] * 2
+
+
+# The public rules
+
+
+def paths_of(logic: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The places of the variables of an expression that read a pass or its surroundings."""
+    if isinstance(logic, dict):
+        name = logic.get("var")
+        if isinstance(name, str) and name.startswith(("payload.", "external.")):
+            yield path
+        for key, inner in logic.items():
+            yield from paths_of(inner, (*path, key))
+    elif isinstance(logic, list):
+        for number, inner in enumerate(logic):
+            yield from paths_of(inner, (*path, number))
+
+
+def test_public_rules_have_no_errors_and_one_with_any_name_misspelt_has(official: Path) -> None:
+    places = 0
+    for file in sorted((official / "business-rules").glob("*/*/rule.json")):
+        rule = json.loads(file.read_bytes())
+        kind = CertificateType(rule["CertificateType"])
+        assert data.data_faults(certlogic.parse(rule["Logic"]), kind, SETS) == ()
+        for path in list(paths_of(rule["Logic"])):
+            changed = copy.deepcopy(rule)
+            place = changed["Logic"]
+            for step in path:
+                place = place[step]
+            place["var"] += "x"
+            faults = data.data_faults(certlogic.parse(changed["Logic"]), kind, SETS)
+            assert any(fault.code.startswith("logic.unknown-") for fault in faults), place["var"]
+            places += 1
+    assert places > 100
 
 
 # What is said is true: an expression gives nothing that the reading rules out

@@ -144,7 +144,7 @@ value_sets_option = click.option(
     multiple=True,
     type=click.Path(exists=True, path_type=Path),
     metavar="FILE",
-    help="A file or folder of value sets, official or by schemas/valuesets.schema.json: each set "
+    help="A file or folder of value sets, in the official form or coronapas's own: each set "
     "replaces the bundled one. Of several, the last counts.",
 )
 
