@@ -31,6 +31,7 @@ from coronapas.certlogic._analysis import (
     OBJECT,
     STRING,
     Kinds,
+    data_accesses,
     issues,
     names,
 )
@@ -533,8 +534,6 @@ def _types(expr: Expr, reading: Reading) -> Iterator[Fault]:
 
 
 def _other_kinds(expr: Expr, kind: CertificateType) -> Iterator[Fault]:
-    from coronapas.certlogic import data_accesses
-
     if kind is CertificateType.GENERAL:
         return
     for path in data_accesses(expr):
