@@ -34,6 +34,8 @@ ISSUING = (
     "dcc/_names.py",
     "dcc/_uvci.py",
     "facts/_json.py",
+    "facts/_records.py",
+    "cli/_issue.py",
 )
 # Codes that are put together from a part's name.
 COMPOSED = {

@@ -30,7 +30,7 @@ from coronapas.dcc import ValueSets
 from coronapas.dcc._schema import RELEASES
 from coronapas.dcc._schema import violations as payload_violations
 from coronapas.errors import FaultsError, RuleError, ValueSetError
-from coronapas.facts import History
+from coronapas.facts import History, RecordMapping
 from coronapas.facts import _json as facts_json
 from coronapas.gdhcn import Catalogue, read_icvp_facts
 from coronapas.programmes import load as load_programme
@@ -297,6 +297,15 @@ VACCINATION: Final = {
 }  # fmt: skip
 PAYLOADS: Final = [payload(v=[VACCINATION])]
 
+MAPPING = {
+    "$schema": "mapping.schema.json",
+    "fields": {"id": "Nr", "holder.family_name": "Name"},
+    "constants": {"vaccination.doses": 2},
+    "values": {"holder.birth_date": {"unknown": None}},
+    "dates": {"vaccination.date": "DD.MM.YYYY"},
+    "delimiter": ";",
+    "encoding": "utf-16",
+}
 PAIRS: Final = {
     "programme": Pair(
         "programme",
@@ -331,6 +340,11 @@ PAIRS: Final = {
     "facts": Pair("facts", faults_of(facts_json.from_json), FACTS),
     "facts of several": Pair(
         "facts", faults_of(facts_json.from_json_list), [FACTS, []], part="/$defs/batch"
+    ),
+    "mapping of records": Pair(
+        "facts-mapping",
+        faults_of(lambda one: RecordMapping.load(one if isinstance(one, Mapping) else {"": one})),
+        [MAPPING, {"fields": {"id": "x"}}],
     ),
     "value sets": Pair(
         "valuesets",

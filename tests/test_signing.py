@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 from coronapas.errors import KeyMaterialError, SigningError
 from coronapas.hcert._cose import ES256, PS256
 from coronapas.keys import KeyPair, make_csca
-from coronapas.signing import Signer, _pass_key
+from coronapas.signing import Signer, _pass_key, load_private_key
 from coronapas.trust import Certificate
 
 if TYPE_CHECKING:
@@ -219,6 +219,66 @@ def test_a_pem_that_gives_no_key_is_a_typed_error(
 ) -> None:
     with pytest.raises(KeyMaterialError):
         Signer.from_pem(make_pem(), ec_pair().certificate, password)
+
+
+def der(password: bytes | None = None) -> bytes:
+    encryption = NoEncryption() if password is None else BestAvailableEncryption(password)
+    return ec_pair().private_key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, encryption)
+
+
+@pytest.mark.parametrize("password", [None, b"right"])
+def test_a_key_in_der_is_read_with_its_password(password: bytes | None) -> None:
+    found = load_private_key(der(password), password)
+    assert found.public_key() == ec_pair().private_key.public_key()
+    signer = Signer.from_pem(der(password), ec_pair().certificate, password)
+    verify(signer, signer.sign(b"a message"), b"a message")
+
+
+@pytest.mark.parametrize(
+    ("content", "password", "reason"),
+    [
+        (lambda: ec_pair().key_pem("right"), None, "it is encrypted, and no password was given"),
+        (lambda: der(b"right"), None, "it is encrypted, and no password was given"),
+        (lambda: ec_pair().key_pem("right"), "wrong", "the password is wrong, or the file"),
+        (lambda: der(b"right"), "wrong", "the password is wrong, or the file"),
+        (lambda: ec_pair().key_pem(), "x", "it is not encrypted, but a password was given"),
+        (lambda: der(), "x", "it is not encrypted, but a password was given"),
+        (lambda: ec_pair().certificate_pem(), None, "this is a certificate"),
+        (lambda: b"-----BEGIN PUBLIC KEY-----", None, "this is a public key"),
+        (lambda: b"garbage", None, "it is neither PEM nor DER"),
+        (lambda: b"\x30garbage", None, "it is damaged, or no private key"),
+        (lambda: ec_pair().certificate.der or b"", None, "it is damaged, or no private key"),
+    ],
+)
+def test_a_private_key_that_cannot_be_read_says_why(
+    content: Callable[[], bytes], password: str | None, reason: str
+) -> None:
+    with pytest.raises(KeyMaterialError) as caught:
+        load_private_key(content(), password)
+    assert str(caught.value).startswith(f"the private key cannot be read: {reason}")
+
+
+@pytest.mark.parametrize(
+    ("key", "reason"),
+    [
+        (lambda: rsa.generate_private_key(65537, 1024), "2048 to 3072 bits, got 1024"),
+        (lambda: ec.generate_private_key(ec.SECP256K1()), "P-256, not on secp256k1"),
+        (lambda: ec.generate_private_key(ec.SECP384R1()), "P-256, not on secp384r1"),
+    ],
+)
+def test_a_key_that_passes_do_not_use_is_refused_for_its_own_reason(
+    key: Callable[[], Any], reason: str
+) -> None:
+    pem = key().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    with pytest.raises(KeyMaterialError) as caught:
+        Signer.from_pem(pem, kid=KID)
+    assert reason in str(caught.value)
+
+
+@given(st.binary(max_size=100), st.none() | st.binary(max_size=5))
+def test_any_bytes_are_a_key_or_a_typed_error(content: bytes, password: bytes | None) -> None:
+    with pytest.raises(KeyMaterialError):
+        load_private_key(content, password)
 
 
 def test_a_pkcs12_file_gives_key_and_certificate() -> None:

@@ -10,6 +10,7 @@ DSC may sign this kind of pass, is valid when the pass is issued, and stays vali
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
@@ -23,7 +24,7 @@ from coronapas.facts import EVENT_TYPES, kind_of
 from coronapas.hcert import _cose as cose
 from coronapas.hcert import _cwt as cwt
 from coronapas.hcert import _envelope as envelope
-from coronapas.signing import Signer
+from coronapas.signing import Signer, SignerSet
 
 if TYPE_CHECKING:
     from coronapas.facts import Event, EventKind, Holder
@@ -95,14 +96,15 @@ class Pass(NamedTuple):
 
 
 class Issuer:
-    """Issues passes for one country with one signing key; immutable and thread-safe.
+    """Issues passes for one country; immutable and thread-safe.
 
-    An issuer can be pickled as far as its signer can: see `coronapas.signing.Signer`.
+    An issuer can be pickled as far as its signers can: see `coronapas.signing.Signer`.
 
     Args:
         country: The issuing country's ISO 3166-1 alpha-2 code (claim ``iss``); it is also written
             to an entry whose event names no country.
-        signer: The key. If it has a certificate, every pass is checked against it.
+        signer: The key, or a set of keys of which one is chosen by the kind of event and the moment
+            of issue. If it has a certificate, every pass is checked against it.
         name: The organisation that the entry names as issuer (``is``); by default the country.
         version: The schema release, 1.3.2 or 1.3.0.
         language: The language of the holders' names (two letters of ISO 639-1, subtags allowed),
@@ -115,7 +117,7 @@ class Issuer:
     def __init__(
         self,
         country: str,
-        signer: Signer,
+        signer: Signer | SignerSet,
         *,
         name: str | None = None,
         version: str = DEFAULT_VERSION,
@@ -134,25 +136,18 @@ class Issuer:
             KeyMaterialError: The certificate cannot be read.
 
         """
-        _check_types(signer, value_sets, policy)
-        certificate = signer.certificate
-        faults = [
-            *_settings_faults(country, name, version, language, value_sets),
-            *_certificate_faults(certificate, country),
-        ]
+        _check_types(signer, value_sets, policy, SignerSet)
+        faults = _settings_faults(country, name, version, language, value_sets)
+        for each in (signer,) if isinstance(signer, Signer) else signer.signers:
+            found = _certificate_faults(each.certificate, country)
+            faults += (fault for fault in found if fault not in faults)
         if faults:
             raise IssueError(faults)
         self._country = country
-        self._signer = signer
+        self._signers = signer
         # Read once: every pass is checked against them.
-        self._usages: frozenset[EventKind] = (
-            frozenset() if certificate is None else certificate.usages
-        )
-        self._validity = (
-            (None, None)
-            if certificate is None
-            else (certificate.not_before_ts, certificate.not_after_ts)
-        )
+        signers = (signer,) if isinstance(signer, Signer) else signer.signers
+        self._seals = {each: _Seal.of(each) for each in signers}
         self._name = country if name is None else name
         self._version = version
         self._language = language
@@ -186,11 +181,12 @@ class Issuer:
         """
         identifier = uvcis.make(self._country) if uvci is None else uvci
         faults: list[Fault] = []
-        iat, exp, dcc = self._prepared(holder, event, expires, issued_at, identifier, faults)
-        if faults:
+        signer, iat, exp, dcc = self._prepared(
+            holder, event, expires, issued_at, identifier, faults
+        )
+        if faults or signer is None:
             raise IssueError(faults)
         payload = cwt.dump(issuer=self._country, issued_at=iat, expires=exp, hcert={cwt.DCC: dcc})
-        signer = self._signer
         message = cose.sign1(payload, algorithm=signer.algorithm, kid=signer.kid, sign=signer.sign)
         text = envelope.encode(message, signature_length=signer.signature_length)
         return Pass(text, identifier, iat, exp, message)
@@ -221,13 +217,36 @@ class Issuer:
         issued_at: datetime | None,
         uvci: str,
         faults: list[Fault],
-    ) -> tuple[int, int, dict[str, Any]]:
-        """Return ``iat``, ``exp`` and the DCC; add what is wrong to `faults`."""
+    ) -> tuple[Signer | None, int, int, dict[str, Any]]:
+        """Return the signer, ``iat``, ``exp`` and the DCC; add what is wrong to `faults`."""
         start = datetime.now(UTC) if issued_at is None else issued_at
         iat, exp = _lifetime(start, expires, faults)
-        self._check_certificate(event, iat, exp, faults)
         on = start if start.tzinfo is not None else start.replace(tzinfo=UTC)
-        return iat, exp, self._claims(holder, event, uvci, on, faults)
+        signer = self._signer_for(event, on, faults)
+        if signer is not None:
+            self._seals[signer].check(event, iat, exp, faults)
+        return signer, iat, exp, self._claims(holder, event, uvci, on, faults)
+
+    def _signer_for(self, event: Event, at: datetime, faults: list[Fault]) -> Signer | None:
+        """Return the signer of a pass issued at a moment; add a fault where none may sign it."""
+        signers = self._signers
+        if isinstance(signers, Signer):
+            return signers
+        given: object = event  # another type is a fault of the facts, reported elsewhere
+        if faults or not isinstance(given, EVENT_TYPES):
+            return None
+        kind = kind_of(event)
+        found = signers.choose(kind, at)
+        if found is None:
+            faults.append(
+                Fault(
+                    "signer",
+                    "signer.none",
+                    f"No signer of the set may sign a {kind} pass at that moment.",
+                    "Add one whose term and certificate cover it.",
+                )
+            )
+        return found
 
     def _claims(
         self, holder: Holder, event: Event, uvci: str, on: datetime, faults: list[Fault]
@@ -249,17 +268,31 @@ class Issuer:
             faults[:0] = error.faults
             return {}
 
-    def _check_certificate(self, event: Event, iat: int, exp: int, faults: list[Fault]) -> None:
+
+@dataclass(frozen=True, slots=True)
+class _Seal:
+    """What a signer's certificate allows: kinds (none: all), and its time in seconds since 1970."""
+
+    usages: frozenset[EventKind] = frozenset()
+    first: int | None = None
+    last: int | None = None
+
+    @classmethod
+    def of(cls, signer: Signer) -> _Seal:
+        own = signer.certificate
+        return cls() if own is None else cls(own.usages, own.not_before_ts, own.not_after_ts)
+
+    def check(self, event: Event, iat: int, exp: int, faults: list[Fault]) -> None:
         """Add what keeps the DSC from signing this pass (hcert-spec, chapter 4) to `faults`.
 
         Times that are at fault themselves are not compared.
         """
-        first, last = (None, None) if faults else self._validity
+        first, last = (None, None) if faults else (self.first, self.last)
         kind = None
         given: object = event  # another type is a fault of the facts, reported elsewhere
-        if self._usages and isinstance(given, EVENT_TYPES):
+        if self.usages and isinstance(given, EVENT_TYPES):
             kind = kind_of(event)
-        if kind is not None and kind not in self._usages:
+        if kind is not None and kind not in self.usages:
             faults.append(
                 Fault(
                     "signer.certificate",
@@ -288,8 +321,12 @@ class Issuer:
             )
 
 
-def _check_types(signer: object, value_sets: object, policy: object) -> None:
+def _check_types(
+    signer: object, value_sets: object, policy: object, *signers: type[SignerSet]
+) -> None:
     """Raise TypeError if a part of an issuer is of another type; only the signer is required."""
+    if isinstance(signer, signers):
+        signer = signer.signers[0]
     for kind, value in ((Signer, signer), (ValueSets, value_sets), (ContentPolicy, policy)):
         if not isinstance(value, kind) and (value is not None or kind is Signer):
             raise TypeError(f"must be a {kind.__name__}, got {type(value).__name__}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from math import floor, inf
 from typing import TYPE_CHECKING, Final, Literal, NoReturn, TypeAlias
 
 from cryptography.exceptions import InvalidSignature
@@ -27,11 +28,13 @@ from cryptography.hazmat.primitives.serialization import (
 
 from coronapas import _signatures as signatures
 from coronapas.errors import KeyMaterialError, SigningError
+from coronapas.facts import EventKind
 from coronapas.hcert._cose import ALGORITHMS, ES256, KID_LENGTH, PS256, RSA_BITS
 from coronapas.trust._certificate import Certificate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
+    from datetime import datetime
 
     from cryptography.hazmat.primitives.asymmetric.ec import (
         EllipticCurvePrivateKey,
@@ -48,6 +51,9 @@ __all__ = [
     "SignDigest",
     "SignatureForm",
     "Signer",
+    "SignerSet",
+    "SignerTerm",
+    "load_private_key",
 ]
 
 # As text, so that importing this module does not load `cryptography`.
@@ -161,15 +167,12 @@ class Signer:
         kid: bytes | None = None,
         deterministic: bool = False,
     ) -> Signer:
-        """Load a private key from PEM: PKCS #8 or the traditional forms, encrypted or not.
+        """Load a private key from PEM or DER: see `load_private_key`.
 
         Raises KeyMaterialError also if the password is wrong, missing or not needed.
         """
-        try:
-            private_key = load_pem_private_key(_to_bytes(key), _password(password))
-        except Exception as error:  # refusals come in many types; none of them names the key
-            raise KeyMaterialError(f"the private key cannot be read: {error}") from error
-        return cls(_private(private_key), certificate, kid=kid, deterministic=deterministic)
+        private_key = load_private_key(key, password)
+        return cls(private_key, certificate, kid=kid, deterministic=deterministic)
 
     @classmethod
     def from_pkcs12(
@@ -245,6 +248,186 @@ class Signer:
 
     def __reduce__(self) -> tuple[object, ...]:
         return self._source.rebuilder(self.certificate, self.kid)
+
+
+@dataclass(frozen=True, slots=True)
+class SignerTerm:
+    """When one signer of a set signs, and for what.
+
+    Attributes:
+        signer: The signer.
+        kinds: The kinds of passes that it signs; None for those that its certificate allows, which
+            are all kinds without a certificate.
+        begins: The first moment of issue (inclusive), with a time zone; None for the certificate's
+            first. Let a new key begin only once verifiers have its certificate.
+        ends: The moment of issue from which it signs no more (exclusive), with a time zone; None
+            for the certificate's end.
+
+    Raises:
+        ValueError: A moment has no time zone, the term ends before it begins, or a kind is not one.
+        TypeError: `signer` is not a Signer.
+
+    """
+
+    signer: Signer
+    kinds: frozenset[EventKind] | None = None
+    begins: datetime | None = None
+    ends: datetime | None = None
+    _range: tuple[float, float] = field(init=False, repr=False, compare=False)
+    _kinds: frozenset[EventKind] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.signer, Signer):
+            raise TypeError(f"must be a Signer, got {type(self.signer).__name__}")
+        for moment in (self.begins, self.ends):
+            if moment is not None and moment.utcoffset() is None:
+                raise ValueError("a term's moments must have a time zone")
+        if self.begins is not None and self.ends is not None and self.ends <= self.begins:
+            raise ValueError("a term must end after it begins")
+        certificate = self.signer.certificate
+        kinds = (
+            frozenset(EventKind) if self.kinds is None else frozenset(map(EventKind, self.kinds))
+        )
+        if certificate is not None and certificate.usages:
+            kinds &= certificate.usages
+        first, last = -inf, inf
+        if certificate is not None:
+            first = -inf if certificate.not_before_ts is None else certificate.not_before_ts
+            # The last second of a certificate's validity belongs to it.
+            last = inf if certificate.not_after_ts is None else certificate.not_after_ts + 1
+        if self.begins is not None:
+            first = max(first, self.begins.timestamp())
+        if self.ends is not None:
+            last = min(last, self.ends.timestamp())
+        object.__setattr__(self, "_kinds", kinds)
+        object.__setattr__(self, "_range", (first, last))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.signer, self.kinds, self.begins, self.ends)
+
+    def covers(self, kind: EventKind, at: float) -> bool:
+        """Return whether the signer signs a pass of this kind at a time, in seconds since 1970."""
+        first, last = self._range
+        return kind in self._kinds and first <= at < last
+
+
+class SignerSet:
+    """Several signers, chosen by the kind of event and the moment of issue; immutable.
+
+    Of several that sign a kind at a moment, the one whose term began last does, so that a new key
+    takes over when its term begins; of those, the first in the set. A set is picklable as far as
+    its signers are.
+
+    Args:
+        terms: The signers, each with its term; a plain `Signer` signs the kinds that its
+            certificate allows, as long as the certificate is valid.
+
+    Raises:
+        ValueError: There is no signer.
+        TypeError: A term is something else.
+
+    """
+
+    __slots__ = ("_terms",)
+
+    _terms: tuple[SignerTerm, ...]
+
+    def __init__(self, terms: Iterable[Signer | SignerTerm]) -> None:
+        found = tuple(term if isinstance(term, SignerTerm) else SignerTerm(term) for term in terms)
+        if not found:
+            raise ValueError("a set must have a signer")
+        # Those that begin last come first; sorting keeps the order of equals.
+        ordered = sorted(found, key=lambda term: -term._range[0])
+        object.__setattr__(self, "_terms", tuple(ordered))
+
+    @property
+    def terms(self) -> tuple[SignerTerm, ...]:
+        """The signers with their terms, those that begin last first."""
+        return self._terms
+
+    @property
+    def signers(self) -> tuple[Signer, ...]:
+        """The signers, each once, those that begin last first."""
+        return tuple(dict.fromkeys(term.signer for term in self._terms))
+
+    def choose(self, kind: EventKind, issued_at: datetime) -> Signer | None:
+        """Return the signer for a kind of pass issued at a moment; None where none may sign.
+
+        Raises:
+            ValueError: The moment has no time zone.
+
+        """
+        if issued_at.utcoffset() is None:
+            raise ValueError("the moment must have a time zone")
+        at = floor(issued_at.timestamp())
+        return next((term.signer for term in self._terms if term.covers(kind, at)), None)
+
+    def __iter__(self) -> Iterator[Signer]:
+        return iter(self.signers)
+
+    def __repr__(self) -> str:
+        return f"<SignerSet of {', '.join(signer.kid.hex() for signer in self)}>"
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError("a SignerSet is immutable")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self._terms,)
+
+
+def load_private_key(data: str | bytes, password: str | bytes | None = None) -> PrivateKey:
+    """Load a private key: PKCS #8 or the traditional forms, in PEM or DER, encrypted or not.
+
+    Raises:
+        KeyMaterialError: The key cannot be read, is of a kind that signs no passes, or the password
+            is wrong, missing or not needed; the message says which.
+
+    """
+    content, secret = _to_bytes(data), _password(password)
+    pem = _PEM in content
+    load = load_pem_private_key if pem else load_der_private_key
+    try:
+        return _private(load(content, secret))
+    except KeyMaterialError:
+        raise
+    except TypeError as error:
+        # That is what `cryptography` raises for a password too few, or too many.
+        problem = (
+            "it is encrypted, and no password was given"
+            if secret is None
+            else "it is not encrypted, but a password was given"
+        )
+        raise KeyMaterialError(f"the private key cannot be read: {problem}") from error
+    except Exception as error:  # refusals come in many types; none of them names the key
+        raise KeyMaterialError(
+            f"the private key cannot be read: {_why(content, secret)}"
+        ) from error
+
+
+_PEM: Final = b"-----BEGIN "
+
+
+def _why(content: bytes, password: bytes | None) -> str:
+    """Return why a private key could not be read."""
+    if b"-----BEGIN CERTIFICATE" in content:
+        return "this is a certificate"
+    if b"-----BEGIN PUBLIC KEY" in content:
+        return "this is a public key"
+    if _PEM not in content and not content.startswith(b"\x30"):
+        return "it is neither PEM nor DER"
+    if password is not None:
+        return "the password is wrong, or the file is damaged"
+    if _PEM not in content and _encrypted(content):
+        return "it is encrypted, and no password was given"
+    return "it is damaged, or no private key"
+
+
+def _encrypted(der: bytes) -> bool:
+    """Return whether DER is an EncryptedPrivateKeyInfo with PBES2 (RFC 5958, RFC 8018)."""
+    return _PBES2 in der[:64]
+
+
+_PBES2: Final = bytes.fromhex("06092a864886f70d01050d")
 
 
 def _pass_key(public_key: object) -> PublicKey:

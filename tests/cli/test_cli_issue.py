@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import stat
 from datetime import date
-from io import BytesIO
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from coronapas import Verifier, decode
 from coronapas.cli import _issue as issue
 from coronapas.cli import _qr as qr
 from coronapas.presentation import scan
+from coronapas.trust import Certificate
 from coronapas.trust._store import TrustStore
 
 TERMS = ("--expires", "90d", "--issued-at", "2023-01-15T12:00:00Z")
@@ -451,3 +453,203 @@ def test_of_a_terminal_the_size_is_its_own(country: Country) -> None:
     _, told = drawn(country, "--qr", "terminal")
     assert "sized by the terminal (advised is a diagonal of 35 to 60 mm)" in told
     assert "Warning" not in told
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [("365", "365d"), ("1y", "365d"), ("2 years", "730d"), ("6m", "180d"), ("2w", "14d")],
+)
+def test_a_life_in_another_form_says_how_to_write_it(
+    country: Country, given: str, meant: str
+) -> None:
+    result = run("issue", country.path("facts.json"), *country.key, "--expires", given)
+    assert result.exit_code == 2
+    assert meant in result.stderr
+
+
+@pytest.mark.parametrize("name", ["Pfizer", "moderna", "AstraZeneca", "JANSSEN", "Novavax"])
+def test_a_product_is_known_by_its_maker(country: Country, name: str) -> None:
+    dose = {"dose_number": 2, "doses": 2, "date": DATES[1]}
+    if name == "JANSSEN":
+        dose = dose | {"dose_number": 1, "doses": 1}
+    source = facts_file(country, {**FACTS, "vaccination": {"product": name, **dose}})
+    result = run("issue", source, *country.key, *TERMS)
+    assert result.exit_code == 0
+    assert decode(result.stdout.strip()).dcc["v"][0]["mp"].startswith("EU/1/2")
+
+
+def test_a_misspelt_product_is_refused_with_the_one_probably_meant(country: Country) -> None:
+    result = run(
+        "issue", facts_file(country, with_dose(product="Commirnaty")), *country.key, *TERMS
+    )
+    assert result.exit_code == 1
+    assert "Did you mean Comirnaty?" in result.stderr
+    assert "Commirnaty" not in result.stderr
+
+
+# Many records
+
+GOOD = {**FACTS, "id": "A-1", "uvci": "URN:UVCI:01:DK:FIRST"}
+BAD = {**FACTS, "id": "A-2", "vaccination": {**FACTS["vaccination"], "product": "Marker"}}
+
+
+def records_file(country: Country, form: str, *rows: dict[str, Any]) -> str:
+    if form == "json":
+        return country.file("r.json", json.dumps(list(rows), indent=1))
+    if form == "jsonl":
+        return country.file("r.jsonl", "\n".join(map(json.dumps, rows)))
+    flat = [
+        {"id": row.get("id"), "uvci": row.get("uvci")}
+        | {
+            f"{part}.{name}": value
+            for part in ("holder", "vaccination")
+            for name, value in row[part].items()
+        }
+        for row in rows
+    ]
+    file = StringIO(newline="")
+    writer = csv.DictWriter(file, list(flat[0]))
+    writer.writeheader()
+    writer.writerows(flat)
+    return country.file("r.csv", file.getvalue())
+
+
+@pytest.mark.parametrize(("form", "line"), [("json", None), ("jsonl", 2), ("csv", 3)])
+def test_a_bad_record_is_named_by_its_line_and_the_rest_is_issued(
+    country: Country, form: str, line: int | None
+) -> None:
+    source = records_file(country, form, GOOD, BAD, FACTS)
+    rejects = country.folder / "rejects.jsonl"
+    more = ("--keep-going", "--rejects", str(rejects), "--json")
+    result = run("issue", source, *country.key, *TERMS, *more)
+    assert result.exit_code == 1
+    first, last = map(json.loads, result.stdout.splitlines())
+    assert (first["id"], first["uvci"]) == ("A-1", "URN:UVCI:01:DK:FIRST")
+    assert decode(first["text"]).dcc["v"][0]["ci"] == "URN:UVCI:01:DK:FIRST"
+    assert "id" not in last
+    (row,) = map(json.loads, rejects.read_text().splitlines())
+    assert row["id"] == "A-2"
+    assert {"field": "vaccination.product", "code": "code.unknown"} in row["faults"]
+    if line is None:
+        # The object that holds the second record begins where its text does.
+        content = json.dumps([GOOD, BAD, FACTS], indent=1)
+        start = len(json.dumps([GOOD], indent=1)) - len("\n]") + len(",\n")
+        line = content[:start].count("\n") + 1
+    assert f"Error: line {row['line']}: vaccination.product: " in result.stderr
+    assert row["line"] == line
+    assert result.stderr.endswith("2 issued, 1 refused\n")
+    texts = result.stderr + rejects.read_text()
+    assert not [marker for marker in (*country.markers, "Marker") if marker in texts]
+    assert run("issue", source, *country.key, *TERMS, *more).exit_code == 2
+    assert run("issue", source, *country.key, *TERMS, *more, "--force").exit_code == 1
+
+
+@pytest.mark.parametrize("form", ["json", "jsonl", "csv"])
+def test_without_keep_going_nothing_is_issued_of_a_file_with_a_bad_record(
+    country: Country, form: str
+) -> None:
+    source = records_file(country, form, GOOD, BAD)
+    result = run("issue", source, *country.key, *TERMS)
+    assert (result.exit_code, result.stdout) == (1, "")
+    place = {"json": "1.", "jsonl": "line 2: ", "csv": "line 3: "}[form]
+    assert f"Error: {place}vaccination.product: " in result.stderr
+
+
+def test_a_line_that_is_no_json_is_a_bad_record(country: Country) -> None:
+    source = country.file("r.jsonl", f"{json.dumps(FACTS)}\n{{broken\n{json.dumps(FACTS)}\n")
+    result = run("issue", source, *country.key, *TERMS, "--keep-going")
+    assert result.exit_code == 1
+    assert len(result.stdout.splitlines()) == 2
+    assert result.stderr.startswith("Error: line 2: The line is not JSON")
+
+
+def test_records_that_are_all_good_end_with_0_and_an_empty_file_of_rejects(
+    country: Country,
+) -> None:
+    source = records_file(country, "csv", GOOD)
+    rejects = country.folder / "rejects.jsonl"
+    more = ("--keep-going", "--rejects", str(rejects))
+    assert run("issue", source, *country.key, *TERMS, *more).exit_code == 0
+    assert rejects.read_bytes() == b""
+
+
+def test_two_records_with_one_identifier_are_one_too_many(country: Country) -> None:
+    source = records_file(country, "jsonl", GOOD, {**GOOD, "id": "A-3"})
+    result = run("issue", source, *country.key, *TERMS, "--keep-going")
+    assert result.exit_code == 1
+    assert "line 2: uvci: Another record has the same identifier." in result.stderr
+
+
+def test_a_register_s_own_table_is_read_with_a_mapping(country: Country) -> None:
+    mapping = {
+        "fields": {
+            "id": "Nr",
+            "holder.family_name": "Name",
+            "holder.birth_date": "Born",
+            "vaccination.product": "Vaccine",
+            "vaccination.dose_number": "Dose",
+            "vaccination.date": "Day",
+        },
+        "constants": {"vaccination.doses": 2},
+        "dates": {"holder.birth_date": "DD.MM.YYYY", "vaccination.date": "DD.MM.YYYY"},
+        "delimiter": ";",
+    }
+    export = "Nr;Name;Born;Vaccine;Dose;Day\n7;Eksempel;14.04.1979;Pfizer;2;01.06.2021\n"
+    arguments = (
+        *(country.file("export.csv", export), *country.key, *TERMS, "--json"),
+        *("--mapping", country.file("mapping.json", json.dumps(mapping))),
+    )
+    found = json.loads(run("issue", *arguments).stdout)
+    assert (found["id"], found["line"]) == ("7", 2)
+    dcc = decode(found["text"]).dcc
+    assert (dcc["dob"], dcc["v"][0]["dt"]) == ("1979-04-14", "2021-06-01")
+    wrong = country.file("wrong.json", json.dumps({"fields": {"holder.name": "Name"}}))
+    refused = run("issue", country.path("export.csv"), *country.key, *TERMS, "--mapping", wrong)
+    assert refused.exit_code == 2
+    assert "A field is not known." in refused.stderr
+
+
+def test_of_several_keys_each_signs_what_its_certificate_allows(country: Country) -> None:
+    for kind in ("vaccination", "test"):
+        made = run(
+            *("keys", "dsc", "--csca-key", country.path("csca.key.pem")),
+            *("--csca-cert", country.path("csca.pem"), "--usage", kind, "--file-name", kind),
+            *("--out", str(country.folder), "--from", "2023-01-01T00:00:00Z"),
+        )
+        assert made.exit_code == 0, made.stderr
+    pairs = [
+        option
+        for kind in ("vaccination", "test")
+        for option in (
+            *("--key", country.path(f"{kind}.key.pem")),
+            *("--cert", country.path(f"{kind}.pem")),
+        )
+    ]
+    issued = run("issue", country.path("facts.json"), *pairs, *TERMS)
+    certificate = Certificate.load(Path(country.path("vaccination.pem")).read_bytes())
+    assert decode(issued.stdout.strip()).kid == certificate.kid
+    assert run("issue", country.path("facts.json"), *pairs[:-2], *TERMS).exit_code == 2
+    refused = run("issue", country.path("facts.json"), *pairs[4:], *TERMS)
+    assert "The certificate may not sign a vaccination pass." in refused.stderr
+
+
+def test_rejects_need_keep_going(country: Country) -> None:
+    result = run("issue", country.path("facts.json"), *country.key, *TERMS, "--rejects", "x")
+    assert result.exit_code == 2
+
+
+def test_a_key_or_certificate_that_cannot_be_read_is_named_with_its_reason(
+    country: Country,
+) -> None:
+    good, key = country.path("dsc.pem"), country.path("dsc.key.pem")
+    junk = country.file("junk.pem", "no key!")
+    for arguments, place, reason in (
+        (("--key", junk, "--cert", good), junk, "it is neither PEM nor DER"),
+        (("--key", good, "--cert", good), good, "this is a certificate"),
+        (("--key", key, "--cert", junk), junk, "neither DER, PEM nor base64"),
+        (("--pkcs12", junk), junk, "the PKCS #12 file cannot be read"),
+    ):
+        result = run("issue", country.path("facts.json"), *arguments, *TERMS)
+        assert result.exit_code == 2
+        assert result.stderr.startswith(f"Error: {place}: ")
+        assert reason in result.stderr

@@ -137,10 +137,34 @@ def test_the_json_holds_every_finding(folder: Path) -> None:
     result = run("rules", "lint", str(folder), "--json")
     assert result.exit_code == 1
     found = json.loads(result.stdout)
-    (report,) = found["reports"]
-    assert (found["rules"], found["errors"]) == (1, len(report["findings"]))
-    assert report["refusal"] == report["findings"][0]
-    assert report["place"] == str(folder / "DK" / "VR-DK-0001" / "rule.json")
+    assert len(found) > 1
+    assert found[0]["gateway"] is True
+    for finding in found:
+        assert finding["rule"] == "XX"
+        assert finding["level"] == "error"
+        assert finding["code"].startswith(("schema.", "rule."))
+        assert finding["place"] == str(folder / "DK" / "VR-DK-0001" / "rule.json")
+
+
+def test_the_json_of_sound_rules_is_an_empty_list(folder: Path) -> None:
+    result = run("rules", "lint", str(folder), "--json")
+    assert (result.exit_code, json.loads(result.stdout)) == (0, [])
+
+
+def test_the_json_names_a_file_without_an_identifier_by_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "rule.json"
+    path.write_text("{")
+    (finding,) = json.loads(run("rules", "lint", str(path), "--json").stdout)
+    assert (finding["rule"], finding["code"]) == (str(path), "upload.json")
+
+
+def test_names_and_types_that_no_pass_has_are_errors_for_programs(folder: Path) -> None:
+    logic = {"===": [{"var": "external.validationClockAtStartOfDay"}, "x"]}
+    write(folder, rule(Logic=logic))
+    result = run("rules", "lint", str(folder), "--json")
+    assert result.exit_code == 1
+    found = {(one["rule"], one["level"], one["code"]) for one in json.loads(result.stdout)}
+    assert ("VR-DK-0001", "error", "logic.unknown-external") in found
 
 
 @pytest.mark.parametrize(("at", "status"), [("2022-03-01T09:00:00Z", 0), ("2022-03-03T09:00Z", 1)])

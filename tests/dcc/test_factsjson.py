@@ -481,3 +481,34 @@ def test_the_reader_and_the_schema_know_the_same_fields(kind: str) -> None:
         agree(document)
         document["holder"][name] = None
         assert agree(document) == (name != "x")
+
+
+# --- birth dates of which parts were filled -------------------------------------------------------
+
+FILLED = ("XX", "xx", "00", "??", "**", "__", "X", "0")
+
+
+@pytest.mark.parametrize("filled", FILLED)
+@pytest.mark.parametrize("separator", ["-", ".", "/", ""])
+@pytest.mark.parametrize(
+    "form", ["{y}{s}{f}{s}{f}", "{f}{s}{f}{s}{y}", "{y}{s}05{s}{f}", "{f}{s}05{s}{y}"]
+)
+def test_filled_parts_of_a_birth_date_are_refused_and_the_hint_names_the_form(
+    filled: str, separator: str, form: str
+) -> None:
+    text = form.format(y="1987", s=separator, f=filled)
+    document = {"holder": {"family_name": "X", "birth_date": text}, "test": TEST}
+    with pytest.raises(FactsError) as caught:
+        from_json(document)
+    (fault,) = caught.value.faults
+    assert (fault.field, fault.code) == ("holder.birth_date", "json.date")
+    assert "1963 for a year" in fault.hint
+    assert "1987" not in str(fault)
+
+
+@given(st.dates(date(1900, 1, 1), date(2099, 12, 31)))
+def test_no_whole_or_partial_date_counts_as_filled(day: date) -> None:
+    from coronapas.facts._json import _padded
+
+    for text in (day.isoformat(), f"{day:%d-%m-%Y}", f"{day:%Y%m%d}", f"{day:%Y-%m}", f"{day:%Y}"):
+        assert not _padded(text)

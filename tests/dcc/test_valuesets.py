@@ -515,3 +515,60 @@ def test_a_newer_product_is_known_by_its_instructions_or_by_its_display() -> Non
     comirnaty = full.product("Comirnaty")
     assert comirnaty is not None
     assert comirnaty.code == "EU/1/20/1528"
+
+
+# What people call the products
+
+
+def usual_names() -> dict[str, str]:
+    data = files("coronapas.dcc").joinpath("data/product-names.json").read_text("utf-8")
+    names: dict[str, str] = json.loads(data)["names"]
+    return names
+
+
+def test_every_usual_name_names_the_product_it_says_in_any_case() -> None:
+    sets = ValueSets.default()
+    for name, code in usual_names().items():
+        for text in (name, name.upper(), name.lower()):
+            product = sets.product(text)
+            assert product is not None, name
+            assert product.code == code
+
+
+def test_usual_names_are_known_with_value_sets_of_ones_own_and_never_beyond_them() -> None:
+    own = ValueSets.load(
+        {
+            "sets": {
+                "vaccines-covid-19-names": {
+                    "date": "2023-01-01",
+                    "codes": {"EU/1/20/1507": "Spikevax", "pfizer": "Another product"},
+                }
+            }
+        }
+    )
+    moderna, pfizer = own.product("Moderna"), own.product("Pfizer")
+    assert moderna is not None
+    assert moderna.code == "EU/1/20/1507"
+    # What the value sets say themselves comes first.
+    assert pfizer is not None
+    assert pfizer.code == "pfizer"
+    assert own.product("Janssen") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Commirnaty", "Comirnaty"),
+        ("comirnarty", "Comirnaty"),
+        ("Modema", "Spikevax"),
+        ("Astra-Zeneca", "Vaxzevria"),
+        ("Jansen", "Jcovden"),
+    ],
+)
+def test_a_misspelt_product_has_a_similar_one(text: str, name: str) -> None:
+    assert ValueSets.default().similar_product(text) == name
+
+
+@pytest.mark.parametrize("text", ["", "Jensen Hansen", "1963-01-01", "x" * 5000])
+def test_what_is_like_no_product_has_none(text: str) -> None:
+    assert ValueSets.default().similar_product(text) is None

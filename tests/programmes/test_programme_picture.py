@@ -161,6 +161,8 @@ def test_a_check_without_evidence_says_what_there_was() -> None:
     assert waiting.until == local("2021-06-15")
     foreign = check(DENMARK, history(dose("2021-06-01", "2/2", "Sputnik V")), local("2021-08-05"))
     assert any("not recognised" in reason.text for reason in foreign.reasons)
+    misspelt = check(DENMARK, history(dose("2021-06-01", "2/2", "Commirnaty")), local("2021-08-05"))
+    assert any("Did you mean Comirnaty?" in reason.text for reason in misspelt.reasons)
     before = check(DENMARK, PERSON, local("2021-01-01"))
     assert before.reasons[0].code == "no-revision"
     assert before.to_json()["revision"] is None

@@ -215,7 +215,7 @@ def test_absent_affected_fields_are_told_once() -> None:
 
 def test_an_error_is_no_ok_and_a_warning_is() -> None:
     assert not lint(fresh(AffectedFields=["v.0"])).ok
-    warned = lint(fresh({"if": [True, {"var": "payload.v.0"}, False]}))
+    warned = lint(fresh({"if": [True, {"!": [{"var": "payload.v.0"}]}, False]}))
     assert [finding.severity for finding in warned.findings] == [Severity.WARNING]
     assert warned.ok
     assert str(warned.findings[0]).startswith("warning: logic.unreachable: Logic: ")

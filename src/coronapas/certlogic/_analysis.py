@@ -41,7 +41,7 @@ from coronapas.certlogic._expressions import (
 from coronapas.certlogic._parser import as_expression
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 Kind: TypeAlias = int
 
@@ -84,9 +84,18 @@ def of_literal(value: bool | int | str) -> Kind:
 
 
 class Kinds:
-    """The kinds of the nodes of one expression, each worked out once."""
+    """The kinds of the nodes of one expression, each worked out once.
 
-    def __init__(self) -> None:
+    Args:
+        variables: The kinds of `var` nodes by their identity, where the data's types are known; by
+            default each may be of any kind that JSON has.
+
+    """
+
+    def __init__(self, variables: Mapping[int, Kind] | None = None) -> None:
+        self._variables = {} if variables is None else variables
+        # What a missing value is does not count as a use of an operation.
+        self.missing: Kind = 0 if variables is None else NULL
         self._known: dict[tuple[int, bool], tuple[Expr, Kind]] = {}
 
     def of(self, expr: Expr, *, in_lambda: bool = False) -> Kind:
@@ -105,7 +114,7 @@ class Kinds:
             case Array():
                 return ARRAY
             case Var():
-                return ANY if in_lambda else JSON
+                return self._variables.get(id(expr), ANY if in_lambda else JSON)
             case Not() | Equal() | In() | CompareIntegers() | CompareDateTimes():
                 return BOOLEAN
             case Plus():
@@ -203,27 +212,31 @@ def type_issues(expression: object) -> tuple[ValidationError, ...]:
 
     In the order of the expression, an operation before its operands. Raises as `parse` does.
     """
-    kinds = Kinds()
-    issues: list[ValidationError] = []
-    stack = [(as_expression(expression), False)]
+    return issues(as_expression(expression), Kinds())
+
+
+def issues(expression: Expr, kinds: Kinds) -> tuple[ValidationError, ...]:
+    """Return what an expression does that no data of these kinds can make right."""
+    found: list[ValidationError] = []
+    stack = [(expression, False)]
     while stack:
         expr, in_lambda = stack.pop()
         document = None
         for message in _messages(expr, kinds, in_lambda):
             document = to_json(expr) if document is None else document
-            issues.append(ValidationError(document, message))
+            found.append(ValidationError(document, message))
         below = [
             (child, in_lambda or (isinstance(expr, Reduce) and child is expr.lambda_))
             for child in children(expr)
         ]
         stack.extend(reversed(below))
-    return tuple(issues)
+    return tuple(found)
 
 
 def _messages(expr: Expr, kinds: Kinds, in_lambda: bool) -> Iterator[str]:
     def needs(operand: Expr, wanted: Kind) -> Iterator[str]:
         found = kinds.of(operand, in_lambda=in_lambda)
-        if not found & wanted:
+        if not (found & ~kinds.missing or found) & wanted:
             yield (
                 f'an operand of "{operator_of(expr)}" must be {names(wanted)}, '
                 f"and this is {names(found) or 'never anything'}: {_sketch(operand)}"
@@ -277,7 +290,7 @@ def _equality_messages(left: Kind, right: Kind) -> Iterator[str]:
         if side in (DATE_TIME, ARRAY):
             yield f'"===" never holds for a new {names(side)}: it is equal to itself alone'
             return
-    if not left & right:
+    if not left & right & ~NULL and left | right != NULL:
         yield f'"===" never holds between {names(left)} and {names(right)}'
 
 

@@ -26,7 +26,7 @@ products_option: Final = click.option(
     "--products",
     type=FILE,
     metavar="FILE",
-    help="A catalogue of vaccine products (schemas/products.schema.json), for ICVPs.",
+    help="A catalogue of vaccine products, JSON, for ICVPs.",
 )
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import sys
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
@@ -24,15 +25,15 @@ from coronapas.cli._options import (
 from coronapas.cli._options import (
     password as password_source,
 )
-from coronapas.cli._output import progress
+from coronapas.cli._output import plain, progress, write
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime, timedelta
 
     from coronapas.dcc import ContentPolicy
     from coronapas.errors import Fault
-    from coronapas.facts import FactsDocument
+    from coronapas.facts import Record
     from coronapas.gdhcn import IssuedClaim
     from coronapas.issue import Issuer, Pass
     from coronapas.presentation import Form
@@ -46,6 +47,7 @@ else:
 # ``--bound`` its days and numbers of days, ``--letter`` the letters for which ICAO leaves a choice.
 # In a shell, a field's name has hyphens.
 
+_Loaded = TypeVar("_Loaded")
 _WHOLE: Final = re.compile("[0-9]{1,5}")
 
 # The hint for a user of the command, by the fault's code.
@@ -196,9 +198,35 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 @click.command("issue", short_help="Issue passes from a register's facts.")
 @click.argument("facts", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
-@click.option("--key", type=_FILE, help="The signing key, PEM.")
-@click.option("--cert", type=_FILE, help="Its certificate (DSC).")
-@click.option("--pkcs12", type=_FILE, help="Key and certificate in one PKCS #12 file.")
+@click.option(
+    "--form",
+    type=click.Choice(["json", "jsonl", "csv"]),
+    help="The form of FACTS [default: by its name, or how it begins].",
+)
+@click.option(
+    "--mapping",
+    type=_FILE,
+    help="A JSON file that says which columns or members of FACTS hold what.",
+)
+@click.option(
+    "--keep-going", is_flag=True, help="Issue what can be issued, and name the lines refused."
+)
+@click.option(
+    "--rejects",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="With --keep-going: write a JSON line for each record refused: line, id, fields, codes.",
+)
+@click.option(
+    "--key",
+    type=_FILE,
+    multiple=True,
+    help="A signing key, PEM or DER. Of several, in the order of their --cert, each signs what its "
+    "certificate allows, and the newest valid one wins.",
+)
+@click.option("--cert", type=_FILE, multiple=True, help="Its certificate (DSC).")
+@click.option(
+    "--pkcs12", type=_FILE, multiple=True, help="Key and certificate in one PKCS #12 file."
+)
 @click.option(
     "--password",
     callback=password_source,
@@ -246,9 +274,13 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--force", is_flag=True, help="Replace an existing --output file.")
 def command(
     facts: str,
-    key: Path | None,
-    cert: Path | None,
-    pkcs12: Path | None,
+    form: str | None,
+    mapping: Path | None,
+    keep_going: bool,
+    rejects: Path | None,
+    key: tuple[Path, ...],
+    cert: tuple[Path, ...],
+    pkcs12: tuple[Path, ...],
     password: str | None,
     country: str | None,
     issuer: str | None,
@@ -270,20 +302,25 @@ def command(
     force: bool,
     **stated: Any,
 ) -> None:
-    """Issue a pass from FACTS, a JSON file (schemas/facts.schema.json) or standard input (-).
+    """Issue passes from FACTS, a file or standard input (-): JSON, JSON lines or CSV.
 
-    For a list of such documents, one pass is printed a line. If one is refused, none is issued.
-    With --icvp, FACTS is a traveller and a dose (schemas/icvp.schema.json).
+    JSON holds a document of facts, or an array of them; JSON lines hold a document a line. The
+    columns of CSV are the fields of a document (holder.family_name, vaccination.product, ...), or
+    those that --mapping names. A record may also have id, which --json repeats, and uvci, the
+    identifier of its pass. With --icvp, FACTS is a traveller and a dose, in JSON.
 
-    With --qr, the code's version, level and size are printed on standard error, the size compared
-    with the recommended diagonal of 35 to 60 mm.
+    For several records, one pass is printed a line. If one is refused, none is issued, unless
+    --keep-going is given. With --qr, the code's version, level and size are printed on standard
+    error, the size compared with the recommended diagonal of 35 to 60 mm.
 
-    Exit codes: 0 issued; 1 the facts are refused, one fault a line; 2 wrong usage, or an input
-    that cannot be read.
+    Exit codes: 0 all are issued; 1 records are refused, one fault a line; 2 wrong usage, or an
+    input that cannot be read.
     """
+    from coronapas.errors import IssueError
     from coronapas.issue import Issuer
+    from coronapas.signing import SignerSet
 
-    named = output is not None and output.suffix.lower() not in ("", ".txt", ".json")
+    named = output is not None and output.suffix.lower() not in ("", ".txt", ".json", ".jsonl")
     if named or qr is not None:
         qr = drawing.form_for(output, qr, "--qr")
     if qr is not None and as_json:
@@ -291,35 +328,40 @@ def command(
     if qr is None and (level, size, dpi) != (None, None, None):
         raise click.UsageError("--qr-level, --qr-size and --qr-dpi need --qr.")
     wished = None if qr is None else drawing.wish(qr, level, size, dpi, "qr-", output=output)
-    signer = _signer(key, cert, pkcs12, password)
+    if rejects is not None and not keep_going:
+        raise click.UsageError("--rejects needs --keep-going.")
+    signers = _signers(key, cert, pkcs12, password)
     if icvp:
+        if len(signers) > 1:
+            raise click.UsageError("--icvp needs exactly one key.")
         claim = issue_icvp(
             facts,
-            signer,
+            signers[0],
             participant=participant,
             products=products,
             country=country,
             expires=expires,
             issued_at=issued_at,
         )
-        drawing.put(_content(claim, wished=wished, as_json=as_json), qr, output, force=force)
+        drawing.put(_content([(None, claim)], wished, "", as_json), qr, output, force=force)
         return
     if participant is not None or products is not None:
         raise click.UsageError("--participant and --products need --icvp.")
-    if country is None and signer.certificate is not None:
-        country = signer.certificate.country
+    if country is None:
+        named_by = (signer.certificate for signer in signers)
+        country = next((own.country for own in named_by if own is not None and own.country), None)
     if country is None:
         raise click.UsageError("The certificate names no country: give --country.")
-    documents, in_list = _facts(facts)
-    if not documents:
+    records, places = _records(facts, form, mapping)
+    if not records:
         raise click.UsageError("The list of facts is empty.")
-    if uvci is not None and len(documents) != 1:
+    if uvci is not None and len(records) != 1:
         raise click.UsageError("--uvci needs exactly one pass.")
-    if qr is not None and len(documents) != 1:
+    if qr is not None and len(records) != 1:
         raise click.UsageError("--qr needs exactly one pass.")
     office = Issuer(
         country,
-        signer,
+        signers[0] if len(signers) == 1 else SignerSet(signers),
         name=issuer,
         version=schema_version,
         language=language,
@@ -327,81 +369,158 @@ def command(
         policy=policy_from(**stated),
     )
     terms = {"expires": expires, "issued_at": issued_at, "uvci": uvci}
-    passes = _issue(office, documents, terms, in_list=in_list)
-    drawing.put(_content(*passes, wished=wished, as_json=as_json), qr, output, force=force)
+    passes, refused = _issue(office, records, terms, keep_going=keep_going)
+    if refused and not keep_going:
+        raise IssueError([in_a_shell(fault) for row in refused for fault in row.placed(places)])
+    if rejects is not None:
+        write(rejects, "".join(map(_reject, refused)).encode(), force=force)
+    for row in refused:
+        for fault in row.placed("line"):
+            click.echo(f"Error: {plain(str(in_a_shell(fault)))}", err=True)
+    if passes:
+        drawing.put(_content(passes, wished, places, as_json), qr, output, force=force)
+    if refused:
+        click.echo(f"{len(passes)} issued, {len(refused)} refused", err=True)
+        sys.exit(1)
 
 
-def _content(*issued: Pass | IssuedClaim, wished: drawing.Wish | None, as_json: bool) -> bytes:
+def _content(
+    issued: Sequence[tuple[Record | None, Pass | IssuedClaim]],
+    wished: drawing.Wish | None,
+    places: str,
+    as_json: bool,
+) -> bytes:
     """Return what is written: the QR code of one pass, or a line for each."""
     if wished is not None:
-        return drawing.draw(issued[0].text, wished)
-    form = _json if as_json else _text
-    return "".join(f"{form(each)}\n" for each in issued).encode()
+        return drawing.draw(issued[0][1].text, wished)
+    lines = (_json(each, record, places) if as_json else _text(each) for record, each in issued)
+    return "".join(f"{line}\n" for line in lines).encode()
 
 
-def _signer(
-    key: Path | None, cert: Path | None, pkcs12: Path | None, password: str | None
-) -> Signer:
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Refusal:
+    """A record of which no pass can be made; `place` is its place in the file, from 0."""
+
+    record: Record
+    place: int
+    faults: tuple[Fault, ...]
+
+    def placed(self, places: str) -> Iterator[Fault]:
+        """Yield the faults with the record's place, in one of the forms of `_records`."""
+        for fault in self.faults:
+            if places == "index":
+                yield fault.within(str(self.place))
+            elif places == "line":
+                place = f"line {self.record.line}"
+                yield dataclasses.replace(fault, field=f"{place}: {fault.field}".rstrip(": "))
+            else:
+                yield fault
+
+
+def _reject(row: _Refusal) -> str:
+    """Return a record's line in the file of rejects: no value but what the register calls it."""
+    faults = [{"field": fault.field, "code": fault.code} for fault in row.faults]
+    return json.dumps({"line": row.record.line, "id": row.record.id, "faults": faults}) + "\n"
+
+
+def _signers(
+    keys: tuple[Path, ...], certs: tuple[Path, ...], bundles: tuple[Path, ...], password: str | None
+) -> list[Signer]:
     from coronapas.signing import Signer
+    from coronapas.trust import Certificate
 
-    if pkcs12 is not None and key is None and cert is None:
-        return Signer.from_pkcs12(pkcs12.read_bytes(), password_from(password))
-    if pkcs12 is None and key is not None and cert is not None:
-        return Signer.from_pem(key.read_bytes(), cert.read_bytes(), password_from(password))
-    raise click.UsageError("Give --key and --cert, or --pkcs12.")
+    if bool(keys) == bool(bundles) or len(keys) != len(certs):
+        raise click.UsageError("Give --key and --cert, or --pkcs12; as many keys as certificates.")
+    secret = password_from(password)
+    loaded = [_named(cert, Certificate.load, cert.read_bytes()) for cert in certs]
+    return [
+        *(_named(bundle, Signer.from_pkcs12, bundle.read_bytes(), secret) for bundle in bundles),
+        *(
+            _named(key, Signer.from_pem, key.read_bytes(), certificate, secret)
+            for key, certificate in zip(keys, loaded, strict=True)
+        ),
+    ]
 
 
-def _facts(source: str) -> tuple[list[FactsDocument], bool]:
-    """Return the documents of a file, and whether they are in a list."""
+def _named(path: Path, load: Callable[..., _Loaded], *content: Any) -> _Loaded:
+    """Return what a file holds; KeyMaterialError names the file, of which there may be several."""
+    from coronapas.errors import KeyMaterialError
+
+    try:
+        return load(*content)
+    except KeyMaterialError as error:
+        raise KeyMaterialError(f"{path}: {error}") from error
+
+
+def _records(source: str, form: str | None, mapping: Path | None) -> tuple[list[Record], str]:
+    """Return the records of a file, and how their places are told: "", "index" or "line"."""
     from coronapas.errors import FactsError
-    from coronapas.facts import parse_facts, read_facts
+    from coronapas.facts import RecordMapping, read_records, record_form
 
     with click.open_file(source, "rb") as file:
         content = file.read()
     try:
-        found = parse_facts(content)
+        columns = None if mapping is None else RecordMapping.load(mapping.read_bytes())
+        told = record_form(content, source) if form is None else form
+        found = list(read_records(content, told, columns))
     except FactsError as error:
-        raise click.UsageError(error.faults[0].problem) from None
-    if isinstance(found, list):
-        return [read_facts(document) for document in found], True
-    return [read_facts(found)], False
+        shown = error.faults[0]
+        hint = "" if shown.code == "json.malformed" else f" {shown.hint}"
+        place = f"{shown.field}: " if shown.field else ""
+        raise click.UsageError(f"{place}{shown.problem}{hint}") from None
+    if told != "json":
+        return found, "line"
+    return found, "index" if content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"[") else ""
 
 
 def _issue(
-    office: Issuer, documents: Sequence[FactsDocument], terms: dict[str, Any], *, in_list: bool
-) -> list[Pass]:
-    """Issue all passes; raise IssueError with the faults of all documents, by place in a list."""
-    from coronapas.errors import IssueError
+    office: Issuer, records: Sequence[Record], terms: dict[str, Any], *, keep_going: bool
+) -> tuple[list[tuple[Record, Pass]], list[_Refusal]]:
+    """Issue the passes; without `keep_going` none is signed once a record is refused."""
+    from coronapas.errors import Fault, IssueError
 
-    passes: list[Pass] = []
-    faults: list[Fault] = []
-    with progress("issuing", len(documents), results_meanwhile=False) as advance:
-        for place, document in enumerate(documents):
+    passes: list[tuple[Record, Pass]] = []
+    refused: list[_Refusal] = []
+    seen: set[str] = set()
+    with progress("issuing", len(records), results_meanwhile=False) as advance:
+        for place, record in enumerate(records):
+            document = record.document
             pair: tuple[Any, Any] = document.holder, document.event
-            if document.faults or faults:  # nothing will be issued: no signature is wanted
-                found = document.all_faults(office.faults(*pair, **terms))
+            own = terms if record.uvci is None else {**terms, "uvci": record.uvci}
+            found: tuple[Fault, ...] = ()
+            if record.uvci is not None and record.uvci in seen:
+                problem = "Another record has the same identifier."
+                hint = "Give each pass an identifier of its own, or leave it out."
+                found = (Fault("uvci", "uvci.repeated", problem, hint),)
+            seen.add(record.uvci or "")
+            if document.faults or found or (refused and not keep_going):
+                found += document.all_faults(office.faults(*pair, **own))
             else:
                 try:
-                    passes.append(office.issue(*pair, **terms))
-                    found = ()
+                    passes.append((record, office.issue(*pair, **own)))
                 except IssueError as error:
                     found = error.faults
-            faults += (fault.within(str(place)) for fault in found) if in_list else found
+            if found:
+                refused.append(_Refusal(record, place, found))
             advance(1)
-    if faults:
-        raise IssueError(list(map(in_a_shell, faults)))
-    return passes
+    return passes, refused
 
 
 def _text(issued: Pass | IssuedClaim) -> str:
     return issued.text
 
 
-def _json(issued: Pass | IssuedClaim) -> str:
+def _json(issued: Pass | IssuedClaim, record: Record | None, places: str) -> str:
     from coronapas.issue import Pass
 
+    own: dict[str, Any] = {}
+    if record is not None and record.id is not None:
+        own["id"] = record.id
+    if record is not None and places:
+        own["line"] = record.line
     return json.dumps(
-        {
+        own
+        | {
             "text": issued.text,
             # WHO's claims have no identifier.
             **({"uvci": issued.uvci} if isinstance(issued, Pass) else {}),

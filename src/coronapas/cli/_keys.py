@@ -119,7 +119,7 @@ def csca(
 
 
 @command.command("dsc")
-@click.option("--csca-key", required=True, type=_FILE, help="The CSCA's key, PEM.")
+@click.option("--csca-key", required=True, type=_FILE, help="The CSCA's key, PEM or DER.")
 @click.option("--csca-cert", required=True, type=_FILE, help="The CSCA's certificate.")
 @click.option(
     "--csca-password",
@@ -242,19 +242,14 @@ def _authority(key: Path, certificate: Path, password: str | None) -> Authority:
 
 
 def _private_key(path: Path, password: str | None) -> PrivateKey:
-    """Return the key in a PEM file; KeyMaterialError if the password does not open it."""
-    from cryptography.hazmat.primitives.asymmetric import ec, rsa
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
+    """Return the key in a file; KeyMaterialError, with the file, says why it cannot be used."""
     from coronapas.errors import KeyMaterialError
+    from coronapas.signing import load_private_key
 
     try:
-        key = load_pem_private_key(path.read_bytes(), password.encode() if password else None)
-    except (ValueError, TypeError) as error:
-        raise KeyMaterialError(f"{path}: the private key cannot be read: {error}") from error
-    if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
-        raise KeyMaterialError(f"{path}: passes cannot be signed with {type(key).__name__}")
-    return key
+        return load_private_key(path.read_bytes(), password)
+    except KeyMaterialError as error:
+        raise KeyMaterialError(f"{path}: {error}") from error
 
 
 def _key_pem(key: PrivateKey, password: str | None) -> bytes:

@@ -50,6 +50,8 @@ accept_option = click.option(
 
 _DAY: Final = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _DAYS: Final = re.compile("([0-9]{1,5})d")
+_SPAN: Final = re.compile("([0-9]{1,5})[ ]*((?:d|day|w|week|m|month|y|year)?s?)", re.IGNORECASE)
+_IN_DAYS: Final = {"d": 1, "day": 1, "w": 7, "week": 7, "m": 30, "month": 30, "y": 365, "year": 365}
 _DURATION: Final = re.compile("([0-9]{1,7})([smh]?)")
 _SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3600}
 _SOURCE: Final = re.compile("prompt|env:[A-Za-z_][A-Za-z0-9_]*")
@@ -74,7 +76,21 @@ def moment(ctx: click.Context, param: click.Parameter, value: str | None) -> dat
 def lifetime(ctx: click.Context, param: click.Parameter, value: str) -> datetime | timedelta | None:
     """Read a moment, or a number of days: ``365d``."""
     days = _DAYS.fullmatch(value)
-    return timedelta(days=int(days[1])) if days else moment(ctx, param, value)
+    if days:
+        return timedelta(days=int(days[1]))
+    if meant := _in_days(value):
+        problem = f"Write a number of days with d: {meant}; or a moment in ISO 8601."
+        raise click.BadParameter(problem, ctx, param)
+    return moment(ctx, param, value)
+
+
+def _in_days(value: str) -> str | None:
+    """Return the number of days that another way of writing a time seems to mean: ``365d``."""
+    found = _SPAN.fullmatch(value.strip())
+    if found is None:
+        return None
+    unit = found[2].lower().removesuffix("s") or "d"
+    return f"{min(int(found[1]) * _IN_DAYS[unit], 99_999)}d"
 
 
 def duration(ctx: click.Context, param: click.Parameter, value: str | None) -> timedelta | None:
@@ -128,7 +144,7 @@ value_sets_option = click.option(
     multiple=True,
     type=click.Path(exists=True, path_type=Path),
     metavar="FILE",
-    help="A file or folder of value sets, official or by schemas/valuesets.schema.json: each set "
+    help="A file or folder of value sets, in the official form or coronapas's own: each set "
     "replaces the bundled one. Of several, the last counts.",
 )
 

@@ -56,7 +56,7 @@ history_option = click.option(
     "source",
     required=True,
     type=click.Path(exists=True, dir_okay=False, allow_dash=True),
-    help="A JSON file (schemas/history.schema.json); - reads standard input.",
+    help="A JSON file; - reads standard input.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
@@ -472,7 +472,7 @@ def command() -> None:
     """Judge a holder's history by a country's dated rules: what is valid, and what is due.
 
     Days and times without a zone are in the programme's time zone, and so is all that is shown. A
-    history is JSON (schemas/history.schema.json); the answers show its dates.
+    history is JSON; the answers show its dates.
 
     Exit codes: 0 the answer is good; 1 the answer is not good; 2 there is no answer.
     """

@@ -68,8 +68,11 @@ def lint(
     """Check rules: files with one or several, or folders with their tests.
 
     For each rule, what the gateway would refuse it for comes first, then what the gateway does not
-    check. A rule's tests are those in the folder tests beside its rule.json. Warnings do not change
-    the exit code.
+    check: among it names that no pass has, and logic that can never decide. A rule's tests are
+    those in the folder tests beside its rule.json. Warnings do not change the exit code.
+
+    --json prints a list of findings, each with rule, place, level (error or warning), code, field,
+    problem, hint and gateway (whether the gateway refuses the rule for it).
 
     Exit codes: 0 no errors; 1 some errors; 2 wrong usage, or no rule.
     """
@@ -89,9 +92,7 @@ def lint(
     )
     warnings = sum(len(report.findings) for _, report in reports) - errors
     if as_json:
-        rows = [report.to_json() | {"place": _place(path, report)} for path, report in reports]
-        document = {"rules": len(rows), "errors": errors, "warnings": warnings, "reports": rows}
-        click.echo(json.dumps(document))
+        click.echo(json.dumps([row for path, report in reports for row in _rows(path, report)]))
     else:
         for path, report in reports:
             for line in _lint_lines(_place(path, report), report, every):
@@ -102,6 +103,14 @@ def lint(
 
 def _place(path: Path, report: LintReport) -> str:
     return plain(str((path if path.is_dir() else path.parent) / report.place))
+
+
+def _rows(path: Path, report: LintReport) -> Iterator[dict[str, Any]]:
+    """Yield the findings of a rule as JSON; a rule without an identifier is named by its place."""
+    place = _place(path, report)
+    rule = place if report.identifier is None else report.identifier
+    for finding in report.findings:
+        yield {"rule": rule, "place": place, **finding.to_json()}
 
 
 def _lint_lines(place: str, report: LintReport, every: bool) -> Iterator[str]:

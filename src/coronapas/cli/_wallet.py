@@ -149,7 +149,7 @@ def issue(
     output: Path | None,
     force: bool,
 ) -> None:
-    """Issue a credential from FACTS, a JSON file (schemas/facts.schema.json), or - for stdin.
+    """Issue a credential from FACTS, a JSON document of facts, or - for standard input.
 
     An SD-JWT VC is printed as its text, an mdoc as the base64url of its IssuerSigned (as OpenID4VCI
     carries it). What the format cannot state is said on standard error.

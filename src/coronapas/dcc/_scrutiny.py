@@ -17,6 +17,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 from unicodedata import is_normalized, normalize
 
+from coronapas.dcc import _valuesets as vs
 from coronapas.dcc._doses import MOST_DOSES
 from coronapas.errors import Fault
 
@@ -198,7 +199,7 @@ class Scrutiny:
         code = str.__str__(value)
         entry = self.value_sets.code(set_id, code)
         if entry is None:
-            self._unknown_code(path, set_id)
+            self._unknown_code(path, set_id, code)
         elif not self.policy.inactive_codes:
             if entry.valid_until is None and not entry.active:
                 self._given_up(path, set_id, code)
@@ -211,14 +212,17 @@ class Scrutiny:
                 )
         return code
 
-    def _unknown_code(self, path: str, set_id: str) -> None:
+    def _unknown_code(self, path: str, set_id: str, code: str) -> None:
         one = self.value_sets.sets.get(set_id)
+        similar = self.value_sets.similar_product(code) if set_id == vs.PRODUCT else None
         if one is None:
             hint = "Load the value set: these value sets do not have it."
         elif not one.complete:
             hint = "Load the list in force: the one at hand is only an example (ValueSets.replace)."
         else:
             hint = f"Give a code of the set (issued {one.date}), or load a newer one."
+        if similar is not None:
+            hint = f"Did you mean {similar}? {hint}"
         self.add(path, "code.unknown", f"The code is not in the value set {set_id}.", hint)
 
     def _given_up(self, path: str, set_id: str, code: str) -> None:

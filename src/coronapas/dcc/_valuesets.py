@@ -17,6 +17,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -153,6 +154,9 @@ class ValueSets:
             display = [listed[product.code].display] if product.code in listed else []
             for name in (*display, *product.aliases):
                 names.setdefault(name.casefold(), product)
+        for name, code in _usual_names().items():
+            if code in known:
+                names.setdefault(name, known[code])
         return names
 
     @classmethod
@@ -219,12 +223,41 @@ class ValueSets:
         return entry.display if entry else None
 
     def product(self, name_or_code: str) -> Product | None:
-        """Find a vaccine product by its code, name, display or an alias, each in any case."""
+        """Find a vaccine product by its code, name, display or an alias, each in any case.
+
+        Aliases are those of these value sets, and what people usually call the products that they
+        list: Pfizer, Moderna, AstraZeneca, Janssen (``data/product-names.json``).
+        """
         return self._by_name.get(name_or_code) or self._by_name.get(name_or_code.casefold())
+
+    def similar_product(self, text: str) -> str | None:
+        """Return the name or code of a product that a misspelt text is nearest to; None: none is.
+
+        Nothing of the text itself is in the answer.
+        """
+        if len(text) > MAX_NAME:
+            return None
+        close = get_close_matches(text.strip().casefold(), self._by_name, n=1, cutoff=_SIMILAR)
+        return self._by_name[close[0]].name if close else None
 
     def for_rules(self) -> dict[str, list[str]]:
         """Give all codes by set, active or not, as rules find them in ``external.valueSets``."""
         return {set_id: list(one.entries) for set_id, one in self.sets.items()}
+
+
+MAX_NAME: Final = 80
+"""The longest text that is compared with the names of products, in characters, inclusive."""
+
+_SIMILAR: Final = 0.7
+
+
+@cache
+def _usual_names() -> Mapping[str, str]:
+    """Return what people call products, in lower case, with the codes."""
+    data = files("coronapas.dcc").joinpath("data/product-names.json").read_bytes()
+    document: Any = _json.load(data, limit=MAX_BYTES)
+    names: dict[str, str] = document["names"]
+    return MappingProxyType({name.casefold(): code for name, code in names.items()})
 
 
 @cache

@@ -33,6 +33,11 @@ if TYPE_CHECKING:
     from coronapas.facts._model import TestResult as TestResult
     from coronapas.facts._model import Vaccination as Vaccination
     from coronapas.facts._model import kind_of as kind_of
+    from coronapas.facts._records import Record as Record
+    from coronapas.facts._records import RecordForm as RecordForm
+    from coronapas.facts._records import RecordMapping as RecordMapping
+    from coronapas.facts._records import form_of as record_form
+    from coronapas.facts._records import read_records as read_records
 
     # Names that differ from those in their modules are exported to type checkers by this alone.
     __all__ = [
@@ -42,6 +47,7 @@ if TYPE_CHECKING:
         "facts_to_json",
         "parse_facts",
         "read_facts",
+        "record_form",
     ]
 else:
     __getattr__, __dir__, __all__ = _lazy.attach(
@@ -56,6 +62,7 @@ else:
                 "facts_from_json_list=from_json_list facts_to_json=to_json parse_facts=loads "
                 "read_facts=read"
             ),
+            "_records": "Record RecordForm RecordMapping read_records record_form=form_of",
             "_history": "Birth Dose History Infection LARGEST Tested merge",
         },
     )

@@ -39,6 +39,14 @@ if TYPE_CHECKING:
     from coronapas.facts._model import Event
 
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+# Dates as registers write them where a part is not known: 1963-XX-XX, XX-XX-1963, 1963-00-00.
+_UNKNOWN: Final = "(?:[Xx?*_-]{1,2}|00?)"
+_PART: Final = f"(?:[0-9]{{2}}|{_UNKNOWN})"
+_PADDED: Final = (
+    re.compile(rf"[0-9]{{4}}[-./ ]?{_PART}[-./ ]?{_UNKNOWN}"),
+    re.compile(rf"{_UNKNOWN}[-./ ]?{_PART}[-./ ]?[0-9]{{4}}"),
+)
+_LONGEST_DATE: Final = 20
 _PARTIAL: Final = re.compile(r"([0-9]{4})(?:-(0[1-9]|1[0-2]))?")
 _MOMENT: Final = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:[.][0-9]{1,6})?)"
@@ -382,6 +390,14 @@ class _Reading:
         partial = _PARTIAL.fullmatch(value) if isinstance(value, str) else None
         if partial:
             return PartialDate(int(partial[1]), int(partial[2]) if partial[2] else None)
+        if isinstance(value, str) and _padded(value):
+            self.add(
+                f"{path}.birth_date",
+                "json.date",
+                "Parts of the birth date are filled with something else than a date.",
+                "Write what is known alone: 1963 for a year, 1963-05 for a year and a month.",
+            )
+            return value
         return self.day(path, found, "birth_date")
 
     def moment(self, path: str, found: dict[str, Any], name: str) -> Any:
@@ -401,3 +417,8 @@ class _Reading:
             "Write YYYY-MM-DDThh:mm:ss and Z or an offset (RFC 3339).",
         )
         return value
+
+
+def _padded(text: str) -> bool:
+    """Return whether a text is a date of which unknown parts were filled."""
+    return len(text) <= _LONGEST_DATE and any(form.fullmatch(text.strip()) for form in _PADDED)

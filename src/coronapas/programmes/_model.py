@@ -8,18 +8,15 @@ The objects are made by `coronapas.programmes.load` from files that follow
 ``schemas/programme.schema.json``; they are frozen.
 
 Products are named by code, by name, or by what people say: the names and the lengths of courses are
-those of `coronapas.dcc` (value sets of the EU DCC), and the makers' names that people write for a
-product are data (``data/product-names.json``).
+those of `coronapas.dcc` (value sets of the EU DCC, and the makers' names that people write).
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
-from functools import cache, lru_cache
-from importlib.resources import files
+from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -51,14 +48,6 @@ class Product:
     lengths: frozenset[int] | None = None
 
 
-@cache
-def _spoken_names() -> Mapping[str, str]:
-    document = json.loads(
-        files("coronapas.programmes").joinpath("data/product-names.json").read_bytes()
-    )
-    return MappingProxyType({name.casefold(): code for name, code in document["names"].items()})
-
-
 @lru_cache(maxsize=1024)
 def canonical(text: str) -> str:
     """Return the code of a product named by code, name or maker; other text is only trimmed."""
@@ -66,9 +55,7 @@ def canonical(text: str) -> str:
 
     name = text.strip()
     product = ValueSets.default().product(name)
-    if product is not None:
-        return product.code
-    return _spoken_names().get(name.casefold(), name)
+    return name if product is None else product.code
 
 
 @lru_cache(maxsize=8192)

@@ -5,8 +5,9 @@
     report.findings      # all of them, and what the gateway does not look for
 
 The gateway's constraints come first, in its order (`coronapas.rules._lint.upload`). Then: an engine
-that is not supported; operations that cannot succeed; affected fields that differ from what the
-logic reads; branches that are never taken, and bounds that contradict each other, each proved
+that is not supported; names that no pass has, operations that cannot succeed, and results that
+decide nothing (`coronapas.rules._lint.data`); affected fields that differ from what the logic
+reads; branches that are never taken, and bounds that contradict each other, each proved
 (`coronapas.rules._lint.dead_ends`); boosters that are rejected (`coronapas.rules._lint.boosters`);
 tests that fail or are missing.
 """
@@ -24,10 +25,12 @@ from coronapas import certlogic
 from coronapas.errors import Fault, RuleError
 from coronapas.rules import _loading as loading
 from coronapas.rules._lint import boosters, rule_tests
+from coronapas.rules._lint.data import data_faults
 from coronapas.rules._lint.dead_ends import dead_ends
 from coronapas.rules._lint.rule_tests import RuleTest
 from coronapas.rules._lint.upload import Upload, violations
 from coronapas.rules._model import Rule, canonical, looks_like_rule, read_rule
+from coronapas.rules._subject import codes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -83,7 +86,7 @@ class Finding:
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form."""
         return {
-            "severity": str(self.severity),
+            "level": str(self.severity),
             "code": self.code,
             "field": self.fault.field,
             "problem": self.fault.problem,
@@ -293,9 +296,9 @@ def _beyond(
             "Give CERTLOGIC, and a version up to 1.3.3.",
         )
         return
-    for issue in certlogic.type_issues(expression):
-        problem = f"{issue.message[:1].upper()}{issue.message[1:]}."
-        yield _error("Logic", "logic.type", problem, "Correct the operation.")
+    known = {*codes(None), *codes(value_sets)}
+    for fault in data_faults(expression, rule.certificate_type, known):
+        yield Finding(Severity.ERROR, fault)
     yield from _affected_fields(canonical(document)[0], expression)
     ends, rejections = dead_ends(expression), boosters.rejected(rule, value_sets)
     if not (ends.complete and rejections.complete):
