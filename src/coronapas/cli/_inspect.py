@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from coronapas.cli._claims import masked_claim
 from coronapas.cli._options import accepted
 from coronapas.cli._output import plain
 from coronapas.cli._passes import Item, items
@@ -32,6 +33,7 @@ from coronapas.dcc import (
     TEST_TYPE,
     ValueSets,
 )
+from coronapas.gdhcn import ICVP_LABEL, LINK_LABEL
 from coronapas.hcert import (
     ALGORITHMS,
     CLAIM_EXP,
