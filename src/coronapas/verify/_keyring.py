@@ -6,6 +6,7 @@ says is judged by its profile.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from coronapas.errors import KeyMaterialError
@@ -15,7 +16,7 @@ from coronapas.trust._verifying_key import VerifyingKey
 from coronapas.verify._trust_policy import DEFAULT_POLICY, TrustPolicy, admission
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from coronapas.hcert import Envelope
     from coronapas.trust import Certificate, TrustStore
@@ -134,6 +135,21 @@ class KeyRing:
         fault = max(faults, key=tuple(_SIGNATURE_FAULTS).index)
         found.fail("signature", fault, _SIGNATURE_FAULTS[fault])
         return None
+
+    def judge_participant(
+        self,
+        key: VerifyingKey,
+        profile: Profile,
+        stated: Iterable[tuple[str, str]],
+        found: Findings,
+    ) -> None:
+        """Compare the participants that a content names, by their places, with the key's own."""
+        participants = self.admission(key, profile).participants
+        if not participants:
+            return
+        for place, code in stated:
+            if not self.policy.names(code, participants):
+                found.deviate((replace(_OTHER_ISSUER, field=place),))
 
     def judge_certificate(
         self, key: VerifyingKey, profile: Profile, envelope: Envelope, now: float, found: Findings

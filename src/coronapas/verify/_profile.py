@@ -53,6 +53,8 @@ class Examined(NamedTuple):
         fault: A code and a sentence that fail the content, whatever is tolerated.
         ambiguity: A code and a sentence where the content cannot be judged for certain: its check
             is UNKNOWN, unless something in it fails.
+        authorities: The places in the content that name the participant whose key must have signed
+            it, each with the participant's code.
 
     """
 
@@ -63,6 +65,7 @@ class Examined(NamedTuple):
     content: object = None
     fault: tuple[str, str] | None = None
     ambiguity: tuple[str, str] | None = None
+    authorities: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -272,6 +272,7 @@ class Verifier:
         key = self._ring.signing_key(envelope.message, profile, now, found)
         if key is not None:
             self._ring.judge_certificate(key, profile, envelope, now, found)
+            self._ring.judge_participant(key, profile, examined.authorities, found)
             _judge_usage(key, profile, examined, found)
         _judge_time(envelope, profile, now, self._ring.skew, found)
         found.deviate(examined.deviations)

@@ -8,6 +8,9 @@
 5. A dose from the future fails, whatever is tolerated; the latest day on earth counts (UTC+14).
 6. A version that is not known is ambiguous: the content's check is UNKNOWN.
 
+7. Where a list names the participant whose key signed, an authority that the content names must be
+   that one: a difference is a deviation (`certificate.participant`).
+
 Whether a dose protects its holder at a border is another question: `coronapas.gdhcn.judge` answers
 it with the caller's catalogue of products. No revocation list of these certificates exists.
 """
@@ -20,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from coronapas._time import moment
 from coronapas.facts import EventKind
-from coronapas.gdhcn._icvp import COUNTRY_3, ICVP_LABEL, read
+from coronapas.gdhcn._icvp import COUNTRY_3, ICVP_LABEL, Shape, read
 from coronapas.hcert._cwt import HCERT
 from coronapas.hcert._envelope import PREFIX
 from coronapas.tolerances import Deviation, _step
@@ -29,6 +32,7 @@ from coronapas.verify._profile import Examined, Profile
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from coronapas.gdhcn._icvp import Icvp
     from coronapas.hcert import Envelope
     from coronapas.verify._profile import Occasion
 
@@ -91,7 +95,16 @@ def _examine(envelope: Envelope, occasion: Occasion) -> Examined:
         content=certificate,
         fault=_FUTURE if any(day > today for day in days) else None,
         ambiguity=_AMBIGUOUS if certificate.ambiguous else None,
+        authorities=tuple(_authorities(certificate)),
     )
+
+
+def _authorities(certificate: Icvp) -> Iterator[tuple[str, str]]:
+    """Yield the authorities that are participants' codes; shape A1 has free text."""
+    if certificate.shape is not Shape.A1:
+        for dose in certificate.doses:
+            if dose.authority is not None and COUNTRY_3.fullmatch(dose.authority):
+                yield f"{certificate.shape.container}.is", dose.authority
 
 
 def _latest_day(seconds: float) -> date:
