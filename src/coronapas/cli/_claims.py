@@ -1,7 +1,7 @@
 """WHO's claims on the command line: what was seen of them, what it means, and issuing one.
 
 What stands in a certificate of vaccination is shown on request alone. The key of a health link is
-never shown.
+not shown even then; only `inspect` shows it, with all bytes of a pass, where those are asked for.
 """
 
 from __future__ import annotations
