@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from coronapas.programmes._diff import diff as diff
     from coronapas.programmes._evidence import Evidence as Evidence
     from coronapas.programmes._evidence import Holding as Holding
+    from coronapas.programmes._invitations import Invitation as Invitation
+    from coronapas.programmes._invitations import invitations as invitations
     from coronapas.programmes._lint import Finding as Finding
     from coronapas.programmes._lint import lint as lint
     from coronapas.programmes._loader import BUNDLED as BUNDLED
@@ -61,10 +63,8 @@ if TYPE_CHECKING:
     from coronapas.programmes._model import Term as Term
     from coronapas.programmes._model import Wait as Wait
     from coronapas.programmes._picture import timeline_svg as timeline_svg
-    from coronapas.programmes._plan import Invitation as Invitation
     from coronapas.programmes._plan import NextDose as NextDose
     from coronapas.programmes._plan import Status as Status
-    from coronapas.programmes._plan import invitations as invitations
     from coronapas.programmes._plan import next_dose as next_dose
     from coronapas.programmes._reasons import Reason as Reason
     from coronapas.programmes._timeline import EvidenceLine as EvidenceLine
@@ -83,6 +83,7 @@ else:
             "_course": "Ambiguous DoseGiven Events GivenDose",
             "_diff": "Change diff",
             "_evidence": "Evidence Holding",
+            "_invitations": "Invitation invitations",
             "_lint": "Finding lint",
             "_loader": "BUNDLED load",
             "_model": (
@@ -91,7 +92,7 @@ else:
                 "Suspension TargetGroups Term Wait"
             ),
             "_picture": "timeline_svg",
-            "_plan": "Invitation NextDose Status invitations next_dose",
+            "_plan": "NextDose Status next_dose",
             "_reasons": "Reason",
             "_timeline": "EvidenceLine EvidenceSpan Timeline ValiditySpan timeline",
             "_validity": "Validity check is_valid",

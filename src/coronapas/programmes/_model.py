@@ -51,11 +51,17 @@ class Product:
 @lru_cache(maxsize=1024)
 def canonical(text: str) -> str:
     """Return the code of a product named by code, name or maker; other text is only trimmed."""
+    name = text.strip()
+    return _listed_code(name) or name
+
+
+@lru_cache(maxsize=1024)
+def _listed_code(name: str) -> str | None:
+    """Return the code of a product that the EU's value sets name, or None."""
     from coronapas.dcc._valuesets import ValueSets
 
-    name = text.strip()
     product = ValueSets.default().product(name)
-    return name if product is None else product.code
+    return None if product is None else product.code
 
 
 @lru_cache(maxsize=8192)
@@ -66,12 +72,9 @@ def course_lengths(code: str, day: date) -> frozenset[int] | None:
     return lengths(code, day)
 
 
-@lru_cache(maxsize=1024)
 def is_known(code: str) -> bool:
     """Return whether a product's code is one that the EU's value sets name."""
-    from coronapas.dcc._valuesets import ValueSets
-
-    return ValueSets.default().product(code) is not None
+    return _listed_code(code) is not None
 
 
 # Rows.
