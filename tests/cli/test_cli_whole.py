@@ -37,6 +37,8 @@ COMMANDS = (
     "rules",
     "programme",
     "keys",
+    "codes",
+    "schema",
     "conformance",
     "demo",
 )
