@@ -30,6 +30,7 @@ NOT_CODES: Final = frozenset(
     vaccination.date vaccination.disease vaccination.doses vaccination.product vaccination.country
     test.disease test.kind test.name test.device test.result test.centre test.country
     recovery.disease recovery.country signer.certificate
+    dose.authority dose.batch dose.product traveller.name traveller.nationality traveller.sex
     """.split()  # noqa: SIM905 - forty quoted names would be harder to read
 )
 
@@ -42,6 +43,7 @@ MAKERS: Final[dict[str, tuple[int, str | int]]] = {
     "TrustStoreError": (0, "store"),
     "RevocationListError": (1, "list"),
     "CmsError": (0, "cms"),
+    "LinkError": (0, "link"),
 }
 # Helpers of single modules, by the module's path or folder.
 HELPERS: Final[dict[tuple[str, str], tuple[int, str | int]]] = {
@@ -81,6 +83,7 @@ COMPOSED: Final[dict[str, tuple[str, ...]]] = {
     "list.{}": (),
     "store.{}": (),
     "cms.{}": (),
+    "link.{}": (),
 }
 
 
