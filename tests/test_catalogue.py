@@ -32,8 +32,9 @@ PARAMETER = re.compile(r"\{[a-z]+\}")
 # f-strings of the form of a code that are places in an input, or names of files.
 PLACES = frozenset(
     """
-    alternatives.{} dose.{} entries.{} history.{} holder.{} mapping.{} vaccination.{} {}.born {}.ci
-    {}.code {}.du {}.event {}.from {}.id {}.is {}.ma {}.nm {}.pem {}.product {}.tc {}.tg {}.until {}.verify
+    alternatives.{} dose.{} entries.{} history.{} holder.{} mapping.{} vaccination.{} {}.born
+    {}.ci {}.code {}.du {}.event {}.from {}.id {}.is {}.ma {}.nm {}.pem {}.product {}.tc {}.tg
+    {}.until {}.verify
     """.split()  # noqa: SIM905 - twenty quoted names would be harder to read
 )
 
