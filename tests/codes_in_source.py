@@ -140,11 +140,12 @@ def outcomes_of_commands() -> Iterator[str]:
 
 
 def checks_of_commands() -> Iterator[str]:
-    """Yield the codes of the checks that the command line makes itself."""
+    """Yield the codes of the checks and faults that the command line makes itself."""
     for name, tree in modules():
         if name.startswith("cli/"):
             for called, arguments in calls(tree):
-                if called == "Check" and len(arguments) > 2 and (code := text_of(arguments[2])):
+                place = {"Check": 2, "Fault": 1}.get(called, len(arguments))
+                if len(arguments) > place and (code := text_of(arguments[place])):
                     yield code
 
 
