@@ -27,6 +27,7 @@ SOURCE = PROJECT / "src" / "coronapas"
 ROOMS = (
     "_version",
     "_lazy",
+    "catalogue",
     "errors",
     "tolerances",
     "_time",

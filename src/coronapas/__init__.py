@@ -73,7 +73,7 @@ else:
             "verify": "Check Outcome Verification VerificationError Verifier",
         },
         rooms=(
-            "certlogic conformance dcc denmark errors facts gdhcn hcert keys presentation "
-            "programmes revocation rules schemas tolerances trust verify "
+            "catalogue certlogic conformance dcc denmark errors facts gdhcn hcert keys "
+            "presentation programmes revocation rules schemas tolerances trust verify "
         ),
     )

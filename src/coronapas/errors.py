@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from coronapas import catalogue
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -88,8 +90,32 @@ class Fault:
     """How to correct it, as a sentence for a person."""
 
     def __str__(self) -> str:
-        sentences = f"{self.problem} {self.hint}"
+        sentences = f"{self.problem} {self.hint}".rstrip()
         return f"{self.field}: {sentences}" if self.field else sentences
+
+    def sentence_in(self, language: str) -> str:
+        """Return what is wrong, in a language of the catalogue (``en``, ``da``, ``de``).
+
+        In English that is `problem` and `hint`; elsewhere the catalogue's sentence for the code,
+        and the English text for a code that the catalogue does not have. Raises ValueError for a
+        language that the catalogue does not have.
+        """
+        if catalogue.language(language) != "en":
+            try:
+                return catalogue.sentence(self.code, language)
+            except LookupError:
+                pass
+        return f"{self.problem} {self.hint}"
+
+    def to_json(self, *, language: str = "en") -> dict[str, str]:
+        """Return the fault as ``schemas/fault.schema.json`` describes it."""
+        return {
+            "field": self.field,
+            "code": self.code,
+            "problem": self.problem,
+            "hint": self.hint,
+            "sentence": self.sentence_in(language),
+        }
 
     def within(self, place: str) -> Fault:
         """Return the same fault of a larger input that holds this one at the path `place`."""

@@ -88,6 +88,15 @@ class Pass(NamedTuple):
     def __repr__(self) -> str:
         return f"<Pass from {self.issued_at:%Y-%m-%dT%H:%MZ} to {self.expires:%Y-%m-%dT%H:%MZ}>"
 
+    def to_json(self) -> dict[str, str]:
+        """Return the pass as ``schemas/pass.schema.json`` describes it; its text is personal."""
+        return {
+            "text": self.text,
+            "uvci": self.uvci,
+            "issued_at": self.issued_at.isoformat(),
+            "expires": self.expires.isoformat(),
+        }
+
     def qr(self, *, error: ErrorLevel | Literal["auto"] = "Q", border: int = 4) -> Qr:
         """Return the pass as a QR code in alphanumeric mode; needs the extra ``qr``."""
         from coronapas.presentation._qr import qr

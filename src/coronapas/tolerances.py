@@ -17,6 +17,8 @@ from string import ascii_uppercase
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from coronapas import catalogue
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -45,6 +47,23 @@ class Deviation:
     def layer(self) -> str:
         """The layer at fault: ``prefix``, ``cbor``, ``cose``, ``cwt`` or ``content``."""
         return self.code.partition(".")[0]
+
+    def note_in(self, language: str) -> str:
+        """Return what was found, in a language of the catalogue; `note` for ``en``.
+
+        In another language it is the catalogue's sentence for the code, without what the note adds.
+        Raises ValueError for a language that the catalogue does not have.
+        """
+        if catalogue.language(language) != "en":
+            try:
+                return catalogue.sentence(self.code, language)
+            except LookupError:
+                pass
+        return self.note
+
+    def to_json(self, *, language: str = "en") -> dict[str, str]:
+        """Return ``code``, ``field`` and ``note``, the note in a language."""
+        return {"code": self.code, "field": self.field, "note": self.note_in(language)}
 
 
 COUNTRIES: Final = frozenset(map("".join, product(ascii_uppercase, repeat=2)))

@@ -274,7 +274,7 @@ def test_the_next_dose_is_told_with_its_days_and_products(adult: str) -> None:
         "denmark, schedule of 2022-01-15",
         "  earliest     2021-12-12",
         "  recommended  2021-12-12",
-        "  products     Comirnaty, Spikevax",
+        "  products     Comirnaty, EU/1/20/1528; Spikevax, EU/1/20/1507",
         "  Dose 3 is due since 2021-12-12. [booster-18-140-days: coronasmitte.dk, "
         "'Revaccination', 2022-05-16, quoting the Danish Health Authority: until 15 May everyone "
         "of 18 and over was invited 140 days after the second dose, S]",

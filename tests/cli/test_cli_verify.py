@@ -45,7 +45,10 @@ def test_a_good_pass_ends_with_0_and_says_its_kind_and_signer(country: Country) 
     result = run("verify", "--text", country.text, *country.trust, *AT)
     assert result.exit_code == 0
     lines = result.output.splitlines()
-    assert lines[0] == "--text 1: ok  vaccination, signed by DK"
+    assert lines[0] == (
+        "--text 1: ok  vaccination, signed by DK, issuer DK, "
+        "issued 2023-01-15 12:00 UTC, expires 2023-04-15 12:00 UTC"
+    )
     assert lines[-1] == "1 ok, 0 failed, revocation not known of 1"
 
 

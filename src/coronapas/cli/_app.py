@@ -36,6 +36,8 @@ _COMMANDS: Final = {
     "programme": "Judge a history by a country's dated rules.",
     "wallet": "Passes as credentials of wallets.",
     "keys": "Make keys, certificates and requests.",
+    "codes": "List every code with its sentence.",
+    "schema": "Print a JSON Schema, or the names of all.",
     "conformance": "Run test vectors, and suites of rules.",
     "demo": "Issue and verify passes with test keys.",
 }

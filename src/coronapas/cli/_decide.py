@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from coronapas.catalogue import word
 from coronapas.cli._certificates import (
     beside_option,
     pin_option,
@@ -73,23 +74,29 @@ class Decision:
             return None
         return next((at for at in self.timeline.accepted if at.first > self.verdict.at), None)
 
-    def lines(self, *, personal: bool) -> Iterator[str]:
+    def lines(self, *, personal: bool, language: str = "en") -> Iterator[str]:
         """Yield the verdict, its reasons and how long it lasts; with `personal` also the facts."""
+        from coronapas.cli._verdicts import headline, interval, meaning
+
         verdict = self.verdict
-        yield f"{_coloured(str(verdict.outcome))}  {plain(verdict.sentence)}"
+        yield f"{_coloured(str(verdict.outcome))}  {plain(headline(verdict, language))}"
         for result in (*verdict.failures, *verdict.open):
             yield plain(f"  - {result.description} ({result.rule})")
             facts = result.because if personal else ()
-            for fact in facts or (_meaning(result.code),):
+            for fact in facts or (meaning(result.code, language),):
                 yield plain(f"      {fact}")
         for unread in verdict.unread:
-            yield plain(f"  - A rule could not be read: {unread.place}")
+            told = word("A rule could not be read: {place}", language, place=unread.place)
+            yield plain(f"  - {told}")
         if verdict.country not in self.countries:
-            yield plain(f"  The rules at hand are of {', '.join(self.countries) or 'no country'}.")
+            known = ", ".join(self.countries) or word("no country", language)
+            told = word("The rules at hand are of {countries}.", language, countries=known)
+            yield plain(f"  {told}")
         for window in filter(None, (self.window, self.later)):
-            yield plain(f"  {window.sentence}")
+            yield plain(f"  {interval(window, language)}")
         if not self.timeline.complete:
-            yield "  Before or after that the rules change too often to say."
+            text = "Before or after that the rules change too often to say."
+            yield f"  {word(text, language)}"
 
     def row(self) -> tuple[str, str, str, str]:
         """Return the cells of the table: country, outcome, start and end."""
@@ -97,17 +104,20 @@ class Decision:
         start, end = (None, None) if window is None else (window.start, window.end)
         return self.verdict.country, str(self.verdict.outcome), _bound(start), _bound(end)
 
-    def to_json(self, *, personal: bool) -> dict[str, Any]:
+    def to_json(self, *, personal: bool, language: str = "en") -> dict[str, Any]:
         """Return the JSON form; `because`, the facts that decided, only with `personal`."""
+        from coronapas.cli._verdicts import headline, meaning
+
         window, later = self.window, self.later
         document = self.verdict.to_json(reasons=personal)
+        document["sentence"] = headline(self.verdict, language)
         document["reasons"] = [
             {
                 "rule": result.rule.identifier,
                 "version": str(result.rule.version),
                 "description": result.description,
                 "code": result.code,
-                "meaning": _meaning(result.code),
+                "meaning": meaning(result.code, language),
             }
             for result in (*self.verdict.failures, *self.verdict.open)
         ]
@@ -133,12 +143,6 @@ def table(decisions: Iterable[Decision]) -> Iterator[str]:
         cells = [plain(cell).ljust(width) for cell, width in zip(row, widths, strict=True)]
         cells[1] = click.style(cells[1], fg=_COLOURS.get(row[1]))
         yield "  ".join(cells).rstrip()
-
-
-def _meaning(code: str) -> str:
-    from coronapas.rules import CODES
-
-    return CODES[code]
 
 
 def _coloured(outcome: str) -> str:
@@ -208,7 +212,8 @@ _UNVERIFIED: Final = "The pass is not verified, so anybody may have made it: giv
     default="en",
     show_default=True,
     metavar="LANG",
-    help="The language of the rules' descriptions; English where a rule does not have it.",
+    help="The language of the rules' descriptions, and of what is said of them (en, da, de); "
+    "English where there is nothing in it.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option(
@@ -241,6 +246,7 @@ def command(
     """
     from datetime import UTC, datetime
 
+    from coronapas.cli._verdicts import spoken
     from coronapas.rules import Question
 
     if (file is None) == (text is None):
@@ -251,6 +257,7 @@ def command(
     if not all(places):
         raise click.BadParameter("The country is empty.", param_hint="--country")
     item = Item("--text", text, 0) if text is not None else one_pass(file or "")
+    words = spoken(language)
     moment = at or datetime.now(UTC)
     rule_set, sets = rules_from(rules), value_sets_from(value_sets)
     document: dict[str, Any] = {
@@ -266,8 +273,11 @@ def command(
     judged, failures = _judged(item, store, moment)
     if judged is None:
         document |= {"verified": False, "failures": [check.code for check in failures]}
-        lines = ["The pass does not verify, so no rule was applied."]
-        lines += [f"  FAIL  {check.name}: {plain(check.sentence)}" for check in failures]
+        lines = [word("The pass does not verify, so no rule was applied.", words)]
+        lines += [
+            f"  FAIL  {word(check.name, words)}: {plain(check.sentence_in(words))}"
+            for check in failures
+        ]
         click.echo(json.dumps(document) if as_json else "\n".join(lines))
         sys.exit(1)
     question = Question(country=places[0], value_sets=sets, region=region, language=language)
@@ -279,20 +289,23 @@ def command(
         raise click.UsageError(f"{item.place}: it holds no payload that rules can judge.") from None
     if as_json:
         document["decisions"] = [
-            decision.to_json(personal=show_personal_data) for decision in decisions
+            decision.to_json(personal=show_personal_data, language=words) for decision in decisions
         ]
         click.echo(json.dumps(document))
     else:
-        click.echo("\n".join(_lines(decisions, show_personal_data)))
+        click.echo("\n".join(_lines(decisions, show_personal_data, words)))
     sys.exit(0 if all(decision.verdict for decision in decisions) else 1)
 
 
-def _lines(decisions: list[Decision], personal: bool) -> list[str]:
+def _lines(decisions: list[Decision], personal: bool, language: str) -> list[str]:
     """Return what a person reads: with several countries a table first, then each by itself."""
+    from coronapas.cli._verdicts import ending
+
     lines = [*table(decisions), ""] if len(decisions) > 1 else []
     for decision in decisions:
-        lines += decision.lines(personal=personal)
-    return [*lines, *filter(None, [decisions[0].expiry])]
+        lines += decision.lines(personal=personal, language=language)
+    expires = decisions[0].timeline.expires
+    return lines if expires is None else [*lines, ending(expires, language)]
 
 
 def _judged(

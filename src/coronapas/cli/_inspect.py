@@ -12,13 +12,13 @@ import json
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from coronapas.catalogue import sentence
 from coronapas.cli._claims import masked_claim
-from coronapas.cli._options import accepted
+from coronapas.cli._options import accepted, language_option
 from coronapas.cli._output import plain
 from coronapas.cli._passes import Item, items
 from coronapas.dcc import (
@@ -35,13 +35,12 @@ from coronapas.dcc import (
 )
 from coronapas.gdhcn import ICVP_LABEL, LINK_LABEL
 from coronapas.hcert import (
-    ALGORITHMS,
     CLAIM_EXP,
     CLAIM_HCERT,
     CLAIM_IAT,
     CLAIM_ISS,
-    HEADER_ALG,
-    HEADER_KID,
+    MASK,
+    cbor_to_json,
     open_layers,
 )
 from coronapas.verify import PROFILES, profile_of
@@ -49,7 +48,7 @@ from coronapas.verify import PROFILES, profile_of
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from coronapas.hcert import Claims, Envelope, Layers, Sign1
+    from coronapas.hcert import Claims, Envelope, Layers
     from coronapas.verify import Profile
 
 _DCC: Final = 1
@@ -57,9 +56,6 @@ _DCC: Final = 1
 
 _SHOWN: Final = (CLAIM_ISS, CLAIM_EXP, CLAIM_IAT, CLAIM_HCERT)
 """The claims that are shown at a place of their own."""
-
-MASK: Final = "(masked)"
-"""What is shown in place of a masked value."""
 
 # The fields whose values are shown where they are codes of their value set.
 _CODED: Final = {
@@ -75,16 +71,20 @@ _MASKED_TOO: Final = ("fr", "df", "du")
 _NUMBERS: Final = ("dn", "sd")
 _NAMES: Final = frozenset(("ver", "nam", *GROUPS, *_CODED, *_NUMBERS, *_MASKED, *_MASKED_TOO))
 _MOST_DOSES: Final = 99
-_PUBLIC_HEADERS: Final = {HEADER_ALG: "alg", HEADER_KID: "kid"}
 
 
 def describe(
-    text: str | bytes, *, personal: bool, accept: Collection[str] | None = None
+    text: str | bytes,
+    *,
+    personal: bool,
+    accept: Collection[str] | None = None,
+    language: str = "en",
 ) -> dict[str, Any]:
     """Describe every layer that can be opened; ``error`` says why the next one cannot.
 
     `personal` shows the holder's data, and the bytes of the layers, which contain it. `accept`
-    names the payloads whose prefixes are read; None for all that are known.
+    names the payloads whose prefixes are read; None for all that are known. Notes and the error's
+    message are in `language`.
     """
     rows = [row for row in PROFILES if accept is None or {row.name, row.family} & {*accept}]
     layers = open_layers(
@@ -100,13 +100,15 @@ def describe(
     if layers.compressed is not None:
         document["compression"] = _compression(layers.compressed)
     if layers.cose is not None and layers.message is not None:
-        document["cose"] = _message(layers.cose, layers.message)
+        document["cose"] = {"bytes": len(layers.cose), **layers.message.to_json()}
     if layers.fault is not None:
         fault = layers.fault
-        error = {"layer": fault.layer, "code": fault.code, "message": fault.message}
-        return {**document, "error": error}
+        said = fault.message if language == "en" else sentence(fault.code, language)
+        return {**document, "error": {"layer": fault.layer, "code": fault.code, "message": said}}
     assert layers.envelope is not None  # noqa: S101 - without a fault every layer is open
-    return document | _of_envelope(layers.envelope, document, personal)
+    document |= _of_envelope(layers.envelope, document, personal)
+    found = layers.envelope.deviations
+    return {**document, "deviations": [each.to_json(language=language) for each in found]}
 
 
 def _profile(layers: Layers, rows: list[Profile]) -> str | None:
@@ -141,17 +143,13 @@ def _of_envelope(envelope: Envelope, document: dict[str, Any], personal: bool) -
     }
     if personal:
         others = {label: value for label, value in claims.tree.items() if label not in _SHOWN}
-        cwt |= {"claims": in_json(others), "hex": envelope.payload.hex()}
+        cwt |= {"claims": cbor_to_json(others), "hex": envelope.payload.hex()}
     found = profile_of(claims)
     return {
         "cwt": cwt,
         "payload": None if found is None else found.title,
-        "dcc": in_json(envelope.dcc) if personal else masked(envelope.dcc),
+        "dcc": cbor_to_json(envelope.dcc) if personal else masked(envelope.dcc),
         **_other_content(claims, personal),
-        "deviations": [
-            {"code": found.code, "field": found.field, "note": found.note}
-            for found in envelope.deviations
-        ],
     }
 
 
@@ -162,9 +160,9 @@ def _other_content(claims: Claims, personal: bool) -> dict[str, Any]:
     for name, label in (("icvp", ICVP_LABEL), ("link", LINK_LABEL)):
         if label in others:
             claim = others.pop(label)
-            document[name] = in_json(claim) if personal else masked_claim(label, claim, MASK)
+            document[name] = cbor_to_json(claim) if personal else masked_claim(label, claim, MASK)
     if others and personal:
-        document["content"] = in_json(others)
+        document["content"] = cbor_to_json(others)
     elif others:
         # Fields named as the DCC's may mean something else here, so that nothing is shown of them.
         document["content"] = [str(label) if type(label) is int else MASK for label in others]
@@ -173,24 +171,6 @@ def _other_content(claims: Claims, personal: bool) -> dict[str, Any]:
 
 def _compression(data: bytes) -> dict[str, Any]:
     return {"bytes": len(data), "begins": data[:2].hex()}
-
-
-def _message(data: bytes, message: Sign1) -> dict[str, Any]:
-    return {
-        "bytes": len(data),
-        "algorithm": ALGORITHMS.get(message.algorithm or 0, message.algorithm),
-        "kid": None if message.kid is None else message.kid.hex(),
-        "protected": list(map(_header, message.headers)),
-        "unprotected": list(map(_header, message.unprotected)),
-        "signature": {"bytes": len(message.signature)},
-    }
-
-
-def _header(label: object) -> str:
-    """Return a header's name; only an integer label is certain not to be personal data."""
-    if type(label) is not int:
-        return MASK
-    return _PUBLIC_HEADERS.get(label, str(label))
 
 
 def _issuer(issuer: str | None, personal: bool) -> str | None:
@@ -206,19 +186,6 @@ def _moment(seconds: int | None) -> str | int | None:
         return datetime.fromtimestamp(seconds, UTC).isoformat()
     except (OverflowError, ValueError, OSError):
         return seconds
-
-
-def in_json(value: object) -> object:
-    """Convert a decoded CBOR value for JSON: bytes to hexadecimal, other foreign types to text."""
-    if isinstance(value, Mapping):
-        return {str(in_json(name)): in_json(inner) for name, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [in_json(inner) for inner in value]
-    if isinstance(value, bytes):
-        return value.hex()
-    if value is None or isinstance(value, str | int):
-        return value
-    return value if isinstance(value, float) and isfinite(value) else str(value)
 
 
 def masked(value: object, field: str = "") -> object:
@@ -271,6 +238,7 @@ def _accepted(
     help="The payloads to read: eu, dk (or dk1, dk2, dk3 alone), with commas between. All by "
     "default.",
 )
+@language_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line for each pass.")
 @click.option(
     "--show-personal-data",
@@ -282,6 +250,7 @@ def command(
     text: str | None,
     whole: bool,
     accept: tuple[str, ...] | None,
+    language: str,
     as_json: bool,
     show_personal_data: bool,
 ) -> None:
@@ -299,17 +268,23 @@ def command(
     for item in given:
         document = {
             "place": plain(item.place),
-            **describe(item.readable().text, personal=show_personal_data, accept=accept),
+            **describe(
+                item.readable().text,
+                personal=show_personal_data,
+                accept=accept,
+                language=language,
+            ),
         }
         if item.scanned:
-            document["qr"] = [
-                {"code": found.code, "field": found.field, "note": found.note}
-                for found in item.deviations
-            ]
+            document["qr"] = [each.to_json(language=language) for each in item.deviations]
         good = good and "error" not in document
         if as_json:
             click.echo(json.dumps(document))
         else:
+            from coronapas.cli._words import in_words
+
+            if "dcc" in document:
+                document["dcc"] = in_words(document["dcc"])
             click.echo("\n".join(_lines(document)))
     sys.exit(0 if good else 1)
 

@@ -7,6 +7,7 @@ import json
 import re
 import sys
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -17,6 +18,7 @@ from coronapas.cli._claims import issue_icvp, products_option
 from coronapas.cli._options import (
     filled,
     lifetime,
+    message_language_option,
     moment,
     password_from,
     value_sets_from,
@@ -62,6 +64,7 @@ _OPTIONS: Final = {
     "recovery.starts-too-early": "Set it with --bound recovery-from-days=DAYS.",
     "recovery.ends-too-late": "Set it with --bound recovery-until-days=DAYS.",
 }
+_OPTION: Final = re.compile("--[^.]+")
 _CALL: Final = " (ValueSets.replace)"
 """A hint for programs, which is left out in a shell."""
 
@@ -269,6 +272,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @options
 @click.option("--qr", type=click.Choice(drawing.FORMS), help="Draw the QR code.")
 @drawing.options("qr-")
+@message_language_option
 @click.option("--json", "as_json", is_flag=True, help="Print text, identifier and times as JSON.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to a file.")
 @click.option("--force", is_flag=True, help="Replace an existing --output file.")
@@ -297,6 +301,7 @@ def command(
     level: str | None,
     size: float | None,
     dpi: float | None,
+    message_language: str,
     as_json: bool,
     output: Path | None,
     force: bool,
@@ -308,6 +313,7 @@ def command(
     columns of CSV are the fields of a document (holder.family_name, vaccination.product, ...), or
     those that --mapping names. A record may also have id, which --json repeats, and uvci, the
     identifier of its pass. With --icvp, FACTS is a traveller and a dose, in JSON.
+    The identifier and the issuer of a record are kept; --uvci and --issuer say otherwise.
 
     For several records, one pass is printed a line. If one is refused, none is issued, unless
     --keep-going is given. With --qr, the code's version, level and size are printed on standard
@@ -359,24 +365,30 @@ def command(
         raise click.UsageError("--uvci needs exactly one pass.")
     if qr is not None and len(records) != 1:
         raise click.UsageError("--qr needs exactly one pass.")
-    office = Issuer(
-        country,
-        signers[0] if len(signers) == 1 else SignerSet(signers),
-        name=issuer,
-        version=schema_version,
-        language=language,
-        value_sets=value_sets_from(value_sets),
-        policy=policy_from(**stated),
-    )
+    settings: dict[str, Any] = {
+        "version": schema_version,
+        "language": language,
+        "value_sets": value_sets_from(value_sets),
+        "policy": policy_from(**stated),
+    }
+    signer = signers[0] if len(signers) == 1 else SignerSet(signers)
+
+    @cache
+    def office(name: str | None) -> Issuer:
+        return Issuer(country, signer, name=issuer or name, **settings)
+
+    office(None)  # what is wrong with the settings is said once
     terms = {"expires": expires, "issued_at": issued_at, "uvci": uvci}
     passes, refused = _issue(office, records, terms, keep_going=keep_going)
     if refused and not keep_going:
-        raise IssueError([in_a_shell(fault) for row in refused for fault in row.placed(places)])
+        raise IssueError(
+            [_worded(fault, message_language) for row in refused for fault in row.placed(places)]
+        )
     if rejects is not None:
         write(rejects, "".join(map(_reject, refused)).encode(), force=force)
     for row in refused:
         for fault in row.placed("line"):
-            click.echo(f"Error: {plain(str(in_a_shell(fault)))}", err=True)
+            click.echo(f"Error: {plain(str(_worded(fault, message_language)))}", err=True)
     if passes:
         drawing.put(_content(passes, wished, places, as_json), qr, output, force=force)
     if refused:
@@ -474,9 +486,16 @@ def _records(source: str, form: str | None, mapping: Path | None) -> tuple[list[
 
 
 def _issue(
-    office: Issuer, records: Sequence[Record], terms: dict[str, Any], *, keep_going: bool
+    office: Callable[[str | None], Issuer],
+    records: Sequence[Record],
+    terms: dict[str, Any],
+    *,
+    keep_going: bool,
 ) -> tuple[list[tuple[Record, Pass]], list[_Refusal]]:
-    """Issue the passes; without `keep_going` none is signed once a record is refused."""
+    """Issue the passes; without `keep_going` none is signed once a record is refused.
+
+    `office` returns the issuer of a name; what a record states of it stands behind the options.
+    """
     from coronapas.errors import Fault, IssueError
 
     passes: list[tuple[Record, Pass]] = []
@@ -493,17 +512,27 @@ def _issue(
                 hint = "Give each pass an identifier of its own, or leave it out."
                 found = (Fault("uvci", "uvci.repeated", problem, hint),)
             seen.add(record.uvci or "")
-            if document.faults or found or (refused and not keep_going):
-                found += document.all_faults(office.faults(*pair, **own))
-            else:
-                try:
-                    passes.append((record, office.issue(*pair, **own)))
-                except IssueError as error:
-                    found = error.faults
+            named = document.issuer if isinstance(document.issuer, str) else None
+            try:
+                if document.faults or found or (refused and not keep_going):
+                    found += document.all_faults(office(named).faults(*pair, **own))
+                else:
+                    passes.append((record, office(named).issue(*pair, **own)))
+            except IssueError as error:
+                found = error.faults
             if found:
                 refused.append(_Refusal(record, place, found))
             advance(1)
     return passes, refused
+
+
+def _worded(fault: Fault, words: str) -> Fault:
+    """Return the fault for a person at a shell, in their language."""
+    if words == "en":
+        return in_a_shell(fault)
+    option = _OPTION.search(_OPTIONS.get(fault.code, ""))
+    hint = f"({option[0]})" if option else ""
+    return dataclasses.replace(fault, problem=fault.sentence_in(words), hint=hint)
 
 
 def _text(issued: Pass | IssuedClaim) -> str:
@@ -518,12 +547,13 @@ def _json(issued: Pass | IssuedClaim, record: Record | None, places: str) -> str
         own["id"] = record.id
     if record is not None and places:
         own["line"] = record.line
+    if isinstance(issued, Pass):
+        return json.dumps(own | issued.to_json())
     return json.dumps(
         own
         | {
             "text": issued.text,
             # WHO's claims have no identifier.
-            **({"uvci": issued.uvci} if isinstance(issued, Pass) else {}),
             "issued_at": issued.issued_at.isoformat(),
             "expires": issued.expires.isoformat(),
         }

@@ -48,6 +48,33 @@ accept_option = click.option(
     "(WHO's certificates of vaccination), link (health links).",
 )
 
+
+def _of_catalogue(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    from coronapas import catalogue
+
+    try:
+        return catalogue.language(value)
+    except ValueError as error:
+        raise click.BadParameter(f"{error}.", ctx, param) from None
+
+
+language_option = click.option(
+    "--language",
+    default="en",
+    show_default=True,
+    metavar="LANG",
+    callback=_of_catalogue,
+    help="The language of sentences and labels: en, da or de.",
+)
+message_language_option = click.option(
+    "--message-language",
+    default="en",
+    show_default=True,
+    metavar="LANG",
+    callback=_of_catalogue,
+    help="The language of what is said of faults: en, da or de.",
+)
+
 _DAY: Final = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _DAYS: Final = re.compile("([0-9]{1,5})d")
 _SPAN: Final = re.compile("([0-9]{1,5})[ ]*((?:d|day|w|week|m|month|y|year)?s?)", re.IGNORECASE)

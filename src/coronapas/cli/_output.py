@@ -30,9 +30,12 @@ def sentence(note: str) -> str:
     return f"{note[:1].upper()}{note[1:]}."
 
 
-def coloured(word: str, width: int = 0) -> str:
-    """Return an outcome in its colour, which click removes if there is no terminal."""
-    return click.style(word.ljust(width), fg=_COLOURS.get(word), dim=word == "SKIPPED")
+def coloured(word: str, width: int = 0, *, shown: str = "") -> str:
+    """Return an outcome in its colour, which click removes if there is no terminal.
+
+    `shown` is the outcome in another language.
+    """
+    return click.style((shown or word).ljust(width), fg=_COLOURS.get(word), dim=word == "SKIPPED")
 
 
 def on_terminal(*, results_meanwhile: bool) -> bool:

@@ -11,11 +11,13 @@ from typing import (
     TYPE_CHECKING,
     Any,
     Final,
-    NoReturn,
 )
 
 import click
 
+from coronapas.catalogue import word
+from coronapas.cli._evidence import evidence_options, history_from, unusable
+from coronapas.cli._options import language_option
 from coronapas.cli._output import plain, progress, write
 from coronapas.cli._passes import STDIN, total_size
 
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from zoneinfo import ZoneInfo
 
-    from coronapas.errors import FaultsError
     from coronapas.facts import History
     from coronapas.programmes import (
         Finding,
@@ -51,13 +52,6 @@ programme_option = click.option(
     show_default=True,
     help="The name of a bundled programme, or a file.",
 )
-history_option = click.option(
-    "--history",
-    "source",
-    required=True,
-    type=click.Path(exists=True, dir_okay=False, allow_dash=True),
-    help="A JSON file; - reads standard input.",
-)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
 
@@ -70,30 +64,6 @@ def programme_from(name: str) -> Programme:
         return load(name)
     except ProgrammeError as error:
         unusable(name, error)
-
-
-def history_from(source: str) -> History:
-    """Read the history in a file or on standard input; exit with 2 if it has faults."""
-    from coronapas.errors import HistoryError
-    from coronapas.facts import LARGEST, History
-
-    if source == STDIN:
-        content = sys.stdin.buffer.read(LARGEST + 1)
-    else:
-        with open(source, "rb") as stream:
-            content = stream.read(LARGEST + 1)
-    try:
-        return History.from_json(content if len(content) <= LARGEST else b"")
-    except HistoryError as error:
-        unusable("standard input" if source == STDIN else source, error)
-
-
-def unusable(place: str, error: FaultsError) -> NoReturn:
-    """Print a line for each fault and exit with 2: 1 would mean that something was judged."""
-    for fault in error.faults:
-        where = f"{fault.field}: " if fault.field else ""
-        click.echo(plain(f"Error: {place}: {where}{fault.problem} {fault.hint}"), err=True)
-    sys.exit(2)
 
 
 def when(text: str, zone: ZoneInfo, option: str) -> date | datetime:
@@ -152,9 +122,10 @@ def shown(moment: datetime | None, zone: ZoneInfo) -> str:
     return f"{text}{local:%z}" if twice else text
 
 
-def uncertainties(marks: tuple[Mark, ...]) -> list[str]:
+def uncertainties(marks: tuple[Mark, ...], language: str = "en") -> list[str]:
     """Return a line for each mark of an answer."""
-    return [plain(f"  uncertain: {mark.row}: {mark.text}") for mark in marks]
+    label = word("uncertain", language)
+    return [plain(f"  {label}: {mark.row}: {mark.text}") for mark in marks]
 
 
 # ``coronapas programme invite``
@@ -429,8 +400,8 @@ def show(name: str, only_groups: bool, as_json: bool) -> None:
     for kind, terms in words.items():
         if terms:
             click.echo(f"{kind}:")
-        for word, term in terms.items():
-            click.echo(plain(f"  {word:24} {term.meaning}"))
+        for name_of_term, term in terms.items():
+            click.echo(plain(f"  {name_of_term:24} {term.meaning}"))
     if only_groups:
         return
     for kind, row in _rows_of(programme):
@@ -480,14 +451,15 @@ def command() -> None:
 
 @command.command("check", short_help="Say whether the evidence is valid at a moment.")
 @programme_option
-@history_option
+@evidence_options
 @click.option(
     "--at",
     metavar="TIME",
     help="The moment of the check; a day stands for its first instant. Default: now.",
 )
+@language_option
 @json_option
-def check(name: str, source: str, at: str | None, as_json: bool) -> None:
+def check(name: str, at: str | None, language: str, as_json: bool, **evidence: Any) -> None:
     """Say whether a history's evidence is valid at a moment, until when, and why.
 
     The rules are those in force at the moment; later events do not count. The end of the answer
@@ -499,48 +471,58 @@ def check(name: str, source: str, at: str | None, as_json: bool) -> None:
 
     programme = programme_from(name)
     moment = instant(at, programme.zone, "--at")
-    found = programmes.check(programme, history_from(source), moment)
+    found = programmes.check(programme, history_from(**evidence), moment)
     if as_json:
         click.echo(json.dumps(found.to_json()))
     else:
-        click.echo("\n".join(_check_lines(found)))
+        click.echo("\n".join(_check_lines(found, language)))
     sys.exit(0 if found.valid else 1)
 
 
-def _check_lines(found: Validity) -> Iterator[str]:
+def _check_lines(found: Validity, language: str) -> Iterator[str]:
     zone = found.zone
-    answer = _answer(_ANSWERS[found.valid])
+    answer = _answer(_ANSWERS[found.valid], language)
     if found.since is not None:
-        answer += f"  from {shown(found.since, zone)}"
-    end = "without end" if found.until is None else f"until {shown(found.until, zone)}"
-    yield f"{answer}  {end}{'' if found.until is None else ' (exclusive)'}"
-    revision = "no revision yet" if found.revision is None else f"revision {found.revision}"
-    yield plain(f"{found.programme}, {revision}, at {shown(found.at, zone)} ({zone})")
-    yield from _reason_lines(found.reasons)
-    yield from uncertainties(found.marks)
+        answer += f"  {word('from {moment}', language, moment=shown(found.since, zone))}"
+    if found.until is None:
+        answer += f"  {word('without end', language)}"
+    else:
+        until = word("until {moment}", language, moment=shown(found.until, zone))
+        answer += f"  {until} {word('(exclusive)', language)}"
+    yield answer
+    revision = word("no revision yet", language)
+    if found.revision is not None:
+        revision = word("revision {revision}", language, revision=found.revision)
+    at = word("at {moment}", language, moment=shown(found.at, zone))
+    yield plain(f"{found.programme}, {revision}, {at} ({zone})")
+    yield from _reason_lines(found.reasons, language)
+    yield from uncertainties(found.marks, language)
     if found.revision_until is not None and found.revision is not None:
-        yield f"  Other rules are in force from {shown(found.revision_until, zone)} on."
+        later = shown(found.revision_until, zone)
+        text = "Other rules are in force from {moment} on."
+        yield f"  {word(text, language, moment=later)}"
 
 
-def _answer(word: str, width: int = 0) -> str:
-    return click.style(word.ljust(width), fg=_COLOURS.get(word))
+def _answer(answer: str, language: str = "en", width: int = 0) -> str:
+    return click.style(word(answer, language).ljust(width), fg=_COLOURS.get(answer))
 
 
-def _reason_lines(reasons: tuple[Reason, ...]) -> Iterator[str]:
+def _reason_lines(reasons: tuple[Reason, ...], language: str) -> Iterator[str]:
     """Yield the reasons in words, each with the row of the programme that it comes from."""
     for reason in reasons:
         source = ""
         if reason.row is not None and reason.source is not None:
             source = f" [{reason.row}: {reason.source}, {reason.confidence}]"
-        yield plain(f"  {reason.text}{source}")
+        yield plain(f"  {reason.sentence_in(language)}{source}")
 
 
 @command.command("next", short_help="Say which dose is next, and when.")
 @programme_option
-@history_option
+@evidence_options
 @click.option("--on", metavar="DATE", help="The local day asked about. Default: today.")
+@language_option
 @json_option
-def next_(name: str, source: str, on: str | None, as_json: bool) -> None:
+def next_(name: str, on: str | None, language: str, as_json: bool, **evidence: Any) -> None:
     """Say which dose is next for a holder by the schedule of a day, when, and with which products.
 
     The status is eligible, due, too-early, not-offered or ambiguous. Days are inclusive.
@@ -551,32 +533,42 @@ def next_(name: str, source: str, on: str | None, as_json: bool) -> None:
 
     programme = programme_from(name)
     day = local_date(on, programme.zone, "--on")
-    found = next_dose(programme, history_from(source), day)
+    found = next_dose(programme, history_from(**evidence), day)
     if as_json:
         click.echo(json.dumps(found.to_json()))
     else:
-        click.echo("\n".join(_next_lines(found)))
+        click.echo("\n".join(_next_lines(found, language)))
     sys.exit(1 if found.status is Status.AMBIGUOUS else 0)
 
 
-def _next_lines(found: NextDose) -> Iterator[str]:
-    overdue = ", overdue" if found.overdue else ""
-    yield f"dose {found.dose}: {_answer(str(found.status))}{overdue}"
-    yield plain(f"{found.programme}, schedule of {found.on}")
-    days = {
+def _next_lines(found: NextDose, language: str) -> Iterator[str]:
+    overdue = f", {word('overdue', language)}" if found.overdue else ""
+    dose = word("dose {number}", language, number=found.dose)
+    yield f"{dose}: {_answer(str(found.status), language)}{overdue}"
+    schedule = word("schedule of {day}", language, day=found.on)
+    yield plain(f"{found.programme}, {schedule}")
+    rows = {
         "earliest": found.earliest,
         "recommended": found.recommended,
         "latest": found.latest,
-        "products": ", ".join(found.product_names) or None,
+        "products": "; ".join(_products(found)) or None,
     }
-    yield from (plain(f"  {label:12} {value}") for label, value in days.items() if value)
-    yield from _reason_lines(found.reasons)
-    yield from uncertainties(found.marks)
+    for label, value in rows.items():
+        if value:
+            yield plain(f"  {word(label, language):12} {value}")
+    yield from _reason_lines(found.reasons, language)
+    yield from uncertainties(found.marks, language)
+
+
+def _products(found: NextDose) -> Iterator[str]:
+    """Yield each product by its name and its code."""
+    for code, name in zip(found.products, found.product_names, strict=True):
+        yield name if name == code else f"{name}, {code}"
 
 
 @command.command("timeline", short_help="Show when a history was valid under each revision.")
 @programme_option
-@history_option
+@evidence_options
 @click.option("--svg", type=click.Path(path_type=Path), help="Draw a picture (SVG) into this file.")
 @click.option("--from", "start", metavar="TIME", help="Where the picture begins.")
 @click.option("--until", "end", metavar="TIME", help="Where the picture ends.")
@@ -584,12 +576,12 @@ def _next_lines(found: NextDose) -> Iterator[str]:
 @json_option
 def timeline(
     name: str,
-    source: str,
     svg: Path | None,
     start: str | None,
     end: str | None,
     force: bool,
     as_json: bool,
+    **evidence: Any,
 ) -> None:
     """Show which evidence counted when, under each revision: as a table, a picture or JSON.
 
@@ -607,7 +599,7 @@ def timeline(
         None if text is None else instant(text, programme.zone, option)
         for text, option in ((start, "--from"), (end, "--until"))
     ]
-    found = programmes.timeline(programme, history_from(source))
+    found = programmes.timeline(programme, history_from(**evidence))
     if svg is not None:
         try:
             picture = programmes.timeline_svg(found, start=bounds[0], end=bounds[1])
@@ -629,7 +621,8 @@ def _timeline_lines(found: Timeline) -> Iterator[str]:
     for span in found.validity:
         remarks = "".join(f", {remark}" for remark in _remarks(span))
         times = _times(shown(span.start, zone), shown(span.end, zone))
-        yield f"{times}  {_answer(_ANSWERS[span.valid], 9)}  {plain(f'[{span.revision}]{remarks}')}"
+        answer = _answer(_ANSWERS[span.valid], width=9)
+        yield f"{times}  {answer}  {plain(f'[{span.revision}]{remarks}')}"
     for line in found.evidence:
         yield plain(f"{line.words}:{'' if line.spans else ' never counts'}")
         for piece in line.spans:

@@ -350,16 +350,7 @@ def check(
 
 def answer_json(answer: RevocationAnswer) -> dict[str, Any]:
     """An answer for machines; it names the list and nothing of the pass."""
-    return {
-        "outcome": answer.outcome.value,
-        "code": answer.code,
-        "sentence": answer.sentence,
-        "source": answer.source,
-        "as_of": None if answer.as_of is None else answer.as_of.isoformat(),
-        "hash_type": None if answer.hash_type is None else answer.hash_type.value,
-        "batch": answer.batch,
-        "false_positive_rate": answer.false_positive_rate,
-    }
+    return answer.to_json()
 
 
 def _kid(ctx: click.Context, param: click.Parameter, value: str | None) -> bytes | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sys
 from collections import Counter
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from coronapas.catalogue import word
 from coronapas.cli import _revocation as revocation_data
 from coronapas.cli._certificates import (
     PLACE,
@@ -33,6 +33,7 @@ from coronapas.cli._options import (
     accept_option,
     day_or_moment,
     duration,
+    language_option,
     value_sets_from,
     value_sets_option,
 )
@@ -52,7 +53,6 @@ if TYPE_CHECKING:
     from coronapas.facts import PassFacts
     from coronapas.gdhcn import Catalogue, Validity
     from coronapas.tolerances import Deviation
-    from coronapas.trust import TrustStore
     from coronapas.verify import Check, TrustPolicy, Verification, Verifier
 
 
@@ -132,6 +132,7 @@ def _tolerance(
 @click.option("--whole", is_flag=True, help="Take a text file as one pass, not one on each line.")
 @click.option("--checks", is_flag=True, help="Show every check, not only those that failed.")
 @click.option("--quiet", is_flag=True, help="Show passes that are not ok, and the count.")
+@language_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each pass.")
 @click.option("--show-personal-data", is_flag=True, help="Show what the pass says of its holder.")
 def command(
@@ -154,6 +155,7 @@ def command(
     whole: bool,
     checks: bool,
     quiet: bool,
+    language: str,
     as_json: bool,
     show_personal_data: bool,
     **revocation: Any,
@@ -196,7 +198,7 @@ def command(
     count = _Count()
     with progress("verifying", total_size(files), results_meanwhile=True) as advance:
         for item in _all(files, texts, whole):
-            found = _Found(item, verifier, store, at, granted, catalogue)
+            found = _Found(item, verifier, at, granted, catalogue, language)
             count.add(found)
             if as_json:
                 click.echo(json.dumps(found.to_json(show_personal_data)))
@@ -204,7 +206,7 @@ def command(
                 click.echo("\n".join(found.lines(checks, show_personal_data)))
             advance(item.size)
     if not as_json and not count.needless:
-        click.echo(count.summary)
+        click.echo(count.summary(language))
     sys.exit(count.exit_code)
 
 
@@ -222,28 +224,27 @@ class _Found:
         self,
         item: Item,
         verifier: Verifier,
-        store: TrustStore,
         at: datetime | None,
         granted: Collection[str],
         catalogue: Catalogue | None,
+        language: str,
     ) -> None:
         from coronapas.verify import CHECKS, skipped
 
-        self._store = store
         self._catalogue = catalogue
+        self._language = language
         self.place = plain(item.place)
         self.readable = item.fault is None
         self.unsupported = item.fault is not None and item.fault.code in _ONE_LINE
         self._read: tuple[PassFacts | None] | None = None
         self.verification: Verification | None = None
-        self.deviations: tuple[Deviation, ...] = item.deviations
-        self.checks: tuple[Check, ...] = _of_input(item, granted)
+        self._of_input: tuple[Check, ...] = _of_input(item, granted)
+        self._odd: tuple[Deviation, ...] = item.deviations
         if self.readable:
             self.verification = verifier.verify(item.text, at=at)
-            self.deviations += self.verification.deviations
-            self.checks += self.verification.checks
+            self.checks = self._of_input + self.verification.checks
         else:
-            self.checks += tuple(map(skipped, CHECKS))
+            self.checks = self._of_input + tuple(map(skipped, CHECKS))
         self.failures = tuple(check for check in self.checks if check.outcome == "FAIL")
         self.ok = not self.failures and self.verification is not None and self.verification.ok
 
@@ -251,73 +252,93 @@ class _Found:
         """What a person reads."""
         if self.unsupported:
             (check, *_) = self.checks
-            yield f"{self.place}: {coloured('FAIL')}  {check.name}: {plain(check.sentence)}"
+            name, said = self._word(check.name), plain(check.sentence_in(self._language))
+            yield f"{self.place}: {self._outcome('FAIL')}  {name}: {said}"
             return
-        told = ", ".join(self._told())
-        verdict = coloured("ok") if self.ok else coloured("FAIL")
-        yield f"{self.place}: {verdict}{f'  {told}' if told else ''}"
+        told = plain(", ".join(self._told()))
+        verdict = "ok" if self.ok else "FAIL"
+        yield f"{self.place}: {self._outcome(verdict)}{f'  {told}' if told else ''}"
         for check in self.checks if every else self.failures:
-            yield f"  {coloured(check.outcome, 7)}  {check.name}: {plain(check.sentence)}"
-        if every and (signer := self._signer()) is not None:
-            for each in signer["lists"]:
-                if each["format"] in _UNLISTED:
-                    continue
-                dated = each["issued"] or each["fetched"]
-                named = f"{each['format']} {each['name']}{f' of {dated}' if dated else ''}"
-                if each["listing"] is not None:
-                    named += f" ({', '.join(filter(None, each['listing'].values()))})"
-                yield f"  trusted by  {plain(named)}, signature {each['signature']}"
-        for deviation in self.deviations:
-            field = f" at {plain(deviation.field)}" if deviation.field else ""
-            yield f"  deviation  {deviation.code}{field}: {plain(deviation.note)}"
+            said = plain(check.sentence_in(self._language))
+            yield f"  {self._outcome(check.outcome, 7)}  {self._word(check.name)}: {said}"
+        verification = self.verification
+        if every and verification is not None:
+            yield from self._lists(verification)
+        for each in self.deviations:
+            field = f" {self._word('at {field}', field=plain(each.field))}" if each.field else ""
+            note = plain(each.note_in(self._language))
+            yield f"  {self._word('deviation')}  {each.code}{field}: {note}"
         for validity in self._validities():
             yield validity_line(validity)
         if personal and (facts := self._facts()) is not None:
-            yield f"  {plain(json.dumps(_facts_json(facts), ensure_ascii=False))}"
+            from coronapas.cli._words import facts_lines
+
+            yield from (f"  {plain(line)}" for line in facts_lines(facts, self._language))
         if personal and (claim := claim_json(self._content(), personal)) is not None:
             yield f"  {plain(json.dumps(claim, ensure_ascii=False))}"
 
+    @property
+    def deviations(self) -> tuple[Deviation, ...]:
+        """What was odd in the input, then in the pass."""
+        return self._odd + (() if self.verification is None else self.verification.deviations)
+
     def to_json(self, personal: bool) -> dict[str, Any]:
         """What a machine reads (``schemas/verification.schema.json``)."""
-        from coronapas.cli._revocation import answer_json
-
-        verification = self.verification
-        answer = None if verification is None else verification.revocation
-        envelope = None if verification is None else verification.envelope
-        facts = self._facts()
-        document: dict[str, Any] = {
+        verification, language = self.verification, self._language
+        document: dict[str, Any] = (
+            dict(_NOTHING)
+            if verification is None
+            else verification.to_json(personal=personal, language=language)
+        )
+        facts = document.pop("facts", None)
+        document |= {
             "place": self.place,
             "ok": self.ok,
-            "profile": None if verification is None else verification.profile,
-            "at": None if verification is None else verification.at.isoformat(),
-            "signed": verification is not None and verification.signed,
-            "kid": None if envelope is None or envelope.kid is None else envelope.kid.hex(),
-            "country": self._country(),
-            "kind": None if facts is None else facts.kind.value,
             "claim": claim_json(self._content(), personal),
             "validity": [validity_json(each, personal) for each in self._validities()],
-            "certificate": self._signer(),
-            "revocation": None if answer is None else answer_json(answer),
             "failures": [check.code for check in self.failures],
-            "checks": [{**check._asdict(), "outcome": str(check.outcome)} for check in self.checks],
-            "deviations": [
-                {"code": one.code, "field": one.field, "note": one.note} for one in self.deviations
-            ],
+            "checks": [check.to_json(language=language) for check in self.checks],
+            "deviations": [each.to_json(language=language) for each in self.deviations],
         }
-        if personal:
-            document["facts"] = None if facts is None else _facts_json(facts)
-        return document
+        return {**document, "facts": facts} if personal else document
 
     def _told(self) -> Iterator[str]:
-        facts, country = self._facts(), self._country()
-        profile = None if self.verification is None else self.verification.profile
-        if profile not in (None, "eu"):
-            yield str(profile).upper()
+        facts, verification = self._facts(), self.verification
+        if verification is None:
+            return
+        if verification.profile not in (None, "eu"):
+            yield str(verification.profile).upper()
         yield from summary(self._content())
         if facts is not None:
-            yield facts.kind.value
-        if country is not None:
-            yield f"signed by {country}"
+            yield self._word(facts.kind.value)
+        if verification.certificate is not None:
+            country = verification.certificate.country or "?"
+            yield self._word("signed by {country}", country=country)
+        if verification.issuer is not None:
+            yield self._word("issuer {country}", country=verification.issuer)
+        if verification.issued_at is not None:
+            yield self._word("issued {moment}", moment=_minutes(verification.issued_at))
+        if verification.expires is not None:
+            yield self._word("expires {moment}", moment=_minutes(verification.expires))
+
+    def _lists(self, verification: Verification) -> Iterator[str]:
+        for source in verification.sources:
+            if source.format in _UNLISTED:
+                continue
+            dated = source.issued or source.fetched
+            found = f"{source.format} {source.name}"
+            if dated is not None:
+                found = self._word("{list} of {moment}", list=found, moment=dated.isoformat())
+            if source.listing is not None:
+                found += f" ({', '.join(filter(None, source.listing))})"
+            state = self._word(f"signature {source.signature}")
+            yield f"  {self._word('trusted by')}  {plain(found)}, {state}"
+
+    def _word(self, text: str, **parameters: str) -> str:
+        return word(text, self._language, **parameters)
+
+    def _outcome(self, outcome: str, width: int = 0) -> str:
+        return coloured(outcome, width, shown=self._word(outcome))
 
     def _facts(self) -> PassFacts | None:
         """The facts, which are read again whenever a `Verification` is asked for them."""
@@ -341,38 +362,25 @@ class _Found:
             verification.envelope.expires,
         )
 
-    def _signer(self) -> dict[str, Any] | None:
-        """The certificate that signed, which lists vouch for it, and until when."""
-        certificate = None if self.verification is None else self.verification.certificate
-        if certificate is None:
-            return None
-        der = certificate.der
-        return {
-            "sha256": None if der is None else hashlib.sha256(der).hexdigest(),
-            "not_before": _time(certificate.not_before),
-            "not_after": _time(certificate.not_after),
-            "trusted_until": _time(self._store.trusted_until(certificate)),
-            "lists": [
-                {
-                    "format": source.format,
-                    "name": source.name,
-                    "signature": source.signature,
-                    "issued": _time(source.issued),
-                    "fetched": _time(source.fetched),
-                    "environment": source.environment,
-                    "listing": None if source.listing is None else source.listing._asdict(),
-                }
-                for source in self._store.sources_of(certificate)
-            ],
-        }
 
-    def _country(self) -> str | None:
-        signed = self.verification is not None and self.verification.certificate
-        return (signed.country or "?") if signed else None
+_NOTHING: Final = {
+    "profile": None,
+    "at": None,
+    "signed": False,
+    "kid": None,
+    "country": None,
+    "issuer": None,
+    "issued_at": None,
+    "expires": None,
+    "kind": None,
+    "certificate": None,
+    "revocation": None,
+}
+"""What is known of a pass whose input could not be read."""
 
 
-def _time(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat()
+def _minutes(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC"
 
 
 def _of_input(item: Item, granted: Collection[str]) -> tuple[Check, ...]:
@@ -388,16 +396,6 @@ def _of_input(item: Item, granted: Collection[str]) -> tuple[Check, ...]:
         if deviation.code not in granted:
             return (Check(name, Outcome.FAIL, deviation.code, sentence(deviation.note)),)
     return (Check(name, Outcome.PASS, "qr.ok", "The QR code was read."),)
-
-
-def _facts_json(facts: PassFacts) -> dict[str, Any]:
-    from coronapas.facts import facts_to_json
-
-    return {
-        **facts_to_json(facts.holder, facts.event),
-        "issuer": facts.issuer,
-        "uvci": facts.uvci,
-    }
 
 
 class _Count:
@@ -419,13 +417,16 @@ class _Count:
         """Whether one file of another kind is all there is, of which one line says everything."""
         return (self.ok, self.failed, self.unreadable, self.unsupported) == (0, 0, 1, 1)
 
-    @property
-    def summary(self) -> str:
+    def summary(self, language: str) -> str:
         """The counts in one line, with the checks that nothing was known of."""
-        parts = [f"{self.ok} ok", f"{self.failed} failed"]
+        counts = {"{number} ok": self.ok, "{number} failed": self.failed}
         if self.unreadable:
-            parts.append(f"{self.unreadable} unreadable")
-        parts += [f"{name} not known of {count}" for name, count in sorted(self.unknown.items())]
+            counts["{number} unreadable"] = self.unreadable
+        parts = [word(text, language, number=number) for text, number in counts.items()]
+        parts += [
+            word("{check} not known of {number}", language, check=name, number=count)
+            for name, count in sorted(self.unknown.items())
+        ]
         return ", ".join(parts)
 
     @property

@@ -222,6 +222,14 @@ class ValueSets:
         entry = self.code(set_id, code)
         return entry.display if entry else None
 
+    def named(self, set_id: str, code: str) -> str:
+        """Return what a code means, with the code: ``Comirnaty, EU/1/20/1528``.
+
+        The code alone where it, or the set, is unknown.
+        """
+        display = self.display(set_id, code)
+        return code if display is None or display == code else f"{display}, {code}"
+
     def product(self, name_or_code: str) -> Product | None:
         """Find a vaccine product by its code, name, display or an alias, each in any case.
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from coronapas.facts._records import RecordMapping as RecordMapping
     from coronapas.facts._records import form_of as record_form
     from coronapas.facts._records import read_records as read_records
+    from coronapas.facts._sources import read_history as read_history
 
     # Names that differ from those in their modules are exported to type checkers by this alone.
     __all__ = [
@@ -64,5 +65,6 @@ else:
             ),
             "_records": "Record RecordForm RecordMapping read_records record_form=form_of",
             "_history": "Birth Dose History Infection LARGEST Tested merge",
+            "_sources": "read_history",
         },
     )

@@ -415,6 +415,7 @@ def _dose(row: Reader) -> Iterator[Dose]:
         )
     product, uvci = row.maybe_text("product"), row.maybe_text("uvci")
     disease = row.maybe_text("disease")
+    _passed_over(row, "country", "vaccine", "manufacturer")
     row.close()
     if day is not None:
         yield Dose(day, product, number, doses, uvci, disease)
@@ -425,6 +426,7 @@ def _test(row: Reader) -> Iterator[Tested]:
     result = _word(row, "result", _RESULTS)
     moment = row.instant("sampled_at")
     uvci, disease = row.maybe_text("uvci"), row.maybe_text("disease")
+    _passed_over(row, "country", "centre", "name", "device")
     row.close()
     if kind is not None and moment is not None and result is not None:
         yield Tested(_PROOFS[kind], moment, _RESULTS[result], uvci, disease)
@@ -434,9 +436,18 @@ def _infection(row: Reader) -> Iterator[Infection]:
     day = row.day("first_positive", required=True)
     proof = _word(row, "proof", _PROOFS) if row.has("proof") else "naat"
     uvci, disease = row.maybe_text("uvci"), row.maybe_text("disease")
+    _passed_over(row, "country", "valid_from", "valid_until")
     row.close()
     if day is not None and proof is not None:
         yield Infection(day, _PROOFS[proof], uvci, disease)
+
+
+def _passed_over(row: Reader, *names: str) -> None:
+    """Take what facts state of an event beyond what a history is judged by."""
+    for name in names:
+        value = row.take(name, nullable=True)
+        if value is not None and not isinstance(value, str):
+            row.note(name, "text", "This is not a text.", "Give a text, or leave it out.")
 
 
 def _word(row: Reader, name: str, words: Mapping[str, Any]) -> str | None:

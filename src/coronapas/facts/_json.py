@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from coronapas import _json
@@ -73,6 +73,10 @@ class Document:
     holder: Holder | None = field(repr=False)
     event: Event | None = field(repr=False)
     faults: tuple[Fault, ...]
+    issuer: str | None = field(default=None, repr=False)
+    """The organisation that issues the pass, where the document names one."""
+    uvci: str | None = field(default=None, repr=False)
+    """The identifier that the pass is to carry, where the document states one."""
 
     def all_faults(self, content: Iterable[Fault]) -> tuple[Fault, ...]:
         """The faults of the shape, then those of the content that do not follow from them.
@@ -117,8 +121,8 @@ def read(document: object) -> Document:
     is empty. Raises nothing for any value that JSON can state.
     """
     reading = _Reading()
-    holder, event = reading.document(document)
-    return Document(holder, event, tuple(reading.faults))
+    holder, event, issuer, uvci = reading.document(document)
+    return Document(holder, event, tuple(reading.faults), issuer, uvci)
 
 
 def from_json(document: object) -> tuple[Holder, Event]:
@@ -160,71 +164,7 @@ def to_json(holder: Holder, event: Event) -> dict[str, Any]:
     The facts are taken as they are, so that what a pass says can be written whatever it says;
     text in the place of an enumeration stays as it is.
     """
-    person: dict[str, Any] = _filled(
-        {
-            "family_name": holder.family_name,
-            "given_name": holder.given_name,
-            "family_name_mrz": holder.family_name_mrz,
-            "given_name_mrz": holder.given_name_mrz,
-        }
-    )
-    person["birth_date"] = None if holder.birth_date is None else str(holder.birth_date)
-    return {"holder": person, kind_of(event).value: _filled(_event_fields(event))}
-
-
-def _filled(fields: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value is not None}
-
-
-def _event_fields(event: Event) -> dict[str, Any]:
-    match event:
-        case Vaccination():
-            return {
-                "product": event.product,
-                "dose_number": event.dose_number,
-                "doses": event.doses,
-                "date": event.date.isoformat(),
-                "country": event.country,
-                "vaccine": event.vaccine,
-                "manufacturer": event.manufacturer,
-                "disease": event.disease,
-            }
-        case Test():
-            return {
-                "kind": _kind_name(event.kind),
-                "sampled_at": _moment_text(event.sampled_at),
-                "result": _result_name(event.result),
-                "centre": event.centre,
-                "country": event.country,
-                "name": event.name,
-                "device": event.device,
-                "disease": event.disease,
-            }
-        case Recovery():
-            return {
-                "first_positive": event.first_positive.isoformat(),
-                "valid_from": event.valid_from.isoformat(),
-                "valid_until": event.valid_until.isoformat(),
-                "country": event.country,
-                "disease": event.disease,
-            }
-
-
-def _kind_name(kind: TestKind | str) -> str:
-    return kind.name if isinstance(kind, TestKind) else kind
-
-
-def _result_name(result: TestResult | str) -> str:
-    return result.name.replace("_", " ").lower() if isinstance(result, TestResult) else result
-
-
-def _moment_text(moment: datetime) -> str:
-    """Write a moment; an offset with seconds, which RFC 3339 cannot say, becomes UTC."""
-    offset = moment.utcoffset()
-    if offset is not None and offset % timedelta(minutes=1):
-        moment = moment.astimezone(UTC)
-    text = moment.isoformat()
-    return text.removesuffix("+00:00") + "Z" if text.endswith("+00:00") else text
+    return {"holder": holder.to_json(), kind_of(event).value: event.to_json()}
 
 
 class _Reading:
@@ -241,10 +181,10 @@ class _Reading:
     def add(self, path: str, code: str, problem: str, hint: str) -> None:
         self.faults.append(Fault(path, code, problem, hint))
 
-    def document(self, value: object) -> tuple[Holder | None, Event | None]:
-        found = self.fields_of("", value, {"holder"}, set(_KINDS))
+    def document(self, value: object) -> tuple[Holder | None, Event | None, str | None, str | None]:
+        found = self.fields_of("", value, {"holder"}, {*_KINDS, "issuer", "uvci"})
         if found is None:
-            return None, None
+            return None, None, None, None
         events = [kind for kind in _KINDS if kind in found]
         if len(events) != 1:
             self.add(
@@ -255,7 +195,8 @@ class _Reading:
             )
         holder = self.holder("holder", found["holder"]) if "holder" in found else None
         read = [self.event(kind, kind, found[kind]) for kind in events]
-        return holder, read[0] if len(read) == 1 else None
+        issuer, uvci = (self.text("", found, name) for name in ("issuer", "uvci"))
+        return holder, read[0] if len(read) == 1 else None, issuer, uvci
 
     def fields_of(
         self, path: str, value: object, required: set[str], optional: set[str]
@@ -348,9 +289,8 @@ class _Reading:
     def text(self, path: str, found: dict[str, Any], name: str) -> Any:
         value = found.get(name)
         if value is not None and not isinstance(value, str):
-            self.add(
-                f"{path}.{name}", "json.type", "The value is no text.", "Give a text, or null."
-            )
+            place = f"{path}.{name}" if path else name
+            self.add(place, "json.type", "The value is no text.", "Give a text, or null.")
         return value
 
     def needed_text(self, path: str, found: dict[str, Any], name: str) -> Any:

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 COVID_19: Final = "840539006"
 """The SNOMED CT code of COVID-19 (value set disease-agent-targeted), which has no other member."""
@@ -89,6 +89,26 @@ class PartialDate:
         return f"{self.year:04}" if self.month is None else f"{self.year:04}-{self.month:02}"
 
 
+def _filled(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _day_text(day: date | None) -> str | None:
+    """Write a day; one that could not be read of an odd pass is None."""
+    return None if day is None else day.isoformat()
+
+
+def _moment_text(moment: datetime | None) -> str | None:
+    """Write a moment; an offset with seconds, which RFC 3339 cannot say, becomes UTC."""
+    if moment is None:
+        return None
+    offset = moment.utcoffset()
+    if offset is not None and offset % timedelta(minutes=1):
+        moment = moment.astimezone(UTC)
+    text = moment.isoformat()
+    return text.removesuffix("+00:00") + "Z" if text.endswith("+00:00") else text
+
+
 @dataclass(frozen=True, slots=True)
 class Holder:
     """The person whom a pass is about.
@@ -103,6 +123,19 @@ class Holder:
     birth_date: date | PartialDate | None = field(default=None, repr=False)
     family_name_mrz: str | None = field(default=None, repr=False)
     given_name_mrz: str | None = field(default=None, repr=False)
+
+    def to_json(self) -> dict[str, str | None]:
+        """Return the holder as ``schemas/facts.schema.json`` has it; the birth date always."""
+        person: dict[str, str | None] = _filled(
+            {
+                "family_name": self.family_name,
+                "given_name": self.given_name,
+                "family_name_mrz": self.family_name_mrz,
+                "given_name_mrz": self.given_name_mrz,
+            }
+        )
+        person["birth_date"] = None if self.birth_date is None else str(self.birth_date)
+        return person
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +157,21 @@ class Vaccination:
     vaccine: str | None = field(default=None, repr=False)
     manufacturer: str | None = field(default=None, repr=False)
     disease: str = field(default=COVID_19, repr=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the event as ``schemas/facts.schema.json`` has it, without absent fields."""
+        return _filled(
+            {
+                "product": self.product,
+                "dose_number": self.dose_number,
+                "doses": self.doses,
+                "date": _day_text(self.date),
+                "country": self.country,
+                "vaccine": self.vaccine,
+                "manufacturer": self.manufacturer,
+                "disease": self.disease,
+            }
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +195,26 @@ class Test:
     device: str | None = field(default=None, repr=False)
     disease: str = field(default=COVID_19, repr=False)
 
+    def to_json(self) -> dict[str, Any]:
+        """Return the event as ``schemas/facts.schema.json`` has it, without absent fields.
+
+        Kind and result are written by name; text in the place of one of them stays as it is.
+        """
+        return _filled(
+            {
+                "kind": self.kind.name if isinstance(self.kind, TestKind) else self.kind,
+                "sampled_at": _moment_text(self.sampled_at),
+                "result": self.result.name.replace("_", " ").lower()
+                if isinstance(self.result, TestResult)
+                else self.result,
+                "centre": self.centre,
+                "country": self.country,
+                "name": self.name,
+                "device": self.device,
+                "disease": self.disease,
+            }
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
@@ -161,6 +229,18 @@ class Recovery:
     valid_until: date = field(repr=False)
     country: str | None = field(default=None, repr=False)
     disease: str = field(default=COVID_19, repr=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the event as ``schemas/facts.schema.json`` has it, without absent fields."""
+        return _filled(
+            {
+                "first_positive": _day_text(self.first_positive),
+                "valid_from": _day_text(self.valid_from),
+                "valid_until": _day_text(self.valid_until),
+                "country": self.country,
+                "disease": self.disease,
+            }
+        )
 
 
 Event = Vaccination | Test | Recovery
@@ -187,6 +267,17 @@ class PassFacts:
     def kind(self) -> EventKind:
         """Which kind of event the pass states."""
         return kind_of(self.event)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the facts as ``schemas/facts.schema.json`` has them, ready to be issued again."""
+        return _filled(
+            {
+                "holder": self.holder.to_json(),
+                self.kind.value: self.event.to_json(),
+                "issuer": self.issuer,
+                "uvci": self.uvci,
+            }
+        )
 
 
 def kind_of(event: Event) -> EventKind:

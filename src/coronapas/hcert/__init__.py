@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from coronapas.hcert._base45 import ALPHABET as BASE45_ALPHABET
     from coronapas.hcert._base45 import decode as base45_decode
     from coronapas.hcert._base45 import encode as base45_encode
+    from coronapas.hcert._cbor import MASK as MASK
+    from coronapas.hcert._cbor import to_json as cbor_to_json
     from coronapas.hcert._compression import compress as compress
     from coronapas.hcert._compression import inflate as inflate
     from coronapas.hcert._cose import ALGORITHMS as ALGORITHMS
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
         "CLAIM_ISS",
         "base45_decode",
         "base45_encode",
+        "cbor_to_json",
         "read_claims",
         "read_sign1",
     ]
@@ -63,6 +66,7 @@ else:
                 "CLAIM_EXP=EXPIRES CLAIM_HCERT=HCERT CLAIM_IAT=ISSUED_AT CLAIM_ISS=ISSUER Claims "
                 "read_claims=read"
             ),
+            "_cbor": "MASK cbor_to_json=to_json",
             "_compression": "compress inflate",
             "_base45": "BASE45_ALPHABET=ALPHABET base45_decode=decode base45_encode=encode",
         },

@@ -19,7 +19,9 @@ from __future__ import annotations
 import copyreg
 import os
 import pickle
+from collections.abc import Mapping
 from io import BytesIO
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
 import cbor2
@@ -27,10 +29,13 @@ import cbor2
 from coronapas.errors import DecodeError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
 MAX_DEPTH: Final = 16
 """How deep containers and tags may nest, inclusive; a vaccination entry stands at depth 5."""
+
+MASK: Final = "(masked)"
+"""What stands in JSON in the place of a value that may be the holder's."""
 
 _INSIDE: Final = MAX_DEPTH - 1  # cbor2 does not count the outermost one
 
@@ -255,3 +260,16 @@ def byte_string(data: bytes) -> bytes:
     if size < 0x1_0000:
         return b"\x59" + size.to_bytes(2, "big") + data
     return b"\x5a" + size.to_bytes(4, "big") + data
+
+
+def to_json(value: object) -> object:
+    """Return a decoded item as JSON has it: bytes as hexadecimal, other foreign types as text."""
+    if isinstance(value, Mapping):
+        return {str(to_json(name)): to_json(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_json(inner) for inner in value]
+    if isinstance(value, bytes):
+        return value.hex()
+    if value is None or isinstance(value, str | int):
+        return value
+    return value if isinstance(value, float) and isfinite(value) else str(value)

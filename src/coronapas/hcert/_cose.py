@@ -38,6 +38,8 @@ HEADER_ALG: Final = 1
 HEADER_CRIT: Final = 2
 HEADER_KID: Final = 4
 
+_LABELS: Final = {HEADER_ALG: "alg", HEADER_KID: "kid"}
+
 KID_LENGTH: Final = 8
 """Length of a key identifier in bytes (hcert-spec, section 3.4)."""
 
@@ -71,11 +73,32 @@ class Sign1(NamedTuple):
         """What the signature covers: the CBOR of the Sig_structure (RFC 9052, section 4.4)."""
         return signed_bytes(self.protected, self.payload)
 
+    def to_json(self) -> dict[str, Any]:
+        """Return the headers' labels and the lengths, and nothing that may be the holder's.
+
+        The value of ``algorithm`` is its name, or its number where passes do not use it; a label
+        that is not an integer is masked.
+        """
+        return {
+            "algorithm": ALGORITHMS.get(self.algorithm or 0, self.algorithm),
+            "kid": None if self.kid is None else self.kid.hex(),
+            "protected": list(map(_label, self.headers)),
+            "unprotected": list(map(_label, self.unprotected)),
+            "signature": {"bytes": len(self.signature)},
+        }
+
     def __repr__(self) -> str:
         return f"<Sign1 algorithm={self.algorithm} kid={self.kid.hex() if self.kid else None}>"
 
     def __reduce__(self) -> tuple[object, ...]:
         return cbor.rebuild, (type(self), cbor.pack(tuple(self)))
+
+
+def _label(label: object) -> str:
+    """Return a header's name; only an integer label is certain not to be personal data."""
+    if type(label) is not int:
+        return cbor.MASK
+    return _LABELS.get(label, str(label))
 
 
 def signed_bytes(protected: bytes, payload: bytes) -> bytes:

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from coronapas.errors import DecodeError
@@ -53,6 +54,9 @@ class Limits:
 DEFAULT_LIMITS: Final = Limits()
 
 _FOREIGN: Final = re.compile("[A-Z]{2}[0-9]:")
+
+
+_CLAIMS: Final = (cwt.ISSUER, cwt.EXPIRES, cwt.ISSUED_AT, cwt.HCERT)
 
 
 class Envelope(NamedTuple):
@@ -114,11 +118,57 @@ class Envelope(NamedTuple):
         hcert = self.claims.hcert
         return None if hcert is None else cbor.copy(hcert.get(cwt.DCC))
 
+    def to_json(self, *, personal: bool = False) -> dict[str, Any]:
+        """Return every layer as ``schemas/envelope.schema.json`` describes it; no trust implied.
+
+        `personal` adds what the pass says of its holder (``dcc``) and the bytes of the layers,
+        which contain it. Without it, whatever is not a length, a time, a header of an integer label
+        or two capitals as the issuer is left out or masked.
+        """
+        claims = self.claims
+        stranger = claims.issuer is not None and claims.issuer not in COUNTRIES
+        document: dict[str, Any] = {
+            "prefix": self.prefix,
+            "base45": {"characters": len(self.body)},
+            "compression": {"bytes": len(self.compressed), "begins": self.compressed[:2].hex()},
+            "cose": {"bytes": len(self.cose), **self.message.to_json()},
+            "cwt": {
+                "bytes": len(self.payload),
+                "iss": cbor.MASK if stranger and not personal else claims.issuer,
+                "iat": _moment(claims.issued_at),
+                "exp": _moment(claims.expires),
+                "other_claims": [
+                    str(label) if type(label) is int else cbor.MASK
+                    for label in claims.tree
+                    if label not in _CLAIMS
+                ],
+            },
+            "dcc": None,
+            "deviations": [each.to_json() for each in self.deviations],
+        }
+        if personal:
+            document["dcc"] = cbor.to_json(self.dcc)
+            document["base45"]["text"] = self.body
+            document["compression"]["hex"] = self.compressed.hex()
+            document["cose"]["hex"] = self.cose.hex()
+            document["cwt"]["hex"] = self.payload.hex()
+        return document
+
     def __repr__(self) -> str:
         kid = self.kid[: cose.KID_LENGTH].hex() if self.kid else None
         # Anything but a country's code may be anything, the holder's name too.
         issuer = self.issuer if self.issuer in COUNTRIES else None
         return f"<Envelope {self.prefix or '(no prefix)'} issuer={issuer!r} kid={kid}>"
+
+
+def _moment(seconds: int | None) -> str | int | None:
+    """Return a moment in UTC; the number itself where it is beyond the calendar."""
+    if seconds is None:
+        return None
+    try:
+        return datetime.fromtimestamp(seconds, UTC).isoformat()
+    except (OverflowError, ValueError, OSError):
+        return seconds
 
 
 class Layers(NamedTuple):

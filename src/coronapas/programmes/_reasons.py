@@ -7,6 +7,7 @@ from datetime import timedelta
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final
 
+from coronapas import catalogue
 from coronapas.facts._history import births
 from coronapas.programmes._clock import FOREVER, Period, midnight
 from coronapas.programmes._course import DoseGiven, is_recognised
@@ -59,6 +60,19 @@ class Reason:
     revision: str | None = None
     source: str | None = None
     confidence: str | None = None
+
+    def sentence_in(self, language: str) -> str:
+        """Return the reason in a language of the catalogue; for ``en`` that is `text`.
+
+        In another language it is the catalogue's sentence for the code, without dates and names.
+        Raises ValueError for a language that the catalogue does not have.
+        """
+        if catalogue.language(language) != "en":
+            try:
+                return catalogue.sentence(self.code, language)
+            except LookupError:
+                pass
+        return self.text
 
     def to_json(self) -> dict[str, str]:
         """Return the reason as a JSON object, without members that are None."""

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from datetime import UTC
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+
+from coronapas import catalogue
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -72,6 +74,30 @@ class RevocationAnswer(NamedTuple):
                 dated = f" of {_dated(self.as_of)}"
             where = f" ({self.source}{dated})"
         return f"{SENTENCES[self.code].rstrip('.')}{where}."
+
+    @property
+    def place(self) -> str:
+        """The list that decided and its date, for a person; empty where no list did."""
+        if not self.source or self.as_of is None:
+            return self.source
+        return f"{self.source}, {_dated(self.as_of)}"
+
+    def to_json(self, *, language: str = "en") -> dict[str, Any]:
+        """Return the answer as ``schemas/verification.schema.json`` has it."""
+        text = self.sentence
+        if catalogue.language(language) != "en":
+            text = catalogue.sentence(self.code, language)
+            text = f"{text.rstrip('.')} ({self.place})." if self.place else text
+        return {
+            "outcome": self.outcome.value,
+            "code": self.code,
+            "sentence": text,
+            "source": self.source,
+            "as_of": None if self.as_of is None else self.as_of.isoformat(),
+            "hash_type": None if self.hash_type is None else self.hash_type.value,
+            "batch": self.batch,
+            "false_positive_rate": self.false_positive_rate,
+        }
 
 
 def _dated(moment: datetime) -> str:

@@ -9,6 +9,7 @@ from coronapas import _lazy
 if TYPE_CHECKING:
     from coronapas.verify._checks import CHECKS as CHECKS
     from coronapas.verify._checks import Check as Check
+    from coronapas.verify._checks import Detail as Detail
     from coronapas.verify._checks import Outcome as Outcome
     from coronapas.verify._checks import skipped as skipped
     from coronapas.verify._keyring import CertificateTime as CertificateTime
@@ -30,7 +31,7 @@ else:
         __name__,
         {
             "_keyring": "CertificateTime",
-            "_checks": "CHECKS Check Outcome skipped",
+            "_checks": "CHECKS Check Detail Outcome skipped",
             "_picture": "SeenPass Sighting foreign_code",
             "_profile": "Examined Occasion Profile",
             "_profiles": "PROFILES profile_of",

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from coronapas import catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -28,6 +30,29 @@ class Outcome(StrEnum):
     """It could not be decided from the data at hand."""
 
 
+class Detail(NamedTuple):
+    """One finding of a check, from which its sentence is made in any language.
+
+    Attributes:
+        code: The code of the catalogue.
+        place: The path in the pass, or the list and its date; empty where there is none.
+        parameters: Names and values for the sentence (``kid``), without the holder's data.
+
+    """
+
+    code: str
+    place: str = ""
+    parameters: tuple[tuple[str, str], ...] = ()
+
+    def sentence_in(self, language: str) -> str:
+        """Return the finding as a sentence in a language of the catalogue.
+
+        Raises LookupError for a code that the catalogue does not have.
+        """
+        text = catalogue.sentence(self.code, language, **dict(self.parameters))
+        return f"{text.rstrip('.')} ({self.place})." if self.place else text
+
+
 class Check(NamedTuple):
     """One check of a verification.
 
@@ -37,7 +62,8 @@ class Check(NamedTuple):
         code: A stable code: what was judged before the dot, what was found behind it
             (``time.expired``; ``….ok`` and ``….skipped`` are every check's). A deviation that was
             not granted fails its check under its own code (``prefix.missing``).
-        sentence: The finding for a person, without the holder's data.
+        sentence: The finding for a person in English, without the holder's data.
+        details: All findings of the check where it failed, or says more than its code.
 
     """
 
@@ -45,6 +71,30 @@ class Check(NamedTuple):
     outcome: Outcome
     code: str
     sentence: str
+    details: tuple[Detail, ...] = ()
+
+    def sentence_in(self, language: str) -> str:
+        """Return the finding in a language of the catalogue; for ``en`` that is `sentence`.
+
+        A code of somebody else's payload, which the catalogue does not have, is said in English.
+        Raises ValueError for a language that the catalogue does not have.
+        """
+        if catalogue.language(language) == "en":
+            return self.sentence
+        try:
+            found = self.details or (Detail(self.code),)
+            return " ".join(each.sentence_in(language) for each in found)
+        except LookupError:
+            return self.sentence
+
+    def to_json(self, *, language: str = "en") -> dict[str, Any]:
+        """Return ``name``, ``outcome`` and ``code``, and the ``sentence`` in a language."""
+        return {
+            "name": self.name,
+            "outcome": str(self.outcome),
+            "code": self.code,
+            "sentence": self.sentence_in(language),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,13 +203,21 @@ class Findings:
         if self.checks[name].outcome is Outcome.SKIPPED:
             self.checks[name] = Check(name, Outcome.PASS, code, sentence)
 
-    def fail(self, name: str, code: str, sentence: str) -> None:
-        """Fail a check; of several faults in one check, the first gives the code."""
+    def fail(
+        self, name: str, code: str, sentence: str, *, place: str = "", **parameters: str
+    ) -> None:
+        """Fail a check; of several faults in one check, the first gives the code.
+
+        `place` and `parameters` are for the sentence in other languages (`Detail`).
+        """
         earlier = self.checks[name]
+        detail = Detail(code, place, tuple(parameters.items()))
         if earlier.outcome is not Outcome.FAIL:
-            self.checks[name] = Check(name, Outcome.FAIL, code, sentence)
+            self.checks[name] = Check(name, Outcome.FAIL, code, sentence, (detail,))
         elif sentence not in earlier.sentence:
-            self.checks[name] = earlier._replace(sentence=f"{earlier.sentence} {sentence}")
+            self.checks[name] = earlier._replace(
+                sentence=f"{earlier.sentence} {sentence}", details=(*earlier.details, detail)
+            )
 
     def unknown(self, name: str, code: str, sentence: str) -> None:
         """Say that a check could not be decided from the data at hand."""
@@ -171,7 +229,12 @@ class Findings:
         self.deviations.extend(deviations)
         for deviation in deviations:
             if deviation.code not in self.granted:
-                self.fail(check_of(deviation.code), deviation.code, _sentence(deviation))
+                self.fail(
+                    check_of(deviation.code),
+                    deviation.code,
+                    _sentence(deviation),
+                    place=deviation.field,
+                )
 
 
 def is_ok(checks: Mapping[str, Check]) -> bool:

@@ -106,7 +106,7 @@ class KeyRing:
             return None
         keys = self.keys_of(message.kid)
         if not keys:
-            found.fail("key identifier", *self._no_key(message.kid))
+            found.fail("key identifier", *self._no_key(message.kid), kid=message.kid.hex())
             return None
         admissions = [(key, self.admission(key, profile)) for key in keys]
         objections = [each.objection for _, each in admissions if each.objection is not None]

@@ -7,16 +7,19 @@ signature held.
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any
 
 from coronapas._time import moment
 from coronapas.errors import CoronapasError
 from coronapas.hcert import _cbor as cbor
 from coronapas.hcert._envelope import Envelope, Limits, decode
+from coronapas.tolerances import COUNTRIES
 from coronapas.verify._checks import (
     ALL_PASSED,
     CHECKS,
     Check,
+    Detail,
     Outcome,
     is_ok,
     skipped,
@@ -36,16 +39,22 @@ if TYPE_CHECKING:
     from coronapas.verify._profile import Profile
 
 
-def _named(source: Source) -> str:
-    """A list for a person; empty for what the caller put in by hand."""
+def _named(source: Source) -> tuple[str, str]:
+    """A list's name and date for a person; an empty name for what the caller put in by hand."""
     if source.format == "given":
-        return ""
-    dated = ""
-    if source.dated is not None:
-        dated = f" of {moment(source.dated.timestamp()):%Y-%m-%d %H:%M} UTC"
+        return "", ""
+    dated = "" if source.dated is None else _written(source.dated.timestamp())
     codes = [] if source.listing is None else [code for code in source.listing if code is not None]
     listed = f" ({', '.join(codes)})" if codes else ""
-    return f"the list {source.name or source.format}{dated}{listed}"
+    return source.name or source.format, f"{dated}{listed}"
+
+
+def _written(seconds: float) -> str:
+    return f"{moment(seconds):%Y-%m-%d %H:%M} UTC"
+
+
+def _iso(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat()
 
 
 class VerificationError(CoronapasError):
@@ -199,16 +208,26 @@ class Verification:
         if self.certificate is None:
             return check
         country, kid = self.certificate.country or "?", self.certificate.kid.hex()
-        lists = ", ".join(filter(None, map(_named, self.sources)))
-        listed = f", by {lists}" if lists else ""
-        sentence = f"The signature holds under a key of {country}, kid {kid}{listed}."
-        return check._replace(sentence=sentence)
+        found = [(name, dated) for name, dated in map(_named, self.sources) if name]
+        parameters = {"country": country, "kid": kid}
+        listed = ""
+        if found:
+            lists = (f"the list {name}{dated and f' of {dated}'}" for name, dated in found)
+            listed = f", by {', '.join(lists)}"
+            parameters["lists"] = "; ".join(", ".join(filter(None, each)) for each in found)
+        return check._replace(
+            sentence=f"The signature holds under a key of {country}, kid {kid}{listed}.",
+            details=(Detail(check.code, parameters=tuple(parameters.items())),),
+        )
 
     def check(self, name: str) -> Check:
         """Return the check of this name; KeyError for a name that is not in `CHECKS`."""
         check = self._checks.get(name) or skipped(name)
         if name == "signature" and check.outcome is Outcome.PASS:
             return self._signed_by(check)
+        answer = self._revocation
+        if name == "revocation" and answer is not None and answer.code == check.code:
+            return check._replace(details=(Detail(check.code, answer.place),))
         return check
 
     @property
@@ -248,6 +267,87 @@ class Verification:
         if self._profile is None or not self.signed:
             return None
         return self._profile.facts(self._payload)
+
+    @property
+    def issuer(self) -> str | None:
+        """The country that the pass names as its issuer (``iss``), with no trust implied.
+
+        None where it names none, and where what it states is not two capital letters: that can be
+        anything, and is at ``envelope.issuer``.
+        """
+        issuer = None if self.envelope is None else self.envelope.issuer
+        return issuer if issuer in COUNTRIES else None
+
+    @property
+    def issued_at(self) -> datetime | None:
+        """When the pass says that it was issued (``iat``), in UTC, with no trust implied."""
+        stated = None if self.envelope is None else self.envelope.issued_at
+        return None if stated is None else moment(stated)
+
+    @property
+    def expires(self) -> datetime | None:
+        """Until when the pass says that it is valid (``exp``), in UTC, with no trust implied."""
+        stated = None if self.envelope is None else self.envelope.expires
+        return None if stated is None else moment(stated)
+
+    def to_json(self, *, personal: bool = False, language: str = "en") -> dict[str, Any]:
+        """Return the result as ``schemas/verification.schema.json`` describes it.
+
+        Args:
+            personal: Whether to give ``facts`` too: what the pass says of its holder.
+            language: The language of the sentences: one of the catalogue's.
+
+        Raises ValueError for a language that the catalogue does not have.
+
+        """
+        envelope, facts = self.envelope, self.facts
+        document: dict[str, Any] = {
+            "ok": self.ok,
+            "profile": self.profile,
+            "at": self.at.isoformat(),
+            "signed": self.signed,
+            "kid": None if envelope is None or envelope.kid is None else envelope.kid.hex(),
+            "country": (self.certificate.country or "?") if self.certificate else None,
+            "issuer": self.issuer,
+            "issued_at": _iso(self.issued_at),
+            "expires": _iso(self.expires),
+            "kind": None if facts is None else facts.kind.value,
+            "certificate": self._signer_json(),
+            "revocation": None
+            if self._revocation is None
+            else self._revocation.to_json(language=language),
+            "failures": [check.code for check in self.failures],
+            "checks": [check.to_json(language=language) for check in self.checks],
+            "deviations": [each.to_json(language=language) for each in self.deviations],
+        }
+        if personal:
+            document["facts"] = None if facts is None else facts.to_json()
+        return document
+
+    def _signer_json(self) -> dict[str, Any] | None:
+        """The certificate that signed, which lists vouch for it, and until when."""
+        certificate, trust = self._certificate, self._trust
+        if certificate is None:
+            return None
+        der = certificate.der
+        return {
+            "sha256": None if der is None else hashlib.sha256(der).hexdigest(),
+            "not_before": _iso(certificate.not_before),
+            "not_after": _iso(certificate.not_after),
+            "trusted_until": None if trust is None else _iso(trust.trusted_until(certificate)),
+            "lists": [
+                {
+                    "format": source.format,
+                    "name": source.name,
+                    "signature": source.signature,
+                    "issued": _iso(source.issued),
+                    "fetched": _iso(source.fetched),
+                    "environment": source.environment,
+                    "listing": None if source.listing is None else source.listing._asdict(),
+                }
+                for source in self.sources
+            ],
+        }
 
     def require(self) -> Self:
         """This result, where it is ok; raises VerificationError listing every failure otherwise."""

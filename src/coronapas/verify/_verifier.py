@@ -360,7 +360,8 @@ def _judge_usage(key: VerifyingKey, profile: Profile, examined: Examined, found:
         return
     for kind in examined.kinds or ():
         if key.usages and kind not in key.usages:
-            found.fail(name, "usage.not-allowed", f"The certificate may not sign a {kind} pass.")
+            sentence = f"The certificate may not sign a {kind} pass."
+            found.fail(name, "usage.not-allowed", sentence, kind=kind.value)
     found.passed(name)
 
 

@@ -1,0 +1,72 @@
+"""What people read of a verdict in other languages than English, which the rules' room speaks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from coronapas import catalogue
+from coronapas.catalogue import word
+from coronapas.rules import CODES, moment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from coronapas.rules import Bound, Verdict, Window
+
+_HEADLINES: Final = {
+    "PASS": "Accepted in {place} on {moment}.",
+    "FAIL": "Not accepted in {place} on {moment}.",
+    "REFUSED": "Refused in {place} on {moment}: the pass does not verify.",
+    "NO RULES": "No rule of {place} for such a pass is at hand on {moment}: neither accepted nor "
+    "refused.",
+}
+_OPEN: Final = "Not decided for {place} on {moment}."
+_OUTCOMES: Final = {"PASS": "Accepted", "FAIL": "Not accepted", "NO RULES": "No rules"}
+
+
+def spoken(language: str) -> str:
+    """Return the catalogue's language for one that rules may be described in; else English."""
+    try:
+        return catalogue.language(language)
+    except ValueError:
+        return "en"
+
+
+def headline(verdict: Verdict, language: str) -> str:
+    """Return the outcome for a person, without any of the holder's data."""
+    if language == "en":
+        return verdict.sentence
+    text = _HEADLINES.get(str(verdict.outcome), _OPEN)
+    return word(text, language, place=verdict.country, moment=f"{verdict.at:%Y-%m-%d %H:%M:%S} UTC")
+
+
+def meaning(code: str, language: str) -> str:
+    """Return what the code of a rule's result means."""
+    return CODES[code] if language == "en" else catalogue.sentence(code, language)
+
+
+def interval(window: Window, language: str) -> str:
+    """Return an interval of one outcome; it shows the holder's dates."""
+    if language == "en":
+        return window.sentence
+    parts = [word(_OUTCOMES.get(str(window.outcome), "Not decided"), language)]
+    for text, bound in (("from {moment}", window.start), ("until {moment}", window.end)):
+        if bound is not None:
+            parts.append(" ".join(_bound(text, bound, language)))
+    return f"{', '.join(parts)}."
+
+
+def ending(expires: datetime, language: str) -> str:
+    """Return until when the pass itself is valid."""
+    text = "The pass itself is valid until {moment} (included)."
+    return word(text, language, moment=_shown(expires, language))
+
+
+def _shown(at: datetime, language: str) -> str:
+    return moment(at) if language == "en" else moment(at).replace(" at ", " ")
+
+
+def _bound(text: str, bound: Bound, language: str) -> Iterator[str]:
+    yield word(text, language, moment=_shown(bound.moment, language))
+    yield word("(included)" if bound.included else "(exclusive)", language)
