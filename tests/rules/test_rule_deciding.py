@@ -17,7 +17,6 @@ from coronapas import (
     Issuer,
     TrustStore,
     Vaccination,
-    VerificationError,
     Verifier,
     certlogic,
     decode,
@@ -332,12 +331,57 @@ def test_a_pass_that_did_not_verify_is_not_judged_unless_asked_for(
     signed: tuple[str, Verifier],
 ) -> None:
     text, verifier = signed
-    late = verifier.verify(text, at=AT + timedelta(days=3000))
+    late = verifier.verify(text, at=AT + timedelta(days=300))
     assert late.envelope is not None
     rules = RuleSet.load([document()])
-    with pytest.raises(VerificationError):
-        rules.decide(late, country="DK", at=AT)
+    verdict = rules.decide(late, country="DK", at=AT)
+    assert (verdict.outcome, bool(verdict), verdict.results) == (Outcome.REFUSED, False, ())
+    assert verdict.refusals == late.failures
+    assert verdict.sentence == (
+        "Refused in DK on 2022-03-01 at 12:00:00 UTC: the pass does not verify."
+    )
+    assert verdict.text().splitlines()[1:] == ["- time: The pass has expired."]
+    assert repr(verdict) == "<Verdict DK REFUSED time.expired>"
+    assert verdict.to_json()["refusals"] == [
+        {"check": "time", "code": "time.expired", "sentence": "The pass has expired."}
+    ]
+    found = rules.timeline(late, country="DK", at=AT)
+    assert [window.sentence for window in found.windows] == [
+        "Refused in DK at every moment asked about."
+    ]
+    assert (found.expires, found.accepted) == (None, ())
     assert rules.decide(late.envelope, country="DK", at=AT)
+
+
+@pytest.mark.parametrize("text", ["", "HC1:", "HC1:6BF", "https://example.org", "\0", "DK1:6BF"])
+def test_whatever_text_was_verified_the_verdict_is_refused_and_nothing_raises(
+    text: str, signed: tuple[str, Verifier]
+) -> None:
+    found = signed[1].verify(text, at=AT)
+    for rules in (RuleSet([]), RuleSet.load([document()])):
+        verdict = rules.decide(found, country="DK")
+        assert (verdict.outcome, verdict.at) == (Outcome.REFUSED, AT)
+        assert verdict.refusals == found.failures != ()
+
+
+@pytest.mark.parametrize("good", [0, 1, 2])
+def test_a_refused_pass_refuses_its_wallet_and_is_never_the_one_to_show(
+    good: int, signed: tuple[str, Verifier]
+) -> None:
+    text, verifier = signed
+    accepted, forged = verifier.verify(text, at=AT), verifier.verify(text[:-3], at=AT)
+    passes = [accepted] * good
+    passes.insert(good // 2, forged)
+    rules = RuleSet.load([document()])
+    wallet = rules.decide_wallet(passes, country="DK", at=AT)
+    assert (wallet.together.outcome, wallet.together.refusals) == (
+        Outcome.REFUSED,
+        forged.failures,
+    )
+    assert [one.outcome for one in wallet.each].count(Outcome.PASS) == good
+    assert (wallet.each[wallet.best].outcome is Outcome.REFUSED) == (good == 0)
+    assert not rules.wallet_timeline(passes, country="DK", at=AT).accepted
+    assert not good or rules.wallet_timeline([accepted] * good, country="DK", at=AT).accepted
 
 
 def test_without_a_moment_it_is_now() -> None:

@@ -34,14 +34,14 @@ from coronapas.certlogic import CertLogicError, Dates, DateTimeError
 from coronapas.errors import WalletError
 from coronapas.rules._model import Rule, RuleType, Version
 from coronapas.rules._selection import Candidates, Policy, Scope
-from coronapas.rules._subject import instant
+from coronapas.rules._subject import Subject, instant
 from coronapas.rules._verdict import Outcome, RuleResult, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from coronapas.rules._loading import Unread
-    from coronapas.rules._subject import Subject
+    from coronapas.verify._checks import Check
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,8 @@ class Case:
     candidates: Candidates
     unread: tuple[Unread, ...] = ()
     language: str = "en"
+    refusals: tuple[Check, ...] = ()
+    """Why no rule is asked: the failures of passes that did not verify."""
 
     @property
     def policy(self) -> Policy:
@@ -68,6 +70,8 @@ class Case:
     def at(self, moment: datetime) -> Verdict:
         """Return the verdict at a moment; ValueError where it has no time zone."""
         data = self.data(moment)
+        if self.refusals:
+            return Verdict((), self.scope, moment, refusals=self.refusals)
         # The same for the whole decision: no date of the pass is read twice.
         dates = Dates()
         payload_version = _version(self.payload.get("ver"))
@@ -123,12 +127,21 @@ MAX_PASSES: Final = 100
 """The most passes of one wallet, inclusive."""
 
 _DATES: Final = {"v": "dt", "t": "sc", "r": "fr"}
-_ORDER: Final = (Outcome.PASS, Outcome.OPEN, Outcome.NO_RULES, Outcome.FAIL)
+_ORDER: Final = (
+    Outcome.PASS,
+    Outcome.OPEN,
+    Outcome.NO_RULES,
+    Outcome.FAIL,
+    Outcome.REFUSED,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class WalletVerdict:
-    """The verdict on all passes put together, and the one on each alone, in the order given."""
+    """The verdict on all passes put together, and the one on each alone, in the order given.
+
+    Where one of the passes is refused, so are all of them together.
+    """
 
     together: Verdict
     each: tuple[Verdict, ...]
@@ -176,7 +189,28 @@ def wallet_payload(subjects: Sequence[Subject], *, same_holder: bool = True) -> 
     return found
 
 
-def common_issuer(subjects: Sequence[Subject]) -> str | None:
+def wallet_subject(subjects: Sequence[Subject], *, same_holder: bool = True) -> Subject:
+    """Return all passes as one, by `wallet_payload`; refused where any of them is.
+
+    Of their containers only the country of issue is kept, where all name the same.
+
+    Raises:
+        WalletError: As for `wallet_payload`.
+
+    """
+    trusted = [subject for subject in subjects if not subject.refusals]
+    if len(trusted) == len(subjects):
+        payload = wallet_payload(subjects, same_holder=same_holder)
+        return Subject(payload, issuer=_common_issuer(subjects))
+    if len(subjects) > MAX_PASSES:
+        raise WalletError(f"A wallet must hold 1 to {MAX_PASSES} passes.")
+    if trusted and same_holder:
+        _require_one_holder([subject.payload for subject in trusted])
+    refusals = (check for subject in subjects for check in subject.refusals)
+    return Subject({}, refusals=tuple(dict.fromkeys(refusals)))
+
+
+def _common_issuer(subjects: Sequence[Subject]) -> str | None:
     """Return the country of issue where all passes have the same, otherwise None."""
     issuers = {subject.issuer.strip().upper() if subject.issuer else None for subject in subjects}
     return issuers.pop() if len(issuers) == 1 else None

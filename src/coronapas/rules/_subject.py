@@ -23,6 +23,7 @@ from coronapas.dcc._text import normal
 if TYPE_CHECKING:
     from coronapas.dcc._valuesets import ValueSets
     from coronapas.hcert._envelope import Envelope
+    from coronapas.verify._checks import Check
     from coronapas.verify._result import Verification
     from coronapas.wallets._result import CredentialVerification
 
@@ -40,15 +41,17 @@ class Subject:
     kid: bytes | None = None
     issued_at: int | None = None
     expires: int | None = None
-    verified_at: datetime | None = None
+    refusals: tuple[Check, ...] = ()
+    """Why no rule may be asked: the checks of a verification that is not ok."""
 
     @classmethod
     def of(cls, judged: Judged) -> Subject:
         """Read a verification, an envelope (no trust implied), or a bare payload.
 
+        Of a verification that is not ok nothing is kept but its `refusals`: what it states is not
+        to be trusted.
+
         Raises:
-            VerificationError: The verification is not ok. To judge such a pass nevertheless, pass
-                its `envelope`.
             TypeError: It is something else, or a pass without a payload.
 
         """
@@ -61,10 +64,11 @@ class Subject:
         if isinstance(judged, CredentialVerification):
             return cls._of_credential(judged.require())
         if isinstance(judged, Verification):
-            envelope = judged.require().envelope
-            at, certificate = judged.at, judged.certificate
+            if not judged.ok:
+                return cls({}, refusals=_refusals(judged))
+            envelope, certificate = judged.envelope, judged.certificate
         elif isinstance(judged, Envelope):
-            envelope, at, certificate = judged, None, None
+            envelope, certificate = judged, None
         else:
             raise TypeError(
                 "rules judge a Verification, an Envelope or a payload (a mapping), "
@@ -79,7 +83,6 @@ class Subject:
             envelope.kid,
             envelope.issued_at,
             envelope.expires,
-            at,
         )
 
     @classmethod
@@ -98,6 +101,14 @@ class Subject:
             expires,
             judged.at,
         )
+
+
+def _refusals(verification: Verification) -> tuple[Check, ...]:
+    """Return the checks that failed, or those that did not run where none failed."""
+    from coronapas.verify._checks import Outcome
+
+    skipped = (check for check in verification.checks if check.outcome is Outcome.SKIPPED)
+    return verification.failures or tuple(skipped)
 
 
 def normalised(payload: Mapping[str, Any]) -> Mapping[str, Any]:
