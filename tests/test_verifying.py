@@ -658,6 +658,148 @@ def test_a_sample_from_the_future_fails(ahead: timedelta, expected: list[str]) -
     assert codes(result) == expected
 
 
+def recovery(**changes: Any) -> dict[str, Any]:
+    entry = {name: backend.DCC["v"][0][name] for name in ("tg", "co", "is", "ci")}
+    dates = {"fr": "2021-08-01", "df": "2021-08-12", "du": "2022-01-28"}
+    whole = {name: value for name, value in backend.DCC.items() if name != "v"}
+    return {**whole, "r": [{**entry, **dates, **changes}]}
+
+
+MAKERS: dict[str, Any] = {"v": event, "t": pcr, "r": recovery}
+HOUR = timedelta(hours=1)
+
+
+@pytest.mark.parametrize("group", MAKERS)
+@pytest.mark.parametrize("disease", ["6142004", "840539007", "0", "COVID-19"])
+def test_another_disease_is_granted_by_no_preset(group: str, disease: str) -> None:
+    text = backend.forge(backend.claims(MAKERS[group](tg=disease)))
+    for preset in (FIELD, STRICT):
+        result = verify(text, tolerate=preset)
+        assert codes(result)[0] == ("content.disease" if preset else "content.value-set")
+        assert ("content.disease", f"{group}.0.tg") in {
+            (one.code, one.field) for one in result.deviations
+        }
+    assert verify(text, tolerate=FIELD | {"content.disease"}).ok
+
+
+@given(
+    st.sampled_from([("v", "dt"), ("r", "fr")]),
+    st.integers(-2, 3),
+    st.integers(0, 24 * 3600 - 1),
+)
+@settings(max_examples=40)
+def test_a_day_is_in_the_future_until_it_has_begun_somewhere(
+    where: tuple[str, str], days: int, second: int
+) -> None:
+    group, name = where
+    at = NOW.replace(hour=0) + timedelta(seconds=second)
+    day = (at + timedelta(days=days)).date()
+    begins = datetime(day.year, day.month, day.day, tzinfo=UTC) - 14 * HOUR
+    text = backend.forge(backend.claims(MAKERS[group](**{name: day.isoformat()}), iat=0))
+    result = verify(text, at, certificate_time="now", tolerate=FIELD | {"certificate.outlived"})
+    found = [(one.code, one.field) for one in result.deviations]
+    expected = [("content.in-future", f"{group}.0.{name}")] if at < begins else []
+    assert [one for one in found if one[0].startswith("content.")] == expected
+
+
+@pytest.mark.parametrize("zone", ["Z", "+14:00", "-12:00"])
+@pytest.mark.parametrize("ahead", [timedelta(0), DEFAULT_CLOCK_SKEW, DEFAULT_CLOCK_SKEW + SECOND])
+def test_a_result_is_a_moment_as_a_sample_is(ahead: timedelta, zone: str) -> None:
+    offset = timedelta(hours=0 if zone == "Z" else int(zone[:3]))
+    moment = f"{(NOW + ahead + offset).replace(tzinfo=None).isoformat()}{zone}"
+    dcc = {**pcr(dr=moment), "ver": "1.1.0"}
+    late = ["content.in-future"] if ahead > DEFAULT_CLOCK_SKEW else []
+    assert codes(verify(backend.forge(backend.claims(dcc)))) == late
+
+
+@pytest.mark.parametrize(
+    ("born", "found"),
+    [
+        ("2021-09-01", []),
+        ("2021-09-02", []),
+        ("2021-09-03", ["in-future"]),
+        ("2021", []),
+        ("2021-09", []),
+        ("2021-10", ["in-future"]),
+        ("2022", ["in-future"]),
+        ("2022-00-00", ["in-future"]),
+        (" 2031-01-01", ["in-future"]),
+        ("\t2031", ["in-future"]),
+        ("2031-01-01T00:00:00", ["in-future"]),
+        ("", []),
+    ],
+)
+def test_a_birth_in_the_future_is_one_in_every_form(born: str, found: list[str]) -> None:
+    dcc = {**event(dt="2021-09-02"), "dob": born}
+    told = verify(backend.forge(backend.claims(dcc)), NOW.replace(hour=12)).deviations
+    expected = {f"content.{one}" for one in found}
+    kinds = {"content.in-future", "content.born-after"}
+    assert {one.code for one in told if one.field == "dob"} & kinds == expected
+
+
+@pytest.mark.parametrize(
+    ("group", "name", "when", "born", "late"),
+    [
+        ("v", "dt", "2021-06-01", "2021-06-01", False),
+        ("v", "dt", "2021-06-01", "2021-06-02", True),
+        ("v", "dt", "2021-06-01", "2021-06", False),
+        ("v", "dt", "2021-06-01", "2021-07", True),
+        ("v", "dt", "2021-06-01", "2021", False),
+        ("v", "dt", " 2021-06-01", " 2021-06-02", True),
+        ("v", "dt", "2021-06-01T00:00:00+02:00", "2021-06-01", False),
+        ("r", "fr", "2021-06-01", "2021-06-02", True),
+        ("r", "fr", "2021-06-01", "2021-06-01", False),
+        ("t", "sc", "2021-08-20T09:59:59Z", "2021-08-21", True),
+        ("t", "sc", "2021-08-20T10:00:00Z", "2021-08-21", False),
+        ("t", "sc", "2021-08-20T23:00:00-12:00", "2021-08-22", False),
+        ("t", "sc", "2021-08-20 23:00", "2021-08-22", True),
+    ],
+)
+def test_nobody_is_born_after_an_event(
+    group: str, name: str, when: str, born: str, late: bool
+) -> None:
+    dcc = {**MAKERS[group](**{name: when}), "dob": born}
+    text = backend.forge(backend.claims(dcc))
+    result = verify(text)
+    assert codes(result) == (["content.born-after"] if late else [])
+    if late:
+        assert [one.field for one in result.deviations][-1] == f"{group}.0.{name}"
+        assert verify(text, tolerate=FIELD | {"content.born-after"}).ok
+
+
+def test_the_days_of_a_recovery_s_validity_may_lie_ahead() -> None:
+    dcc = recovery(fr="2021-08-30", df="2021-09-10", du="2022-02-26")
+    result = verify(backend.forge(backend.claims(dcc)))
+    assert (result.ok, result.deviations) == (True, ())
+
+
+@pytest.mark.parametrize("country", ["GB", "SE", "gb", " GB"])
+def test_an_issuer_of_another_country_than_the_certificate_fails(country: str) -> None:
+    text = backend.forge(backend.claims(iss=country))
+    result = verify(text)
+    assert codes(result) == ["cwt.issuer-country"]
+    assert result.check("key usage").outcome is Outcome.FAIL
+    assert verify(text, tolerate=FIELD | {"cwt.issuer-country"}).ok
+
+
+@pytest.mark.parametrize("issuer", ["DK", "dk", "DK ", ..., "Sundhedsdatastyrelsen", ""])
+def test_an_issuer_may_be_absent_and_one_that_is_no_country_says_nothing(issuer: Any) -> None:
+    result = verify(backend.forge(backend.claims(iss=issuer)))
+    assert "cwt.issuer-country" not in {one.code for one in result.deviations}
+    assert result.ok
+
+
+def test_a_manufacturer_or_kind_of_vaccine_of_another_product_is_told_and_granted() -> None:
+    text = backend.forge(backend.claims(event(mp="EU/1/21/1529")))
+    result = verify(text)
+    assert result.ok
+    assert [(one.code, one.field) for one in result.deviations] == [
+        ("content.product", "v.0.vp"),
+        ("content.product", "v.0.ma"),
+    ]
+    assert codes(verify(text, tolerate=STRICT)) == ["content.product"]
+
+
 def test_codes_are_judged_by_the_caller_s_value_sets() -> None:
     text = backend.forge(backend.claims(event(mp="EU/9/99/9999")))
     assert [found.code for found in verify(text).deviations] == ["content.value-set"]

@@ -290,7 +290,9 @@ def test_every_official_pass_with_one_event_is_granted_in_the_field(official: Pa
     for name, dcc, expected in official_passes(official):
         refused = {one.code for one in examine(dcc)} - FIELD
         if expected.get("EXPECTEDVERIFY") and "content.several-events" not in refused:
-            assert not refused, name
+            # These two state a disease that is in no value set.
+            other = name.endswith(("ES/2DCode/raw/1101.json", "ES/2DCode/raw/1103.json"))
+            assert refused == ({"content.disease"} if other else set()), name
 
 
 def test_a_close_look_finds_the_same_in_every_official_pass(official: Path) -> None:

@@ -59,10 +59,16 @@ def kind_of(dcc: object) -> EventKind | None:
 
     Null and empty groups do not count; two events of one kind still have that kind.
     """
+    found = kinds_of(dcc)
+    return found[0] if len(found) == 1 else None
+
+
+def kinds_of(dcc: object) -> tuple[EventKind, ...]:
+    """Tell which kinds of event a decoded DCC states, each once; null and empty groups are none."""
     if not isinstance(dcc, Mapping):
-        return None
-    found = [name for name in GROUPS if isinstance(dcc.get(name), list | tuple) and dcc[name]]
-    return _KINDS[found[0]] if len(found) == 1 else None
+        return ()
+    found = (name for name in GROUPS if isinstance(dcc.get(name), list | tuple) and dcc[name])
+    return tuple(_KINDS[name] for name in found)
 
 
 def positive_test(dcc: object) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from coronapas.dcc import _chronology as chronology
 from coronapas.dcc import _reader as reader
 from coronapas.errors import DecodeError
 from coronapas.hcert import _base45 as base45
@@ -50,6 +51,7 @@ class _Key(NamedTuple):
     signature_length: int
     usages: frozenset[EventKind]
     participants: frozenset[str]
+    country: str | None
     holds: Callable[[bytes, bytes], bool]
     certificate: Certificate
 
@@ -98,6 +100,7 @@ class QuickLook:
             and now <= key.until
             and algorithm == key.algorithm
             and len(signature) == key.signature_length
+            and (issuer == key.country or key.country is None)
             and type(dcc) is dict
             and (not key.participants or self._ring.policy.names(issuer, key.participants))
         ):
@@ -110,7 +113,7 @@ class QuickLook:
                     return None
         if (
             (key.usages and reader.kind_of(dcc) not in key.usages)
-            or ("t" in dcc and not reader.negative_by(dcc, now))
+            or not chronology.is_past(dcc, now)
             or not key.holds(signature, signed)
         ):
             return None
@@ -148,6 +151,7 @@ class QuickLook:
             key.signature_length,
             key.usages,
             said.participants,
+            key.certificate.country,
             key.holds,
             key.certificate,
         )

@@ -1,0 +1,174 @@
+"""What a pass's events must be at the moment of a check: past, after the birth, and negative.
+
+One rule for every kind of event:
+
+1. A dose, a first positive test and a birth are local days of places unknown. Such a day lies in
+   the future until it has begun somewhere on earth, that is at UTC+14.
+2. A sample (EU basic checks, DGC8) and a result are moments, and lie in the future where they are
+   later than the check by more than the clock skew.
+3. Nobody is born after a dose, a test or an infection. A partly known birth date counts from its
+   first day; beside a sample, a birth counts once its day had begun somewhere on earth.
+4. A test is negative (DGC7).
+
+The days of a recovery's validity may lie in the future. What cannot be read is left to the examiner
+of the content, as in all of this room. Nothing here raises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+
+from coronapas.dcc._dates import read_birth_date, read_date, read_moment
+from coronapas.facts import PartialDate, TestResult
+from coronapas.tolerances import Deviation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_EARLIEST_ZONE: Final = 14 * 3600
+"""How far the first zone in which a day begins is ahead of UTC, in seconds."""
+_DAY: Final = 86_400
+_EPOCH: Final = date(1970, 1, 1).toordinal()
+_MOST: Final = 64
+"""So many events of a group are looked at; more of them are refused as several anyway."""
+
+_DAYS: Final = {"v": "dt", "r": "fr"}
+_NOT_DETECTED: Final = TestResult.NOT_DETECTED.value
+_DETECTED: Final = TestResult.DETECTED.value
+
+
+def is_past(dcc: Mapping[Any, Any], now: float) -> bool:
+    """Tell quickly whether the one event of a pass is past, after the birth and, a test, negative.
+
+    `now` is in seconds since 1970-01-01T00:00:00Z. False also where a closer look is needed: at
+    several events, none, an odd one, or one within the clock skew. `results` and `order` then say
+    what there is to say.
+    """
+    try:
+        born = dcc["dob"]
+        if born[:1] not in "12":
+            return False
+        if "t" in dcc:
+            if "v" in dcc or "r" in dcc:
+                return False
+            (entry,) = dcc["t"]
+            written = entry["sc"]
+            sampled = datetime.fromisoformat(written)
+            return (
+                entry["tr"] == _NOT_DETECTED
+                and "dr" not in entry
+                and sampled.tzinfo is not None
+                and sampled.timestamp() <= now
+                and bool(born <= written[:10])
+            )
+        if "v" in dcc:
+            if "r" in dcc:
+                return False
+            (entry,) = dcc["v"]
+            day = entry["dt"]
+        else:
+            (entry,) = dcc["r"]
+            day = entry["fr"]
+        # Of dates in their exact form the texts are in the order of the days.
+        return len(day) == 10 and bool(born <= day <= _latest_day(now))
+    except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError):
+        return False
+
+
+def results(dcc: Mapping[Any, Any]) -> Iterator[Deviation]:
+    """Yield a deviation for each test that is not negative (DGC7).
+
+    A positive pass is genuine and shown as such, and is no proof of being free of infection.
+    """
+    if not dcc.get("t"):
+        return
+    for place, entry in enumerate(_entries(dcc, "t") or [{}]):
+        result = entry.get("tr")
+        result = result.strip() if isinstance(result, str) else None
+        if result == _DETECTED:
+            note = "the test found the infection, and the pass is no proof of its absence"
+            yield Deviation("content.positive-test", f"t.{place}.tr", note)
+        elif result != _NOT_DETECTED:
+            note = "the result is neither positive nor negative"
+            yield Deviation("content.unknown-result", f"t.{place}.tr", note)
+
+
+def order(dcc: Mapping[Any, Any], now: float, skew: float) -> Iterator[Deviation]:
+    """Yield a deviation for each event or birth that is in the future, and births after an event.
+
+    `now` is in seconds since 1970-01-01T00:00:00Z, `skew` the clock skew granted, in seconds.
+    """
+    latest = _latest_day(now)
+    birth = _birth(dcc.get("dob"))
+    if birth is not None and birth.isoformat() > latest:
+        yield _in_future("dob", "birth")
+    for group, name in _DAYS.items():
+        for place, entry in enumerate(_entries(dcc, group)):
+            day = _read(entry.get(name), read_date)
+            path = f"{group}.{place}.{name}"
+            if day is not None and day.isoformat() > latest:
+                yield _in_future(path, "event")
+            if day is not None and birth is not None and birth > day:
+                yield _born_after(path)
+    for place, entry in enumerate(_entries(dcc, "t")):
+        sampled, result = (_read(entry.get(name), read_moment) for name in ("sc", "dr"))
+        if sampled is not None and _seconds(sampled) > now + skew:
+            note = "the sample is stated to be taken in the future"
+            yield Deviation("content.sampled-in-future", f"t.{place}.sc", note)
+        if result is not None and _seconds(result) > now + skew:
+            yield _in_future(f"t.{place}.dr", "result")
+        if sampled is not None and birth is not None and birth > _day_at(_seconds(sampled)):
+            yield _born_after(f"t.{place}.sc")
+
+
+def _in_future(path: str, what: str) -> Deviation:
+    return Deviation("content.in-future", path, f"the {what} is stated to be in the future")
+
+
+def _born_after(path: str) -> Deviation:
+    return Deviation("content.born-after", path, "the holder is stated to be born after it")
+
+
+def _entries(dcc: Mapping[Any, Any], group: str) -> list[Mapping[Any, Any]]:
+    """Return the entries of a group; for one that is not an object, an empty one."""
+    value = dcc.get(group)
+    entries = value[:_MOST] if isinstance(value, list | tuple) else ()
+    return [entry if isinstance(entry, Mapping) else {} for entry in entries]
+
+
+def _read(value: object, read: Any) -> Any:
+    return read(value.strip())[0] if isinstance(value, str) else None
+
+
+def _birth(value: object) -> date | None:
+    """Return the first day that a birth date may mean."""
+    born: date | PartialDate | None = _read(value, read_birth_date)
+    return date(born.year, born.month or 1, 1) if isinstance(born, PartialDate) else born
+
+
+def _seconds(moment: datetime) -> float:
+    # `timestamp` of an aware moment is this; it knows no bounds of a calendar.
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(seconds=1)
+
+
+def _latest_day(now: float) -> str:
+    """Return the last day that has begun anywhere on earth, as ``YYYY-MM-DD``."""
+    return _iso(int((now + _EARLIEST_ZONE) // _DAY))
+
+
+@lru_cache(maxsize=4)
+def _iso(day: int) -> str:
+    return _of_ordinal(day).isoformat()
+
+
+def _day_at(now: float) -> date:
+    return _of_ordinal(int((now + _EARLIEST_ZONE) // _DAY))
+
+
+def _of_ordinal(day: int) -> date:
+    """Return the day so many days after 1970-01-01, or the nearest that the calendar has."""
+    least, most = date.min.toordinal(), date.max.toordinal()
+    return date.fromordinal(min(max(_EPOCH + day, least), most))
