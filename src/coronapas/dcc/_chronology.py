@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from coronapas.dcc._dates import read_birth_date, read_date, read_moment
@@ -37,43 +36,44 @@ _MOST: Final = 64
 
 _DAYS: Final = {"v": "dt", "r": "fr"}
 _NOT_DETECTED: Final = TestResult.NOT_DETECTED.value
+_MEMBERS: Final = 4
+"""The version, the name, the birth date and one group."""
+_MILLENNIA: Final = "12"
+"""How a birth date begins that is known and plain; an empty one is in every text."""
+_LENGTH: Final = len("YYYY-MM-DD")
 _DETECTED: Final = TestResult.DETECTED.value
 
 
-def is_past(dcc: Mapping[Any, Any], now: float) -> bool:
+def is_past(dcc: Mapping[Any, Any], now: float, latest: str) -> bool:
     """Tell quickly whether the one event of a pass is past, after the birth and, a test, negative.
 
-    `now` is in seconds since 1970-01-01T00:00:00Z. False also where a closer look is needed: at
-    several events, none, an odd one, or one within the clock skew. `results` and `order` then say
-    what there is to say.
+    `now` is in seconds since 1970-01-01T00:00:00Z, `latest` what `day_around` says of it. False
+    also where a closer look is needed: at several events, none, an odd one, or one within the clock
+    skew. `results` and `order` then say what there is to say.
     """
     try:
         born = dcc["dob"]
-        if born[:1] not in "12":
+        if len(dcc) != _MEMBERS or born[:1] not in _MILLENNIA:
             return False
         if "t" in dcc:
-            if "v" in dcc or "r" in dcc:
-                return False
             (entry,) = dcc["t"]
             written = entry["sc"]
             sampled = datetime.fromisoformat(written)
             return (
                 entry["tr"] == _NOT_DETECTED
-                and "dr" not in entry
                 and sampled.tzinfo is not None
                 and sampled.timestamp() <= now
                 and bool(born <= written[:10])
+                and "dr" not in entry
             )
         if "v" in dcc:
-            if "r" in dcc:
-                return False
             (entry,) = dcc["v"]
             day = entry["dt"]
         else:
             (entry,) = dcc["r"]
             day = entry["fr"]
         # Of dates in their exact form the texts are in the order of the days.
-        return len(day) == 10 and bool(born <= day <= _latest_day(now))
+        return bool(born <= day <= latest) and len(day) == _LENGTH
     except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError):
         return False
 
@@ -101,7 +101,7 @@ def order(dcc: Mapping[Any, Any], now: float, skew: float) -> Iterator[Deviation
 
     `now` is in seconds since 1970-01-01T00:00:00Z, `skew` the clock skew granted, in seconds.
     """
-    latest = _latest_day(now)
+    latest = day_around(now)[2]
     birth = _birth(dcc.get("dob"))
     if birth is not None and birth.isoformat() > latest:
         yield _in_future("dob", "birth")
@@ -154,14 +154,15 @@ def _seconds(moment: datetime) -> float:
     return (moment - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(seconds=1)
 
 
-def _latest_day(now: float) -> str:
-    """Return the last day that has begun anywhere on earth, as ``YYYY-MM-DD``."""
-    return _iso(int((now + _EARLIEST_ZONE) // _DAY))
+def day_around(now: float) -> tuple[float, float, str]:
+    """Return the last day that has begun anywhere on earth, as ``YYYY-MM-DD``, and its bounds.
 
-
-@lru_cache(maxsize=4)
-def _iso(day: int) -> str:
-    return _of_ordinal(day).isoformat()
+    Before it: the first second (inclusive) and the last (exclusive) at which it is the last one, as
+    `now` in seconds since 1970-01-01T00:00:00Z.
+    """
+    day = int((now + _EARLIEST_ZONE) // _DAY)
+    begins = day * _DAY - _EARLIEST_ZONE
+    return begins, begins + _DAY, _of_ordinal(day).isoformat()
 
 
 def _day_at(now: float) -> date:

@@ -72,6 +72,7 @@ class Recogniser:
 
     __slots__ = (
         "_centre_needed",
+        "_codes_of_product",
         "_codes_r",
         "_codes_t",
         "_codes_v",
@@ -95,7 +96,7 @@ class Recogniser:
         """
         row = RELEASES[release]
         self._products: Mapping[str, Product] = {} if products is None else products
-        # By product, kind of vaccine and manufacturer: each from a value set, so they are few.
+        # By product, kind of vaccine and manufacturer; each is of a value set, so they are few.
         self._misfits: dict[tuple[str, str, str], tuple[Deviation, ...]] = {}
         text, standard = _text(row.text_length), _standard(row.text_length)
         holder = (_birth_date(row.birth_date), text, text, standard, standard)
@@ -108,7 +109,8 @@ class Recogniser:
         self._most = float("inf") if row.highest_dose is None else row.highest_dose
         self._result_time = row.result_time
         self._centre_needed = row.centre_required
-        self._codes_v = tuple(_plain(codes["v"], name) for name in ("tg", "vp", "mp", "ma", "co"))
+        self._codes_v = tuple(_plain(codes["v"], name) for name in ("tg", "co"))
+        self._codes_of_product = tuple(_plain(codes["v"], name) for name in ("mp", "vp", "ma"))
         self._codes_t = tuple(_plain(codes["t"], name) for name in ("tg", "ma", "tr", "co"))
         self._codes_r = tuple(_plain(codes["r"], name) for name in ("tg", "co"))
         kinds = frozenset(kind.value for kind in TestKind)
@@ -146,18 +148,19 @@ class Recogniser:
         elif len(texts[-1]) > self._longest:
             return None
         if name == "v":
-            triple = entry["mp"], entry["vp"], entry["ma"]
-            misfit = self._misfits.get(triple)
-            if misfit is None:
-                misfit = self._misfits[triple] = misfits(self._products, *triple, "v.0")
-            if misfit:
-                return misfit + odd
+            return self._misfits[entry["mp"], entry["vp"], entry["ma"]] + odd
         return odd
 
     def _vaccination_texts(self, entry: dict[str, Any]) -> tuple[Any, ...] | None:
         """Give the texts of an entry whose codes, numbers and fields are in order, or None."""
-        tg, vp, mp, ma, co = self._codes_v
+        tg, co = self._codes_v
         dn, sd = entry["dn"], entry["sd"]
+        triple = entry["mp"], entry["vp"], entry["ma"]
+        if triple not in self._misfits:
+            products, vaccines, makers = self._codes_of_product
+            if not (triple[0] in products and triple[1] in vaccines and triple[2] in makers):
+                return None
+            self._misfits[triple] = misfits(self._products, *triple, "v.0")
         if (
             len(entry) == 10
             and type(dn) is int
@@ -165,9 +168,6 @@ class Recogniser:
             and 1 <= dn <= self._most
             and 1 <= sd <= self._most
             and entry["tg"] in tg
-            and entry["vp"] in vp
-            and entry["mp"] in mp
-            and entry["ma"] in ma
             and entry["co"] in co
         ):
             return entry["dt"], entry["is"], entry["ci"]

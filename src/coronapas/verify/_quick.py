@@ -67,6 +67,7 @@ class QuickLook:
         self._granted = granted
         self._limits = limits
         self._keys: dict[bytes, _Key | None] = {}
+        self._day = chronology.day_around(0)
 
     def __getstate__(self) -> dict[str, Any]:
         # Loaded keys do not travel to another process.
@@ -113,7 +114,7 @@ class QuickLook:
                     return None
         if (
             (key.usages and reader.kind_of(dcc) not in key.usages)
-            or not chronology.is_past(dcc, now)
+            or not chronology.is_past(dcc, now, self._latest_day(now))
             or not key.holds(signature, signed)
         ):
             return None
@@ -127,6 +128,12 @@ class QuickLook:
             payload=dcc,
             trust=self._ring.trust,
         )
+
+    def _latest_day(self, now: float) -> str:
+        begins, ends, latest = self._day
+        if not begins <= now < ends:
+            self._day = begins, ends, latest = chronology.day_around(now)
+        return latest
 
     def _key(self, kid: bytes) -> _Key | None:
         found = self._ring.keys_of(kid)

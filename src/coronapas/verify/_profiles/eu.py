@@ -28,7 +28,8 @@ def _examine(envelope: Envelope, occasion: Occasion) -> Examined:
     if dcc is None:
         return Examined(envelope, fault=_NO_DCC)
     found = occasion.examiner.examine(dcc)
-    if type(dcc) is dict and not chronology.is_past(dcc, occasion.now):
+    now = occasion.now
+    if type(dcc) is dict and not chronology.is_past(dcc, now, chronology.day_around(now)[2]):
         found = (*found, *event_deviations(dcc, occasion))
     return Examined(envelope, found, reader.kinds_of(dcc) or None, dcc)
 
