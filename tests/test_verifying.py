@@ -623,6 +623,51 @@ def test_two_events_are_rejected() -> None:
         assert "content.several-events" in codes(verify(backend.forge(backend.claims(dcc))))
 
 
+def test_of_two_events_that_are_granted_every_one_is_in_the_facts() -> None:
+    first, second = backend.DCC["v"][0], {**backend.DCC["v"][0], "dt": "2021-04-01", "dn": 1}
+    tolerate = FIELD | {"content.several-events"}
+    for entries in ([first, second], [second, first]):
+        result = verify(backend.forge(backend.claims({**backend.DCC, "v": entries})))
+        assert codes(result) == ["content.several-events"]
+        granted = verify(
+            backend.forge(backend.claims({**backend.DCC, "v": entries})), tolerate=tolerate
+        )
+        assert granted.ok
+        assert granted.facts is not None
+        events = [one.event for one in granted.all_facts]
+        assert [getattr(one, "dose_number", None) for one in events] == [2, 1]
+        assert granted.facts.event == events[0]
+
+
+@pytest.mark.parametrize("usage", [(), (EventKind.VACCINATION,), tuple(EventKind)])
+def test_a_certificate_must_cover_every_kind_of_a_pass_with_several(
+    usage: tuple[EventKind, ...],
+) -> None:
+    pair = backend.dsc(*usage)
+    text = backend.forge(backend.claims({**backend.DCC, "t": pcr()["t"]}), pair)
+    tolerate = FIELD | {"content.several-events"}
+    result = verify(text, trust=backend.trust(pair), tolerate=tolerate)
+    assert codes(result) == ([] if len(usage) != 1 else ["usage.not-allowed"])
+    assert result.ok == (len(usage) != 1)
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_each_of_several_events_is_judged(place: int) -> None:
+    for changes, code in (
+        ({"tg": "6142004"}, "content.disease"),
+        ({"dt": "2031-01-01"}, "content.in-future"),
+        ({"dt": "1980-01-01"}, "content.born-after"),
+    ):
+        entries = [{**backend.DCC["v"][0]}, {**backend.DCC["v"][0], "ci": "URN:UVCI:01:DK:B"}]
+        entries[place] |= changes
+        text = backend.forge(backend.claims({**backend.DCC, "v": entries}))
+        result = verify(text, tolerate=FIELD | {"content.several-events"})
+        assert codes(result) == [code]
+        assert {one.field.split(".")[1] for one in result.deviations if one.code == code} == {
+            str(place)
+        }
+
+
 @pytest.mark.parametrize("group", [None, []])
 def test_a_group_without_entries_beside_the_real_one_is_told_and_granted(group: Any) -> None:
     result = verify(backend.forge(backend.claims({**backend.DCC, "t": group})))

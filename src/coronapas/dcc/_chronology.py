@@ -16,6 +16,7 @@ of the content, as in all of this room. Nothing here raises.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -25,14 +26,14 @@ from coronapas.facts import PartialDate, TestResult
 from coronapas.tolerances import Deviation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 _EARLIEST_ZONE: Final = 14 * 3600
 """How far the first zone in which a day begins is ahead of UTC, in seconds."""
 _DAY: Final = 86_400
 _EPOCH: Final = date(1970, 1, 1).toordinal()
-_MOST: Final = 64
-"""So many events of a group are looked at; more of them are refused as several anyway."""
+MOST_EVENTS: Final = 64
+"""So many events of a pass are looked at, inclusive; there is one in nearly every pass."""
 
 _DAYS: Final = {"v": "dt", "r": "fr"}
 _NOT_DETECTED: Final = TestResult.NOT_DETECTED.value
@@ -124,6 +125,31 @@ def order(dcc: Mapping[Any, Any], now: float, skew: float) -> Iterator[Deviation
             yield _born_after(f"t.{place}.sc")
 
 
+def newest_first(entries: Iterable[tuple[str, str, Any]]) -> list[tuple[str, str, Any]]:
+    """Put the entries of a pass, as (group, path, entry), into the one order in which they count.
+
+    Newest first, by the moment of sampling or the day of dose or first positive test (a day counts
+    from its midnight in UTC); those without a readable one come last. What is equally old goes by
+    what is written in it, so that the order in the pass decides nothing.
+    """
+    return sorted(entries, key=lambda found: _age(found[0], found[2]))
+
+
+def _age(group: str, entry: object) -> tuple[float, str, str]:
+    values = entry if isinstance(entry, Mapping) else {}
+    if group == "t":
+        moment = _read(values.get("sc"), read_moment)
+        since = None if moment is None else _seconds(moment)
+    else:
+        day = _read(values.get(_DAYS.get(group, "")), read_date)
+        since = None if day is None else float((day.toordinal() - _EPOCH) * _DAY)
+    try:
+        written = repr(sorted((repr(name), repr(value)) for name, value in values.items()))
+    except ValueError:  # a whole number of too many digits to write
+        written = ""
+    return math.inf if since is None else -since, group, written
+
+
 def _in_future(path: str, what: str) -> Deviation:
     return Deviation("content.in-future", path, f"the {what} is stated to be in the future")
 
@@ -135,7 +161,7 @@ def _born_after(path: str) -> Deviation:
 def _entries(dcc: Mapping[Any, Any], group: str) -> list[Mapping[Any, Any]]:
     """Return the entries of a group; for one that is not an object, an empty one."""
     value = dcc.get(group)
-    entries = value[:_MOST] if isinstance(value, list | tuple) else ()
+    entries = value[:MOST_EVENTS] if isinstance(value, list | tuple) else ()
     return [entry if isinstance(entry, Mapping) else {} for entry in entries]
 
 

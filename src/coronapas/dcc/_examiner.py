@@ -140,6 +140,16 @@ def _record(
     return result
 
 
+def may_be_absent(kind: str, name: str, value: object) -> bool:
+    """Whether a null or empty value of a field says no more than its absence.
+
+    `kind` is ``nam`` or a group.
+    """
+    if value is None:
+        return name in _MAY_BE_NULL.get(kind, _NOTHING)
+    return value == "" and name in _MAY_GO_WHEN_EMPTY.get(kind, _NOTHING)
+
+
 def _text(value: str, path: str, out: list[Deviation]) -> str:
     text = value.strip()
     if text != value:

@@ -166,8 +166,9 @@ class History:
         holder's. Names are not compared.
         """
         made = [
-            _of_events([(one.event, one.uvci)], one.holder.birth_date, sector, groups)
+            _of_events([(each.event, each.uvci)], one.holder.birth_date, sector, groups)
             for one in passes
+            for each in one.all
         ]
         return merge(cls(sector=sector, groups=_groups(groups)), *made)
 

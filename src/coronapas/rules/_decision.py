@@ -12,8 +12,8 @@ Domestic and booster rules of some countries read ``payload.v.0`` and ``payload.
 or ``payload.h``: they expect a whole wallet as one payload. It is put together like this:
 
 - ``v``, ``t`` and ``r`` hold the entries of all passes, the newest first (by ``dt``, ``sc`` and
-  ``fr``; entries without a readable date come last, in the order given), so that ``v.0`` is the
-  latest dose; of entries with the same UVCI only the first stays.
+  ``fr``; entries without a readable date come last), so that ``v.0`` is the latest dose; of entries
+  with the same UVCI only the first of these stays. The order of the passes decides nothing here.
 - ``nam`` and ``dob`` are those of the first pass that has them; ``ver`` is the lowest version among
   the passes, so that a rule for a later schema is OPEN.
 - ``h`` is the list of all payloads, in the order given. What ``h`` held in the countries that used
@@ -30,7 +30,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from coronapas.certlogic import CertLogicError, Dates, DateTimeError
+from coronapas.certlogic import CertLogicError, Dates
+from coronapas.dcc._chronology import newest_first
 from coronapas.errors import WalletError
 from coronapas.rules._model import Rule, RuleType, Version
 from coronapas.rules._selection import Candidates, Policy, Scope
@@ -126,7 +127,7 @@ def _version(value: object) -> Version | None:
 MAX_PASSES: Final = 100
 """The most passes of one wallet, inclusive."""
 
-_DATES: Final = {"v": "dt", "t": "sc", "r": "fr"}
+_GROUPS: Final = ("v", "t", "r")
 _ORDER: Final = (
     Outcome.PASS,
     Outcome.OPEN,
@@ -182,10 +183,10 @@ def wallet_payload(subjects: Sequence[Subject], *, same_holder: bool = True) -> 
         values = [payload[name] for payload in payloads if payload.get(name)]
         if values:
             found[name] = values[0]
-    for group, date in _DATES.items():
+    for group in _GROUPS:
         entries = _entries(payloads, group)
         if entries:
-            found[group] = _newest_first(entries, date)
+            found[group] = entries
     return found
 
 
@@ -217,30 +218,18 @@ def _common_issuer(subjects: Sequence[Subject]) -> str | None:
 
 
 def _entries(payloads: Sequence[Mapping[str, Any]], group: str) -> list[Any]:
+    given = (payload.get(group) for payload in payloads)
+    entries = [entry for value in given if isinstance(value, list) for entry in value]
     found: list[Any] = []
     seen: set[str] = set()
-    for payload in payloads:
-        entries = payload.get(group)
-        for entry in entries if isinstance(entries, list) else ():
-            uvci = entry.get("ci") if isinstance(entry, dict) else None
-            if isinstance(uvci, str):
-                if uvci.upper() in seen:
-                    continue
-                seen.add(uvci.upper())
-            found.append(entry)
+    for _, _, entry in newest_first((group, "", entry) for entry in entries):
+        uvci = entry.get("ci") if isinstance(entry, dict) else None
+        if isinstance(uvci, str):
+            if uvci.upper() in seen:
+                continue
+            seen.add(uvci.upper())
+        found.append(entry)
     return found
-
-
-def _newest_first(entries: list[Any], date: str) -> list[Any]:
-    dates = Dates()
-
-    def age(entry: Any) -> tuple[bool, int]:
-        try:
-            return (False, -dates[entry[date]])
-        except (DateTimeError, KeyError, TypeError):
-            return (True, 0)
-
-    return sorted(entries, key=age)
 
 
 def _lowest_version(payloads: Sequence[Mapping[str, Any]]) -> str | None:

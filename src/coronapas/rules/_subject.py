@@ -12,12 +12,15 @@ the specification does not say.
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from coronapas.dcc._chronology import newest_first
+from coronapas.dcc._dates import plain_birth_date, plain_date, plain_moment
+from coronapas.dcc._examiner import may_be_absent
 from coronapas.dcc._text import normal
 
 if TYPE_CHECKING:
@@ -111,27 +114,54 @@ def _refusals(verification: Verification) -> tuple[Check, ...]:
     return verification.failures or tuple(skipped)
 
 
-def normalised(payload: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the payload without the blemishes that real passes have around their values.
+_DATES: Final[Mapping[str, Mapping[str, Callable[[str], str]]]] = {
+    "v": {"dt": plain_date},
+    "t": {"sc": plain_moment, "dr": plain_moment},
+    "r": {"fr": plain_date, "df": plain_date, "du": plain_date},
+}
+_NO_DATES: Final[Mapping[str, Callable[[str], str]]] = {}
 
-    White space around texts, texts not in NFC, whole numbers written as floats: a rule that asks
-    for a product by its code would refuse them for nothing. What the verifier saw of it is among
-    its deviations. The one given is not changed.
+
+def normalised(payload: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the payload as `coronapas.dcc` reads it, so that rules and facts mean the same.
+
+    White space around texts, texts not in NFC, whole numbers written as floats, optional fields
+    that are null or empty, dates with a time, date-times in other forms than the exact one: a rule
+    would refuse or misread them for nothing. What the verifier saw of it is among its deviations.
+    Of several entries in a group the newest comes first. The payload given is not changed.
     """
     changed: dict[str, Any] = {}
     for name, value in payload.items():
         if isinstance(value, Mapping):
-            better: Any = _normalised_record(value)
+            better: Any = _normalised_record(value, name)
         elif isinstance(value, (list, tuple)):
-            better = [_normalised_record(i) if isinstance(i, Mapping) else _plain(i) for i in value]
+            better = [
+                _normalised_record(i, name) if isinstance(i, Mapping) else _plain(i) for i in value
+            ]
+            if len(better) > 1 and name in _DATES:
+                better = [entry for *_, entry in newest_first((name, "", one) for one in better)]
         else:
             better = _plain(value)
+            if name == "dob" and isinstance(better, str):
+                better = plain_birth_date(better)
         changed[name] = better
+    stated = {name for name in _DATES if changed.get(name)}
+    for name in _DATES.keys() - stated if stated else ():
+        # An empty group beside the real one is one that is not there.
+        changed.pop(name, None)
     return changed
 
 
-def _normalised_record(record: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _plain(value) for name, value in record.items()}
+def _normalised_record(record: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    dates = _DATES.get(kind, _NO_DATES)
+    found = {}
+    for name, value in record.items():
+        plain = _plain(value)
+        if may_be_absent(kind, name, plain):
+            continue
+        read = dates.get(name)
+        found[name] = plain if read is None or not isinstance(plain, str) else read(plain)
+    return found
 
 
 def _plain(value: Any) -> Any:
