@@ -140,6 +140,11 @@ def facts_of(dcc: object) -> tuple[PassFacts | None, tuple[Deviation, ...]]:
     return facts, tuple(dict.fromkeys(reader.out))
 
 
+def holder_of(dcc: object) -> Holder:
+    """Read the holder that a decoded DCC states; what cannot be read is None."""
+    return _holder(tidy(dcc) if isinstance(dcc, Mapping) else tidy({}), _Reader([]))
+
+
 def _test_values(dcc: object, name: str) -> list[object]:
     group = dcc.get("t") if isinstance(dcc, Mapping) else None
     entries = group if isinstance(group, list | tuple) else ()
@@ -221,11 +226,8 @@ class _Reader:
 
 def _facts(even: Tidy, reader: _Reader) -> PassFacts | None:
     reader.turn_to("", even.dcc)
-    version, born = reader.text("ver"), reader.birth_date()
-    reader.turn_to("nam", even.dcc.get("nam"))
-    holder = Holder(
-        reader.text("fn"), reader.text("gn"), born, reader.text("fnt"), reader.text("gnt")
-    )
+    version = reader.text("ver")
+    holder = _holder(even, reader)
     if len(even.entries) != 1:
         reader.out.append(wrong_count(len(even.entries)))
     if not 0 < len(even.entries) <= MOST_EVENTS:
@@ -243,6 +245,15 @@ def _facts(even: Tidy, reader: _Reader) -> PassFacts | None:
         facts = PassFacts(holder, event, issuer, uvci, version)
         others.insert(0, facts)
     return replace(others[0], others=tuple(others[1:]))
+
+
+def _holder(even: Tidy, reader: _Reader) -> Holder:
+    reader.turn_to("", even.dcc)
+    born = reader.birth_date()
+    reader.turn_to("nam", even.dcc.get("nam"))
+    return Holder(
+        reader.text("fn"), reader.text("gn"), born, reader.text("fnt"), reader.text("gnt")
+    )
 
 
 def _vaccination(reader: _Reader) -> Vaccination | None:

@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from coronapas.facts._records import RecordMapping as RecordMapping
     from coronapas.facts._records import form_of as record_form
     from coronapas.facts._records import read_records as read_records
+    from coronapas.facts._person import Agreement as Agreement
+    from coronapas.facts._person import Comparison as Comparison
+    from coronapas.facts._person import compare_holders as compare_holders
 
     # Names that differ from those in their modules are exported to type checkers by this alone.
     __all__ = [
@@ -63,6 +66,7 @@ else:
                 "read_facts=read"
             ),
             "_records": "Record RecordForm RecordMapping read_records record_form=form_of",
+            "_person": "Agreement Comparison compare_holders",
             "_history": "Birth Dose History Infection LARGEST Tested merge",
         },
     )

@@ -32,7 +32,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from coronapas.certlogic import CertLogicError, Dates
 from coronapas.dcc._chronology import newest_first
+from coronapas.dcc._reader import holder_of
 from coronapas.errors import WalletError
+from coronapas.facts._person import compare_holders
 from coronapas.rules._model import Rule, RuleType, Version
 from coronapas.rules._selection import Candidates, Policy, Scope
 from coronapas.rules._subject import Subject, instant
@@ -162,7 +164,9 @@ class WalletVerdict:
         }
 
 
-def wallet_payload(subjects: Sequence[Subject], *, same_holder: bool = True) -> dict[str, Any]:
+def wallet_payload(
+    subjects: Sequence[Subject], *, same_holder: bool = True, unsure_names: bool = False
+) -> dict[str, Any]:
     """Return one payload of all passes.
 
     Raises:
@@ -174,7 +178,7 @@ def wallet_payload(subjects: Sequence[Subject], *, same_holder: bool = True) -> 
         raise WalletError(f"A wallet must hold 1 to {MAX_PASSES} passes.")
     payloads = [subject.payload for subject in subjects]
     if same_holder:
-        _require_one_holder(payloads)
+        _require_one_holder(payloads, unsure_names)
     found: dict[str, Any] = {"h": payloads}
     version = _lowest_version(payloads)
     if version is not None:
@@ -190,7 +194,9 @@ def wallet_payload(subjects: Sequence[Subject], *, same_holder: bool = True) -> 
     return found
 
 
-def wallet_subject(subjects: Sequence[Subject], *, same_holder: bool = True) -> Subject:
+def wallet_subject(
+    subjects: Sequence[Subject], *, same_holder: bool = True, unsure_names: bool = False
+) -> Subject:
     """Return all passes as one, by `wallet_payload`; refused where any of them is.
 
     Of their containers only the country of issue is kept, where all name the same.
@@ -201,12 +207,12 @@ def wallet_subject(subjects: Sequence[Subject], *, same_holder: bool = True) -> 
     """
     trusted = [subject for subject in subjects if not subject.refusals]
     if len(trusted) == len(subjects):
-        payload = wallet_payload(subjects, same_holder=same_holder)
+        payload = wallet_payload(subjects, same_holder=same_holder, unsure_names=unsure_names)
         return Subject(payload, issuer=_common_issuer(subjects))
     if len(subjects) > MAX_PASSES:
         raise WalletError(f"A wallet must hold 1 to {MAX_PASSES} passes.")
     if trusted and same_holder:
-        _require_one_holder([subject.payload for subject in trusted])
+        _require_one_holder([subject.payload for subject in trusted], unsure_names)
     refusals = (check for subject in subjects for check in subject.refusals)
     return Subject({}, refusals=tuple(dict.fromkeys(refusals)))
 
@@ -240,20 +246,11 @@ def _lowest_version(payloads: Sequence[Mapping[str, Any]]) -> str | None:
         return None
 
 
-def _require_one_holder(payloads: Sequence[Mapping[str, Any]]) -> None:
-    names = {_name(payload) for payload in payloads}
-    births = sorted({str(payload.get("dob") or "") for payload in payloads}, key=len)
-    # A date known to the year goes with one of that year.
-    agree = all(births[-1].startswith(birth) for birth in births)
-    if len(names) > 1 or not agree:
-        raise WalletError("The passes are not of one holder: names or dates of birth differ.")
-
-
-def _name(payload: Mapping[str, Any]) -> tuple[str, str]:
-    name = payload.get("nam")
-    known = name if isinstance(name, dict) else {}
-    return _standard(known.get("fnt")), _standard(known.get("gnt"))
-
-
-def _standard(name: object) -> str:
-    return name.strip("<").upper() if isinstance(name, str) else ""
+def _require_one_holder(payloads: Sequence[Mapping[str, Any]], unsure_names: bool) -> None:
+    holders = [holder_of(payload) for payload in payloads]
+    for place, one in enumerate(holders):
+        for other in holders[:place]:
+            if not compare_holders(one, other).is_same(unsure_names=unsure_names):
+                raise WalletError(
+                    "The passes are not of one holder: names or dates of birth differ."
+                )

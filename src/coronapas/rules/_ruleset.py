@@ -317,6 +317,7 @@ class RuleSet:
         *,
         at: datetime | None = None,
         same_holder: bool = True,
+        unsure_names: bool = False,
         **parts: Unpack[QuestionParts],
     ) -> WalletVerdict:
         """Return what the rules say of several passes of one holder: of each, and of all together.
@@ -328,7 +329,9 @@ class RuleSet:
             passes: 1 to 100 passes (inclusive), each as for `decide`.
             question: As for `decide`.
             at: As for `decide`; by default the latest moment of the verifications.
-            same_holder: Whether names and dates of birth must fit one holder.
+            same_holder: Whether names and dates of birth must fit one holder
+                (`coronapas.facts.compare_holders`).
+            unsure_names: Whether names that may be one person's count as the same.
             **parts: As for `decide`.
 
         Raises:
@@ -343,7 +346,7 @@ class RuleSet:
         subjects = [Subject.of(item) for item in judged]
         moment = _moment(at, *judged)
         each = tuple(self._case_of(subject, asked).at(moment) for subject in subjects)
-        wallet = wallet_subject(subjects, same_holder=same_holder)
+        wallet = wallet_subject(subjects, same_holder=same_holder, unsure_names=unsure_names)
         return WalletVerdict(self._case_of(wallet, asked).at(moment), each)
 
     def wallet_timeline(
@@ -353,6 +356,7 @@ class RuleSet:
         *,
         at: datetime | None = None,
         same_holder: bool = True,
+        unsure_names: bool = False,
         **parts: Unpack[QuestionParts],
     ) -> Timeline:
         """Return from when until when which verdict holds of several passes put together.
@@ -361,7 +365,8 @@ class RuleSet:
         which the intervals are found first.
         """
         judged = tuple(passes)
-        wallet = wallet_subject([Subject.of(one) for one in judged], same_holder=same_holder)
+        subjects = [Subject.of(one) for one in judged]
+        wallet = wallet_subject(subjects, same_holder=same_holder, unsure_names=unsure_names)
         case = self._case_of(wallet, _asked(question, parts))
         return timeline(case, around=_moment(at, *judged))
 
