@@ -422,8 +422,10 @@ def _moment(at: datetime | None, *judged: Judged) -> datetime:
     if at is not None:
         return at
     from coronapas.verify._result import Verification
+    from coronapas.wallets._result import CredentialVerification
 
-    moments = [item.at for item in judged if isinstance(item, Verification)]
+    results = (Verification, CredentialVerification)
+    moments = [item.at for item in judged if isinstance(item, results)]
     return max(moments) if moments else datetime.now(UTC)
 
 

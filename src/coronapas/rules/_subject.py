@@ -64,11 +64,11 @@ class Subject:
         from coronapas.verify._result import Verification
         from coronapas.wallets._result import CredentialVerification
 
+        if isinstance(judged, Verification | CredentialVerification) and not judged.ok:
+            return cls({}, refusals=_refusals(judged))
         if isinstance(judged, CredentialVerification):
-            return cls._of_credential(judged.require())
+            return cls._of_credential(judged)
         if isinstance(judged, Verification):
-            if not judged.ok:
-                return cls({}, refusals=_refusals(judged))
             envelope, certificate = judged.envelope, judged.certificate
         elif isinstance(judged, Envelope):
             envelope, certificate = judged, None
@@ -102,11 +102,10 @@ class Subject:
             None if certificate is None else certificate.kid,
             issued_at,
             expires,
-            judged.at,
         )
 
 
-def _refusals(verification: Verification) -> tuple[Check, ...]:
+def _refusals(verification: Verification | CredentialVerification) -> tuple[Check, ...]:
     """Return the checks that failed, or those that did not run where none failed."""
     from coronapas.verify._checks import Outcome
 
