@@ -1063,3 +1063,62 @@ def test_settings_of_the_wrong_type_are_refused_when_they_are_made() -> None:
         Verifier(backend.trust(), tolerate="prefix.missing")
     with pytest.raises(TypeError, match="datetime"):
         Verifier(backend.trust()).verify(GOOD, 5)  # type: ignore[arg-type]
+
+
+# Checks fail closed: whatever a later layer does, a departure that is not granted fails its check.
+
+_MESSAGE = envelope.decode(GOOD).cose
+_BODIES: dict[str, tuple[str, bytes]] = {
+    # What is compressed, and the check that it fails.
+    "cut message": ("cbor", _MESSAGE[:-1]),
+    "no message": ("cbor", b"\xff"),
+    "another item": ("cose", cbor2.dumps({1: 2})),
+    "no claims": ("cbor", cose.sign1(b"\x01", algorithm=-7, kid=bytes(8), sign=lambda _: b"x")),
+    "whole": ("", _MESSAGE),
+}
+_DEPARTURES: dict[str, str] = {
+    "prefix.missing": "prefix",
+    "compression.missing": "compression",
+    "prefix.whitespace": "prefix",
+}
+
+
+@pytest.mark.parametrize("body", _BODIES)
+@pytest.mark.parametrize("codes_", [*((one,) for one in _DEPARTURES), tuple(_DEPARTURES)])
+@pytest.mark.parametrize("granted", [STRICT, frozenset({"prefix.whitespace"}), FIELD])
+def test_a_departure_that_is_not_granted_never_passes_whatever_fails_later(
+    body: str, codes_: tuple[str, ...], granted: frozenset[str]
+) -> None:
+    failing, data = _BODIES[body]
+    raw = "compression.missing" in codes_
+    text = "HC1:" + base45.encode(data) if raw else envelope.encode(data)
+    if "prefix.missing" in codes_:
+        text = text.removeprefix("HC1:")
+    if "prefix.whitespace" in codes_:
+        text = f" {text}\n"
+    result = verify(text, tolerate=granted)
+    found = outcomes(result)
+    refused = [code for code in codes_ if code not in granted]
+    assert not (refused or failing) or not result.ok
+    for code in refused:
+        check = _DEPARTURES[code]
+        # Where the text is not even known to be a pass, nothing behind its beginning was looked at.
+        lost = "prefix.missing" in refused and check != "prefix"
+        assert found[check] in ({Outcome.FAIL, Outcome.SKIPPED} if lost else {Outcome.FAIL})
+    if failing:
+        later = CHECKS[CHECKS.index(failing) + 1 :]
+        assert Outcome.PASS not in {found[name] for name in later}
+        assert found[failing] is not Outcome.PASS
+
+
+@pytest.mark.parametrize("place", range(4, 60, 5))
+@pytest.mark.parametrize("granted", [STRICT, FIELD])
+def test_white_space_under_strict_fails_the_prefix_beside_any_broken_text(
+    place: int, granted: frozenset[str]
+) -> None:
+    broken = f" {GOOD[:place]}\u00e9{GOOD[place:]}"
+    result = verify(broken, tolerate=granted)
+    assert outcomes(result)["base45"] is Outcome.FAIL
+    prefix = result.check("prefix")
+    assert prefix.outcome is (Outcome.PASS if granted else Outcome.FAIL)
+    assert prefix.code == ("prefix.ok" if granted else "prefix.whitespace")
