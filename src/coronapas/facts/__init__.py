@@ -33,14 +33,14 @@ if TYPE_CHECKING:
     from coronapas.facts._model import TestResult as TestResult
     from coronapas.facts._model import Vaccination as Vaccination
     from coronapas.facts._model import kind_of as kind_of
+    from coronapas.facts._person import Agreement as Agreement
+    from coronapas.facts._person import Comparison as Comparison
+    from coronapas.facts._person import compare_holders as compare_holders
     from coronapas.facts._records import Record as Record
     from coronapas.facts._records import RecordForm as RecordForm
     from coronapas.facts._records import RecordMapping as RecordMapping
     from coronapas.facts._records import form_of as record_form
     from coronapas.facts._records import read_records as read_records
-    from coronapas.facts._person import Agreement as Agreement
-    from coronapas.facts._person import Comparison as Comparison
-    from coronapas.facts._person import compare_holders as compare_holders
 
     # Names that differ from those in their modules are exported to type checkers by this alone.
     __all__ = [
