@@ -18,6 +18,7 @@ import cbor2
 from backend import HOLDER
 from coronapas import keys
 from coronapas.facts import Event, EventKind, Recovery, Test, TestKind, TestResult, Vaccination
+from coronapas.hcert import _cose as cose
 from coronapas.hcert import _envelope as envelope
 from coronapas.issue import Issuer
 from coronapas.revocation import HashType
@@ -69,6 +70,10 @@ Change = Literal["longer", "other kid", "signature", "mirrored"]
 CHANGES: Final[tuple[Change, ...]] = ("longer", "other kid", "signature", "mirrored")
 """What may be done to a pass. ``mirrored`` turns an ECDSA signature r, s into r, -s: it holds."""
 
+Lie = Literal["another disease", "in the future", "born after", "another country"]
+LIES: Final[tuple[Lie, ...]] = ("another disease", "in the future", "born after", "another country")
+"""What a genuine key may sign that no verifier should take."""
+
 Abuse = Literal["changed", "by a stranger", "cut"]
 ABUSES: Final[tuple[Abuse, ...]] = ("changed", "by a stranger", "cut")
 """What may be done to an edition of the national list."""
@@ -112,6 +117,7 @@ class Specimen:
     expires: datetime
     uvci: str
     intact: bool = True
+    lie: bool = False
 
     def __repr__(self) -> str:
         return f"<Specimen {self.kind} by {self.signer.name}{'' if self.intact else ', changed'}>"
@@ -214,6 +220,36 @@ def change(specimen: Specimen, how: Change, kid: bytes) -> Specimen:
         kid=cbor2.loads(protected)[4],
         expires=expires,
         intact=_intact(message, specimen.original),
+    )
+
+
+def lie(specimen: Specimen, what: Lie) -> Specimen:
+    """The pass with another content, well signed by the key that signed it before."""
+    _, _, payload, _ = _parts(specimen.message)
+    claims = cbor2.loads(payload)
+    (dcc,) = claims[-260].values()
+    group = specimen.kind.group
+    name = {"v": "dt", "t": "sc", "r": "fr"}[group]
+    if what == "another disease":
+        dcc[group][0]["tg"] = "6142004"
+    elif what == "in the future":
+        dcc[group][0][name] = f"2099-01-01{'T00:00:00Z' if group == 't' else ''}"
+    elif what == "born after":
+        dcc["dob"] = "2098"
+        dcc[group][0][name] = f"2021-01-01{'T00:00:00Z' if group == 't' else ''}"
+    else:
+        claims[1] = "GB"
+    signer = Signer(specimen.signer.pair.private_key, kid=specimen.kid)
+    message = cose.sign1(
+        cbor2.dumps(claims), algorithm=signer.algorithm, kid=specimen.kid, sign=signer.sign
+    )
+    return replace(
+        specimen,
+        text=envelope.encode(message),
+        message=message,
+        original=message,
+        intact=True,
+        lie=True,
     )
 
 

@@ -31,6 +31,8 @@ from coronapas.errors import RevocationListError, TrustListError
 from coronapas.facts import EventKind
 from coronapas.revocation import HashType, RevocationAnswer, RevocationOutcome, RevocationStore
 from coronapas.revocation._lists import gateway as revocation_gateway
+from coronapas.rules import RuleSet
+from coronapas.rules._subject import Subject, normalised
 from coronapas.trust._list import Source, TrustList
 from coronapas.trust._lists import gateway, sweden
 from coronapas.trust._store import TrustStore
@@ -39,6 +41,7 @@ from coronapas.verify import _keyring as keyring
 from coronapas.verify import _trust_policy as trust_policy
 from coronapas.verify import _verifier as verifying
 from coronapas.verify._keyring import KeyRing
+from coronapas.verify._profiles import eu
 from coronapas.verify._quick import QuickLook
 from coronapas.verify._verifier import Verifier
 from simulator import Dsc, Specimen
@@ -52,6 +55,31 @@ if TYPE_CHECKING:
 SKEW: Final = timedelta(minutes=5)
 MAX_AGE: Final = timedelta(days=7)
 SECOND: Final = timedelta(seconds=1)
+
+
+def _gate(logic: Any) -> RuleSet:
+    """A rule that takes every pass of every kind at every moment."""
+    return RuleSet.load(
+        {
+            "Identifier": "GR-DK-0001",
+            "Type": "Acceptance",
+            "Country": "DK",
+            "Version": "1.0.0",
+            "SchemaVersion": "1.0.0",
+            "Engine": "CERTLOGIC",
+            "EngineVersion": "1.0.0",
+            "CertificateType": "General",
+            "Description": [{"lang": "en", "desc": "Every pass is accepted."}],
+            "ValidFrom": "2000-01-01T00:00:00Z",
+            "ValidTo": "2999-01-01T00:00:00Z",
+            "AffectedFields": ["ver"],
+            "Logic": logic,
+        }
+    )
+
+
+OPEN_GATE: Final = _gate({"===": [1, 1]})
+RULES: Final = (OPEN_GATE, _gate({"if": [{"var": "payload.ver"}, True, True]}))
 
 names = st.sampled_from(simulator.NAMES)
 some_names = st.one_of(
@@ -85,6 +113,7 @@ class Truth:
         key = specimen.signer
         return (
             specimen.intact
+            and not specimen.lie
             and any(
                 (specimen.kid, key) in members and now <= until
                 for members, until in self.listed.values()
@@ -155,6 +184,14 @@ class HostileBackend(RuleBasedStateMachine):
         ):
             found = verifier.verify(specimen.text, at)
             assert found.ok == expected, (specimen, found)
+            # What a gate asks: rules that take every pass, so that only the verifier refuses.
+            for rules in RULES:
+                decided = rules.decide(found, country="DK")
+                assert (decided.outcome == "PASS") == expected, (specimen, decided)
+                assert (decided.outcome == "REFUSED") == (not expected), (specimen, decided)
+            if not expected:
+                wallet = OPEN_GATE.decide_wallet([found], country="DK")
+                assert wallet.together.outcome == "REFUSED"
             if found.signed:
                 certificate = specimen.signer.pair.certificate
                 assert found.certificate is not None
@@ -221,6 +258,10 @@ class HostileBackend(RuleBasedStateMachine):
     @rule(target=passes, specimen=passes, how=st.sampled_from(simulator.CHANGES), claimed=names)
     def change_a_pass(self, specimen: Specimen, how: simulator.Change, claimed: str) -> Specimen:
         return self.keep(simulator.change(specimen, how, simulator.dsc(claimed).kid))
+
+    @rule(target=passes, specimen=passes, what=st.sampled_from(simulator.LIES))
+    def sign_a_lie(self, specimen: Specimen, what: simulator.Lie) -> Specimen:
+        return self.keep(simulator.lie(specimen, what))
 
     # Time
 
@@ -446,6 +487,13 @@ FAULTS: Final[dict[str, Callable[[], Fault]]] = {
         passing("certificate validity"),
     ),
     "ignores the pass's validity": lambda: (verifying, "_judge_time", passing("time")),
+    "ignores what an event states": lambda: (eu, "event_deviations", lambda *_: ()),
+    "ignores the issuer's country": lambda: (verifying, "_judge_issuer", without_judgement),
+    "ignores what the verifier says": lambda: (
+        Subject,
+        "of",
+        lambda judged: Subject(normalised(judged.envelope.dcc or {})),
+    ),
     "ignores the age of lists": lambda: (trust_policy, "_end", lambda *_: math.inf),
     "ignores revocation": lambda: (RevocationStore, "status", never_revoked),
     "tries every key": lambda: (keyring, "_readable", every_key),

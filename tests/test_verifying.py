@@ -623,6 +623,51 @@ def test_two_events_are_rejected() -> None:
         assert "content.several-events" in codes(verify(backend.forge(backend.claims(dcc))))
 
 
+def test_of_two_events_that_are_granted_every_one_is_in_the_facts() -> None:
+    first, second = backend.DCC["v"][0], {**backend.DCC["v"][0], "dt": "2021-04-01", "dn": 1}
+    tolerate = FIELD | {"content.several-events"}
+    for entries in ([first, second], [second, first]):
+        result = verify(backend.forge(backend.claims({**backend.DCC, "v": entries})))
+        assert codes(result) == ["content.several-events"]
+        granted = verify(
+            backend.forge(backend.claims({**backend.DCC, "v": entries})), tolerate=tolerate
+        )
+        assert granted.ok
+        assert granted.facts is not None
+        events = [one.event for one in granted.all_facts]
+        assert [getattr(one, "dose_number", None) for one in events] == [2, 1]
+        assert granted.facts.event == events[0]
+
+
+@pytest.mark.parametrize("usage", [(), (EventKind.VACCINATION,), tuple(EventKind)])
+def test_a_certificate_must_cover_every_kind_of_a_pass_with_several(
+    usage: tuple[EventKind, ...],
+) -> None:
+    pair = backend.dsc(*usage)
+    text = backend.forge(backend.claims({**backend.DCC, "t": pcr()["t"]}), pair)
+    tolerate = FIELD | {"content.several-events"}
+    result = verify(text, trust=backend.trust(pair), tolerate=tolerate)
+    assert codes(result) == ([] if len(usage) != 1 else ["usage.not-allowed"])
+    assert result.ok == (len(usage) != 1)
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_each_of_several_events_is_judged(place: int) -> None:
+    for changes, code in (
+        ({"tg": "6142004"}, "content.disease"),
+        ({"dt": "2031-01-01"}, "content.in-future"),
+        ({"dt": "1980-01-01"}, "content.born-after"),
+    ):
+        entries = [{**backend.DCC["v"][0]}, {**backend.DCC["v"][0], "ci": "URN:UVCI:01:DK:B"}]
+        entries[place] |= changes
+        text = backend.forge(backend.claims({**backend.DCC, "v": entries}))
+        result = verify(text, tolerate=FIELD | {"content.several-events"})
+        assert codes(result) == [code]
+        assert {one.field.split(".")[1] for one in result.deviations if one.code == code} == {
+            str(place)
+        }
+
+
 @pytest.mark.parametrize("group", [None, []])
 def test_a_group_without_entries_beside_the_real_one_is_told_and_granted(group: Any) -> None:
     result = verify(backend.forge(backend.claims({**backend.DCC, "t": group})))
@@ -656,6 +701,148 @@ def test_a_sample_from_the_future_fails(ahead: timedelta, expected: list[str]) -
     moment = (NOW + ahead).isoformat()
     result = verify(backend.forge(backend.claims(pcr(sc=moment))))
     assert codes(result) == expected
+
+
+def recovery(**changes: Any) -> dict[str, Any]:
+    entry = {name: backend.DCC["v"][0][name] for name in ("tg", "co", "is", "ci")}
+    dates = {"fr": "2021-08-01", "df": "2021-08-12", "du": "2022-01-28"}
+    whole = {name: value for name, value in backend.DCC.items() if name != "v"}
+    return {**whole, "r": [{**entry, **dates, **changes}]}
+
+
+MAKERS: dict[str, Any] = {"v": event, "t": pcr, "r": recovery}
+HOUR = timedelta(hours=1)
+
+
+@pytest.mark.parametrize("group", MAKERS)
+@pytest.mark.parametrize("disease", ["6142004", "840539007", "0", "COVID-19"])
+def test_another_disease_is_granted_by_no_preset(group: str, disease: str) -> None:
+    text = backend.forge(backend.claims(MAKERS[group](tg=disease)))
+    for preset in (FIELD, STRICT):
+        result = verify(text, tolerate=preset)
+        assert codes(result)[0] == ("content.disease" if preset else "content.value-set")
+        assert ("content.disease", f"{group}.0.tg") in {
+            (one.code, one.field) for one in result.deviations
+        }
+    assert verify(text, tolerate=FIELD | {"content.disease"}).ok
+
+
+@given(
+    st.sampled_from([("v", "dt"), ("r", "fr")]),
+    st.integers(-2, 3),
+    st.integers(0, 24 * 3600 - 1),
+)
+@settings(max_examples=40)
+def test_a_day_is_in_the_future_until_it_has_begun_somewhere(
+    where: tuple[str, str], days: int, second: int
+) -> None:
+    group, name = where
+    at = NOW.replace(hour=0) + timedelta(seconds=second)
+    day = (at + timedelta(days=days)).date()
+    begins = datetime(day.year, day.month, day.day, tzinfo=UTC) - 14 * HOUR
+    text = backend.forge(backend.claims(MAKERS[group](**{name: day.isoformat()}), iat=0))
+    result = verify(text, at, certificate_time="now", tolerate=FIELD | {"certificate.outlived"})
+    found = [(one.code, one.field) for one in result.deviations]
+    expected = [("content.in-future", f"{group}.0.{name}")] if at < begins else []
+    assert [one for one in found if one[0].startswith("content.")] == expected
+
+
+@pytest.mark.parametrize("zone", ["Z", "+14:00", "-12:00"])
+@pytest.mark.parametrize("ahead", [timedelta(0), DEFAULT_CLOCK_SKEW, DEFAULT_CLOCK_SKEW + SECOND])
+def test_a_result_is_a_moment_as_a_sample_is(ahead: timedelta, zone: str) -> None:
+    offset = timedelta(hours=0 if zone == "Z" else int(zone[:3]))
+    moment = f"{(NOW + ahead + offset).replace(tzinfo=None).isoformat()}{zone}"
+    dcc = {**pcr(dr=moment), "ver": "1.1.0"}
+    late = ["content.in-future"] if ahead > DEFAULT_CLOCK_SKEW else []
+    assert codes(verify(backend.forge(backend.claims(dcc)))) == late
+
+
+@pytest.mark.parametrize(
+    ("born", "found"),
+    [
+        ("2021-09-01", []),
+        ("2021-09-02", []),
+        ("2021-09-03", ["in-future"]),
+        ("2021", []),
+        ("2021-09", []),
+        ("2021-10", ["in-future"]),
+        ("2022", ["in-future"]),
+        ("2022-00-00", ["in-future"]),
+        (" 2031-01-01", ["in-future"]),
+        ("\t2031", ["in-future"]),
+        ("2031-01-01T00:00:00", ["in-future"]),
+        ("", []),
+    ],
+)
+def test_a_birth_in_the_future_is_one_in_every_form(born: str, found: list[str]) -> None:
+    dcc = {**event(dt="2021-09-02"), "dob": born}
+    told = verify(backend.forge(backend.claims(dcc)), NOW.replace(hour=12)).deviations
+    expected = {f"content.{one}" for one in found}
+    kinds = {"content.in-future", "content.born-after"}
+    assert {one.code for one in told if one.field == "dob"} & kinds == expected
+
+
+@pytest.mark.parametrize(
+    ("group", "name", "when", "born", "late"),
+    [
+        ("v", "dt", "2021-06-01", "2021-06-01", False),
+        ("v", "dt", "2021-06-01", "2021-06-02", True),
+        ("v", "dt", "2021-06-01", "2021-06", False),
+        ("v", "dt", "2021-06-01", "2021-07", True),
+        ("v", "dt", "2021-06-01", "2021", False),
+        ("v", "dt", " 2021-06-01", " 2021-06-02", True),
+        ("v", "dt", "2021-06-01T00:00:00+02:00", "2021-06-01", False),
+        ("r", "fr", "2021-06-01", "2021-06-02", True),
+        ("r", "fr", "2021-06-01", "2021-06-01", False),
+        ("t", "sc", "2021-08-20T09:59:59Z", "2021-08-21", True),
+        ("t", "sc", "2021-08-20T10:00:00Z", "2021-08-21", False),
+        ("t", "sc", "2021-08-20T23:00:00-12:00", "2021-08-22", False),
+        ("t", "sc", "2021-08-20 23:00", "2021-08-22", True),
+    ],
+)
+def test_nobody_is_born_after_an_event(
+    group: str, name: str, when: str, born: str, late: bool
+) -> None:
+    dcc = {**MAKERS[group](**{name: when}), "dob": born}
+    text = backend.forge(backend.claims(dcc))
+    result = verify(text)
+    assert codes(result) == (["content.born-after"] if late else [])
+    if late:
+        assert [one.field for one in result.deviations][-1] == f"{group}.0.{name}"
+        assert verify(text, tolerate=FIELD | {"content.born-after"}).ok
+
+
+def test_the_days_of_a_recovery_s_validity_may_lie_ahead() -> None:
+    dcc = recovery(fr="2021-08-30", df="2021-09-10", du="2022-02-26")
+    result = verify(backend.forge(backend.claims(dcc)))
+    assert (result.ok, result.deviations) == (True, ())
+
+
+@pytest.mark.parametrize("country", ["GB", "SE", "gb", " GB"])
+def test_an_issuer_of_another_country_than_the_certificate_fails(country: str) -> None:
+    text = backend.forge(backend.claims(iss=country))
+    result = verify(text)
+    assert codes(result) == ["cwt.issuer-country"]
+    assert result.check("key usage").outcome is Outcome.FAIL
+    assert verify(text, tolerate=FIELD | {"cwt.issuer-country"}).ok
+
+
+@pytest.mark.parametrize("issuer", ["DK", "dk", "DK ", ..., "Sundhedsdatastyrelsen", ""])
+def test_an_issuer_may_be_absent_and_one_that_is_no_country_says_nothing(issuer: Any) -> None:
+    result = verify(backend.forge(backend.claims(iss=issuer)))
+    assert "cwt.issuer-country" not in {one.code for one in result.deviations}
+    assert result.ok
+
+
+def test_a_manufacturer_or_kind_of_vaccine_of_another_product_is_told_and_granted() -> None:
+    text = backend.forge(backend.claims(event(mp="EU/1/21/1529")))
+    result = verify(text)
+    assert result.ok
+    assert [(one.code, one.field) for one in result.deviations] == [
+        ("content.product", "v.0.vp"),
+        ("content.product", "v.0.ma"),
+    ]
+    assert codes(verify(text, tolerate=STRICT)) == ["content.product"]
 
 
 def test_codes_are_judged_by_the_caller_s_value_sets() -> None:
@@ -876,3 +1063,62 @@ def test_settings_of_the_wrong_type_are_refused_when_they_are_made() -> None:
         Verifier(backend.trust(), tolerate="prefix.missing")
     with pytest.raises(TypeError, match="datetime"):
         Verifier(backend.trust()).verify(GOOD, 5)  # type: ignore[arg-type]
+
+
+# Checks fail closed: whatever a later layer does, a departure that is not granted fails its check.
+
+_MESSAGE = envelope.decode(GOOD).cose
+_BODIES: dict[str, tuple[str, bytes]] = {
+    # What is compressed, and the check that it fails.
+    "cut message": ("cbor", _MESSAGE[:-1]),
+    "no message": ("cbor", b"\xff"),
+    "another item": ("cose", cbor2.dumps({1: 2})),
+    "no claims": ("cbor", cose.sign1(b"\x01", algorithm=-7, kid=bytes(8), sign=lambda _: b"x")),
+    "whole": ("", _MESSAGE),
+}
+_DEPARTURES: dict[str, str] = {
+    "prefix.missing": "prefix",
+    "compression.missing": "compression",
+    "prefix.whitespace": "prefix",
+}
+
+
+@pytest.mark.parametrize("body", _BODIES)
+@pytest.mark.parametrize("codes_", [*((one,) for one in _DEPARTURES), tuple(_DEPARTURES)])
+@pytest.mark.parametrize("granted", [STRICT, frozenset({"prefix.whitespace"}), FIELD])
+def test_a_departure_that_is_not_granted_never_passes_whatever_fails_later(
+    body: str, codes_: tuple[str, ...], granted: frozenset[str]
+) -> None:
+    failing, data = _BODIES[body]
+    raw = "compression.missing" in codes_
+    text = "HC1:" + base45.encode(data) if raw else envelope.encode(data)
+    if "prefix.missing" in codes_:
+        text = text.removeprefix("HC1:")
+    if "prefix.whitespace" in codes_:
+        text = f" {text}\n"
+    result = verify(text, tolerate=granted)
+    found = outcomes(result)
+    refused = [code for code in codes_ if code not in granted]
+    assert not (refused or failing) or not result.ok
+    for code in refused:
+        check = _DEPARTURES[code]
+        # Where the text is not even known to be a pass, nothing behind its beginning was looked at.
+        lost = "prefix.missing" in refused and check != "prefix"
+        assert found[check] in ({Outcome.FAIL, Outcome.SKIPPED} if lost else {Outcome.FAIL})
+    if failing:
+        later = CHECKS[CHECKS.index(failing) + 1 :]
+        assert Outcome.PASS not in {found[name] for name in later}
+        assert found[failing] is not Outcome.PASS
+
+
+@pytest.mark.parametrize("place", range(4, 60, 5))
+@pytest.mark.parametrize("granted", [STRICT, FIELD])
+def test_white_space_under_strict_fails_the_prefix_beside_any_broken_text(
+    place: int, granted: frozenset[str]
+) -> None:
+    broken = f" {GOOD[:place]}\u00e9{GOOD[place:]}"
+    result = verify(broken, tolerate=granted)
+    assert outcomes(result)["base45"] is Outcome.FAIL
+    prefix = result.check("prefix")
+    assert prefix.outcome is (Outcome.PASS if granted else Outcome.FAIL)
+    assert prefix.code == ("prefix.ok" if granted else "prefix.whitespace")

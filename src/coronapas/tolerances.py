@@ -130,6 +130,9 @@ _TABLE: Final = (
         True,
     ),
     Tolerance("cwt.issuer", "an `iss` that is not two capitals", "", True),
+    Tolerance(
+        "cwt.issuer-country", "an `iss` of another country than the certificate's", "", False
+    ),
     Tolerance("cwt.float-time", "`exp` or `iat` as a floating-point number", "HU ES", True),
     Tolerance("cwt.missing-iat", "no usable `iat`", "", False),
     Tolerance(
@@ -166,6 +169,14 @@ _TABLE: Final = (
     ),
     Tolerance("content.unknown-result", "a test whose result is in no value set", "", False),
     Tolerance("content.sampled-in-future", "a sample taken after the check", "DGC8", False),
+    Tolerance(
+        "content.in-future",
+        "a dose, a first positive test, a result or a birth after the check",
+        "",
+        False,
+    ),
+    Tolerance("content.born-after", "a birth after the dose, test or recovery", "", False),
+    Tolerance("content.disease", "another disease than COVID-19", "ES vectors", False),
     Tolerance(
         "content.version",
         "a release 1.x.y of the schema that does not exist: the nearest is applied",
@@ -241,6 +252,12 @@ _TABLE: Final = (
         "content.value-set",
         "a code beyond the value sets at hand (they changed weekly)",
         "ES HU",
+        True,
+    ),
+    Tolerance(
+        "content.product",
+        "a kind of vaccine or a manufacturer that is not the product's",
+        "BE BG CY ES FI HR IS",
         True,
     ),
     Tolerance(

@@ -199,6 +199,12 @@ def _claims() -> tuple[Recipe, ...]:
             claims=claims(more={1: "dk"}),
         ),
         Recipe(
+            "issuer-of-another-country",
+            "The claims' issuer is SE, and the certificate is Denmark's.",
+            refused("cwt.issuer-country"),
+            claims=claims(more={1: "SE"}),
+        ),
+        Recipe(
             "claims-in-another-order",
             "The claims stand in another order, and so do the DCC's fields: none is asked for.",
             encode=lambda dcc: cbor2.dumps(dict(reversed((dcc or {}).items()))),

@@ -6,7 +6,8 @@ and the guidelines' for issuers.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import cbor2
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from making.payloads import Dcc
 
 _UNKNOWN_RESULT: Final = ("content.value-set", "content.unknown-result")
+_OTHER_DISEASE: Final = ("content.value-set", "content.disease")
+_UNBORN: Final = ("content.in-future", "content.born-after")
 _NAMELESS: Final = ("content.no-name", "content.empty-field")
 _UNSCHEMATIC: Final = {"VALIDOBJECT": False, "SCHEMAVALIDATION": False}
 
@@ -264,7 +267,55 @@ def _dates() -> tuple[Recipe, ...]:
             forgiven("content.date-order"),
             payload("recovery", df="2022-05-30", du="2021-12-12"),
         ),
+        *(
+            Recipe(f"{name}-in-the-future", what, refused("content.in-future"), dcc)
+            for name, what, dcc in (
+                (
+                    "dose",
+                    "The dose is dated two days after the check: nowhere on earth has that begun.",
+                    payload(dt="2022-03-03"),
+                ),
+                (
+                    "first-positive-test",
+                    "The first positive test is dated two days after the check.",
+                    payload("recovery", fr="2022-03-03"),
+                ),
+            )
+        ),
+        Recipe(
+            "dose-on-the-day-that-begins-first",
+            "The dose is dated the day after the check, which has begun at UTC+14.",
+            good(),
+            payload(dt="2022-03-02"),
+        ),
+        Recipe(
+            "born-in-the-future",
+            "The holder is born in the year after the check, and so after the dose.",
+            (
+                Run(("content.in-future",), _UNBORN),
+                Run(deviations=_UNBORN, tolerate=("field", *_UNBORN)),
+            ),
+            payload(dob="2023"),
+        ),
+        *(
+            Recipe(f"born-after-the-{name}", what, refused("content.born-after"), dcc)
+            for name, what, dcc in (
+                ("dose", "The holder is born the day after the dose.", _born_late("vaccination")),
+                ("test", "The holder is born two days after the test.", _born_late("NAAT")),
+                (
+                    "infection",
+                    "The holder is born the day after the first positive test.",
+                    _born_late("recovery"),
+                ),
+            )
+        ),
     )
+
+
+def _born_late(kind: Literal["vaccination", "NAAT", "recovery"]) -> Dcc:
+    dates = {"vaccination": "dt", "NAAT": "sc", "recovery": "fr"}
+    day = date.fromisoformat(entry(kind)[dates[kind]][:10])
+    return payload(kind, dob=(day + timedelta(2 if kind == "NAAT" else 1)).isoformat())
 
 
 def _sample_times() -> tuple[Recipe, ...]:
@@ -356,6 +407,30 @@ def _numbers_and_codes() -> tuple[Recipe, ...]:
             "The product's code is in no value set.",
             forgiven("content.value-set"),
             payload(mp="Example-Vaccine"),
+        ),
+        *(
+            Recipe(
+                f"{kind}-of-another-disease".lower(),
+                "The disease is influenza.",
+                (
+                    Run(("content.disease",), _OTHER_DISEASE),
+                    Run(deviations=_OTHER_DISEASE, tolerate=("field", "content.disease")),
+                ),
+                payload(kind, tg="6142004"),
+            )
+            for kind in ("vaccination", "NAAT", "RAT", "recovery")
+        ),
+        Recipe(
+            "manufacturer-of-another-product",
+            "The manufacturer is that of Vaxzevria, the product Comirnaty.",
+            forgiven("content.product"),
+            payload(ma="ORG-100001699"),
+        ),
+        Recipe(
+            "kind-of-vaccine-in-general",
+            "The kind of vaccine is said in general only, as passes of the first months did.",
+            forgiven("content.product"),
+            payload(vp="J07BX03"),
         ),
         Recipe(
             "country-that-does-not-exist",

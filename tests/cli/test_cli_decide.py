@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import segno
-from command_world import DATES, Country, issue, make_country, run
+from command_world import DATES, DOSE, HOLDER, ISSUED, Country, make_country, run
 
 from coronapas.cli._decide import decided
 from coronapas.facts import Test, TestKind, TestResult
+from coronapas.issue import Issuer
+from coronapas.keys import make_csca
 from coronapas.rules import Question, RuleSet
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from coronapas.facts import Event, Holder
+    from coronapas.issue import Pass
+    from coronapas.keys import KeyPair
 
 DAY = ("--at", "2023-02-01")
 CLOCK = {"plusTime": [{"var": "external.validationClock"}, 0, "day"]}
@@ -60,16 +68,37 @@ RULES = (
 )
 
 
+@cache
+def early_keys() -> KeyPair:
+    """A DSC that is valid on all the days asked about."""
+    start = ISSUED - timedelta(days=120)
+    return make_csca("DK", valid_from=start).issue_dsc(valid_from=start)
+
+
+@cache
+def early(event: Event = DOSE, holder: Holder = HOLDER) -> Pass:
+    """A pass that is valid from the day after the dose, and longer than the rules accept it."""
+    issuer = Issuer("DK", early_keys().signer(deterministic=True))
+    return issuer.issue(
+        holder,
+        event,
+        issued_at=datetime(2022, 11, 18, 12, tzinfo=UTC),
+        expires=datetime(2023, 10, 15, 12, tzinfo=UTC),
+    )
+
+
 @pytest.fixture
 def country(tmp_path: Path) -> Country:
-    found = make_country(tmp_path)
+    found = replace(make_country(tmp_path), text=early().text, uvci=early().uvci)
+    found.file("dsc.pem", early_keys().certificate_pem())
     found.file("rules.json", json.dumps(RULES))
     found.file("p.txt", found.text)
     return found
 
 
 def decide(country: Country, *arguments: str, rules: str = "rules.json") -> Any:
-    return run("decide", "--text", country.text, "--rules", country.path(rules), *arguments)
+    given = ("--text", country.text, "--rules", country.path(rules), *country.trust)
+    return run("decide", *given, *arguments)
 
 
 def document(country: Country, *arguments: str) -> dict[str, Any]:
@@ -78,7 +107,7 @@ def document(country: Country, *arguments: str) -> dict[str, Any]:
 
 
 def test_an_accepted_pass_ends_with_0_and_says_from_when_until_when(country: Country) -> None:
-    result = decide(country, "--country", "XX", *DAY, *country.trust)
+    result = decide(country, "--country", "XX", *DAY)
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
     assert lines[0] == "PASS  Accepted in XX on 2023-02-01 at 00:00:00 UTC."
@@ -87,7 +116,7 @@ def test_an_accepted_pass_ends_with_0_and_says_from_when_until_when(country: Cou
         "hold (14 days have to pass), until 2023-08-14 00:00:00 UTC (included), when VR-XX-0002 "
         "1.0.0 ceases to hold (a course counts for 270 days)."
     )
-    assert lines[2] == "The pass itself is valid until 2023-04-15 12:00:00 UTC (included)."
+    assert lines[2] == "The pass itself is valid until 2023-10-15 12:00:00 UTC (included)."
     assert "Not known: revocation" in result.stderr
 
 
@@ -116,37 +145,162 @@ def test_a_time_without_a_zone_and_what_is_none_are_usage_errors(country: Countr
 
 def test_without_a_moment_it_is_now(country: Country) -> None:
     before = datetime.now(UTC)
-    result = decide(country, "--country", "XX", "--json")
+    given = ("--text", country.text, "--rules", country.path("rules.json"), "--country", "XX")
+    for how, outcome in ((country.trust, "REFUSED"), (("--unverified",), "UNVERIFIED")):
+        result = run("decide", *given, *how, "--json")
+        assert result.exit_code == 1
+        found = json.loads(result.stdout)
+        assert before <= datetime.fromisoformat(found["at"]) <= datetime.now(UTC)
+        assert found["decisions"][0]["outcome"] == outcome
+
+
+def unverified(country: Country, *arguments: str) -> Any:
+    given = ("--text", country.text, "--rules", country.path("rules.json"), "--unverified")
+    return run("decide", *given, *arguments)
+
+
+@pytest.mark.parametrize("places", [("XX",), ("YY",), ("ZZ",), ("QQ",), ("XX", "YY")])
+def test_an_unverified_answer_says_so_in_its_first_word_and_never_ends_with_0(
+    country: Country, places: tuple[str, ...]
+) -> None:
+    arguments = (*(f"--country={place}" for place in places), *DAY)
+    result = unverified(country, *arguments)
+    assert result.exit_code == 1
+    assert result.stdout.split()[0] == "UNVERIFIED"
+    assert "anybody may have made it" in result.stderr
+    result = unverified(country, *arguments, "--json")
     assert result.exit_code == 1
     found = json.loads(result.stdout)
-    assert before <= datetime.fromisoformat(found["at"]) <= datetime.now(UTC)
-    assert found["decisions"][0]["outcome"] == "NO RULES"
+    assert found["verified"] is False
+    assert [one["outcome"] for one in found["decisions"]] == ["UNVERIFIED"] * len(places)
+    assert [one["if_genuine"] for one in found["decisions"]] == [
+        {"XX": "PASS", "YY": "FAIL", "ZZ": "OPEN", "QQ": "NO RULES"}[place] for place in places
+    ]
 
 
-def test_without_trust_it_says_that_nothing_was_verified(country: Country) -> None:
-    result = decide(country, "--country", "XX", *DAY)
-    assert result.exit_code == 0
-    assert "The pass is not verified" in result.stderr
-    assert (
-        json.loads(decide(country, "--country", "XX", *DAY, "--json").stdout)["verified"] is False
-    )
+def test_neither_trust_nor_unverified_is_wrong_usage_and_so_are_both(country: Country) -> None:
+    given = ("--text", country.text, "--rules", country.path("rules.json"), "--country", "XX", *DAY)
+    result = run("decide", *given)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "--trust" in result.stderr
+    for other in (country.trust, ("--strict",), ("--clock-skew", "5m"), ("--accept", "eu")):
+        assert run("decide", *given, "--unverified", *other).exit_code == 2
 
 
-def test_with_trust_an_unverified_pass_shows_its_failing_checks(country: Country) -> None:
+def test_it_takes_every_option_that_makes_a_verifier() -> None:
+    from coronapas.cli import _decide, _verify
+
+    options = [
+        {option for param in module.command.params for option in param.opts}
+        for module in (_verify, _decide)
+    ]
+    # What these do is to show more or less of a pass, or the products of another payload.
+    assert options[0] - options[1] == {"--checks", "--quiet", "--products"}
+
+
+@pytest.mark.parametrize("how", [(), ("--json",)])
+def test_a_pass_that_does_not_verify_is_refused_with_its_failing_checks(
+    country: Country, how: tuple[str, ...]
+) -> None:
     place = len(country.text) // 2
     country.file("bad.txt", country.text[:place] + "00" + country.text[place + 2 :])
-    arguments = ("--country", "XX", "--rules", country.path("rules.json"), *DAY, *country.trust)
-    result = run("decide", country.path("bad.txt"), *arguments)
+    arguments = ("--rules", country.path("rules.json"), *country.trust, *how)
+    places = ("--country", "XX", "--country", "YY")
+    late = ("--at", "2024-01-01")
+    for source, at, code in (("bad.txt", DAY, None), ("p.txt", late, "time.expired")):
+        result = run("decide", country.path(source), *places, *arguments, *at)
+        assert result.exit_code == 1
+        if not how:
+            lines = result.stdout.splitlines()
+            assert [line.split()[:2] for line in lines[1:3]] == [
+                ["XX", "REFUSED"],
+                ["YY", "REFUSED"],
+            ]
+            assert lines[-1].startswith("  FAIL  ")
+            continue
+        found = json.loads(result.stdout)
+        assert found["verified"] is False
+        for one in found["decisions"]:
+            assert (one["outcome"], one["window"], one["rules"]) == ("REFUSED", None, [])
+            assert [each["code"] for each in one["reasons"]] == found["failures"]
+            assert code is None or found["failures"] == [code]
+
+
+REVOKED = {"revoked": ("--revocation",), "unknown": ("--refuse-unknown-revocation",)}
+
+
+@pytest.mark.parametrize("what", REVOKED)
+def test_a_revoked_pass_is_refused(country: Country, what: str) -> None:
+    arguments = list(REVOKED[what])
+    if what == "revoked":
+        target = country.path("revoked.store")
+        made = run(
+            *("revocation", "build", "-", target, "--to", "store", "--type", "UCI"),
+            *("--expires", "2024-01-01T00:00:00Z", "--as-of", "2023-01-01T00:00:00Z"),
+            input=country.uvci,
+        )
+        assert made.exit_code == 0, made.output
+        arguments.append(target)
+    result = decide(country, "--country", "XX", *DAY, *arguments)
     assert result.exit_code == 1
-    assert result.stdout.startswith("The pass does not verify, so no rule was applied.\n  FAIL  ")
-    late = run("decide", country.path("p.txt"), *arguments, "--at", "2024-01-01", "--json")
-    assert late.exit_code == 1
-    found = json.loads(late.stdout)
-    assert (found["verified"], found["failures"], found["decisions"]) == (
-        False,
-        ["time.expired"],
-        [],
+    assert result.stdout.startswith("REFUSED  Refused in XX")
+    assert "revocation" in result.stdout
+
+
+def other_dose(day: date, number: int) -> Event:
+    return replace(DOSE, date=day, dose_number=number, doses=max(2, number))
+
+
+def wallet(country: Country, *passes: Pass) -> tuple[str, ...]:
+    """Files of passes, as arguments."""
+    named = enumerate(passes)
+    return tuple(country.file(f"w{number}.txt", each.text) for number, each in named)
+
+
+def test_the_passes_of_one_holder_are_judged_each_and_together(country: Country) -> None:
+    arguments = ("--rules", country.path("rules.json"), *country.trust, *DAY)
+    first, second = early(other_dose(date(2022, 10, 1), 1)), early()
+    for order in ((first, second), (second, first)):
+        files = wallet(country, *order)
+        result = run("decide", *files, "--country", "XX", *arguments, "--json")
+        assert result.exit_code == 0
+        found = json.loads(result.stdout)
+        assert [one["place"].endswith(".txt:1") for one in found["passes"]] == [True, True]
+        assert found["decisions"][0]["outcome"] == "PASS"
+        assert found["decisions"][0]["decided_by"] in [one["place"] for one in found["passes"]]
+        assert found["decisions"][0]["window"]["end"] is not None
+
+
+def test_a_rule_for_the_whole_wallet_holds_for_all_together(country: Country) -> None:
+    both = {"and": [{"var": "payload.v.1"}, {"===": [{"var": "payload.v.0.dn"}, 2]}]}
+    country.file("both.json", json.dumps([rule("WW", 1, "two doses", both)]))
+    files = wallet(country, early(other_dose(date(2022, 10, 1), 1)), early())
+    arguments = ("--rules", country.path("both.json"), *country.trust, "--country", "WW", *DAY)
+    result = run("decide", *files, *arguments, "--json")
+    found = json.loads(result.stdout)["decisions"][0]
+    assert (result.exit_code, found["outcome"], found["decided_by"]) == (0, "PASS", None)
+    assert found["window"]["outcome"] == "PASS"
+    assert run("decide", files[1], *arguments).exit_code == 1
+
+
+def test_one_refused_pass_refuses_the_wallet(country: Country) -> None:
+    stranger = make_csca("DK", valid_from=ISSUED).issue_dsc(valid_from=ISSUED)
+    forged = Issuer("DK", stranger.signer()).issue(
+        HOLDER, DOSE, issued_at=ISSUED, expires=timedelta(days=9)
     )
+    arguments = ("--rules", country.path("rules.json"), *country.trust, "--country", "XX", *DAY)
+    for order in ((forged, early()), (early(), forged)):
+        result = run("decide", *wallet(country, *order), *arguments)
+        assert result.exit_code == 1
+        assert result.stdout.startswith("REFUSED")
+
+
+def test_passes_of_two_holders_are_no_wallet(country: Country) -> None:
+    stranger = early(DOSE, replace(HOLDER, given_name="Somebodyelse"))
+    arguments = ("--rules", country.path("rules.json"), *country.trust, "--country", "XX", *DAY)
+    result = run("decide", *wallet(country, early(), stranger), *arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "one holder" in result.stderr
 
 
 def test_a_refusal_tells_the_rules_own_words_and_when_it_ends(country: Country) -> None:
@@ -190,13 +344,13 @@ def test_several_countries_begin_with_a_table_and_end_with_1_where_one_refuses(
 
 
 def test_the_json_has_for_each_country_verdict_reasons_and_window(country: Country) -> None:
-    found = document(country, "--country", "XX", "--country", "YY", *DAY, *country.trust)
+    found = document(country, "--country", "XX", "--country", "YY", *DAY)
     assert found["verified"] is True
     accepted, refused = found["decisions"]
     assert accepted["window"]["start"] == {"at": "2022-12-01T00:00:00+00:00", "included": True}
     assert accepted["window"]["end"] == {"at": "2023-08-14T00:00:00+00:00", "included": True}
     assert (accepted["reasons"], accepted["accepted_later"]) == ([], None)
-    assert accepted["expires"] == "2023-04-15T12:00:00+00:00"
+    assert accepted["expires"] == "2023-10-15T12:00:00+00:00"
     assert [one["rule"] for one in refused["reasons"]] == ["VR-YY-0001", "VR-YY-0002"]
     assert refused["reasons"][0]["meaning"] == "The rule does not hold."
     assert refused["accepted_later"] is None
@@ -220,12 +374,12 @@ def test_of_a_pass_that_states_no_end_none_is_told() -> None:
     rules = RuleSet.load(list(RULES))
     payload = {"ver": "1.3.0", "v": [{"dt": "2022-11-17", "dn": 2}]}
     found = decided(rules, payload, Question(country="XX"), datetime(2023, 2, 1, tzinfo=UTC))
-    assert (found.verdict.outcome, found.expiry) == ("PASS", None)
+    assert found.verdict.outcome == "PASS"
     assert found.to_json(personal=False)["expires"] is None
 
 
 def test_the_eus_own_rules_are_there_by_name(country: Country) -> None:
-    arguments = ("--text", country.text, "--rules", "eu-travel", "--country", "EU")
+    arguments = ("--text", country.text, "--rules", "eu-travel", "--country", "EU", *country.trust)
     assert run("decide", *arguments, "--at", "2022-11-30").exit_code == 1
     assert run("decide", *arguments, "--at", "2022-12-01").exit_code == 0
 
@@ -364,41 +518,46 @@ def test_a_picture_with_an_oddity_that_is_not_granted_does_not_verify(
     from coronapas.tolerances import Deviation
 
     item = Item("p", country.text, 1, True, (Deviation("odd.one", "", "the QR code is odd"),))
-    monkeypatch.setattr(module, "one_pass", lambda _: item)
+    monkeypatch.setattr(module, "passes_of", lambda _, whole: (item,))
     result = run(
         "decide",
         country.path("p.txt"),
         *("--country", "XX", "--rules", country.path("rules.json"), *DAY, *country.trust),
     )
     assert result.exit_code == 1
+    assert result.stdout.splitlines()[0].startswith("REFUSED")
     assert result.stdout.splitlines()[1] == "  FAIL  qr code: The QR code is odd."
 
 
 @pytest.mark.parametrize("content", ["HC1:", "no pass at all", "HC1:6BF"])
 def test_what_is_no_pass_ends_with_2(country: Country, content: str) -> None:
     source = country.file("odd.txt", content)
-    result = run("decide", source, "--country", "XX", "--rules", country.path("rules.json"), *DAY)
+    given = ("--country", "XX", "--rules", country.path("rules.json"), *DAY)
+    result = run("decide", source, *given, "--unverified")
     assert result.exit_code == 2
     assert result.stderr.splitlines()[-1].startswith("Error: ")
+    result = run("decide", source, *given, *country.trust)
+    assert (result.exit_code, result.stdout.split()[0]) == (1, "REFUSED")
 
 
 def test_a_picture_without_a_code_ends_with_2(country: Country) -> None:
     source = country.file("odd.png", b"\x89PNG\r\n\x1a\n" + bytes(40))
-    arguments = ("--country", "XX", "--rules", country.path("rules.json"))
+    arguments = ("--country", "XX", "--rules", country.path("rules.json"), *country.trust)
     assert run("decide", source, *arguments).exit_code == 2
 
 
 def test_wrong_usage_ends_with_2(country: Country) -> None:
     rules = ("--rules", country.path("rules.json"))
     text = ("--text", country.text)
+    trust = country.trust
     for arguments in (
-        ("--country", "XX", *rules),
-        (*text, country.path("p.txt"), "--country", "XX", *rules),
-        (*text, *rules),
-        (*text, "--country", "XX"),
-        (*text, "--country", " ", *rules),
+        ("--country", "XX", *rules, *trust),
+        (*text, *rules, *trust),
+        (*text, "--country", "XX", *trust),
+        (*text, "--country", " ", *rules, *trust),
         (*text, "--country", "XX", *rules, "--pin", country.path("dsc.pem")),
         (*text, "--country", "XX", *rules, "--unverified-trust"),
+        (*text, "--country", "XX", *rules, *trust, "--tolerate", "content.nothing"),
     ):
         assert run("decide", *arguments).exit_code == 2
 
@@ -418,13 +577,13 @@ def test_rules_for_another_kind_of_pass_are_not_asked(country: Country) -> None:
     test = Test(
         kind=TestKind.NAAT,
         result=TestResult.NOT_DETECTED,
-        sampled_at=datetime(2023, 1, 14, 9, tzinfo=UTC),
+        sampled_at=datetime(2022, 11, 17, 9, tzinfo=UTC),
         centre="Example",
     )
     result = run(
         "decide",
-        *("--text", issue(test).text, "--country", "XX", *DAY),
-        *("--rules", country.path("rules.json")),
+        *("--text", early(test).text, "--country", "XX", *DAY),
+        *("--rules", country.path("rules.json"), *country.trust),
     )
     assert result.stdout.startswith("NO RULES")
 
@@ -436,7 +595,7 @@ def test_the_public_rules_and_value_sets_answer_for_several_countries(
         "decide",
         *("--text", country.text, "--rules", str(official / "business-rules"), *DAY),
         *("--value-sets", str(official / "valuesets"), "--json"),
-        *("--country=FI", "--country=DE", "--country=AT"),
+        *("--country=FI", "--country=DE", "--country=AT", *country.trust),
     )
     found = json.loads(result.stdout)["decisions"]
     assert [one["outcome"] for one in found] == ["NO RULES", "PASS", "PASS"]

@@ -11,7 +11,9 @@ import pytest
 from command_world import AT, ISSUED, Country, issue, keys, make_country, run
 from jsonschema import Draft202012Validator
 
+from backend import DCC, claims, forge
 from coronapas import schemas
+from coronapas.dcc._uvci import checksum
 from coronapas.hcert._envelope import decode
 from coronapas.presentation import qr
 from coronapas.revocation import (
@@ -21,6 +23,7 @@ from coronapas.revocation import (
     RevocationStore,
     hashes_json,
     hashes_of,
+    uvci_spellings,
 )
 from coronapas.revocation import _reading as reading
 from coronapas.revocation._lists import (
@@ -331,8 +334,11 @@ def build(country: Country, content: str, *arguments: str, code: int = 0) -> str
 
 def test_a_store_is_built_of_hashes_and_identifiers(country: Country) -> None:
     content = f"\ufeff# revoked\n\n{country.uvci}\n{bytes(16).hex()}\n{bytes(32).hex()}\n"
-    out = build(country, content, "--as-of", "2023-02-01T00:00:00Z")
-    assert len(RevocationStore.load(out)) == 2
+    out = build(country, content, "--type", "UCI", "--as-of", "2023-02-01T00:00:00Z")
+    assert len(RevocationStore.load(out)) == len(uvci_spellings(country.uvci)) + 1
+    exact = build(country, content, "--type", "UCI", "--exact", "--as-of", "2023-02-01T00:00:00Z")
+    assert len(RevocationStore.load(exact)) == 2
+    build(country, content, "--type", "UCI", "--as-of", "2023-02-01T00:00:00Z")
     found = checked(country, "--revocation", out, code=1)
     assert (found["source"], found["hash_type"]) == ("local list", "UCI")
     other = issue().text
@@ -349,6 +355,51 @@ def test_a_store_is_built_of_each_kind_of_hash(country: Country, kind: str) -> N
         found = checked(country, "--revocation", out, code=1)
         assert found["hash_type"] == kind
         assert found["source"] == ("ours" if "ours" in more else "local list")
+
+
+SPELLINGS: dict[str, Callable[[str], str]] = {
+    "as the pass": lambda text: text,
+    "without prefix": lambda text: text.removeprefix("URN:UVCI:"),
+    "small letters": str.lower,
+    "small without prefix": lambda text: text.removeprefix("URN:UVCI:").lower(),
+    "with a checksum": lambda text: f"{text}#{checksum(text)}",
+    "with another checksum": lambda text: f"{text}#K",
+    "small with a checksum": lambda text: f"{text}#{checksum(text)}".lower(),
+}
+
+
+@pytest.mark.parametrize("carried", SPELLINGS)
+@pytest.mark.parametrize("listed", SPELLINGS)
+@pytest.mark.parametrize("kind", ["UCI", "COUNTRYCODEUCI"])
+def test_an_identifier_revokes_the_pass_however_both_spell_it(
+    country: Country, carried: str, listed: str, kind: str
+) -> None:
+    ours = "URN:UVCI:01:DK:ABC/DEF123"
+    dcc = {**DCC, "v": [{**DCC["v"][0], "ci": SPELLINGS[carried](ours)}]}
+    text = forge(claims(dcc))
+    out = build(country, SPELLINGS[listed](ours), "--type", kind, "--country", "DK")
+    found = checked(country, "--revocation", out, code=1, text=text)
+    assert (found["outcome"], found["hash_type"]) == ("REVOKED", kind)
+
+
+@pytest.mark.parametrize("kind", ["UCI", "COUNTRYCODEUCI", "SIGNATURE"])
+def test_a_hash_without_its_type_is_refused_with_its_line(country: Country, kind: str) -> None:
+    value = hashes_json(country.text)[kind.lower()] or ""
+    for content, line in ((value, 1), (f"\n{value}\n{value}", 2), (f"{country.uvci}\n{value}", 2)):
+        told = build(country, content, code=2)
+        assert f"Line {line}: a hash does not say" in told
+        assert value not in told
+
+
+@pytest.mark.parametrize(
+    "line", ["a:b", "URN:UVCI:", "urn:uvci:01:", "01:DK:", f"01:DK:{'A' * 99}"]
+)
+def test_a_line_that_is_no_identifier_is_refused_unless_it_is_to_be_exact(
+    country: Country, line: str
+) -> None:
+    assert "Line 2 is neither" in build(country, f"{country.uvci}\n{line}", code=2)
+    out = build(country, f"{country.uvci}\n{line}", "--exact")
+    assert len(RevocationStore.load(out)) == 2
 
 
 def test_country_hashes_of_identifiers_need_the_country(country: Country) -> None:
@@ -370,7 +421,7 @@ def test_a_batch_is_built_for_the_gateway(country: Country) -> None:
         *("--key", country.path("csca.key.pem"), "--cert", country.path("csca.pem")),
         *("--kid", codec.encode(keys()[1].certificate.kid)),
     )
-    message = Path(build(country, lines, *given)).read_bytes()
+    message = Path(build(country, lines, *given, "--exact")).read_bytes()
     batch = gateway.read_batch(message, [signer.certificate], batch_id="b")
     assert batch.hashes == uci(country)
     assert batch.kid == keys()[1].certificate.kid
@@ -380,8 +431,10 @@ def test_a_batch_is_built_for_the_gateway(country: Country) -> None:
 def test_a_filter_and_an_italian_list_are_built(country: Country) -> None:
     from coronapas.revocation._bloom import BloomFilter
 
+    exact = build(country, country.uvci, "--to", "filter", "--exact")
+    assert BloomFilter.read(Path(exact).read_bytes()).count == 1
     made = BloomFilter.read(Path(build(country, country.uvci, "--to", "filter")).read_bytes())
-    assert made.count == 1
+    assert made.count == len(uvci_spellings(country.uvci))
     assert "between" in build(country, country.uvci, "--to", "filter", "--rate", "2", code=2)
     out = build(country, f"{country.uvci}\n{country.uvci}\n", "--to", "italy")
     assert checked(country, "--revocation", out, code=1)["source"] == "IT DRL"

@@ -106,7 +106,9 @@ def test_a_document_that_contradicts_itself_is_unsure(
     [
         (BORN, BORN, MATCH),
         (BORN, "870504", MATCH),
-        (date(1912, 5, 4), "120504", MATCH),
+        (date(1912, 5, 4), "120504", UNSURE),
+        (date(2012, 5, 4), "120504", UNSURE),
+        (date(1950, 5, 4), "500504", MATCH),
         (BORN, date(1987, 4, 5), NO_MATCH),
         (BORN, "870505", NO_MATCH),
         (BORN, PartialDate(1987), UNSURE),

@@ -10,15 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coronapas.dcc import _uvci as uvci
 from coronapas.errors import DecodeError
 from coronapas.hcert import _cbor as cbor
 from coronapas.hcert import _cose as cose
 from coronapas.hcert._envelope import Envelope, decode, encode
-from coronapas.revocation import HashType, hashes_json, hashes_of
+from coronapas.revocation import HashType, hashes_json, hashes_of, uvci_spellings
 from coronapas.revocation._hashes import country_code_uci_hash, signature_hash, uci_hash
 from revoking import envelope
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 UVCI = "URN:UVCI:V1:DE:MNI5SHBAVDC5JWF0WI63I5IQ68"
@@ -52,6 +54,27 @@ def test_a_known_identifier_has_its_known_hashes() -> None:
     # Source: the EU gateway's documentation of revocation.
     assert uci_hash(UVCI).hex() == "bc542ed65062e7034ee424bfde50a7f3"
     assert country_code_uci_hash("DE", UVCI).hex() == "452028e396896bef1eee57a4426b3341"
+
+
+@given(
+    st.sampled_from(("URN:UVCI:", "urn:uvci:", "")),
+    st.from_regex("01:[A-Z]{2}:[A-Z0-9]{1,20}(/[A-Z0-9]{1,9})?", fullmatch=True),
+    st.sampled_from(("", "#A", "#Z", "#0", "#/", "#:")),
+    st.sampled_from((str, str.lower)),
+)
+def test_the_spellings_of_an_identifier_are_the_same_whichever_is_given(
+    prefix: str, core: str, check: str, case: Callable[[str], str]
+) -> None:
+    given_ = case(prefix + core + check)
+    found = uvci_spellings(given_)
+    assert found[0] == given_
+    assert all(uvci.same(one, core) for one in found)
+    assert {one for one in found if one.startswith("URN:UVCI:")} >= {
+        f"URN:UVCI:{core}",
+        *(f"URN:UVCI:{core}#{one}" for one in "AZ09/:"),
+    }
+    assert {f"URN:UVCI:{core}", core, core.lower(), f"urn:uvci:{core}"} <= set(found)
+    assert len(found) == len(set(found)) <= 320
 
 
 def test_the_identifier_is_hashed_as_it_is_written() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -17,20 +17,25 @@ from coronapas import (
     Issuer,
     TrustStore,
     Vaccination,
-    VerificationError,
     Verifier,
     certlogic,
     decode,
     keys,
 )
+from coronapas.certlogic import Dates
 from coronapas.certlogic import _datetimes as datetimes
 from coronapas.certlogic._datetimes import parse
 from coronapas.certlogic._expressions import Equal
+from coronapas.dcc._reader import facts_of
 from coronapas.dcc._valuesets import ValueSets
 from coronapas.errors import WalletError
 from coronapas.rules import JAVASCRIPT, KOTLIN, Outcome, Policy, RuleSet, Verdict
 from coronapas.rules._subject import instant, normalised
 
+if TYPE_CHECKING:
+    from random import Random
+
+CLOCK_0 = {"plusTime": [{"var": "external.validationClock"}, 0, "day"]}
 CLOCK = {"var": "external.validationClock"}
 SECRETS = ("Eksempel", "EKSEMPEL", "1979-04-14", "2021-12-01", "EXAMPLE1")
 
@@ -332,12 +337,172 @@ def test_a_pass_that_did_not_verify_is_not_judged_unless_asked_for(
     signed: tuple[str, Verifier],
 ) -> None:
     text, verifier = signed
-    late = verifier.verify(text, at=AT + timedelta(days=3000))
+    late = verifier.verify(text, at=AT + timedelta(days=300))
     assert late.envelope is not None
     rules = RuleSet.load([document()])
-    with pytest.raises(VerificationError):
-        rules.decide(late, country="DK", at=AT)
+    verdict = rules.decide(late, country="DK", at=AT)
+    assert (verdict.outcome, bool(verdict), verdict.results) == (Outcome.REFUSED, False, ())
+    assert verdict.refusals == late.failures
+    assert verdict.sentence == (
+        "Refused in DK on 2022-03-01 at 12:00:00 UTC: the pass does not verify."
+    )
+    assert verdict.text().splitlines()[1:] == ["- time: The pass has expired."]
+    assert repr(verdict) == "<Verdict DK REFUSED time.expired>"
+    assert verdict.to_json()["refusals"] == [
+        {"check": "time", "code": "time.expired", "sentence": "The pass has expired."}
+    ]
+    found = rules.timeline(late, country="DK", at=AT)
+    assert [window.sentence for window in found.windows] == [
+        "Refused in DK at every moment asked about."
+    ]
+    assert (found.expires, found.accepted) == (None, ())
     assert rules.decide(late.envelope, country="DK", at=AT)
+
+
+@pytest.mark.parametrize("text", ["", "HC1:", "HC1:6BF", "https://example.org", "\0", "DK1:6BF"])
+def test_whatever_text_was_verified_the_verdict_is_refused_and_nothing_raises(
+    text: str, signed: tuple[str, Verifier]
+) -> None:
+    found = signed[1].verify(text, at=AT)
+    for rules in (RuleSet([]), RuleSet.load([document()])):
+        verdict = rules.decide(found, country="DK")
+        assert (verdict.outcome, verdict.at) == (Outcome.REFUSED, AT)
+        assert verdict.refusals == found.failures != ()
+
+
+@pytest.mark.parametrize("good", [0, 1, 2])
+def test_a_refused_pass_refuses_its_wallet_and_is_never_the_one_to_show(
+    good: int, signed: tuple[str, Verifier]
+) -> None:
+    text, verifier = signed
+    accepted, forged = verifier.verify(text, at=AT), verifier.verify(text[:-3], at=AT)
+    passes = [accepted] * good
+    passes.insert(good // 2, forged)
+    rules = RuleSet.load([document()])
+    wallet = rules.decide_wallet(passes, country="DK", at=AT)
+    assert (wallet.together.outcome, wallet.together.refusals) == (
+        Outcome.REFUSED,
+        forged.failures,
+    )
+    assert [one.outcome for one in wallet.each].count(Outcome.PASS) == good
+    assert (wallet.each[wallet.best].outcome is Outcome.REFUSED) == (good == 0)
+    assert not rules.wallet_timeline(passes, country="DK", at=AT).accepted
+    assert not good or rules.wallet_timeline([accepted] * good, country="DK", at=AT).accepted
+
+
+# What is forgiven, and what rules read.
+
+
+MIDNIGHT = ("2021-06-01", "2021-06-01T00:00:00+02:00", "2021-06-01T23:59:59Z", " 2021-06-01 ")
+NINE = (
+    *("2022-03-01T09:00:00Z", "2022-03-01T09:00Z", "2022-03-01 09:00:00Z", "2022-03-01t09:00:00z"),
+    *("2022-03-01T09:00:00,000Z", "2022-03-01T09:00:00.000000Z", "2022-03-01T09:00:00"),
+    *("2022-03-01T10:00:00+01", "2022-03-01T10:00:00+0100", "2022-03-01T10:00:00+01:00"),
+)
+
+
+@pytest.mark.parametrize("written", MIDNIGHT)
+@pytest.mark.parametrize(("group", "name"), [("v", "dt"), ("r", "fr"), ("r", "df"), ("r", "du")])
+def test_a_date_with_a_time_is_its_day_for_rules_as_for_facts(
+    group: str, name: str, written: str
+) -> None:
+    given = {"v": vaccination, "r": recovery}[group](**{name: written})
+    facts = facts_of(given)[0]
+    assert facts is not None
+    names = {"dt": "date", "fr": "first_positive", "df": "valid_from", "du": "valid_until"}
+    assert getattr(facts.event, names[name]).isoformat() == "2021-06-01"
+    kind = {"v": "Vaccination", "r": "Recovery"}[group]
+    day = {"plusTime": [{"var": f"payload.{group}.0.{name}"}, 0, "day"]}
+    of = document({"not-before": [CLOCK_0, day]}, CertificateType=kind)
+    of |= {"ValidFrom": "2020-01-01T00:00:00Z"}
+    found = RuleSet.load([of]).timeline(given, country="DK", at=datetime(2021, 6, 1, tzinfo=UTC))
+    first = found.accepted[0]
+    assert first.start is not None
+    assert first.start.moment == datetime(2021, 6, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("written", NINE)
+def test_a_sample_in_every_form_that_is_forgiven_is_one_moment(written: str) -> None:
+    nine = datetime(2022, 3, 1, 9, tzinfo=UTC)
+    given = swab(sc=written)
+    facts = facts_of(given)[0]
+    assert facts is not None
+    assert getattr(facts.event, "sampled_at", None) == nine
+    sampled = {"plusTime": [{"var": "payload.t.0.sc"}, 0, "hour"]}
+    rules = RuleSet.load([document({"not-before": [CLOCK_0, sampled]}, CertificateType="Test")])
+    for at, outcome in ((nine - timedelta(seconds=1), Outcome.FAIL), (nine, Outcome.PASS)):
+        assert rules.decide(given, country="DK", at=at).outcome is outcome
+
+
+@given(st.datetimes(min_value=datetime(1, 1, 3), max_value=datetime(9998, 1, 1)), st.data())
+def test_what_the_facts_read_the_rules_read(moment: datetime, data: st.DataObject) -> None:
+    mark, zone = (
+        data.draw(st.sampled_from("Tt ")),
+        data.draw(st.sampled_from(("Z", "z", "", "+01"))),
+    )
+    form = data.draw(st.sampled_from(("seconds", "minutes", "milliseconds", "microseconds")))
+    written = moment.isoformat(sep=mark, timespec=form) + zone
+    if data.draw(st.booleans()):
+        written = written.replace(".", ",")
+    facts = facts_of(swab(sc=written))[0]
+    assert facts is not None
+    sampled = getattr(facts.event, "sampled_at", None)
+    assert isinstance(sampled, datetime)
+    normal = normalised(swab(sc=written))["t"][0]["sc"]
+    assert (
+        Dates()[normal] * 1000
+        == (sampled - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1) * 1000
+    )
+
+
+@pytest.mark.parametrize(
+    ("born", "read"),
+    [
+        ("1979-04-14T00:00:00", "1979-04-14"),
+        ("1979-04-00", "1979-04"),
+        ("1979-00-00", "1979"),
+        ("1979-00", "1979"),
+        (" 1979 ", "1979"),
+        ("", ""),
+        ("soon", "soon"),
+        (None, None),
+    ],
+)
+def test_a_birth_date_is_read_as_the_facts_read_it(born: Any, read: Any) -> None:
+    assert normalised({**vaccination(), "dob": born})["dob"] == read
+
+
+def test_optional_fields_without_a_value_are_absent_and_so_are_empty_groups() -> None:
+    given = swab(nm="", tc=None, ma=" ")
+    given = {**given, "v": None, "r": [], "nam": {**given["nam"], "fn": None, "gn": ""}}
+    found = normalised(given)
+    assert not {"nm", "tc", "ma"} & found["t"][0].keys()
+    assert not {"v", "r"} & found.keys()
+    assert not {"fn", "gn"} & found["nam"].keys()
+    assert {**given}["v"] is None
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 4), st.integers(1, 3)), min_size=1, max_size=5),
+    st.randoms(),
+)
+def test_several_events_get_one_verdict_in_whatever_order_they_stand(
+    doses: list[tuple[int, int]], random: Random
+) -> None:
+    rules = RuleSet.load([document({"===": [{"var": "payload.v.0.dn"}, 2]})])
+
+    def verdict() -> Any:
+        entries = [
+            vaccination(dt=f"2021-0{month}-01", dn=number)["v"][0] for month, number in doses
+        ]
+        return rules.decide({**vaccination(), "v": entries}, country="DK", at=AT)
+
+    before = verdict()
+    latest = max(month for month, _ in doses)
+    of_latest = {number for month, number in doses if month == latest}
+    assert bool(before) == (2 in of_latest) or len(of_latest) > 1
+    random.shuffle(doses)
+    assert verdict().outcome is before.outcome
 
 
 def test_without_a_moment_it_is_now() -> None:

@@ -12,6 +12,7 @@ from rule_world import recovery, swab, vaccination
 
 import coronapas.rules
 from coronapas.conformance._rule_suites import run_rules
+from coronapas.dcc import ValueSets
 from coronapas.rules import Outcome, eu_travel, lint_folder
 
 FOLDER = Path(coronapas.rules.__file__).parent / "data" / "eu-travel"
@@ -105,6 +106,24 @@ def test_below_18_the_270_days_do_not_apply_since_2022_04_06() -> None:
 def test_an_incomplete_course_is_never_accepted() -> None:
     for moment in ("2021-12-20", "2022-03-01", "2023-01-01"):
         assert not accepted(vaccination(dn=1, sd=2), at(moment))
+
+
+@pytest.mark.parametrize("given", [vaccination(), swab(sc="2022-03-01T09:00:00Z"), recovery()])
+@pytest.mark.parametrize("disease", ["6142004", "", "840539007", ...])
+def test_a_pass_about_another_disease_is_never_accepted(given: Any, disease: Any) -> None:
+    moment = at("2022-03-01T10:00:00")
+    assert accepted(given, moment)
+    (group,) = {"v", "t", "r"} & given.keys()
+    entry = {**given[group][0], "tg": disease}
+    if disease is ...:
+        del entry["tg"]
+    assert not accepted({**given, group: [entry]}, moment)
+
+
+def test_the_products_that_must_be_accepted_are_those_of_the_eus_register() -> None:
+    for code in ValueSets.default().sets["vaccines-covid-19-names"].entries:
+        given = vaccination(mp=code, dn=3, sd=3)
+        assert accepted(given, at("2022-03-01")) == code.startswith("EU/1/"), code
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ from coronapas.revocation import (
     HashType,
     country_code_uci_hash,
     uci_hash,
+    uvci_spellings,
 )
 
 if TYPE_CHECKING:
@@ -134,6 +135,7 @@ class Terms:
 
     kind: HashType
     country: str | None
+    exact: bool
     kid: bytes | None
     name: str
     as_of: datetime | None
@@ -152,26 +154,41 @@ def written(form: str, lines: Sequence[Line], terms: Terms) -> tuple[bytes, int]
     """The list as the bytes of a file, and how many hashes it holds; equal ones count once."""
     if form == "italy":
         return _italy(lines, terms)
-    hashes = list(dict.fromkeys(_hash(line, terms) for line in lines))
+    hashes = list(dict.fromkeys(value for line in lines for value in _hashes(line, terms)))
     try:
         return _WRITERS[form](hashes, terms), len(hashes)
     except ValueError as error:
         raise click.UsageError(f"The list cannot be made: {error}.") from error
 
 
-def _hash(line: Line, terms: Terms) -> bytes:
+def _hashes(line: Line, terms: Terms) -> list[bytes]:
+    """Return the hash that stands on a line, or those of every spelling of its identifier."""
     number, value = line
     if isinstance(value, bytes):
         if len(value) != HASH_LENGTH and terms.kind is HashType.SIGNATURE:
             raise click.UsageError(f"Line {number}: a hash of a signature has 32 digits.")
-        return value[:HASH_LENGTH]
+        return [value[:HASH_LENGTH]]
     if terms.kind is HashType.SIGNATURE:
         raise click.UsageError(f"Line {number}: a UVCI gives no hash of a signature.")
+    spellings = _spellings(number, value, terms)
     if terms.kind is HashType.UCI:
-        return uci_hash(value)
+        return [uci_hash(each) for each in spellings]
     if terms.country is None:
         raise click.UsageError("Hashes of country and UVCI need --country.")
-    return country_code_uci_hash(terms.country, value)
+    return [country_code_uci_hash(terms.country, each) for each in spellings]
+
+
+def _spellings(number: int, uvci: str, terms: Terms) -> tuple[str, ...]:
+    from coronapas.errors import FaultsError
+
+    if terms.exact:
+        return (uvci,)
+    try:
+        return uvci_spellings(uvci)
+    except FaultsError:
+        raise click.UsageError(
+            f"Line {number} is neither a hash nor a UVCI. With --exact it is hashed as it stands."
+        ) from None
 
 
 def _store(hashes: Sequence[bytes], terms: Terms) -> bytes:
@@ -218,10 +235,11 @@ def _italy(lines: Sequence[Line], terms: Terms) -> tuple[bytes, int]:
     """Return one chunk; the Italian list holds whole digests, which only a UVCI gives."""
     from coronapas.revocation import write_italy
 
-    uvcis = [value for _, value in lines if isinstance(value, str)]
+    uvcis = [(number, value) for number, value in lines if isinstance(value, str)]
     if len(uvcis) != len(lines) or terms.kind is not HashType.UCI:
         raise click.UsageError("An Italian list must be made of UVCIs alone.")
-    unique = list(dict.fromkeys(uvcis))
+    spelled = (each for number, value in uvcis for each in _spellings(number, value, terms))
+    unique = list(dict.fromkeys(spelled))
     (chunk,) = write_italy(unique, version=1, chunk_size=max(1, len(unique)))
     return chunk, len(unique)
 
@@ -382,9 +400,12 @@ def _kid(ctx: click.Context, param: click.Parameter, value: str | None) -> bytes
     "--type",
     "kind",
     type=click.Choice(["UCI", "COUNTRYCODEUCI", "SIGNATURE"]),
-    default="UCI",
-    show_default=True,
-    help="What the hashes are made of.",
+    help="What the hashes are made of. A file of hashes needs it; identifiers become UCI.",
+)
+@click.option(
+    "--exact",
+    is_flag=True,
+    help="Hash each identifier as it stands and in no other spelling: the passes carry just that.",
 )
 @click.option("--country", callback=filled, help="Whose passes these are, ISO 3166-1 alpha-2.")
 @click.option("--kid", callback=_kid, help="The passes' key, hexadecimal or base64; else any.")
@@ -401,11 +422,12 @@ def _kid(ctx: click.Context, param: click.Parameter, value: str | None) -> bytes
     help="Where the key's password comes from.",
 )
 @click.option("--force", is_flag=True, help="Replace a file that exists.")
-def build(source: str, out: Path, form: str, kind: str, force: bool, **terms: Any) -> None:
+def build(source: str, out: Path, form: str, kind: str | None, force: bool, **terms: Any) -> None:
     """Make a revocation list from FILE, which has a hash or an identifier on each line.
 
     A hash is 32 hexadecimal digits (of a whole SHA-256, 64, the first half counts); any other line
-    is a UVCI. Blank lines and what begins with # count for nothing.
+    is a UVCI, which is the same whatever its case, its prefix or its checksum: every spelling that
+    passes carry is hashed. Blank lines and what begins with # count for nothing.
 
     Exit codes: 0 it is written; 2 it is not.
     """
@@ -413,11 +435,16 @@ def build(source: str, out: Path, form: str, kind: str, force: bool, **terms: An
 
     with click.open_file(source, "rb") as file:
         lines = list(_lines(file))
-    given = Terms(kind=HashType(kind), **terms)
+    number = next((number for number, value in lines if isinstance(value, bytes)), None)
+    if kind is None and number is not None and form != "italy":
+        raise click.UsageError(
+            f"Line {number}: a hash does not say what it is made of; give --type."
+        )
+    given = Terms(kind=HashType(kind or "UCI"), **terms)
     given = given.with_password(password_from)
     content, count = written(form, lines, given)
     write(out, content, force=force, secret=False)
-    click.echo(plain(f"{out}: {form}, {count} hashes"), err=True)
+    click.echo(plain(f"{out}: {form}, {len(lines)} lines, {count} hashes"), err=True)
 
 
 def _lines(file: Any) -> Iterator[tuple[int, bytes | str]]:

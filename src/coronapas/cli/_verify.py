@@ -5,21 +5,11 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from coronapas.catalogue import word
-from coronapas.cli import _revocation as revocation_data
-from coronapas.cli._certificates import (
-    PLACE,
-    beside_option,
-    pin_option,
-    policy_options,
-    trust_from,
-    unverified_option,
-)
 from coronapas.cli._claims import (
     catalogue_from,
     claim_json,
@@ -30,9 +20,7 @@ from coronapas.cli._claims import (
     validity_line,
 )
 from coronapas.cli._options import (
-    accept_option,
     day_or_moment,
-    duration,
     language_option,
     value_sets_from,
     value_sets_option,
@@ -44,16 +32,17 @@ from coronapas.cli._output import (
     sentence,
 )
 from coronapas.cli._passes import Item, items, total_size
+from coronapas.cli._verifier import from_options, verifier_options
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
-    from datetime import timedelta
+    from datetime import datetime
     from pathlib import Path
 
     from coronapas.facts import PassFacts
     from coronapas.gdhcn import Catalogue, Validity
     from coronapas.tolerances import Deviation
-    from coronapas.verify import Check, TrustPolicy, Verification, Verifier
+    from coronapas.verify import Check, Verification, Verifier
 
 
 _UNLISTED: Final = frozenset({"given", "plain"})
@@ -64,71 +53,20 @@ _ONE_LINE: Final = frozenset({"input.unsupported", "qr.image-unreadable"})
 """Faults of a file as a whole, of which one line says everything."""
 
 
-def _tolerance(
-    ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
-) -> tuple[str, ...]:
-    from coronapas.tolerances import TOLERANCES
-
-    for value in values:
-        if value not in TOLERANCES:
-            raise click.BadParameter(f"there is no such tolerance: {value}", ctx, param)
-    return values
-
-
 @click.command("verify", short_help="Say what is true of passes.")
 @click.argument("files", nargs=-1, type=click.Path(exists=True, allow_dash=True))
 @click.option(
     "--text", "texts", multiple=True, metavar="'PASS'", help="A pass itself, in single quotes."
 )
-@click.option(
-    "--trust",
-    required=True,
-    multiple=True,
-    type=PLACE,
-    metavar="FILE",
-    help="A trust list of any format, a saved trust store, certificates (PEM, DER, base64), or a "
-    "folder of certificates.",
-)
-@accept_option
+@verifier_options(trust_required=True)
 @products_option
-@pin_option
-@beside_option
-@unverified_option
-@policy_options
-@revocation_data.options("revocation-")
-@click.option(
-    "--refuse-unknown-revocation",
-    is_flag=True,
-    help="Refuse a pass where revocation lists cannot tell.",
-)
 @click.option(
     "--at",
     callback=day_or_moment,
     metavar="MOMENT",
     help="The moment of the check, now by default; a day alone means its midnight in UTC.",
 )
-@click.option(
-    "--clock-skew",
-    callback=duration,
-    metavar="DURATION",
-    help="How far clocks may differ: seconds, or a number with s, m or h. 5m unless given.",
-)
 @value_sets_option
-@click.option("--strict", is_flag=True, help="Grant no tolerance but those of --tolerate.")
-@click.option(
-    "--tolerate",
-    multiple=True,
-    metavar="NAME",
-    callback=_tolerance,
-    help="Grant one more tolerance, by its name.",
-)
-@click.option(
-    "--certificate-time",
-    type=click.Choice(["now", "issued"]),
-    default="now",
-    show_default=True,
-    help="When the signing certificate must have been valid.",
-)
 @click.option("--whole", is_flag=True, help="Take a text file as one pass, not one on each line.")
 @click.option("--checks", is_flag=True, help="Show every check, not only those that failed.")
 @click.option("--quiet", is_flag=True, help="Show passes that are not ok, and the count.")
@@ -138,27 +76,16 @@ def _tolerance(
 def command(
     files: tuple[str, ...],
     texts: tuple[str, ...],
-    trust: tuple[Path, ...],
-    accept: tuple[str, ...],
     products: str | None,
-    pins: tuple[Path, ...],
-    beside: tuple[Path, ...],
-    unverified_trust: bool,
-    policy: TrustPolicy,
-    refuse_unknown_revocation: bool,
     at: datetime | None,
-    clock_skew: timedelta | None,
     value_sets: tuple[Path, ...],
-    strict: bool,
-    tolerate: tuple[str, ...],
-    certificate_time: str,
     whole: bool,
     checks: bool,
     quiet: bool,
     language: str,
     as_json: bool,
     show_personal_data: bool,
-    **revocation: Any,
+    **given: Any,
 ) -> None:
     """Verify passes: from text files, pictures, PDFs, folders, standard input (-), or --text.
 
@@ -170,30 +97,10 @@ def command(
 
     Exit codes: 0 every pass is ok; 1 some are not; 2 wrong usage, or an input that cannot be read.
     """
-    from coronapas.tolerances import FIELD, STRICT
-    from coronapas.verify import DEFAULT_CLOCK_SKEW, Verifier
-
     if not files and not texts:
         raise click.UsageError("Name a file, - for standard input, or give --text.")
-    granted = (STRICT if strict else FIELD) | set(tolerate)
-    store = trust_from(
-        trust,
-        pins=pins,
-        beside=beside,
-        unverified=unverified_trust,
-        at=at or datetime.now(UTC),
-    )
-    verifier = Verifier(
-        store,
-        accept=accept,
-        tolerate=granted,
-        clock_skew=DEFAULT_CLOCK_SKEW if clock_skew is None else clock_skew,
-        value_sets=value_sets_from(value_sets),
-        certificate_time="issued" if certificate_time == "issued" else "now",
-        revocation=revocation_data.revocations_from(revocation_data.stated(**revocation)),
-        refuse_unknown_revocation=refuse_unknown_revocation,
-        policy=policy,
-    )
+    sets = value_sets_from(value_sets)
+    verifier, _, granted = from_options(at=at, value_sets=sets, **given)
     catalogue = catalogue_from(products)
     count = _Count()
     with progress("verifying", total_size(files), results_meanwhile=True) as advance:

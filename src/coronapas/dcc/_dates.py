@@ -37,6 +37,7 @@ _MOMENT: Final = re.compile(
     "(?:[.,]([0-9]{1,12}))?"
     "([Zz]|[+-](?:[0-9]{1,2}|[0-9]{2}:?[0-9]{2}))?"
 )
+_MILLISECOND: Final = 1000  # in microseconds
 _EXACT: Final = re.compile(DATE + TIME)
 
 
@@ -104,6 +105,30 @@ def read_moment(text: str) -> tuple[datetime | None, tuple[str, ...]]:
     elif zone not in ("Z", "z") and ":" not in zone:
         used.append("content.date-time-offset")
     return moment, tuple(used)
+
+
+def plain_date(text: str) -> str:
+    """Write a date as ``YYYY-MM-DD``; what cannot be read stays as it is."""
+    day = read_date(text)[0]
+    return text if day is None else day.isoformat()
+
+
+def plain_birth_date(text: str) -> str:
+    """Write a date of birth as ``YYYY-MM-DD``, ``YYYY-MM`` or ``YYYY``, or leave it as it is."""
+    born = read_birth_date(text)[0]
+    return text if born is None else str(born)
+
+
+def plain_moment(text: str) -> str:
+    """Write a date-time in its exact form, its fraction cut to the millisecond where it has one.
+
+    What cannot be read stays as it is.
+    """
+    moment, used = read_moment(text)
+    if moment is None or not used:
+        return text
+    fraction = "milliseconds" if moment.microsecond >= _MILLISECOND else "seconds"
+    return moment.isoformat(timespec=fraction).replace("+00:00", "Z")
 
 
 def _calendar(year: str, month: str, day: str) -> date | None:

@@ -20,7 +20,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from coronapas.dcc._dates import read_birth_date, read_date, read_moment
-from coronapas.dcc._recogniser import UVCI, Recogniser, odd_uvci
+from coronapas.dcc._recogniser import UVCI, Recogniser, misfits, odd_uvci
 from coronapas.dcc._schema import (
     GROUPS,
     RELEASES,
@@ -31,12 +31,12 @@ from coronapas.dcc._schema import (
     violations,
 )
 from coronapas.dcc._text import CONTROLS, is_normal, normal
-from coronapas.facts import TestKind
+from coronapas.facts import COVID_19, TestKind
 from coronapas.tolerances import Deviation, _step
 
 if TYPE_CHECKING:
     from coronapas.dcc._schema import Codes, Violation
-    from coronapas.dcc._valuesets import ValueSets
+    from coronapas.dcc._valuesets import Product, ValueSets
 
 # A decoded DCC made even: what real passes carry around the values is taken off, and reported.
 #
@@ -140,6 +140,16 @@ def _record(
     return result
 
 
+def may_be_absent(kind: str, name: str, value: object) -> bool:
+    """Whether a null or empty value of a field says no more than its absence.
+
+    `kind` is ``nam`` or a group.
+    """
+    if value is None:
+        return name in _MAY_BE_NULL.get(kind, _NOTHING)
+    return value == "" and name in _MAY_GO_WHEN_EMPTY.get(kind, _NOTHING)
+
+
 def _text(value: str, path: str, out: list[Deviation]) -> str:
     text = value.strip()
     if text != value:
@@ -180,6 +190,7 @@ NOTES: Final = {
     "content.date-time-offset": "the offset is not of the form +hh:mm",
     "content.date-time-zone": "the date-time has no zone and is read as UTC",
     "content.value-set": "the code is not in the value set at hand",
+    "content.disease": "the pass is about another disease than COVID-19",
     "content.length": "the text is longer than the release admits",
     "content.name-alphabet": "the standardised name holds characters other than A-Z and <",
     "content.dose-limit": "the number is higher than the release admits",
@@ -207,24 +218,26 @@ def wrong_count(count: int) -> Deviation:
 class _Recognisers(dict[str, Callable[[dict[str, Any]], tuple[Deviation, ...] | None]]):
     """The recogniser of each release, made when first asked for: making all takes long."""
 
-    def __init__(self, codes: Mapping[str, Codes]) -> None:
+    def __init__(self, codes: Mapping[str, Codes], products: Mapping[str, Product]) -> None:
         super().__init__()
         self._codes = codes
+        self._products = products
 
     def __missing__(self, release: str) -> Callable[[dict[str, Any]], tuple[Deviation, ...] | None]:
-        made = self[release] = Recogniser(release, self._codes[release]).examine
+        made = self[release] = Recogniser(release, self._codes[release], self._products).examine
         return made
 
 
 class Examiner:
     """Examines the content of passes against given value sets; made once and used often."""
 
-    __slots__ = ("_codes", "_recognisers")
+    __slots__ = ("_codes", "_products", "_recognisers")
 
     def __init__(self, value_sets: ValueSets) -> None:
         """Prepare for the value sets against which codes are judged, inactive codes included."""
         self._codes = {release: codes_for(release, value_sets) for release in RELEASES}
-        self._recognisers = _Recognisers(self._codes)
+        self._products = dict(value_sets.products)
+        self._recognisers = _Recognisers(self._codes, self._products)
 
     def examine(self, dcc: object) -> tuple[Deviation, ...]:
         """Everything in which a decoded DCC departs from the strict rules of its release.
@@ -243,7 +256,7 @@ class Examiner:
         if not isinstance(dcc, Mapping):
             return (Deviation("content.schema", "", "the payload is not an object"),)
         even = tidy(dcc)
-        look = _Look(even, self._codes[even.release])
+        look = _Look(even, self._codes[even.release], self._products)
         look.version(dcc.get("ver"))
         look.events()
         look.birth_date()
@@ -272,9 +285,10 @@ def examine(dcc: object) -> tuple[Deviation, ...]:
 class _Look:
     """One close look at one DCC; every method adds to `out` what it finds."""
 
-    def __init__(self, even: Tidy, codes: Codes) -> None:
+    def __init__(self, even: Tidy, codes: Codes, products: Mapping[str, Product]) -> None:
         self.even = even
         self.codes = codes
+        self.products = products
         self.out: list[Deviation] = []
         self.miscounted = False
 
@@ -319,6 +333,12 @@ class _Look:
                 self.report("content.schema", f"{path}.{name}", "the field is empty")
             else:
                 self.report("content.value-set", f"{path}.{name}")
+        disease = entry.get("tg")
+        if isinstance(disease, str) and disease not in ("", COVID_19):
+            self.report("content.disease", f"{path}.tg")
+        if group == "v":
+            product, vaccine, maker = map(entry.get, ("mp", "vp", "ma"))
+            self.out += misfits(self.products, product, vaccine, maker, path)
         for names, read in ((_DATES[group], read_date), (_MOMENTS[group], read_moment)):
             for name in names:
                 value = entry.get(name)

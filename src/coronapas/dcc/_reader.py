@@ -8,9 +8,11 @@ the whole payload. Nothing here raises, whatever the object that a decoder hande
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any, Final, TypeVar
 
+from coronapas.dcc._chronology import MOST_EVENTS, newest_first
 from coronapas.dcc._dates import read_birth_date, read_date, read_moment
 from coronapas.dcc._examiner import (
     NOTES,
@@ -59,10 +61,16 @@ def kind_of(dcc: object) -> EventKind | None:
 
     Null and empty groups do not count; two events of one kind still have that kind.
     """
+    found = kinds_of(dcc)
+    return found[0] if len(found) == 1 else None
+
+
+def kinds_of(dcc: object) -> tuple[EventKind, ...]:
+    """Tell which kinds of event a decoded DCC states, each once; null and empty groups are none."""
     if not isinstance(dcc, Mapping):
-        return None
-    found = [name for name in GROUPS if isinstance(dcc.get(name), list | tuple) and dcc[name]]
-    return _KINDS[found[0]] if len(found) == 1 else None
+        return ()
+    found = (name for name in GROUPS if isinstance(dcc.get(name), list | tuple) and dcc[name])
+    return tuple(_KINDS[name] for name in found)
 
 
 def positive_test(dcc: object) -> bool:
@@ -117,10 +125,12 @@ def sampled_at(dcc: object) -> datetime | None:
 def facts_of(dcc: object) -> tuple[PassFacts | None, tuple[Deviation, ...]]:
     """Read the facts that a decoded DCC states, and what was odd in the values read.
 
-    The facts are None unless there is exactly one event and all that makes its kind of event can be
-    read; the deviations then say why. Codes are given as the pass states them, also those that
-    follow from the product; a test's kind and result become `TestKind` and `TestResult` where they
-    are of these. Texts are without white space around them and in NFC.
+    The facts are None where there is no event, or where something that makes an event of its kind
+    cannot be read; the deviations then say why. Of several events (``content.several-events``) the
+    facts hold all, in the order of `coronapas.dcc._chronology.newest_first`. Codes are given as the
+    pass states them, also those that follow from the product; a test's kind and result become
+    `TestKind` and `TestResult` where they are of these. Texts are without white space around them
+    and in NFC.
     """
     if not isinstance(dcc, Mapping):
         return None, (Deviation("content.schema", "", "the payload is not an object"),)
@@ -128,6 +138,11 @@ def facts_of(dcc: object) -> tuple[PassFacts | None, tuple[Deviation, ...]]:
     reader = _Reader(list(even.deviations))
     facts = _facts(even, reader)
     return facts, tuple(dict.fromkeys(reader.out))
+
+
+def holder_of(dcc: object) -> Holder:
+    """Read the holder that a decoded DCC states; what cannot be read is None."""
+    return _holder(tidy(dcc) if isinstance(dcc, Mapping) else tidy({}), _Reader([]))
 
 
 def _test_values(dcc: object, name: str) -> list[object]:
@@ -211,20 +226,34 @@ class _Reader:
 
 def _facts(even: Tidy, reader: _Reader) -> PassFacts | None:
     reader.turn_to("", even.dcc)
-    version, born = reader.text("ver"), reader.birth_date()
-    reader.turn_to("nam", even.dcc.get("nam"))
-    holder = Holder(
-        reader.text("fn"), reader.text("gn"), born, reader.text("fnt"), reader.text("gnt")
-    )
+    version = reader.text("ver")
+    holder = _holder(even, reader)
     if len(even.entries) != 1:
         reader.out.append(wrong_count(len(even.entries)))
+    if not 0 < len(even.entries) <= MOST_EVENTS:
         return None
-    group, path, entry = even.entries[0]
-    reader.turn_to(path, entry)
-    event = _EVENTS[group](reader)
-    if event is None:
-        return None
-    return PassFacts(holder, event, reader.text("is"), reader.text("ci"), version)
+    found = []
+    for group, path, entry in newest_first(even.entries):
+        reader.turn_to(path, entry)
+        event = _EVENTS[group](reader)
+        found.append((event, reader.text("is"), reader.text("ci")))
+    # None of them is left out: a pass is read as a whole, or not at all.
+    others: list[PassFacts] = []
+    for event, issuer, uvci in reversed(found):
+        if event is None:
+            return None
+        facts = PassFacts(holder, event, issuer, uvci, version)
+        others.insert(0, facts)
+    return replace(others[0], others=tuple(others[1:]))
+
+
+def _holder(even: Tidy, reader: _Reader) -> Holder:
+    reader.turn_to("", even.dcc)
+    born = reader.birth_date()
+    reader.turn_to("nam", even.dcc.get("nam"))
+    return Holder(
+        reader.text("fn"), reader.text("gn"), born, reader.text("fnt"), reader.text("gnt")
+    )
 
 
 def _vaccination(reader: _Reader) -> Vaccination | None:

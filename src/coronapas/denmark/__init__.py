@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from coronapas.denmark._grants import Withheld as Withheld
     from coronapas.denmark._grants import dated_events as dated_events
     from coronapas.denmark._grants import tokens_for as tokens_for
-    from coronapas.denmark._identity import Agreement as Agreement
-    from coronapas.denmark._identity import Comparison as Comparison
     from coronapas.denmark._identity import compare as compare
     from coronapas.denmark._identity import compare_token as compare_token
     from coronapas.denmark._issuer import DanishIssuer as DanishIssuer
@@ -38,6 +36,8 @@ if TYPE_CHECKING:
     from coronapas.denmark._tokens import kind_of as kind_of
     from coronapas.denmark._tokens import read as read
     from coronapas.denmark._tokens import shown_entry as shown_entry
+    from coronapas.facts._person import Agreement as Agreement
+    from coronapas.facts._person import Comparison as Comparison
 else:
     __getattr__, __dir__, __all__ = _lazy.attach(
         __name__,

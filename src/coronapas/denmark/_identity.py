@@ -9,11 +9,13 @@ ways that ICAO Doc 9303 part 3 allows. The rules:
 2. All parts of both sides have a partner: match.
 3. Every part of one side has a partner, at least one, and the other side has more: unsure, as with
    a middle name. So are parts that are cut or initials, parts that are alike but for marks that
-   part 3 would write out (``Søren`` and ``SOREN``), parts that differ only by where they are
-   divided (``Anne Marie``, ``Annemarie``), and names with letters that have no table.
+   part 3 would write out (``Søren`` and ``SOREN``) or for a transliteration of another era
+   (``YULIYA``, ``IULIIA``; ``MUHAMMAD``, ``MOHAMMED``), parts that differ only by where they are
+   divided (``Anne Marie``, ``Annemarie``), and names in another script than the Latin one.
 4. Otherwise no match: each side has a part that the other does not know.
 5. Birth dates known to the day are equal or not. Where one is known in part, the parts that both
-   know either contradict each other (no match) or do not (unsure).
+   know either contradict each other (no match) or do not (unsure). A machine-readable zone states
+   no century: where two are possible, the date is unsure.
 6. The whole: no match where either says so, match where both do, unsure otherwise.
 
 Likeness is not measured: a misspelt name is no match, and a person decides the unsure cases.
@@ -22,9 +24,8 @@ Likeness is not measured: a misspelt name is no match, and a person decides the 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from datetime import date
-from enum import IntEnum, StrEnum
+from datetime import UTC, date, datetime
+from enum import IntEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 from unicodedata import name as name_of
@@ -32,6 +33,14 @@ from unicodedata import name as name_of
 from coronapas.dcc._names import MrzMatch, match_mrz, transliterate
 from coronapas.dcc._text import normal
 from coronapas.facts import PartialDate
+from coronapas.facts._person import (
+    Agreement,
+    Comparison,
+    compare_births,
+    compare_numbers,
+    numbers,
+    together,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,30 +55,27 @@ LONGEST_NAME: Final = 400
 _MRZ_NAME: Final = re.compile("[A-Z<]*")
 _MRZ_DATE: Final = re.compile("[0-9]{2}(?:[0-9]{2}|<<)(?:[0-9]{2}|<<)", re.ASCII)
 _MARKED: Final = re.compile("LATIN SMALL LETTER ([A-Z]) WITH .*")
+_SOFT: Final = re.compile("(?<=[B-DF-HJ-NP-TV-XZ])YE")
+_SAME: Final = re.compile("I+")
+_FAMILIES: Final = tuple(
+    map(
+        re.compile,
+        (
+            "M[OU]H+AM+[AE]D",
+            "AH+M[AE]D",
+            "H[OU]S+(?:EI|AI|EY|AY|E|I)N",
+            "(?:Y|I)[OU]+S+[EOU]+F",
+            "IBR[AE]HE*I?M",
+            "[OU]M[AE]R",
+            "(?:O|U|OU)[ST]H?M[AE]N",
+            "(?:C|K)H?AL+[EI]+D",
+        ),
+    )
+)
+"""Names that have several usual forms in Latin letters; not a complete list."""
+_OLDEST: Final = 120
+"""The greatest age, in years, at which a birth of an earlier century is thought of."""
 _DIVIDERS: Final = re.compile(r"[\s,\-‐‑‒–—<]+")
-
-
-class Agreement(StrEnum):
-    """Whether what a token states agrees with what a document states."""
-
-    MATCH = "match"
-    NO_MATCH = "no match"
-    UNSURE = "unsure"
-    """A person must decide."""
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """The outcome of a comparison, and of its two halves."""
-
-    outcome: Agreement
-    name: Agreement
-    birth_date: Agreement
-
-    @property
-    def matches(self) -> bool:
-        """Whether both name and birth date match for certain."""
-        return self.outcome is Agreement.MATCH
 
 
 def compare(
@@ -79,6 +85,7 @@ def compare(
     document_name: str | None = None,
     document_mrz: str | None = None,
     document_birth_date: date | PartialDate | str | None = None,
+    at: date | None = None,
 ) -> Comparison:
     """Compare what a token states with what an identity document states.
 
@@ -86,7 +93,8 @@ def compare(
     order), or the name field of its machine-readable zone (`document_mrz`, with ``<``), or both:
     each is cut in its own way, so one match is enough unless the other is a contradiction.
     `document_birth_date` is a date, a part of one, or the six characters of the machine-readable
-    zone (``870504``, ``<<`` for an unknown month or day; the century is then not compared). None
+    zone (``870504``, ``<<`` for an unknown month or day). Its century is not stated: where somebody
+    alive on the day `at` (by default today) may be born in either of two, the date is unsure. None
     means unknown and makes its half unsure.
 
     Raises ValueError for a `document_mrz` with characters other than A-Z and ``<``, and for a birth
@@ -101,8 +109,8 @@ def compare(
                 raise ValueError("document_mrz must have A-Z and '<' alone")
             names.append(_compare_names(legal_name, document_mrz.split("<")))
     name = _together(names)
-    born = _compare_dates(birth_date, document_birth_date)
-    return Comparison(_both(name, born), name, born)
+    born = _compare_dates(birth_date, document_birth_date, at or datetime.now(UTC).date())
+    return Comparison(together((name, born)), name, born)
 
 
 def compare_token(
@@ -111,6 +119,7 @@ def compare_token(
     document_name: str | None = None,
     document_mrz: str | None = None,
     document_birth_date: date | PartialDate | str | None = None,
+    at: date | None = None,
 ) -> Comparison:
     """Compare a DK2 with an identity document: see `compare`."""
     return compare(
@@ -119,6 +128,7 @@ def compare_token(
         document_name=document_name,
         document_mrz=document_mrz,
         document_birth_date=document_birth_date,
+        at=at,
     )
 
 
@@ -126,12 +136,6 @@ def _together(found: Sequence[Agreement]) -> Agreement:
     if not found or len({*found} & {Agreement.MATCH, Agreement.NO_MATCH}) == 2:
         return Agreement.UNSURE
     return next((one for one in found if one is not Agreement.UNSURE), Agreement.UNSURE)
-
-
-def _both(name: Agreement, born: Agreement) -> Agreement:
-    if Agreement.NO_MATCH in (name, born):
-        return Agreement.NO_MATCH
-    return Agreement.MATCH if name is born is Agreement.MATCH else Agreement.UNSURE
 
 
 def _parts(name: str) -> list[str]:
@@ -148,14 +152,14 @@ def _compare_names(legal_name: str, document: Sequence[str]) -> Agreement:
     fewer = min(len(own), len(other))
     pairs = {
         least: _pairs([[found >= least for found in row] for row in likeness])
-        for least in (_Likeness.EXACT, _Likeness.PLAIN, _Likeness.CUT)
+        for least in (_Likeness.EXACT, _Likeness.VARIANT, _Likeness.CUT)
     }
     if pairs[_Likeness.EXACT] == len(own) == len(other):
         return Agreement.MATCH
     # Of names that are cut, some part must still be there in full.
-    if pairs[_Likeness.PLAIN] and pairs[_Likeness.CUT] == fewer:
+    if pairs[_Likeness.VARIANT] and pairs[_Likeness.CUT] == fewer:
         return Agreement.UNSURE
-    unsure = _unreadable(own) or _unreadable(other) or _same_when_joined(own, other)
+    unsure = _foreign(own) or _foreign(other) or _same_when_joined(own, other)
     return Agreement.UNSURE if unsure else Agreement.NO_MATCH
 
 
@@ -163,8 +167,8 @@ class _Likeness(IntEnum):
     NONE = 0
     CUT = 1
     """One is a beginning of the other."""
-    PLAIN = 2
-    """The same letters, marks aside."""
+    VARIANT = 2
+    """The same letters, marks aside, or a transliteration of another era."""
     EXACT = 3
     """One is a form of the other that part 3 allows."""
 
@@ -174,8 +178,8 @@ def _likeness(one: str, two: str) -> _Likeness:
     found = match_mrz(one, transliterate(two).mrz), match_mrz(two, transliterate(one).mrz)
     if MrzMatch.EXACT in found:
         return _Likeness.EXACT
-    if _plain(one) == _plain(two):
-        return _Likeness.PLAIN
+    if _plain(one) == _plain(two) or _era(one) == _era(two):
+        return _Likeness.VARIANT
     return _Likeness.CUT if MrzMatch.TRUNCATED in found else _Likeness.NONE
 
 
@@ -192,11 +196,30 @@ def _base(char: str) -> str:
     return "" if name_of(char, "").startswith("COMBINING") else char
 
 
-def _unreadable(parts: Sequence[str]) -> bool:
-    """Return whether a part has letters that the tables do not know."""
+def _foreign(parts: Sequence[str]) -> bool:
+    """Return whether a part has letters of a script that the other side may not show.
+
+    A document in Latin letters cannot contradict a name in others: states transliterate in their
+    own ways, and have changed them.
+    """
     return any(
-        drop.category.startswith("L") for part in parts for drop in transliterate(part).dropped
+        char.isalpha() and not name_of(char, "").startswith("LATIN")
+        for part in parts
+        for char in part
     )
+
+
+def _era(part: str) -> str:
+    """Return a part as it is whatever the transliteration of its time.
+
+    Russian passports had ``YULIYA`` and ``SOLOVYEVA`` and have ``IULIIA`` and ``SOLOVEVA`` (Doc
+    9303, part 3); some Arabic names have a family of Latin forms. What is not known to vary stays.
+    """
+    letters = transliterate(part).mrz.replace("<", "")
+    for number, family in enumerate(_FAMILIES):
+        if family.fullmatch(letters):
+            return str(number)
+    return _SAME.sub("I", _SOFT.sub("E", letters).replace("Y", "I"))
 
 
 def _same_when_joined(own: list[str], other: list[str]) -> bool:
@@ -223,23 +246,16 @@ def _pairs(edges: Sequence[Sequence[bool]]) -> int:
 
 
 def _compare_dates(
-    own: date | PartialDate | None, other: date | PartialDate | str | None
+    own: date | PartialDate | None, other: date | PartialDate | str | None, at: date
 ) -> Agreement:
     if isinstance(other, str) and not _MRZ_DATE.fullmatch(other):
         raise ValueError("document_birth_date must have six characters, YYMMDD")
     if own is None or other is None:
         return Agreement.UNSURE
-    mine, theirs = _numbers(own), _numbers(other)
-    if isinstance(other, str):
-        mine = (own.year % 100, *mine[1:])
-    pairs = [*zip(mine, theirs, strict=True)]
-    if any(one != two for one, two in pairs if one is not None and two is not None):
-        return Agreement.NO_MATCH
-    return Agreement.UNSURE if None in (*mine, *theirs) else Agreement.MATCH
-
-
-def _numbers(born: date | PartialDate | str) -> tuple[int | None, int | None, int | None]:
-    if isinstance(born, str):
-        month, day = (None if part == "<<" else int(part) for part in (born[2:4], born[4:]))
-        return int(born[:2]), month, day
-    return born.year, born.month, None if isinstance(born, PartialDate) else born.day
+    if not isinstance(other, str):
+        return compare_births(own, other)
+    month, day = (None if part == "<<" else int(part) for part in (other[2:4], other[4:]))
+    found = compare_numbers((own.year % 100, *numbers(own)[1:]), (int(other[:2]), month, day))
+    centuries = (own.year - 100, own.year + 100)
+    fitting = [year for year in centuries if at.year - _OLDEST <= year <= at.year]
+    return Agreement.UNSURE if found is Agreement.MATCH and fitting else found

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from coronapas.facts._model import TestResult as TestResult
     from coronapas.facts._model import Vaccination as Vaccination
     from coronapas.facts._model import kind_of as kind_of
+    from coronapas.facts._person import Agreement as Agreement
+    from coronapas.facts._person import Comparison as Comparison
+    from coronapas.facts._person import compare_holders as compare_holders
     from coronapas.facts._records import Record as Record
     from coronapas.facts._records import RecordForm as RecordForm
     from coronapas.facts._records import RecordMapping as RecordMapping
@@ -64,6 +67,7 @@ else:
                 "read_facts=read"
             ),
             "_records": "Record RecordForm RecordMapping read_records record_form=form_of",
+            "_person": "Agreement Comparison compare_holders",
             "_history": "Birth Dose History Infection LARGEST Tested merge",
             "_sources": "read_history",
         },

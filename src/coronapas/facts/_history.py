@@ -22,6 +22,7 @@ from coronapas._time import as_utc
 from coronapas.errors import Fault, HistoryError
 from coronapas.facts._model import (
     Event,
+    Holder,
     PartialDate,
     PassFacts,
     Recovery,
@@ -30,12 +31,20 @@ from coronapas.facts._model import (
     TestResult,
     Vaccination,
 )
+from coronapas.facts._person import Agreement, compare_holders
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 Day = date
 """A local day."""
+
+_BIRTHS: Final = Fault(
+    "birth_date",
+    "history.birth-dates",
+    "The sources state different birth dates.",
+    "Merge the histories of one holder only.",
+)
 
 Birth = date | PartialDate | None
 """A birth date, wholly, partly or not known."""
@@ -159,15 +168,21 @@ class History:
         *,
         sector: str | None = None,
         groups: Iterable[str] | None = None,
+        unsure_names: bool = False,
     ) -> History:
         """Make a history of what one holder's passes state.
 
-        Raises HistoryError where their birth dates contradict each other: they are not one
-        holder's. Names are not compared.
+        Raises HistoryError where names or birth dates say that they are not one holder's
+        (`compare_holders`). Names that are unsure count as different unless `unsure_names`.
         """
+        passes = tuple(passes)
+        for place, one in enumerate(passes):
+            for other in passes[:place]:
+                _require_one_holder(one.holder, other.holder, unsure_names)
         made = [
-            _of_events([(one.event, one.uvci)], one.holder.birth_date, sector, groups)
+            _of_events([(each.event, each.uvci)], one.holder.birth_date, sector, groups)
             for one in passes
+            for each in one.all
         ]
         return merge(cls(sector=sector, groups=_groups(groups)), *made)
 
@@ -179,6 +194,21 @@ class History:
     def to_json(self) -> dict[str, Any]:
         """Give a document that `from_json` reads back; it holds the holder's data."""
         return history_to_json(self)
+
+
+def _require_one_holder(one: Holder, other: Holder, unsure_names: bool) -> None:
+    found = compare_holders(one, other)
+    if found.birth_date is Agreement.NO_MATCH:
+        raise HistoryError([_BIRTHS])
+    if not found.is_same(unsure_names=unsure_names):
+        fault = Fault(
+            "holder",
+            "history.names",
+            "The passes state different names.",
+            "Give the passes of one holder; where the names are one person's nevertheless, say so "
+            "(unsure_names).",
+        )
+        raise HistoryError([fault])
 
 
 def merge(*histories: History) -> History:
@@ -220,16 +250,7 @@ def _agree(one: Birth, other: Birth) -> Birth:
     inner, outer = births(exact), births(rough)
     if inner and outer and outer[0] <= inner[0] and inner[1] <= outer[1]:
         return exact
-    raise HistoryError(
-        [
-            Fault(
-                "birth_date",
-                "history.birth-dates",
-                "The sources state different birth dates.",
-                "Merge the histories of one holder only.",
-            )
-        ]
-    )
+    raise HistoryError([_BIRTHS])
 
 
 def _exactness(birth: date | PartialDate) -> int:

@@ -254,7 +254,9 @@ class PassFacts:
     """What one pass states, in the register's terms again.
 
     `issuer` is the organisation named in the entry, `uvci` the identifier as the pass carries it,
-    `schema_version` the payload's ``ver``.
+    `schema_version` the payload's ``ver``. A pass has one event. Of a pass that has several, which
+    a verifier only accepts with the tolerance ``content.several-events``, `event` is the newest,
+    and `others` are the facts of the rest, newest first.
     """
 
     holder: Holder = field(repr=False)
@@ -262,6 +264,17 @@ class PassFacts:
     issuer: str | None = field(default=None, repr=False)
     uvci: str | None = field(default=None, repr=False)
     schema_version: str | None = field(default=None, repr=False)
+    others: tuple[PassFacts, ...] = field(default=(), repr=False)
+
+    @property
+    def all(self) -> tuple[PassFacts, ...]:
+        """The facts of every event of the pass, newest first; these alone for nearly every pass."""
+        return self, *self.others
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """Every event of the pass, newest first."""
+        return tuple(one.event for one in self.all)
 
     @property
     def kind(self) -> EventKind:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from coronapas.revocation._hashes import hashes_json as hashes_json
     from coronapas.revocation._hashes import hashes_of as hashes_of
     from coronapas.revocation._hashes import uci_hash as uci_hash
+    from coronapas.revocation._hashes import uvci_spellings as uvci_spellings
     from coronapas.revocation._list import Batch as Batch
     from coronapas.revocation._list import Found as Found
     from coronapas.revocation._list import Gap as Gap
@@ -66,7 +67,7 @@ else:
             "_bloom": "BloomFilter",
             "_hashes": (
                 "HASH_LENGTH HashType PassHashes country_code_uci_hash hashes_json "
-                "hashes_of uci_hash"
+                "hashes_of uci_hash uvci_spellings"
             ),
             "_list": "Batch Found Gap ListFormat Membership Part RevocationList Slice pack",
             "_lists": (

@@ -14,9 +14,12 @@ The Italian list holds whole SHA-256 digests of the `ci`, whose first 16 bytes a
 from __future__ import annotations
 
 import hashlib
+import re
 from enum import StrEnum
+from string import ascii_uppercase, digits
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from coronapas.dcc._uvci import parse
 from coronapas.hcert._cose import ES256, PS256
 from coronapas.hcert._cwt import DCC
 from coronapas.hcert._envelope import decode
@@ -29,6 +32,9 @@ if TYPE_CHECKING:
 HASH_LENGTH: Final = 16
 """Bytes of each of the three hashes."""
 
+_PREFIX: Final = re.compile("(?:URN[:#/])?(?:UV?CI|DGCI)[:#/]", re.IGNORECASE)
+_CHECKS: Final = ascii_uppercase + digits + "/:"
+"""The characters that a checksum may be."""
 _GROUPS: Final = ("v", "t", "r")
 _MAX_EVENTS: Final = 16  # a pass has one
 
@@ -70,6 +76,37 @@ def uci_hash(uvci: str) -> bytes:
 def country_code_uci_hash(country: str, uvci: str) -> bytes:
     """Return the ``COUNTRYCODEUCI`` hash of a country's code and an identifier, as written."""
     return _digest(country + uvci)[:HASH_LENGTH]
+
+
+def uvci_spellings(uvci: str) -> tuple[str, ...]:
+    """Return every spelling of an identifier that passes carry, the one given first.
+
+    A register may write an identifier in other ways than the pass it went into: in small letters,
+    without ``URN:UVCI:``, without the checksum or with it. A hash knows only one of them, so that a
+    list must hold the hash of each. The checksum is one character of 38 (eHN guidelines, annex 2),
+    and issuers compute it in many ways, so that all of them are there: about 200 spellings.
+
+    Raises:
+        FaultsError: The text is not an identifier.
+
+    """
+    given = uvci.strip()
+    parse(given)
+    bare = given.removesuffix("#")
+    body = bare[:-2] if bare[-2:-1] == "#" else bare
+    prefix = _PREFIX.match(body)
+    own = "" if prefix is None else prefix[0]
+    core = body[len(own) :]
+    found = [given]
+    for text, starts, checks in (
+        (core, (own,), _CHECKS),
+        (core.upper(), (own, "URN:UVCI:", "urn:uvci:", ""), _CHECKS),
+        (core.lower(), (own, "urn:uvci:", ""), _CHECKS.lower()),
+    ):
+        for start in starts:
+            found.append(start + text)
+            found += (f"{start}{text}#{check}" for check in checks)
+    return tuple(dict.fromkeys(found))
 
 
 def signature_hash(signature: bytes, algorithm: int | None) -> bytes | None:

@@ -12,8 +12,8 @@ Domestic and booster rules of some countries read ``payload.v.0`` and ``payload.
 or ``payload.h``: they expect a whole wallet as one payload. It is put together like this:
 
 - ``v``, ``t`` and ``r`` hold the entries of all passes, the newest first (by ``dt``, ``sc`` and
-  ``fr``; entries without a readable date come last, in the order given), so that ``v.0`` is the
-  latest dose; of entries with the same UVCI only the first stays.
+  ``fr``; entries without a readable date come last), so that ``v.0`` is the latest dose; of entries
+  with the same UVCI only the first of these stays. The order of the passes decides nothing here.
 - ``nam`` and ``dob`` are those of the first pass that has them; ``ver`` is the lowest version among
   the passes, so that a rule for a later schema is OPEN.
 - ``h`` is the list of all payloads, in the order given. What ``h`` held in the countries that used
@@ -30,18 +30,21 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from coronapas.certlogic import CertLogicError, Dates, DateTimeError
+from coronapas.certlogic import CertLogicError, Dates
+from coronapas.dcc._chronology import newest_first
+from coronapas.dcc._reader import holder_of
 from coronapas.errors import WalletError
+from coronapas.facts._person import compare_holders
 from coronapas.rules._model import Rule, RuleType, Version
 from coronapas.rules._selection import Candidates, Policy, Scope
-from coronapas.rules._subject import instant
+from coronapas.rules._subject import Subject, instant
 from coronapas.rules._verdict import Outcome, RuleResult, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from coronapas.rules._loading import Unread
-    from coronapas.rules._subject import Subject
+    from coronapas.verify._checks import Check
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,8 @@ class Case:
     candidates: Candidates
     unread: tuple[Unread, ...] = ()
     language: str = "en"
+    refusals: tuple[Check, ...] = ()
+    """Why no rule is asked: the failures of passes that did not verify."""
 
     @property
     def policy(self) -> Policy:
@@ -68,6 +73,8 @@ class Case:
     def at(self, moment: datetime) -> Verdict:
         """Return the verdict at a moment; ValueError where it has no time zone."""
         data = self.data(moment)
+        if self.refusals:
+            return Verdict((), self.scope, moment, refusals=self.refusals)
         # The same for the whole decision: no date of the pass is read twice.
         dates = Dates()
         payload_version = _version(self.payload.get("ver"))
@@ -122,13 +129,22 @@ def _version(value: object) -> Version | None:
 MAX_PASSES: Final = 100
 """The most passes of one wallet, inclusive."""
 
-_DATES: Final = {"v": "dt", "t": "sc", "r": "fr"}
-_ORDER: Final = (Outcome.PASS, Outcome.OPEN, Outcome.NO_RULES, Outcome.FAIL)
+_GROUPS: Final = ("v", "t", "r")
+_ORDER: Final = (
+    Outcome.PASS,
+    Outcome.OPEN,
+    Outcome.NO_RULES,
+    Outcome.FAIL,
+    Outcome.REFUSED,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class WalletVerdict:
-    """The verdict on all passes put together, and the one on each alone, in the order given."""
+    """The verdict on all passes put together, and the one on each alone, in the order given.
+
+    Where one of the passes is refused, so are all of them together.
+    """
 
     together: Verdict
     each: tuple[Verdict, ...]
@@ -148,7 +164,9 @@ class WalletVerdict:
         }
 
 
-def wallet_payload(subjects: Sequence[Subject], *, same_holder: bool = True) -> dict[str, Any]:
+def wallet_payload(
+    subjects: Sequence[Subject], *, same_holder: bool = True, unsure_names: bool = False
+) -> dict[str, Any]:
     """Return one payload of all passes.
 
     Raises:
@@ -160,7 +178,7 @@ def wallet_payload(subjects: Sequence[Subject], *, same_holder: bool = True) -> 
         raise WalletError(f"A wallet must hold 1 to {MAX_PASSES} passes.")
     payloads = [subject.payload for subject in subjects]
     if same_holder:
-        _require_one_holder(payloads)
+        _require_one_holder(payloads, unsure_names)
     found: dict[str, Any] = {"h": payloads}
     version = _lowest_version(payloads)
     if version is not None:
@@ -169,44 +187,55 @@ def wallet_payload(subjects: Sequence[Subject], *, same_holder: bool = True) -> 
         values = [payload[name] for payload in payloads if payload.get(name)]
         if values:
             found[name] = values[0]
-    for group, date in _DATES.items():
+    for group in _GROUPS:
         entries = _entries(payloads, group)
         if entries:
-            found[group] = _newest_first(entries, date)
+            found[group] = entries
     return found
 
 
-def common_issuer(subjects: Sequence[Subject]) -> str | None:
+def wallet_subject(
+    subjects: Sequence[Subject], *, same_holder: bool = True, unsure_names: bool = False
+) -> Subject:
+    """Return all passes as one, by `wallet_payload`; refused where any of them is.
+
+    Of their containers only the country of issue is kept, where all name the same.
+
+    Raises:
+        WalletError: As for `wallet_payload`.
+
+    """
+    trusted = [subject for subject in subjects if not subject.refusals]
+    if len(trusted) == len(subjects):
+        payload = wallet_payload(subjects, same_holder=same_holder, unsure_names=unsure_names)
+        return Subject(payload, issuer=_common_issuer(subjects))
+    if len(subjects) > MAX_PASSES:
+        raise WalletError(f"A wallet must hold 1 to {MAX_PASSES} passes.")
+    if trusted and same_holder:
+        _require_one_holder([subject.payload for subject in trusted], unsure_names)
+    refusals = (check for subject in subjects for check in subject.refusals)
+    return Subject({}, refusals=tuple(dict.fromkeys(refusals)))
+
+
+def _common_issuer(subjects: Sequence[Subject]) -> str | None:
     """Return the country of issue where all passes have the same, otherwise None."""
     issuers = {subject.issuer.strip().upper() if subject.issuer else None for subject in subjects}
     return issuers.pop() if len(issuers) == 1 else None
 
 
 def _entries(payloads: Sequence[Mapping[str, Any]], group: str) -> list[Any]:
+    given = (payload.get(group) for payload in payloads)
+    entries = [entry for value in given if isinstance(value, list) for entry in value]
     found: list[Any] = []
     seen: set[str] = set()
-    for payload in payloads:
-        entries = payload.get(group)
-        for entry in entries if isinstance(entries, list) else ():
-            uvci = entry.get("ci") if isinstance(entry, dict) else None
-            if isinstance(uvci, str):
-                if uvci.upper() in seen:
-                    continue
-                seen.add(uvci.upper())
-            found.append(entry)
+    for _, _, entry in newest_first((group, "", entry) for entry in entries):
+        uvci = entry.get("ci") if isinstance(entry, dict) else None
+        if isinstance(uvci, str):
+            if uvci.upper() in seen:
+                continue
+            seen.add(uvci.upper())
+        found.append(entry)
     return found
-
-
-def _newest_first(entries: list[Any], date: str) -> list[Any]:
-    dates = Dates()
-
-    def age(entry: Any) -> tuple[bool, int]:
-        try:
-            return (False, -dates[entry[date]])
-        except (DateTimeError, KeyError, TypeError):
-            return (True, 0)
-
-    return sorted(entries, key=age)
 
 
 def _lowest_version(payloads: Sequence[Mapping[str, Any]]) -> str | None:
@@ -217,20 +246,11 @@ def _lowest_version(payloads: Sequence[Mapping[str, Any]]) -> str | None:
         return None
 
 
-def _require_one_holder(payloads: Sequence[Mapping[str, Any]]) -> None:
-    names = {_name(payload) for payload in payloads}
-    births = sorted({str(payload.get("dob") or "") for payload in payloads}, key=len)
-    # A date known to the year goes with one of that year.
-    agree = all(births[-1].startswith(birth) for birth in births)
-    if len(names) > 1 or not agree:
-        raise WalletError("The passes are not of one holder: names or dates of birth differ.")
-
-
-def _name(payload: Mapping[str, Any]) -> tuple[str, str]:
-    name = payload.get("nam")
-    known = name if isinstance(name, dict) else {}
-    return _standard(known.get("fnt")), _standard(known.get("gnt"))
-
-
-def _standard(name: object) -> str:
-    return name.strip("<").upper() if isinstance(name, str) else ""
+def _require_one_holder(payloads: Sequence[Mapping[str, Any]], unsure_names: bool) -> None:
+    holders = [holder_of(payload) for payload in payloads]
+    for place, one in enumerate(holders):
+        for other in holders[:place]:
+            if not compare_holders(one, other).is_same(unsure_names=unsure_names):
+                raise WalletError(
+                    "The passes are not of one holder: names or dates of birth differ."
+                )

@@ -28,11 +28,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypedDict, Unpack
 
 from coronapas.rules import _loading as loading
-from coronapas.rules._decision import Case, WalletVerdict, common_issuer, wallet_payload
+from coronapas.rules._decision import Case, WalletVerdict, wallet_subject
 from coronapas.rules._model import CertificateType, Rule, RuleType
 from coronapas.rules._search import EARLIEST, EFFORT, LATEST, timeline
 from coronapas.rules._selection import (
     DEFAULT,
+    Candidates,
     Policy,
     Scope,
     candidates,
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
 
     from coronapas.dcc._valuesets import ValueSets
     from coronapas.rules._loading import Loaded, Unread
-    from coronapas.rules._selection import Candidates
     from coronapas.rules._subject import Judged
     from coronapas.rules._timeline import Timeline
     from coronapas.rules._verdict import Verdict
@@ -253,7 +253,9 @@ class RuleSet:
         """Return what the rules of a country, and of the country of issue, say of a pass.
 
         Args:
-            judged: A verification, or an envelope or a bare payload (no trust implied).
+            judged: A verification, or an envelope or a bare payload (no trust implied). A
+                verification that is not ok is REFUSED, whatever the rules are; to judge such a
+                pass nevertheless, give its `envelope`.
             question: What is asked; without it, its parts are given as keywords.
             at: The moment asked about, with a time zone; by default the moment of the
                 verification, otherwise now.
@@ -261,7 +263,6 @@ class RuleSet:
                 replace its own.
 
         Raises:
-            VerificationError: `judged` is a verification that is not ok.
             TypeError: `judged` has no payload that rules can judge, or there is no country.
             ValueError: A moment has no time zone, or the country is empty.
 
@@ -302,7 +303,6 @@ class RuleSet:
 
         Raises:
             ValueError: As for `decide`, or `last` lies before `first`.
-            VerificationError: As for `decide`.
             TypeError: As for `decide`.
 
         """
@@ -317,6 +317,7 @@ class RuleSet:
         *,
         at: datetime | None = None,
         same_holder: bool = True,
+        unsure_names: bool = False,
         **parts: Unpack[QuestionParts],
     ) -> WalletVerdict:
         """Return what the rules say of several passes of one holder: of each, and of all together.
@@ -328,13 +329,14 @@ class RuleSet:
             passes: 1 to 100 passes (inclusive), each as for `decide`.
             question: As for `decide`.
             at: As for `decide`; by default the latest moment of the verifications.
-            same_holder: Whether names and dates of birth must fit one holder.
+            same_holder: Whether names and dates of birth must fit one holder
+                (`coronapas.facts.compare_holders`).
+            unsure_names: Whether names that may be one person's count as the same.
             **parts: As for `decide`.
 
         Raises:
             WalletError: There are no passes, too many, or (with `same_holder`) they are not of one
                 holder.
-            VerificationError: As for `decide`.
             TypeError: As for `decide`.
             ValueError: As for `decide`.
 
@@ -344,10 +346,29 @@ class RuleSet:
         subjects = [Subject.of(item) for item in judged]
         moment = _moment(at, *judged)
         each = tuple(self._case_of(subject, asked).at(moment) for subject in subjects)
-        wallet = Subject(
-            wallet_payload(subjects, same_holder=same_holder), issuer=common_issuer(subjects)
-        )
+        wallet = wallet_subject(subjects, same_holder=same_holder, unsure_names=unsure_names)
         return WalletVerdict(self._case_of(wallet, asked).at(moment), each)
+
+    def wallet_timeline(
+        self,
+        passes: Iterable[Judged],
+        question: Question | None = None,
+        *,
+        at: datetime | None = None,
+        same_holder: bool = True,
+        unsure_names: bool = False,
+        **parts: Unpack[QuestionParts],
+    ) -> Timeline:
+        """Return from when until when which verdict holds of several passes put together.
+
+        The parameters, and what is raised, are those of `decide_wallet`; `at` is the moment around
+        which the intervals are found first.
+        """
+        judged = tuple(passes)
+        subjects = [Subject.of(one) for one in judged]
+        wallet = wallet_subject(subjects, same_holder=same_holder, unsure_names=unsure_names)
+        case = self._case_of(wallet, _asked(question, parts))
+        return timeline(case, around=_moment(at, *judged))
 
     def _case_of(self, subject: Subject, question: Question) -> Case:
         issued_at, expires = _seconds(question.iat), _seconds(question.exp)
@@ -374,8 +395,11 @@ class RuleSet:
             if policy.unread_is_open
             else ()
         )
-        selected = self.candidates(scope, policy)
-        return Case(subject.payload, parameter, scope, selected, unread, question.language)
+        refusals = subject.refusals
+        selected = Candidates((), policy) if refusals else self.candidates(scope, policy)
+        return Case(
+            subject.payload, parameter, scope, selected, unread, question.language, refusals
+        )
 
 
 def _asked(question: Question | None, parts: QuestionParts) -> Question:
@@ -398,8 +422,10 @@ def _moment(at: datetime | None, *judged: Judged) -> datetime:
     if at is not None:
         return at
     from coronapas.verify._result import Verification
+    from coronapas.wallets._result import CredentialVerification
 
-    moments = [item.at for item in judged if isinstance(item, Verification)]
+    results = (Verification, CredentialVerification)
+    moments = [item.at for item in judged if isinstance(item, results)]
     return max(moments) if moments else datetime.now(UTC)
 
 

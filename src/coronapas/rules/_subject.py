@@ -12,17 +12,21 @@ the specification does not say.
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from coronapas.dcc._chronology import newest_first
+from coronapas.dcc._dates import plain_birth_date, plain_date, plain_moment
+from coronapas.dcc._examiner import may_be_absent
 from coronapas.dcc._text import normal
 
 if TYPE_CHECKING:
     from coronapas.dcc._valuesets import ValueSets
     from coronapas.hcert._envelope import Envelope
+    from coronapas.verify._checks import Check
     from coronapas.verify._result import Verification
     from coronapas.wallets._result import CredentialVerification
 
@@ -40,15 +44,17 @@ class Subject:
     kid: bytes | None = None
     issued_at: int | None = None
     expires: int | None = None
-    verified_at: datetime | None = None
+    refusals: tuple[Check, ...] = ()
+    """Why no rule may be asked: the checks of a verification that is not ok."""
 
     @classmethod
     def of(cls, judged: Judged) -> Subject:
         """Read a verification, an envelope (no trust implied), or a bare payload.
 
+        Of a verification that is not ok nothing is kept but its `refusals`: what it states is not
+        to be trusted.
+
         Raises:
-            VerificationError: The verification is not ok. To judge such a pass nevertheless, pass
-                its `envelope`.
             TypeError: It is something else, or a pass without a payload.
 
         """
@@ -58,13 +64,14 @@ class Subject:
         from coronapas.verify._result import Verification
         from coronapas.wallets._result import CredentialVerification
 
+        if isinstance(judged, Verification | CredentialVerification) and not judged.ok:
+            return cls({}, refusals=_refusals(judged))
         if isinstance(judged, CredentialVerification):
-            return cls._of_credential(judged.require())
+            return cls._of_credential(judged)
         if isinstance(judged, Verification):
-            envelope = judged.require().envelope
-            at, certificate = judged.at, judged.certificate
+            envelope, certificate = judged.envelope, judged.certificate
         elif isinstance(judged, Envelope):
-            envelope, at, certificate = judged, None, None
+            envelope, certificate = judged, None
         else:
             raise TypeError(
                 "rules judge a Verification, an Envelope or a payload (a mapping), "
@@ -79,7 +86,6 @@ class Subject:
             envelope.kid,
             envelope.issued_at,
             envelope.expires,
-            at,
         )
 
     @classmethod
@@ -96,31 +102,65 @@ class Subject:
             None if certificate is None else certificate.kid,
             issued_at,
             expires,
-            judged.at,
         )
 
 
-def normalised(payload: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the payload without the blemishes that real passes have around their values.
+def _refusals(verification: Verification | CredentialVerification) -> tuple[Check, ...]:
+    """Return the checks that failed, or those that did not run where none failed."""
+    from coronapas.verify._checks import Outcome
 
-    White space around texts, texts not in NFC, whole numbers written as floats: a rule that asks
-    for a product by its code would refuse them for nothing. What the verifier saw of it is among
-    its deviations. The one given is not changed.
+    skipped = (check for check in verification.checks if check.outcome is Outcome.SKIPPED)
+    return verification.failures or tuple(skipped)
+
+
+_DATES: Final[Mapping[str, Mapping[str, Callable[[str], str]]]] = {
+    "v": {"dt": plain_date},
+    "t": {"sc": plain_moment, "dr": plain_moment},
+    "r": {"fr": plain_date, "df": plain_date, "du": plain_date},
+}
+_NO_DATES: Final[Mapping[str, Callable[[str], str]]] = {}
+
+
+def normalised(payload: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the payload as `coronapas.dcc` reads it, so that rules and facts mean the same.
+
+    White space around texts, texts not in NFC, whole numbers written as floats, optional fields
+    that are null or empty, dates with a time, date-times in other forms than the exact one: a rule
+    would refuse or misread them for nothing. What the verifier saw of it is among its deviations.
+    Of several entries in a group the newest comes first. The payload given is not changed.
     """
     changed: dict[str, Any] = {}
     for name, value in payload.items():
         if isinstance(value, Mapping):
-            better: Any = _normalised_record(value)
+            better: Any = _normalised_record(value, name)
         elif isinstance(value, (list, tuple)):
-            better = [_normalised_record(i) if isinstance(i, Mapping) else _plain(i) for i in value]
+            better = [
+                _normalised_record(i, name) if isinstance(i, Mapping) else _plain(i) for i in value
+            ]
+            if len(better) > 1 and name in _DATES:
+                better = [entry for *_, entry in newest_first((name, "", one) for one in better)]
         else:
             better = _plain(value)
+            if name == "dob" and isinstance(better, str):
+                better = plain_birth_date(better)
         changed[name] = better
+    stated = {name for name in _DATES if changed.get(name)}
+    for name in _DATES.keys() - stated if stated else ():
+        # An empty group beside the real one is one that is not there.
+        changed.pop(name, None)
     return changed
 
 
-def _normalised_record(record: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _plain(value) for name, value in record.items()}
+def _normalised_record(record: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    dates = _DATES.get(kind, _NO_DATES)
+    found = {}
+    for name, value in record.items():
+        plain = _plain(value)
+        if may_be_absent(kind, name, plain):
+            continue
+        read = dates.get(name)
+        found[name] = plain if read is None or not isinstance(plain, str) else read(plain)
+    return found
 
 
 def _plain(value: Any) -> Any:

@@ -125,7 +125,7 @@ class Window:
 
     @property
     def outcome(self) -> Outcome:
-        """PASS, FAIL, OPEN or NO RULES."""
+        """PASS, FAIL, OPEN, NO RULES or REFUSED."""
         return self.phases[0].outcome
 
     @property
@@ -340,6 +340,7 @@ _OUTCOMES: Final = {
     Outcome.FAIL: "Not accepted in",
     Outcome.OPEN: "Not decided for",
     Outcome.NO_RULES: "No acceptance rule for such a pass in",
+    Outcome.REFUSED: "Refused in",
 }
 
 

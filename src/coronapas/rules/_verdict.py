@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from coronapas.rules._loading import Unread
     from coronapas.rules._model import Rule
     from coronapas.rules._selection import Scope
+    from coronapas.verify._checks import Check
 
 MAX_SENTENCES: Final = 8
 """The most facts that are shown for one rule."""
@@ -262,6 +263,8 @@ class Outcome(StrEnum):
     """Not decided: the rule cannot be run here, or gives no answer on this pass."""
     NO_RULES = "NO RULES"
     """No acceptance rule judges the pass: neither accepted nor refused."""
+    REFUSED = "REFUSED"
+    """The pass did not verify, so no rule was asked."""
 
 
 CODES: Final = {
@@ -364,12 +367,13 @@ _RUN: Final = frozenset(
 class Verdict:
     """What the rules say of one pass at one moment.
 
-    `outcome` is FAIL where a rule fails; else OPEN where rules of the country could not be read;
-    else NO RULES where no acceptance rule judged; else OPEN where a rule is open; else PASS. Only
+    `outcome` is REFUSED where the pass did not verify; else FAIL where a rule fails; else OPEN
+    where rules of the country could not be read; else NO RULES where no acceptance rule judged;
+    else OPEN where a rule is open; else PASS. Only
     PASS is true as a truth value.
     """
 
-    __slots__ = ("_at", "_outcome", "_results", "_scope", "_unread")
+    __slots__ = ("_at", "_outcome", "_refusals", "_results", "_scope", "_unread")
 
     def __init__(
         self,
@@ -377,13 +381,15 @@ class Verdict:
         scope: Scope,
         at: datetime,
         unread: tuple[Unread, ...] = (),
+        refusals: tuple[Check, ...] = (),
     ) -> None:
-        """Keep the results of the rules that were selected."""
+        """Keep the results of the rules that were selected, or why none was asked."""
         self._results = results
         self._scope = scope
         self._at = at
         self._unread = unread
-        self._outcome = _overall(results, unread)
+        self._refusals = refusals
+        self._outcome = Outcome.REFUSED if refusals else _overall(results, unread)
 
     @property
     def outcome(self) -> Outcome:
@@ -411,6 +417,11 @@ class Verdict:
         return self._unread
 
     @property
+    def refusals(self) -> tuple[Check, ...]:
+        """The checks of the verification that failed; empty unless the outcome is REFUSED."""
+        return self._refusals
+
+    @property
     def scope(self) -> Scope:
         """Whom the rules were asked for."""
         return self._scope
@@ -432,7 +443,10 @@ class Verdict:
         return iter(self._results)
 
     def __repr__(self) -> str:
-        decisive = " ".join(str(one.rule) for one in self.failures or self.open)
+        decisive = " ".join(
+            [check.code for check in self._refusals]
+            or [str(one.rule) for one in self.failures or self.open]
+        )
         return f"<Verdict {self.country} {self._outcome}{' ' if decisive else ''}{decisive}>"
 
     @property
@@ -444,6 +458,8 @@ class Verdict:
                 return f"Accepted in {where} on {when}."
             case Outcome.FAIL:
                 return f"Not accepted in {where} on {when}."
+            case Outcome.REFUSED:
+                return f"Refused in {where} on {when}: the pass does not verify."
             case Outcome.NO_RULES:
                 return (
                     f"No acceptance rule of {where} that is in force on {when} is at hand for such "
@@ -459,6 +475,7 @@ class Verdict:
         rest is English.
         """
         lines = [self.sentence]
+        lines += [f"- {check.name}: {check.sentence}" for check in self._refusals]
         for one in (*self.failures, *self.open):
             lines.append(f"- {one.description} ({one.rule})")
             lines += [f"    {sentence}" for sentence in one.because or (CODES[one.code],)]
@@ -474,6 +491,10 @@ class Verdict:
             "issuer_country": self._scope.issuer_country,
             "at": self._at.isoformat(),
             "sentence": self.sentence,
+            "refusals": [
+                {"check": check.name, "code": check.code, "sentence": check.sentence}
+                for check in self._refusals
+            ],
             "rules": [one.to_json(reasons=reasons) for one in self._results],
             "unread": [one.to_json() for one in self._unread],
         }

@@ -126,7 +126,12 @@ TABLE: Final = (
     CheckRow(
         "certificate validity", "The signing certificate was valid.", frozenset({"certificate"})
     ),
-    CheckRow("key usage", "The certificate may sign passes of this kind.", frozenset({"usage"})),
+    CheckRow(
+        "key usage",
+        "The certificate may sign passes of this kind.",
+        frozenset({"usage"}),
+        frozenset({"cwt.issuer-country"}),
+    ),
     CheckRow(
         "time",
         "The validity that the pass states covers the time of the check.",

@@ -10,6 +10,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from coronapas.dcc import _chronology as chronology
 from coronapas.dcc import _reader as reader
 from coronapas.errors import DecodeError
 from coronapas.hcert import _base45 as base45
@@ -50,6 +51,7 @@ class _Key(NamedTuple):
     signature_length: int
     usages: frozenset[EventKind]
     participants: frozenset[str]
+    country: str | None
     holds: Callable[[bytes, bytes], bool]
     certificate: Certificate
 
@@ -65,6 +67,7 @@ class QuickLook:
         self._granted = granted
         self._limits = limits
         self._keys: dict[bytes, _Key | None] = {}
+        self._day = chronology.day_around(0)
 
     def __getstate__(self) -> dict[str, Any]:
         # Loaded keys do not travel to another process.
@@ -98,6 +101,7 @@ class QuickLook:
             and now <= key.until
             and algorithm == key.algorithm
             and len(signature) == key.signature_length
+            and (issuer == key.country or key.country is None)
             and type(dcc) is dict
             and (not key.participants or self._ring.policy.names(issuer, key.participants))
         ):
@@ -110,7 +114,7 @@ class QuickLook:
                     return None
         if (
             (key.usages and reader.kind_of(dcc) not in key.usages)
-            or ("t" in dcc and not reader.negative_by(dcc, now))
+            or not chronology.is_past(dcc, now, self._latest_day(now))
             or not key.holds(signature, signed)
         ):
             return None
@@ -124,6 +128,12 @@ class QuickLook:
             payload=dcc,
             trust=self._ring.trust,
         )
+
+    def _latest_day(self, now: float) -> str:
+        begins, ends, latest = self._day
+        if not begins <= now < ends:
+            self._day = begins, ends, latest = chronology.day_around(now)
+        return latest
 
     def _key(self, kid: bytes) -> _Key | None:
         found = self._ring.keys_of(kid)
@@ -148,6 +158,7 @@ class QuickLook:
             key.signature_length,
             key.usages,
             said.participants,
+            key.certificate.country,
             key.holds,
             key.certificate,
         )

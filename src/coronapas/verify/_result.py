@@ -262,7 +262,8 @@ class Verification:
     def facts(self) -> PassFacts | None:
         """The typed facts; None unless the signature held and the content could be read.
 
-        What could not be read of an odd pass is None in the facts and a deviation of the result.
+        What could not be read of an odd pass is None in the facts and a deviation of the result. Of
+        a pass with several events these are the newest one's; `all_facts` has all.
         """
         if self._profile is None or not self.signed:
             return None
@@ -348,6 +349,12 @@ class Verification:
                 for source in self.sources
             ],
         }
+
+    @property
+    def all_facts(self) -> tuple[PassFacts, ...]:
+        """The facts of every event of the pass, newest first; empty where `facts` is None."""
+        facts = self.facts
+        return () if facts is None else facts.all
 
     def require(self) -> Self:
         """This result, where it is ok; raises VerificationError listing every failure otherwise."""

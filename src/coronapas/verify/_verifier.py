@@ -11,7 +11,7 @@ The rules, in the order in which they are applied:
    other key is ever tried.
 3. The algorithm must be the key's own, and the signature must hold under one of those keys.
 4. The certificate must have been valid, must not be a CA's, and its key usages, where it has any,
-   must admit signatures and cover the kinds of event.
+   must admit signatures and cover the kinds of event. An ``iss`` must name its country.
 5. ``iat`` ≤ now ≤ ``exp``, both inclusive; of a Danish token the end is exclusive.
 6. The prefix is not signed, and several profiles may share one. The signed content says which
    profile it is of; content of another profile than the text begins as fails. The content is then
@@ -32,7 +32,7 @@ from coronapas._time import moment, seconds
 from coronapas.dcc._examiner import Examiner, default_examiner
 from coronapas.hcert._envelope import DEFAULT_LIMITS, Limits, open_layers
 from coronapas.revocation._status import RevocationOutcome
-from coronapas.tolerances import FIELD, TOLERANCES
+from coronapas.tolerances import COUNTRIES, FIELD, TOLERANCES, Deviation
 from coronapas.trust._store import TrustStore
 from coronapas.verify._checks import (
     CHECKS,
@@ -77,6 +77,9 @@ validity.
 """
 
 _PREFIX_MISSING: Final = "prefix.missing"
+_OTHER_ISSUER: Final = Deviation(
+    "cwt.issuer-country", "iss", "the issuer is another country than the certificate's"
+)
 
 
 class Verifier:
@@ -274,6 +277,7 @@ class Verifier:
             self._ring.judge_certificate(key, profile, envelope, now, found)
             self._ring.judge_participant(key, profile, examined.authorities, found)
             _judge_usage(key, profile, examined, found)
+            _judge_issuer(key, profile, envelope, found)
         _judge_time(envelope, profile, now, self._ring.skew, found)
         found.deviate(examined.deviations)
         if examined.fault is not None:
@@ -363,6 +367,18 @@ def _judge_usage(key: VerifyingKey, profile: Profile, examined: Examined, found:
             sentence = f"The certificate may not sign a {kind} pass."
             found.fail(name, "usage.not-allowed", sentence, kind=kind.value)
     found.passed(name)
+
+
+def _judge_issuer(key: VerifyingKey, profile: Profile, envelope: Envelope, found: Findings) -> None:
+    """``iss`` may be absent; where it names a country, that is the certificate's (hcert-spec).
+
+    A profile that says which countries may sign is judged by that alone (`_judge_usage`).
+    """
+    if profile.countries is not None:
+        return
+    country, issuer = key.certificate.country, (envelope.issuer or "").strip().upper()
+    if country is not None and issuer in COUNTRIES and issuer != country.strip().upper():
+        found.deviate([_OTHER_ISSUER])
 
 
 def _judge_time(
