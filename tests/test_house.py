@@ -678,7 +678,7 @@ def bounds() -> dict[str, int]:
 
 # Bounds that are not met yet, with what there is; a bound that is met must leave this table.
 NOT_YET = {
-    "modules": 183,
+    "modules": 236,
 }
 
 

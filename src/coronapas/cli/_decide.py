@@ -25,7 +25,7 @@ from coronapas.cli._options import (
     value_sets_option,
 )
 from coronapas.cli._output import plain, sentence
-from coronapas.cli._passes import Item
+from coronapas.cli._passes import Item, passes_of
 from coronapas.cli._verifier import NAMES, from_options, verifier_options
 
 if TYPE_CHECKING:

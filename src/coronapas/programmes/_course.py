@@ -39,6 +39,7 @@ from typing import (
     TypeVar,
 )
 
+from coronapas.dcc._uvci import normalise
 from coronapas.facts._history import Dose, Infection, Tested
 from coronapas.programmes._clock import add_to_day, local_day, midnight
 from coronapas.programmes._model import (
@@ -279,8 +280,6 @@ def _infection_keys(infection: Infection) -> list[Hashable]:
 
 
 def _identifier(uvci: str) -> str:
-    from coronapas.dcc._uvci import normalise
-
     return "uvci " + normalise(uvci)
 
 

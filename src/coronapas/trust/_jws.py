@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from cryptography.hazmat.primitives.asymmetric import ec, padding
+from cryptography.hazmat.primitives.hashes import SHA256
+
 from coronapas import _base64 as base64
 from coronapas import _signatures as signatures
 from coronapas.errors import KeyMaterialError, TrustListError
@@ -87,8 +90,6 @@ def sign(
 
     P-256 keys sign with ES256, RSA keys with PS256 or RS256.
     """
-    from cryptography.hazmat.primitives.asymmetric import ec
-
     curve = isinstance(key, ec.EllipticCurvePrivateKey)
     header: dict[str, Any] = {"typ": "JWT", "alg": "ES256" if curve else rsa_algorithm}
     if chain:
@@ -129,9 +130,6 @@ def _holds(parts: _Parts, signer: Certificate) -> bool:
 
 
 def _sign(key: EllipticCurvePrivateKey | RSAPrivateKey, signed: bytes, rsa_algorithm: str) -> bytes:
-    from cryptography.hazmat.primitives.asymmetric import ec, padding
-    from cryptography.hazmat.primitives.hashes import SHA256
-
     if isinstance(key, ec.EllipticCurvePrivateKey):
         if key.curve.name != "secp256r1":
             raise KeyMaterialError("an EC key that signs lists must be on P-256")

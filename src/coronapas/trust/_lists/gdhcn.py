@@ -37,6 +37,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import unquote
 
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+
 from coronapas.errors import KeyMaterialError
 from coronapas.trust import _chain as chain
 from coronapas.trust import _did_proof as did_proof
@@ -366,9 +369,6 @@ def write_gdhcn(
         KeyMaterialError: An entry has no certificate.
 
     """
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.hazmat.primitives.hashes import SHA256
-
     if created.tzinfo is None:
         raise ValueError("created must have a time zone")
     document = {
