@@ -601,3 +601,16 @@ def test_the_public_rules_and_value_sets_answer_for_several_countries(
     assert [one["outcome"] for one in found] == ["NO RULES", "PASS", "PASS"]
     assert found[0]["accepted_later"]["start"]["at"] == "2023-04-15T00:00:00+00:00"
     assert found[2]["window"]["start"]["at"] == f"{DATES[1]}T00:00:00+00:00"
+
+
+def test_the_codes_in_the_facts_that_decided_are_named() -> None:
+    from coronapas.cli._verdicts import with_names
+
+    fact = "The vaccine (EU/1/20/1528) is not EU/1/20/1507, and 2021-06-01 is a date."
+    assert with_names(fact) == (
+        "The vaccine (Comirnaty, EU/1/20/1528) is not Spikevax, EU/1/20/1507, "
+        "and 2021-06-01 is a date."
+    )
+    assert with_names("The disease (840539006) is another.") == (
+        "The disease (COVID-19, 840539006) is another."
+    )

@@ -100,7 +100,7 @@ class Decision:
 
     def lines(self, *, personal: bool, language: str = "en") -> Iterator[str]:
         """Yield the verdict, its reasons and how long it lasts; with `personal` also the facts."""
-        from coronapas.cli._verdicts import headline, interval, meaning
+        from coronapas.cli._verdicts import headline, interval, meaning, with_names
 
         verdict = self.verdict
         condition = f"If the pass is genuine: {verdict.outcome}. " if self.unverified else ""
@@ -111,7 +111,7 @@ class Decision:
             yield plain(f"  - {result.description} ({result.rule})")
             facts = result.because if personal else ()
             for fact in facts or (meaning(result.code, language),):
-                yield plain(f"      {fact}")
+                yield plain(f"      {with_names(fact)}")
         for unread in verdict.unread:
             told = word("A rule could not be read: {place}", language, place=unread.place)
             yield plain(f"  - {told}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from coronapas import catalogue
@@ -21,6 +22,8 @@ _HEADLINES: Final = {
     "NO RULES": "No rule of {place} for such a pass is at hand on {moment}: neither accepted nor "
     "refused.",
 }
+# Codes of the value sets: products, organisations, ATC, LOINC and SNOMED.
+_CODES: Final = re.compile(r"(?<![\w/-])[A-Z0-9][A-Z0-9/-]{5,}(?![\w/-])")
 _OPEN: Final = "Not decided for {place} on {moment}."
 _OUTCOMES: Final = {"PASS": "Accepted", "FAIL": "Not accepted", "NO RULES": "No rules"}
 
@@ -55,6 +58,30 @@ def interval(window: Window, language: str) -> str:
         if bound is not None:
             parts.append(" ".join(_bound(text, bound, language)))
     return f"{', '.join(parts)}."
+
+
+def with_names(fact: str) -> str:
+    """Return a fact that decided, with what its value-set codes mean behind them."""
+    from coronapas.dcc import (
+        DISEASE,
+        MANUFACTURER,
+        PRODUCT,
+        PROPHYLAXIS,
+        TEST_RESULT,
+        TEST_TYPE,
+        ValueSets,
+    )
+
+    sets = ValueSets.default()
+    order = (PRODUCT, MANUFACTURER, PROPHYLAXIS, DISEASE, TEST_TYPE, TEST_RESULT)
+
+    def named(found: re.Match[str]) -> str:
+        code = found[0]
+        meanings = (sets.display(name, code) for name in order)
+        meaning = next((text for text in meanings if text is not None and text != code), None)
+        return code if meaning is None else f"{meaning}, {code}"
+
+    return _CODES.sub(named, fact)
 
 
 def ending(expires: datetime, language: str) -> str:
