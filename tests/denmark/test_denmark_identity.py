@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 import strategies
 from coronapas.dcc._names import transliterate
-from coronapas.denmark import Agreement, Dk2, compare, read
+from coronapas.denmark import Dk2, compare, read
 from coronapas.denmark._identity import LONGEST_NAME, MOST_PARTS, compare_token
-from coronapas.facts import PartialDate
+from coronapas.facts import Agreement, PartialDate
 from danish_world import BORN, claims, forge, person
 
 MATCH, NO_MATCH, UNSURE = Agreement.MATCH, Agreement.NO_MATCH, Agreement.UNSURE

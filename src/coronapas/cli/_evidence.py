@@ -58,8 +58,8 @@ def evidence_options(function: Callable[..., None]) -> Callable[..., None]:
             multiple=True,
             type=click.Path(exists=True, dir_okay=False, allow_dash=True),
             metavar="FILE",
-            help="A history (schemas/history.schema.json), or facts of one or more events "
-            "(schemas/facts.schema.json); - reads standard input.",
+            help="A history, or facts of one or more events ('coronapas schema history' and "
+            "'coronapas schema facts' describe them); - reads standard input.",
         ),
     ):
         function = option(function)

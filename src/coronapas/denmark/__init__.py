@@ -36,14 +36,12 @@ if TYPE_CHECKING:
     from coronapas.denmark._tokens import kind_of as kind_of
     from coronapas.denmark._tokens import read as read
     from coronapas.denmark._tokens import shown_entry as shown_entry
-    from coronapas.facts._person import Agreement as Agreement
-    from coronapas.facts._person import Comparison as Comparison
 else:
     __getattr__, __dir__, __all__ = _lazy.attach(
         __name__,
         {
             "_grants": "WITHOUT_END Issue LeftOut Withheld dated_events tokens_for",
-            "_identity": "Agreement Comparison compare compare_token",
+            "_identity": "compare compare_token",
             "_issuer": "DanishIssuer DatedEvent DomesticToken",
             "_tokens": (
                 "MOST_ENTRIES DatedEntry Dk1 Dk2 Dk3 Token TokenKind kind_of read shown_entry"
