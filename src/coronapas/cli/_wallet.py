@@ -77,6 +77,8 @@ def command() -> None:
     SD-JWT VC is a draft (draft-ietf-oauth-sd-jwt-vc-19), and the names of a health pass's claims
     are this project's own. No command opens a network connection: OpenID4VCI and OpenID4VP, which
     carry credentials, are another component's.
+
+    Exit codes: 0 all is well; 1 something was judged and is not; 2 it could not be judged.
     """
 
 
