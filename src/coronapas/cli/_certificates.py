@@ -221,12 +221,6 @@ def named(path: Path) -> Iterator[None]:
         raise
 
 
-def beginning(path: Path, length: int) -> bytes:
-    """Return the first bytes of a file."""
-    with path.open("rb") as file:
-        return file.read(length)
-
-
 def _store(
     path: Path,
     pins: tuple[Any, ...],

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
+from coronapas import _base64 as base64
 from coronapas import _json
 from coronapas._time import iso_utc
-from coronapas.errors import RevocationListError
+from coronapas.errors import KeyMaterialError, RevocationListError
 from coronapas.hcert._cose import KID_LENGTH
 
 if TYPE_CHECKING:
@@ -21,8 +20,6 @@ MAX_BYTES: Final = 128 * 1024 * 1024
 MAX_PARTS: Final = 4_000_000
 """A document with more commas, colons and brackets than this is refused unread: its values would
 fill the memory."""
-
-_URL_SAFE: Final = bytes.maketrans(b"-_", b"+/")
 
 
 class Document:
@@ -131,9 +128,8 @@ def stamp(at: datetime) -> str:
 def from_base64(text: str, *, form: str, what: str) -> bytes:
     """Return the bytes of base64, of the standard or the URL-safe alphabet, padded or not."""
     try:
-        raw = text.encode("ascii").translate(_URL_SAFE).rstrip(b"=")
-        return base64.b64decode(raw + b"=" * (-len(raw) % 4), validate=True)
-    except (UnicodeEncodeError, binascii.Error) as error:
+        return base64.decode_any(text, what)
+    except KeyMaterialError as error:
         raise RevocationListError(form, "malformed", f"{what} must be base64") from error
 
 
