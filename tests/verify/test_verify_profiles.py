@@ -180,3 +180,13 @@ def test_a_result_that_nobody_filled_in_has_passed_nothing() -> None:
     empty = Verification({}, 0.0)
     assert not empty.ok
     assert {check.outcome for check in empty.checks} == {Outcome.SKIPPED}
+
+
+@pytest.mark.parametrize("name", ["dk1", "dk2", "dk3"])
+def test_rules_judge_no_domestic_token_however_good_it_is(name: str) -> None:
+    from coronapas.rules import eu_travel
+
+    result = verify(text_of(CONTENTS[name], name))
+    assert result.ok
+    with pytest.raises(TypeError, match="no payload"):
+        eu_travel().decide(result, country="EU")

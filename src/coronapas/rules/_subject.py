@@ -69,6 +69,9 @@ class Subject:
         if isinstance(judged, CredentialVerification):
             return cls._of_credential(judged)
         if isinstance(judged, Verification):
+            if judged.profile != "eu":
+                # A DK3 holds a DCC too, whose entries end by a date that no rule reads.
+                raise TypeError("the pass has no payload that rules could judge")
             envelope, certificate = judged.envelope, judged.certificate
         elif isinstance(judged, Envelope):
             envelope, certificate = judged, None
