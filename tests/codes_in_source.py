@@ -53,7 +53,7 @@ HELPERS: Final[dict[tuple[str, str], tuple[int, str | int]]] = {
     ("cli/_passes.py", "_without"): (1, "input"),
     ("revocation/_bloom.py", "_fault"): (0, "list"),
     ("revocation/_prefixes.py", "_fault"): (0, "list"),
-    ("revocation/_archive.py", "_fault"): (0, "list"),
+    ("revocation/_lists/distribution.py", "_fault"): (0, "list"),
     ("trust/", "error"): (0, "trust"),
 }
 # Codes of one word: the callables that take them, the place, and the modules.
@@ -65,7 +65,7 @@ WORDS: Final = {
 ENUMERATIONS: Final = {
     "verify/_checks.py": ("Outcome",),
     "rules/_verdict.py": ("Outcome",),
-    "revocation/_status.py": ("RevocationOutcome",),
+    "revocation/_hashes.py": ("RevocationOutcome",),
     "programmes/_plan.py": ("Status",),
 }
 # Codes that are put together in an f-string: the templates in the source, and what they give.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from hypothesis import strategies as st
 
 from coronapas.dcc import _valuesets as vs
-from coronapas.dcc._doses import lengths
+from coronapas.dcc._chronology import lengths
 from coronapas.facts import (
     Event,
     EventKind,

@@ -17,7 +17,7 @@ from coronapas import catalogue
 from coronapas.catalogue import LANGUAGES, entries, sentence, word
 from coronapas.errors import Fault
 from coronapas.revocation import RevocationAnswer, RevocationOutcome
-from coronapas.revocation._status import SENTENCES
+from coronapas.revocation._hashes import SENTENCES
 from coronapas.rules import CODES
 from coronapas.tolerances import TOLERANCES, Deviation
 from coronapas.verify._checks import TABLE, Check, Findings, Outcome

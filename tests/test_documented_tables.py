@@ -13,7 +13,7 @@ import pytest
 
 import coronapas
 from coronapas.errors import CoronapasError
-from coronapas.revocation._status import SENTENCES
+from coronapas.revocation._hashes import SENTENCES
 from coronapas.tolerances import TOLERANCES
 from coronapas.verify._checks import CHECKS
 
@@ -30,7 +30,7 @@ ISSUING = (
     "issue.py",
     "dcc/_claims.py",
     "dcc/_scrutiny.py",
-    "dcc/_doses.py",
+    "dcc/_chronology.py",
     "dcc/_names.py",
     "dcc/_uvci.py",
     "facts/_json.py",

@@ -33,10 +33,10 @@ from coronapas.revocation import HashType, RevocationAnswer, RevocationOutcome, 
 from coronapas.revocation._lists import gateway as revocation_gateway
 from coronapas.rules import RuleSet
 from coronapas.rules._subject import Subject, normalised
+from coronapas.trust._certificate import VerifyingKey
 from coronapas.trust._list import Source, TrustList
 from coronapas.trust._lists import gateway, sweden
 from coronapas.trust._store import TrustStore
-from coronapas.trust._verifying_key import VerifyingKey
 from coronapas.verify import _keyring as keyring
 from coronapas.verify import _trust_policy as trust_policy
 from coronapas.verify import _verifier as verifying

@@ -16,7 +16,7 @@ from coronapas.hcert import _base45 as base45
 from coronapas.hcert import _compression as compression
 from coronapas.hcert import _cose as cose
 from coronapas.trust import Certificate
-from coronapas.trust._verifying_key import VerifyingKey
+from coronapas.trust._certificate import VerifyingKey
 
 _WIRE = ("COSE", "COMPRESSED", "BASE45", "PREFIX", "2DCODE")
 

@@ -10,8 +10,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from coronapas import certlogic
-from coronapas.certlogic import _datetimes as datetimes
-from coronapas.certlogic._datetimes import (
+from coronapas.certlogic import _values as datetimes
+from coronapas.certlogic._errors import DateTimeError
+from coronapas.certlogic._expressions import TimeUnit
+from coronapas.certlogic._values import (
     DAY,
     MAX_MILLISECONDS,
     Dates,
@@ -21,8 +23,6 @@ from coronapas.certlogic._datetimes import (
     parse_birth_date,
     to_datetime,
 )
-from coronapas.certlogic._errors import DateTimeError
-from coronapas.certlogic._expressions import TimeUnit
 
 
 def iso(instant: int) -> str:

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from vector_world import certificate, document, pairs, resigned, vector
 
 from coronapas.conformance._expectations import EXPECTATIONS, difference, judge
-from coronapas.conformance._report import Verdict
-from coronapas.conformance._runner import results_of
+from coronapas.conformance._runner import Verdict, results_of
 from coronapas.hcert import _compression as compression
 from coronapas.presentation import qr
 

@@ -125,7 +125,7 @@ def test_a_kid_that_does_not_lead_to_the_certificate_fails_though_the_signature_
     folder: Path, report: Report, name: str
 ) -> None:
     from coronapas.hcert import _cose as cose
-    from coronapas.trust._verifying_key import VerifyingKey
+    from coronapas.trust._certificate import VerifyingKey
 
     (result,) = [
         one for one in report.results if one.file.endswith(f"common/2DCode/raw/{name}.json")

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from breakage import Break, breaks
 from coronapas import schemas
 from coronapas.dcc import _valuesets as vs
+from coronapas.dcc._chronology import courses, lengths, misnumbering
 from coronapas.dcc._claims import (
     FAMILY_NAME_NEEDED,
     build,
     faults,
     notices,
 )
-from coronapas.dcc._doses import courses, lengths, misnumbering
 from coronapas.dcc._names import Alternatives
 from coronapas.dcc._scrutiny import ContentPolicy
 from coronapas.errors import FaultsError, IssueError

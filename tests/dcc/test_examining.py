@@ -18,12 +18,12 @@ from coronapas.dcc._examiner import (
     MOST_DEVIATIONS,
     NOTES,
     Examiner,
+    Recogniser,
     default_examiner,
     examine,
     tidy,
 )
 from coronapas.dcc._reader import facts_of
-from coronapas.dcc._recogniser import Recogniser
 from coronapas.dcc._schema import VALUE_SETS, codes_for, violations
 from coronapas.dcc._valuesets import Entry, Product, ValueSet, ValueSets
 from coronapas.tolerances import FIELD, TOLERANCES

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coronapas.dcc import _dates as dates
+from coronapas.dcc import _text as dates
 from coronapas.facts import PartialDate
 
 

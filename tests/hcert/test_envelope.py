@@ -23,9 +23,7 @@ from coronapas.hcert import (
 from coronapas.hcert import (
     _cose as cose,
 )
-from coronapas.hcert import (
-    _envelope as envelope,
-)
+from coronapas.hcert import _envelope as envelope
 
 TEXT = backend.forge(backend.claims())
 MESSAGE = envelope.decode(TEXT).cose

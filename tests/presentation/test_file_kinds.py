@@ -11,7 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coronapas.errors import MissingExtraError, ScanError
-from coronapas.presentation import KIND_HEAD, _pages, kind_of, qr, scan
+from coronapas.presentation import (
+    KIND_HEAD,
+    kind_of,
+    qr,
+    scan,
+)
+from coronapas.presentation import (
+    _kinds as kinds,
+)
 from coronapas.presentation._qr import _pdf_document
 from file_kinds import other_kinds
 
@@ -121,14 +129,14 @@ def test_a_document_beyond_a_bound_is_refused(
     with pytest.raises(ScanError) as within:
         scan(content)
     assert within.value.code == "qr.not-found"
-    monkeypatch.setattr(_pages, name, bound)
+    monkeypatch.setattr(kinds, name, bound)
     with pytest.raises(ScanError) as beyond:
         scan(content)
     assert beyond.value.code == code
 
 
 def test_a_stream_that_unpacks_to_very_much_is_refused_before_anything_is_drawn() -> None:
-    once = zlib.compress(bytes(_pages.MAX_UNPACKED + 1))
+    once = zlib.compress(bytes(kinds.MAX_UNPACKED + 1))
     with pytest.raises(ScanError, match="unpacks to too much"):
         scan(b"%PDF-1.7\nstream\n" + once)
 

@@ -22,8 +22,7 @@ from PIL import Image
 from coronapas.errors import CoronapasError, MissingExtraError, QrError
 from coronapas.hcert._base45 import ALPHABET
 from coronapas.presentation import ErrorLevel, Qr, form_of, module_for_diagonal, qr, scan
-from coronapas.presentation._segments import Mode, segments
-from coronapas.presentation._symbol import data_codewords
+from coronapas.presentation._symbol import Mode, data_codewords, segments
 
 SVG = "{http://www.w3.org/2000/svg}"
 LEVELS: tuple[ErrorLevel, ...] = ("L", "M", "Q", "H")

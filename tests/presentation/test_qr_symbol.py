@@ -11,14 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from segno import consts
 
-from coronapas.presentation._correction import UncorrectableError, corrected
-from coronapas.presentation._segments import (
+from coronapas.presentation._symbol import (
     Mode,
     SegmentError,
+    SymbolError,
+    UncorrectableError,
+    blocks_of,
+    corrected,
+    data_codewords,
     segments,
     whole_mode,
 )
-from coronapas.presentation._symbol import SymbolError, blocks_of, data_codewords
 
 
 def modules_of(code: segno.QRCode) -> list[list[bool]]:

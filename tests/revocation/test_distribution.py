@@ -15,12 +15,12 @@ import pytest
 
 from coronapas.errors import RevocationListError
 from coronapas.revocation import HashType, RevocationStore
-from coronapas.revocation import _archive as archive
-from coronapas.revocation._archive import Member
 from coronapas.revocation._bloom import BloomFilter
 from coronapas.revocation._lists import distribution
+from coronapas.revocation._lists import distribution as archive
 from coronapas.revocation._lists.distribution import (
     DistributionFiles,
+    Member,
     RevokedHashes,
     SliceMode,
     SliceType,
@@ -95,7 +95,7 @@ def test_a_hash_belongs_where_its_first_digits_say(
 
 def test_a_kid_with_a_slash_in_its_base64_is_read_from_the_right() -> None:
     assert "/" in BASE64_KID
-    members = list(archive.read(published().archives[0]))
+    members = list(archive.read_archive(published().archives[0]))
     assert {member.kid for member in members} == {BASE64_KID}
 
 
@@ -122,9 +122,9 @@ def test_partitions_that_are_absent_make_their_kid_unknown() -> None:
 
 def test_slices_that_are_absent_make_their_hashes_unknown() -> None:
     given = published()
-    members = list(archive.read(given.archives[0]))
+    members = list(archive.read_archive(given.archives[0]))
     gone = next(m for m in members if m.chunk == digest(1).hex()[0])
-    kept = archive.write(m for m in members if m is not gone)
+    kept = archive.write_archive(m for m in members if m is not gone)
     held = store(DistributionFiles(given.lists, given.partitions, (kept,)))
     assert ask(held, digest(1)).code == "revocation.list-incomplete"
     other = next(v for v in VALUES if v.hex()[0] != gone.chunk)
@@ -263,29 +263,31 @@ def packed(*infos: tarfile.TarInfo, content: bytes = b"") -> bytes:
 
 def archive_fault(data: bytes) -> str:
     with pytest.raises(RevocationListError) as caught:
-        list(archive.read(data))
+        list(archive.read_archive(data))
     return caught.value.code
 
 
 def test_an_archive_that_was_made_is_read_and_always_made_alike() -> None:
     members = [member(b""), member(b"x" * 100_000), member(partition="p" * 150)]
-    assert list(archive.read(archive.write(members))) == members
-    assert archive.write(members) == archive.write(members)
-    assert list(archive.read(archive.write([]))) == []
+    assert list(archive.read_archive(archive.write_archive(members))) == members
+    assert archive.write_archive(members) == archive.write_archive(members)
+    assert list(archive.read_archive(archive.write_archive([]))) == []
 
 
 def test_a_member_that_its_name_belies_is_refused() -> None:
     given = published()
     for wrong in (member(digest=sha(b"other")), member(kid="AAAA")):
         with pytest.raises(RevocationListError):
-            store(DistributionFiles(given.lists, given.partitions, (archive.write([wrong]),)))
+            store(
+                DistributionFiles(given.lists, given.partitions, (archive.write_archive([wrong]),))
+            )
 
 
 def test_directories_and_a_leading_dot_are_passed_over() -> None:
     folder = tarfile.TarInfo("a")
     folder.type = tarfile.DIRTYPE
     name = f"./{BASE64_KID}/p/a/{sha(b'')}"
-    assert list(archive.read(packed(folder, tarfile.TarInfo(name)))) == [
+    assert list(archive.read_archive(packed(folder, tarfile.TarInfo(name)))) == [
         Member(BASE64_KID, "p", "a", sha(b""), b"")
     ]
 
@@ -310,7 +312,7 @@ def test_a_name_of_too_few_parts_is_refused() -> None:
 
 
 def test_an_archive_that_was_cut_off_or_is_none_is_refused() -> None:
-    good = archive.write([member(bytes(range(256)) * 100)])
+    good = archive.write_archive([member(bytes(range(256)) * 100)])
     for data in (b"", b"x", good[:-1], good[: len(good) // 2], gzip.compress(b"x" * 600)):
         assert archive_fault(data) == "list.malformed"
     whole = gzip.decompress(good)
@@ -320,23 +322,23 @@ def test_an_archive_that_was_cut_off_or_is_none_is_refused() -> None:
 
 @pytest.mark.parametrize("at", range(0, 512, 7))
 def test_a_damaged_head_is_an_error_and_nothing_else(at: int) -> None:
-    whole = bytearray(gzip.decompress(archive.write([member(b"abc")])))
+    whole = bytearray(gzip.decompress(archive.write_archive([member(b"abc")])))
     whole[at] ^= 0x55
     with contextlib.suppress(RevocationListError):
-        list(archive.read(gzip.compress(bytes(whole))))
+        list(archive.read_archive(gzip.compress(bytes(whole))))
 
 
 def test_a_bomb_is_stopped_at_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archive, "MAX_UNPACKED", 100_000)
-    assert archive_fault(archive.write([member(bytes(1_000_000))])) == "list.too-large"
-    assert archive_fault(archive.write([member(bytes(60_000))] * 2)) == "list.too-large"
+    assert archive_fault(archive.write_archive([member(bytes(1_000_000))])) == "list.too-large"
+    assert archive_fault(archive.write_archive([member(bytes(60_000))] * 2)) == "list.too-large"
 
 
 def test_what_follows_the_archive_is_read_to_its_end_and_within_the_bound(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    padded = gzip.compress(gzip.decompress(archive.write([member()])) + bytes(100_000))
-    assert list(archive.read(padded)) == [member()]
+    padded = gzip.compress(gzip.decompress(archive.write_archive([member()])) + bytes(100_000))
+    assert list(archive.read_archive(padded)) == [member()]
     assert archive_fault(padded[:-1]) == "list.malformed"
     monkeypatch.setattr(archive, "MAX_UNPACKED", 50_000)
     assert archive_fault(padded) == "list.too-large"
@@ -345,20 +347,20 @@ def test_what_follows_the_archive_is_read_to_its_end_and_within_the_bound(
 def test_a_stated_size_beyond_the_bound_is_refused_before_it_is_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    data = archive.write([member(bytes(20_000))])
+    data = archive.write_archive([member(bytes(20_000))])
     monkeypatch.setattr(archive, "MAX_UNPACKED", 15_000)
     assert archive_fault(data) == "list.too-large"
 
 
 def test_so_many_members_are_read_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archive, "MAX_MEMBERS", 2)
-    assert len(list(archive.read(archive.write([member()] * 2)))) == 2
-    assert archive_fault(archive.write([member()] * 3)) == "list.too-large"
+    assert len(list(archive.read_archive(archive.write_archive([member()] * 2)))) == 2
+    assert archive_fault(archive.write_archive([member()] * 3)) == "list.too-large"
 
 
 def test_all_archives_together_keep_to_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     given = published()
-    archives = [archive.write([member(bytes([n]) * 20_000)]) for n in range(4)]
+    archives = [archive.write_archive([member(bytes([n]) * 20_000)]) for n in range(4)]
     monkeypatch.setattr(archive, "MAX_UNPACKED", 50_000)
     with pytest.raises(RevocationListError) as caught:
         distribution.read(given.lists, given.partitions, archives, as_of=NOW)
@@ -373,5 +375,5 @@ def test_an_archive_may_come_twice() -> None:
 
 def test_slices_of_both_kinds_are_written_as_their_formats_say() -> None:
     for kind, reader in ((SliceType.BLOOMFILTER, BloomFilter), (SliceType.VARHASHLIST, PrefixList)):
-        (first, *_) = archive.read(published(kind=kind).archives[0])
+        (first, *_) = archive.read_archive(published(kind=kind).archives[0])
         assert reader.read(first.content).write() == first.content

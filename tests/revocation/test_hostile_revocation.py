@@ -26,13 +26,11 @@ from coronapas.revocation import (
     RevocationList,
     RevocationStore,
 )
-from coronapas.revocation import (
-    _archive as archive,
-)
 from coronapas.revocation._bloom import BloomFilter
+from coronapas.revocation._hashes import RevocationAnswer, RevocationOutcome
 from coronapas.revocation._lists import distribution, gateway, germany
+from coronapas.revocation._lists import distribution as archive
 from coronapas.revocation._lists.distribution import SliceType
-from coronapas.revocation._status import RevocationAnswer, RevocationOutcome
 from revoking import DAY, KID, NOW, OTHER_KID, ask, digest, pair
 
 
@@ -42,7 +40,7 @@ def test_an_archive_of_heads_before_heads_is_refused(kind: bytes) -> None:
     head.type, head.size = kind, 9
     step = head.tobuf(format=tarfile.GNU_FORMAT) + b"9 path=a\n".ljust(512, b"\0")
     with pytest.raises(RevocationListError) as caught:
-        list(archive.read(gzip.compress(step * 3000 + bytes(1024))))
+        list(archive.read_archive(gzip.compress(step * 3000 + bytes(1024))))
     assert caught.value.code == "list.malformed"
 
 
@@ -89,7 +87,7 @@ def test_a_slice_that_is_named_many_times_is_read_once(monkeypatch: pytest.Monke
     found = distribution.read(
         json.dumps(lists).encode(),
         {KID: json.dumps([{"kid": kid, "chunks": chunks}]).encode()},
-        [archive.write([archive.Member(kid, "null", "0", name, content)])],
+        [archive.write_archive([archive.Member(kid, "null", "0", name, content)])],
         as_of=NOW,
     )
     assert len(reads) == 1
@@ -143,7 +141,7 @@ def test_archives_are_read_as_the_standard_library_reads_them(
     raw.seek(0)
     with tarfile.open(fileobj=raw) as judge:
         expected = [info.name.removeprefix("./").rsplit("/", 3)[-3:] for info in judge]
-    found = list(archive.read(gzip.compress(raw.getvalue())))
+    found = list(archive.read_archive(gzip.compress(raw.getvalue())))
     assert [[each.partition, each.chunk, each.digest] for each in found] == expected
     assert all(each.content == content for each in found)
 
@@ -177,7 +175,7 @@ def pax(*records: bytes) -> bytes:
 )
 def test_an_extended_header_that_cannot_be_read_is_refused(record: bytes) -> None:
     with pytest.raises(RevocationListError) as caught:
-        list(archive.read(gzip.compress(pax(record))))
+        list(archive.read_archive(gzip.compress(pax(record))))
     assert caught.value.code == "list.malformed"
 
 
@@ -222,7 +220,7 @@ def test_the_cost_of_an_extended_header_grows_with_its_length_alone(family: Any)
 def test_headers_beyond_their_bound_and_for_all_members_are_refused() -> None:
     def fault(data: bytes) -> str:
         with pytest.raises(RevocationListError) as caught:
-            list(archive.read(gzip.compress(data)))
+            list(archive.read_archive(gzip.compress(data)))
         return caught.value.code
 
     assert fault(pax(b"x" * archive.MAX_EXTENSION)) == "list.malformed"
@@ -247,7 +245,9 @@ def test_archives_unpack_to_a_hundred_times_their_size_at_most(count: int) -> No
         content = b"%d" % number + contents[number % 5]
         name = hashlib.sha256(content).hexdigest()
         kid = base64.b64encode(KID).decode()
-        return archive.write([archive.Member(kid, "null", "0", name, content)] * (9 - count // 8))
+        return archive.write_archive(
+            [archive.Member(kid, "null", "0", name, content)] * (9 - count // 8)
+        )
 
     archives = [packed(number) for number in range(count)]
     with contextlib.suppress(RevocationListError):
@@ -272,7 +272,7 @@ def test_documents_of_a_few_bytes_do_not_make_a_store_of_many() -> None:
         lists.append({"kid": text, "mode": "POINT", "hashTypes": ["UCI"], "expires": end})
         chunks = {digit: {end: stated} for digit in "0123456789abcdef"}
         partitions[kid] = json.dumps([{"kid": text, "chunks": chunks}]).encode()
-    packed = archive.write([archive.Member("AAAAAAAAAAA=", "null", "0", name, content)])
+    packed = archive.write_archive([archive.Member("AAAAAAAAAAA=", "null", "0", name, content)])
     found = distribution.read(json.dumps(lists).encode(), partitions, [packed], as_of=NOW)
     assert len(found.slices) == 1600
     saved = RevocationStore([found]).to_bytes()
@@ -290,7 +290,7 @@ def test_a_chunk_of_more_slices_than_a_pass_can_be_looked_up_in_is_a_gap() -> No
         found = distribution.read(
             json.dumps(lists).encode(),
             {KID: json.dumps([{"kid": kid, "chunks": chunks}]).encode()},
-            [archive.write([archive.Member(kid, "null", "0", name, content)])],
+            [archive.write_archive([archive.Member(kid, "null", "0", name, content)])],
             as_of=NOW,
         )
         refused = count > distribution.MAX_SLICES

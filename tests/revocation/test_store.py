@@ -25,9 +25,9 @@ from coronapas.revocation import (
     hashes_of,
 )
 from coronapas.revocation._bloom import BloomFilter
+from coronapas.revocation._hashes import SENTENCES
 from coronapas.revocation._list import pack, unpack
 from coronapas.revocation._prefixes import PrefixList
-from coronapas.revocation._status import SENTENCES
 from revoking import DAY, KID, NOW, OTHER_KID, ask, digest, envelope, hashes
 
 UCI = HashType.UCI

@@ -23,9 +23,9 @@ from coronapas import (
     keys,
 )
 from coronapas.certlogic import Dates
-from coronapas.certlogic import _datetimes as datetimes
-from coronapas.certlogic._datetimes import parse
+from coronapas.certlogic import _values as datetimes
 from coronapas.certlogic._expressions import Equal
+from coronapas.certlogic._values import parse
 from coronapas.dcc._reader import facts_of
 from coronapas.dcc._valuesets import ValueSets
 from coronapas.errors import WalletError

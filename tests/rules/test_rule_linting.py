@@ -20,7 +20,7 @@ from coronapas.rules import (
     lint_folder,
     read_test,
 )
-from coronapas.rules._lint.boosters import rejected
+from coronapas.rules._lint.dead_ends import rejected
 from coronapas.rules._lint.report import MAX_FINDINGS
 from coronapas.rules._lint.upload import CONSTRAINTS
 

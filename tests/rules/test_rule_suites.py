@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 from rule_world import BREAKS, HOLDS, document
 
-from coronapas.conformance._report import Verdict
-from coronapas.conformance._rule_suites import run_certlogic, run_rules
+from coronapas.conformance._runner import Verdict, run_certlogic, run_rules
 from coronapas.rules import _loading as loading
 
 

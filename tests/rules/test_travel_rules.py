@@ -11,7 +11,7 @@ import pytest
 from rule_world import recovery, swab, vaccination
 
 import coronapas.rules
-from coronapas.conformance._rule_suites import run_rules
+from coronapas.conformance._runner import run_rules
 from coronapas.dcc import ValueSets
 from coronapas.rules import Outcome, eu_travel, lint_folder
 

@@ -14,8 +14,13 @@ from coronapas.dcc import COUNTRY, ValueSets
 from coronapas.rules import KOTLIN, Case, Outcome, Policy, RuleSet, eu_travel
 from coronapas.rules._search import EARLIEST, LATEST, timeline
 from coronapas.rules._selection import DEFAULT
-from coronapas.rules._timeline import Bound, Timeline, Window, moment
-from coronapas.rules._zones import ZONES
+from coronapas.rules._timeline import (
+    ZONES,
+    Bound,
+    Timeline,
+    Window,
+    moment,
+)
 
 CLOCK: Any = {"plusTime": [{"var": "external.validationClock"}, 0, "day"]}
 DOSE = "2022-01-15"

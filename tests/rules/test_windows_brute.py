@@ -16,11 +16,18 @@ import pytest
 
 from certlogic.generation import Maker
 from coronapas import certlogic
-from coronapas.certlogic import _datetimes as datetimes
-from coronapas.certlogic._datetimes import add_months
+from coronapas.certlogic import _values as datetimes
+from coronapas.certlogic._values import add_months
 from coronapas.rules import JAVASCRIPT, KOTLIN, Case, Policy, RuleSet
-from coronapas.rules._hold import FIRST, LAST, clock_text, hold
-from coronapas.rules._search import EARLIEST, LATEST, timeline
+from coronapas.rules._search import (
+    EARLIEST,
+    FIRST,
+    LAST,
+    LATEST,
+    clock_text,
+    hold,
+    timeline,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,15 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coronapas import certlogic
-from coronapas.certlogic._datetimes import (
+from coronapas.certlogic._errors import DateTimeError, LimitError
+from coronapas.certlogic._values import (
     DAY,
     MAX_MILLISECONDS,
     add,
     add_months,
     parse,
 )
-from coronapas.certlogic._errors import DateTimeError, LimitError
-from coronapas.rules._hold import (
+from coronapas.rules._search import (
     FIRST,
     LAST,
     SPREAD,

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from coronapas.certlogic._analysis import type_issues as type_issues
     from coronapas.certlogic._compiler import CompiledExpression as CompiledExpression
     from coronapas.certlogic._compiler import compile as compile  # noqa: A004
-    from coronapas.certlogic._datetimes import Dates as Dates
     from coronapas.certlogic._errors import CertLogicError as CertLogicError
     from coronapas.certlogic._errors import DateTimeError as DateTimeError
     from coronapas.certlogic._errors import EvaluationError as EvaluationError
@@ -45,13 +44,14 @@ if TYPE_CHECKING:
     from coronapas.certlogic._notation import to_text as to_text
     from coronapas.certlogic._parser import parse as parse
     from coronapas.certlogic._parser import validate as validate
+    from coronapas.certlogic._values import Dates as Dates
 else:
     __getattr__, __dir__, __all__ = _lazy.attach(
         __name__,
         {
             "_analysis": "affected_fields data_accesses type_issues",
             "_compiler": "CompiledExpression compile",
-            "_datetimes": "Dates",
+            "_values": "Dates",
             "_errors": (
                 "CertLogicError DateTimeError EvaluationError InvalidExpressionError "
                 "LimitError NotationError ValidationError"

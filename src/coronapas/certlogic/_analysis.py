@@ -15,7 +15,6 @@ from typing import (
     assert_never,
 )
 
-from coronapas.certlogic._datetimes import parse, parse_birth_date
 from coronapas.certlogic._errors import DateTimeError, ValidationError
 from coronapas.certlogic._expressions import (
     And,
@@ -39,6 +38,7 @@ from coronapas.certlogic._expressions import (
     to_json,
 )
 from coronapas.certlogic._parser import as_expression
+from coronapas.certlogic._values import parse, parse_birth_date
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -45,18 +45,6 @@ from coronapas.certlogic._analysis import (
     builds,
     of_literal,
 )
-from coronapas.certlogic._datetimes import (
-    MAX_MILLISECONDS,
-    UNIT_MILLISECONDS,
-    UNIT_MONTHS,
-    Dates,
-    Instant,
-    add,
-    add_months,
-    parse,
-    parse_birth_date,
-    to_datetime,
-)
 from coronapas.certlogic._emitter import (
     SHARE,
     Emitter,
@@ -90,10 +78,20 @@ from coronapas.certlogic._expressions import (
 )
 from coronapas.certlogic._parser import as_expression
 from coronapas.certlogic._values import (
+    MAX_MILLISECONDS,
     PLAIN_KINDS,
+    UNIT_MILLISECONDS,
+    UNIT_MONTHS,
+    Dates,
+    Instant,
+    add,
+    add_months,
     equal,
     member,
+    parse,
+    parse_birth_date,
     present,
+    to_datetime,
     uvci_fragment,
 )
 

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from coronapas.certlogic import _operations as operations
+from coronapas.certlogic import _evaluation as operations
 from coronapas.certlogic._analysis import builds
 from coronapas.certlogic._bounds import MAX_DEPTH
-from coronapas.certlogic._datetimes import Dates, Instant, to_datetime
 from coronapas.certlogic._errors import DateTimeError, LimitError
+from coronapas.certlogic._evaluation import Work
 from coronapas.certlogic._expressions import (
     And,
     Array,
@@ -36,13 +36,15 @@ from coronapas.certlogic._expressions import (
     children,
 )
 from coronapas.certlogic._notation import ONE_LINE, to_text
-from coronapas.certlogic._operations import Work
 from coronapas.certlogic._parser import as_expression
 from coronapas.certlogic._values import (
+    Dates,
+    Instant,
     access,
     equal,
     integer,
     present,
+    to_datetime,
 )
 
 if TYPE_CHECKING:

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 from coronapas import _lazy
 
 if TYPE_CHECKING:
-    from coronapas.conformance._report import PassedOver as PassedOver
-    from coronapas.conformance._report import Report as Report
-    from coronapas.conformance._report import Result as Result
-    from coronapas.conformance._report import Verdict as Verdict
-    from coronapas.conformance._rule_suites import run_certlogic as run_certlogic
-    from coronapas.conformance._rule_suites import run_rules as run_rules
+    from coronapas.conformance._runner import PassedOver as PassedOver
+    from coronapas.conformance._runner import Report as Report
+    from coronapas.conformance._runner import Result as Result
+    from coronapas.conformance._runner import Verdict as Verdict
     from coronapas.conformance._runner import run as run
+    from coronapas.conformance._runner import run_certlogic as run_certlogic
+    from coronapas.conformance._runner import run_rules as run_rules
     from coronapas.conformance._vectors import NotAVectorError as NotAVectorError
     from coronapas.conformance._vectors import Statement as Statement
     from coronapas.conformance._vectors import TestVector as TestVector
@@ -28,9 +28,7 @@ else:
     __getattr__, __dir__, __all__ = _lazy.attach(
         __name__,
         {
-            "_report": "PassedOver Report Result Verdict",
-            "_runner": "run",
-            "_rule_suites": "run_certlogic run_rules",
+            "_runner": "PassedOver Report Result Verdict run run_certlogic run_rules",
             "_vectors": "NotAVectorError Statement TestVector VectorInputError read",
         },
     )

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from coronapas import _json
-from coronapas.dcc._dates import read_moment
+from coronapas.dcc._text import read_moment
 from coronapas.errors import CoronapasError
 from coronapas.trust import Certificate
 

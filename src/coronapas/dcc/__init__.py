@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from coronapas import _lazy
 
 if TYPE_CHECKING:
+    from coronapas.dcc._chronology import Misnumbering as Misnumbering
+    from coronapas.dcc._chronology import lengths as lengths
+    from coronapas.dcc._chronology import misnumbering as misnumbering
     from coronapas.dcc._claims import ClaimTerms as ClaimTerms
     from coronapas.dcc._claims import build as build_dcc
     from coronapas.dcc._claims import faults as dcc_faults
     from coronapas.dcc._claims import notices as name_notices
-    from coronapas.dcc._doses import Misnumbering as Misnumbering
-    from coronapas.dcc._doses import lengths as lengths
-    from coronapas.dcc._doses import misnumbering as misnumbering
     from coronapas.dcc._examiner import Examiner as Examiner
     from coronapas.dcc._examiner import examine as examine
     from coronapas.dcc._names import Alternatives as Alternatives
@@ -72,7 +72,7 @@ else:
         {
             "_claims": "ClaimTerms build_dcc=build dcc_faults=faults name_notices=notices",
             "_scrutiny": "ContentPolicy",
-            "_doses": "Misnumbering lengths misnumbering",
+            "_chronology": "Misnumbering lengths misnumbering",
             "_examiner": "Examiner examine",
             "_names": (
                 "Alternatives Dropped MrzMatch Transliteration match_mrz mrz_matches transliterate"
@@ -84,8 +84,8 @@ else:
                 "same_uvci=same uvci_checksum=checksum uvci_checksum_holds=checksum_holds"
             ),
             "_valuesets": (
-                "COUNTRY DISEASE ENCODING MANUFACTURER PRODUCT PROPHYLAXIS Product "
-                "TEST_DEVICE TEST_RESULT TEST_TYPE ValueSet ValueSetEntry=Entry ValueSets"
+                "COUNTRY DISEASE ENCODING MANUFACTURER PRODUCT PROPHYLAXIS Product TEST_DEVICE "
+                "TEST_RESULT TEST_TYPE ValueSet ValueSetEntry=Entry ValueSets"
             ),
         },
     )

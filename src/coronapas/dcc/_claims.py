@@ -10,7 +10,7 @@ on recoveries). The rules:
    not later than the event.
 2. Codes are active members of their value sets, or were valid on the event's day.
 3. A vaccination's prophylaxis code and manufacturer follow from the product; dn/sd are numbered as
-   `coronapas.dcc._doses` says.
+   `coronapas.dcc._chronology` says.
 4. A NAAT names its centre and no device, a RAT its device and no name; the sampling has a time
    zone.
 5. A recovery's first day of validity is not after its last; the first is at least 11 days after the
@@ -32,7 +32,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Required, TypedDict, Unpack
 
 from coronapas.dcc import _valuesets as vs
-from coronapas.dcc._doses import lengths, misnumbering
+from coronapas.dcc._chronology import lengths, misnumbering
 from coronapas.dcc._names import language_fault, transliterate
 from coronapas.dcc._scrutiny import MAX_LENGTH, ContentPolicy, Scrutiny, begun_at
 from coronapas.dcc._uvci import checksum_holds

@@ -13,7 +13,6 @@ from datetime import date, datetime
 from typing import Any, Final, TypeVar
 
 from coronapas.dcc._chronology import MOST_EVENTS, newest_first
-from coronapas.dcc._dates import read_birth_date, read_date, read_moment
 from coronapas.dcc._examiner import (
     NOTES,
     Examiner,
@@ -24,6 +23,7 @@ from coronapas.dcc._examiner import (
     wrong_count,
 )
 from coronapas.dcc._schema import GROUPS
+from coronapas.dcc._text import read_birth_date, read_date, read_moment
 from coronapas.facts import (
     Event,
     EventKind,

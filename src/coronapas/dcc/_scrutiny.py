@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from unicodedata import is_normalized, normalize
 
 from coronapas.dcc import _valuesets as vs
-from coronapas.dcc._doses import MOST_DOSES
+from coronapas.dcc._chronology import MOST_DOSES
 from coronapas.errors import Fault
 
 if TYPE_CHECKING:

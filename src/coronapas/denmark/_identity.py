@@ -33,7 +33,7 @@ from unicodedata import name as name_of
 from coronapas.dcc._names import MrzMatch, match_mrz, transliterate
 from coronapas.dcc._text import normal
 from coronapas.facts import PartialDate
-from coronapas.facts._person import (
+from coronapas.facts._model import (
     Agreement,
     Comparison,
     compare_births,

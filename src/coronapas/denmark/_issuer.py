@@ -56,9 +56,7 @@ from coronapas.hcert import (
 from coronapas.hcert import (
     _cwt as cwt,
 )
-from coronapas.hcert import (
-    _envelope as envelope,
-)
+from coronapas.hcert import _envelope as envelope
 from coronapas.issue import _certificate_faults, _check_types, _settings_faults
 
 if TYPE_CHECKING:

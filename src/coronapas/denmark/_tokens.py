@@ -20,10 +20,10 @@ from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
-from coronapas.dcc._dates import read_birth_date, read_moment
 from coronapas.dcc._examiner import NOTES, Examiner, default_examiner
 from coronapas.dcc._reader import facts_of
 from coronapas.dcc._schema import GROUPS, release_for
+from coronapas.dcc._text import read_birth_date, read_moment
 from coronapas.errors import DecodeError
 from coronapas.facts import EventKind, Holder, PartialDate, PassFacts
 from coronapas.facts._model import COVID_19

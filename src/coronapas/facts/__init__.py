@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from coronapas.facts._json import to_json as facts_to_json
     from coronapas.facts._model import COVID_19 as COVID_19
     from coronapas.facts._model import EVENT_TYPES as EVENT_TYPES
+    from coronapas.facts._model import Agreement as Agreement
+    from coronapas.facts._model import Comparison as Comparison
     from coronapas.facts._model import Event as Event
     from coronapas.facts._model import EventKind as EventKind
     from coronapas.facts._model import Holder as Holder
@@ -32,16 +34,14 @@ if TYPE_CHECKING:
     from coronapas.facts._model import TestKind as TestKind
     from coronapas.facts._model import TestResult as TestResult
     from coronapas.facts._model import Vaccination as Vaccination
+    from coronapas.facts._model import compare_holders as compare_holders
     from coronapas.facts._model import kind_of as kind_of
-    from coronapas.facts._person import Agreement as Agreement
-    from coronapas.facts._person import Comparison as Comparison
-    from coronapas.facts._person import compare_holders as compare_holders
     from coronapas.facts._records import Record as Record
     from coronapas.facts._records import RecordForm as RecordForm
     from coronapas.facts._records import RecordMapping as RecordMapping
     from coronapas.facts._records import form_of as record_form
+    from coronapas.facts._records import read_history as read_history
     from coronapas.facts._records import read_records as read_records
-    from coronapas.facts._sources import read_history as read_history
 
     # Names that differ from those in their modules are exported to type checkers by this alone.
     __all__ = [
@@ -58,17 +58,18 @@ else:
         __name__,
         {
             "_model": (
-                "COVID_19 EVENT_TYPES Event EventKind Holder PartialDate PassFacts Recovery Test "
-                "TestKind TestResult Vaccination kind_of"
+                "COVID_19 EVENT_TYPES Event EventKind Holder PartialDate PassFacts Recovery "
+                "Test TestKind TestResult Vaccination kind_of Agreement Comparison "
+                "compare_holders"
             ),
             "_json": (
                 "FactsDocument=Document facts_from_json=from_json "
                 "facts_from_json_list=from_json_list facts_to_json=to_json parse_facts=loads "
                 "read_facts=read"
             ),
-            "_records": "Record RecordForm RecordMapping read_records record_form=form_of",
-            "_person": "Agreement Comparison compare_holders",
+            "_records": (
+                "Record RecordForm RecordMapping read_records record_form=form_of read_history"
+            ),
             "_history": "Birth Dose History Infection LARGEST Tested merge",
-            "_sources": "read_history",
         },
     )

@@ -21,6 +21,7 @@ from coronapas._json import YEARS, Faults, Reader
 from coronapas._time import as_utc
 from coronapas.errors import Fault, HistoryError
 from coronapas.facts._model import (
+    Agreement,
     Event,
     Holder,
     PartialDate,
@@ -30,8 +31,8 @@ from coronapas.facts._model import (
     TestKind,
     TestResult,
     Vaccination,
+    compare_holders,
 )
-from coronapas.facts._person import Agreement, compare_holders
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -30,16 +30,16 @@ if TYPE_CHECKING:
     from coronapas.hcert._cwt import ISSUER as CLAIM_ISS
     from coronapas.hcert._cwt import Claims as Claims
     from coronapas.hcert._cwt import read as read_claims
-    from coronapas.hcert._damage import damage as damage
     from coronapas.hcert._envelope import DEFAULT_LIMITS as DEFAULT_LIMITS
     from coronapas.hcert._envelope import PREFIX as PREFIX
     from coronapas.hcert._envelope import Envelope as Envelope
     from coronapas.hcert._envelope import Layers as Layers
     from coronapas.hcert._envelope import Limits as Limits
+    from coronapas.hcert._envelope import damage as damage
     from coronapas.hcert._envelope import decode as decode
     from coronapas.hcert._envelope import encode as encode
     from coronapas.hcert._envelope import open_layers as open_layers
-    from coronapas.hcert._wrapping import unwrapped as unwrapped
+    from coronapas.hcert._envelope import unwrapped as unwrapped
 
     # Names that differ from those in their modules are exported to type checkers by this alone.
     __all__ = [
@@ -58,13 +58,14 @@ else:
     __getattr__, __dir__, __all__ = _lazy.attach(
         __name__,
         {
-            "_envelope": "DEFAULT_LIMITS Envelope Layers Limits PREFIX decode encode open_layers",
-            "_damage": "damage",
-            "_wrapping": "unwrapped",
+            "_envelope": (
+                "DEFAULT_LIMITS Envelope Layers Limits PREFIX decode encode open_layers damage "
+                "unwrapped"
+            ),
             "_cose": "ALGORITHMS HEADER_ALG HEADER_KID Sign1 read_sign1=read",
             "_cwt": (
-                "CLAIM_EXP=EXPIRES CLAIM_HCERT=HCERT CLAIM_IAT=ISSUED_AT CLAIM_ISS=ISSUER Claims "
-                "read_claims=read"
+                "CLAIM_EXP=EXPIRES CLAIM_HCERT=HCERT CLAIM_IAT=ISSUED_AT CLAIM_ISS=ISSUER "
+                "Claims read_claims=read"
             ),
             "_cbor": "MASK cbor_to_json=to_json",
             "_compression": "compress inflate",

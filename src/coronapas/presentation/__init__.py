@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     from coronapas.presentation._kinds import HEAD as KIND_HEAD
     from coronapas.presentation._kinds import Kind as Kind
     from coronapas.presentation._kinds import kind_of as kind_of
+    from coronapas.presentation._qr import ADVISED_DIAGONAL_MM as ADVISED_DIAGONAL_MM
+    from coronapas.presentation._qr import DEFAULT_DIAGONAL_MM as DEFAULT_DIAGONAL_MM
     from coronapas.presentation._qr import FORMS as FORMS
     from coronapas.presentation._qr import Form as Form
     from coronapas.presentation._qr import Qr as Qr
+    from coronapas.presentation._qr import SizeReport as SizeReport
     from coronapas.presentation._qr import form_of as form_of
+    from coronapas.presentation._qr import module_for_diagonal as module_for_diagonal
     from coronapas.presentation._qr import qr as qr
     from coronapas.presentation._scan import MAX_BYTES as MAX_BYTES
     from coronapas.presentation._scan import Scan as Scan
     from coronapas.presentation._scan import scan as scan
-    from coronapas.presentation._segments import Mode as Mode
-    from coronapas.presentation._size import ADVISED_DIAGONAL_MM as ADVISED_DIAGONAL_MM
-    from coronapas.presentation._size import DEFAULT_DIAGONAL_MM as DEFAULT_DIAGONAL_MM
-    from coronapas.presentation._size import SizeReport as SizeReport
-    from coronapas.presentation._size import module_for_diagonal as module_for_diagonal
+    from coronapas.presentation._symbol import Mode as Mode
     from coronapas.presentation._writer import ErrorLevel as ErrorLevel
     from coronapas.presentation._writer import Modules as Modules
 
@@ -38,10 +38,12 @@ else:
         __name__,
         {
             "_kinds": "KIND_HEAD=HEAD Kind kind_of",
-            "_qr": "FORMS Form Qr form_of qr",
+            "_qr": (
+                "FORMS Form Qr form_of qr ADVISED_DIAGONAL_MM DEFAULT_DIAGONAL_MM SizeReport "
+                "module_for_diagonal"
+            ),
             "_scan": "MAX_BYTES Scan scan",
-            "_segments": "Mode",
-            "_size": "ADVISED_DIAGONAL_MM DEFAULT_DIAGONAL_MM SizeReport module_for_diagonal",
+            "_symbol": "Mode",
             "_writer": "ErrorLevel Modules",
         },
     )

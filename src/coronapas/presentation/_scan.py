@@ -16,10 +16,17 @@ from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 from coronapas.errors import MissingExtraError, ScanError
-from coronapas.presentation import _pages, _vector
+from coronapas.presentation import _kinds as kinds
 from coronapas.presentation._kinds import HEAD, kind_of
-from coronapas.presentation._segments import Mode, Segment, SegmentError, segments, whole_mode
-from coronapas.presentation._symbol import SymbolError, data_codewords
+from coronapas.presentation._symbol import (
+    Mode,
+    Segment,
+    SegmentError,
+    SymbolError,
+    data_codewords,
+    segments,
+    whole_mode,
+)
 from coronapas.presentation._writer import ErrorLevel, Modules, modules_of
 from coronapas.tolerances import Deviation
 
@@ -180,13 +187,13 @@ def _of_frames(content: bytes | Image.Image, max_pixels: int) -> Iterator[list[B
         return
     kind = kind_of(content[:HEAD])
     if kind.read_as == "pdf":
-        with _pages.opened(content) as pages:
+        with kinds.opened(content) as pages:
             for index in range(pages.count):
-                looks = (pages.picture(index, dpi) for dpi in _pages.RESOLUTIONS)
+                looks = (pages.picture(index, dpi) for dpi in kinds.RESOLUTIONS)
                 full = itertools.takewhile(_has_edges, looks)
                 yield next(filter(None, map(_barcodes, full)), [])
     elif kind.read_as == "svg":
-        yield from map(_barcodes, _frames(_opened(_vector.picture(content), kind), max_pixels))
+        yield from map(_barcodes, _frames(_opened(kinds.picture(content), kind), max_pixels))
     else:
         yield from map(_barcodes, _frames(_opened(content, kind), max_pixels))
 

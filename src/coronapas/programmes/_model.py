@@ -67,7 +67,7 @@ def _listed_code(name: str) -> str | None:
 @lru_cache(maxsize=8192)
 def course_lengths(code: str, day: date) -> frozenset[int] | None:
     """Return how many doses complete a course for a dose of that day; None if unknown."""
-    from coronapas.dcc._doses import lengths
+    from coronapas.dcc._chronology import lengths
 
     return lengths(code, day)
 

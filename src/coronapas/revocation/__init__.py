@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from coronapas.revocation._hashes import HASH_LENGTH as HASH_LENGTH
     from coronapas.revocation._hashes import HashType as HashType
     from coronapas.revocation._hashes import PassHashes as PassHashes
+    from coronapas.revocation._hashes import RevocationAnswer as RevocationAnswer
+    from coronapas.revocation._hashes import RevocationOutcome as RevocationOutcome
+    from coronapas.revocation._hashes import RevocationSource as RevocationSource
     from coronapas.revocation._hashes import country_code_uci_hash as country_code_uci_hash
     from coronapas.revocation._hashes import hashes_json as hashes_json
     from coronapas.revocation._hashes import hashes_of as hashes_of
@@ -55,9 +58,6 @@ if TYPE_CHECKING:
     from coronapas.revocation._reading import Reading as Reading
     from coronapas.revocation._reading import format_of as format_of
     from coronapas.revocation._reading import read_path as read_path
-    from coronapas.revocation._status import RevocationAnswer as RevocationAnswer
-    from coronapas.revocation._status import RevocationOutcome as RevocationOutcome
-    from coronapas.revocation._status import RevocationSource as RevocationSource
     from coronapas.revocation._store import RevocationStore as RevocationStore
     from coronapas.revocation._store import SourceSummary as SourceSummary
 else:
@@ -66,8 +66,8 @@ else:
         {
             "_bloom": "BloomFilter",
             "_hashes": (
-                "HASH_LENGTH HashType PassHashes country_code_uci_hash hashes_json "
-                "hashes_of uci_hash uvci_spellings"
+                "HASH_LENGTH HashType PassHashes country_code_uci_hash hashes_json hashes_of "
+                "uci_hash uvci_spellings RevocationAnswer RevocationOutcome RevocationSource"
             ),
             "_list": "Batch Found Gap ListFormat Membership Part RevocationList Slice pack",
             "_lists": (
@@ -79,7 +79,6 @@ else:
             "_lists.gateway": "BatchEntry read_batch write_batch write_batch_list",
             "_prefixes": "PrefixList",
             "_reading": "Reading format_of read_path",
-            "_status": "RevocationAnswer RevocationOutcome RevocationSource",
             "_store": "RevocationStore SourceSummary",
         },
     )

@@ -33,9 +33,8 @@ from typing import (
     TypeAlias,
 )
 
-from coronapas.revocation._hashes import HASH_LENGTH, HashType
+from coronapas.revocation._hashes import HASH_LENGTH, HashType, RevocationAnswer, RevocationOutcome
 from coronapas.revocation._list import Gap, RevocationList, unpack
-from coronapas.revocation._status import RevocationAnswer, RevocationOutcome
 
 if TYPE_CHECKING:
     from collections.abc import (

@@ -36,7 +36,7 @@ from typing import (
 from coronapas import _files as files
 from coronapas.errors import RevocationListError
 from coronapas.revocation._bloom import BloomFilter
-from coronapas.revocation._hashes import HashType, hashes_of
+from coronapas.revocation._hashes import HashType, RevocationAnswer, RevocationOutcome, hashes_of
 from coronapas.revocation._holding import (
     HEAD,
     MAX_BATCH,
@@ -49,7 +49,6 @@ from coronapas.revocation._holding import (
 )
 from coronapas.revocation._list import Gap, RevocationList, Slice
 from coronapas.revocation._prefixes import PrefixList
-from coronapas.revocation._status import RevocationAnswer, RevocationOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     from coronapas.rules._export import export_rules as export_rules
     from coronapas.rules._lint.report import Finding as Finding
     from coronapas.rules._lint.report import LintReport as LintReport
+    from coronapas.rules._lint.report import RuleTest as RuleTest
     from coronapas.rules._lint.report import Severity as Severity
+    from coronapas.rules._lint.report import disagreement as disagreement
     from coronapas.rules._lint.report import lint as lint
     from coronapas.rules._lint.report import lint_folder as lint_folder
     from coronapas.rules._lint.report import lint_path as lint_path
-    from coronapas.rules._lint.rule_tests import RuleTest as RuleTest
-    from coronapas.rules._lint.rule_tests import disagreement as disagreement
-    from coronapas.rules._lint.rule_tests import read_test as read_test
-    from coronapas.rules._lint.rule_tests import test_files as test_files
+    from coronapas.rules._lint.report import read_test as read_test
+    from coronapas.rules._lint.report import test_files as test_files
     from coronapas.rules._loading import RULE_FILE as RULE_FILE
     from coronapas.rules._loading import Unread as Unread
     from coronapas.rules._loading import read_json as read_json
@@ -69,8 +69,10 @@ else:
         __name__,
         {
             "_decision": "Case WalletVerdict",
-            "_lint.report": "Finding LintReport Severity lint lint_folder lint_path",
-            "_lint.rule_tests": "RuleTest disagreement read_test test_files",
+            "_lint.report": (
+                "Finding LintReport Severity lint lint_folder lint_path RuleTest disagreement "
+                "read_test test_files"
+            ),
             "_loading": "RULE_FILE Unread read_json rule_files",
             "_model": "CertificateType Rule RuleType Version read_rule",
             "_ruleset": "Question QuestionParts RuleSet eu_travel",

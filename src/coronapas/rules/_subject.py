@@ -19,9 +19,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from coronapas.dcc._chronology import newest_first
-from coronapas.dcc._dates import plain_birth_date, plain_date, plain_moment
 from coronapas.dcc._examiner import may_be_absent
-from coronapas.dcc._text import normal
+from coronapas.dcc._text import normal, plain_birth_date, plain_date, plain_moment
 
 if TYPE_CHECKING:
     from coronapas.dcc._valuesets import ValueSets

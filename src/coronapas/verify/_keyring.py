@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from coronapas.errors import KeyMaterialError
 from coronapas.hcert import _cose as cose
 from coronapas.tolerances import Deviation
-from coronapas.trust._verifying_key import VerifyingKey
+from coronapas.trust._certificate import VerifyingKey
 from coronapas.verify._trust_policy import DEFAULT_POLICY, TrustPolicy, admission
 
 if TYPE_CHECKING:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from coronapas.facts import PassFacts
-    from coronapas.revocation._status import RevocationAnswer
+    from coronapas.revocation._hashes import RevocationAnswer
     from coronapas.tolerances import Deviation
     from coronapas.trust._certificate import Certificate
     from coronapas.trust._list import Source

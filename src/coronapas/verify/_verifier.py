@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Final
 from coronapas._time import moment, seconds
 from coronapas.dcc._examiner import Examiner, default_examiner
 from coronapas.hcert._envelope import DEFAULT_LIMITS, Limits, open_layers
-from coronapas.revocation._status import RevocationOutcome
+from coronapas.revocation._hashes import RevocationOutcome
 from coronapas.tolerances import COUNTRIES, FIELD, TOLERANCES, Deviation
 from coronapas.trust._store import TrustStore
 from coronapas.verify._checks import (
@@ -43,10 +43,10 @@ from coronapas.verify._checks import (
     check_of,
 )
 from coronapas.verify._keyring import CertificateTime, KeyRing
+from coronapas.verify._picture import resemblance
 from coronapas.verify._profile import Examined, Occasion, Profile, mismatch, owner
 from coronapas.verify._profiles import PROFILES, RECOGNISED
 from coronapas.verify._profiles.eu import EU
-from coronapas.verify._resemblance import resemblance
 from coronapas.verify._result import Verification
 from coronapas.verify._trust_policy import DEFAULT_POLICY, TrustPolicy
 
@@ -66,7 +66,7 @@ if TYPE_CHECKING:
     from coronapas.dcc import ValueSets
     from coronapas.hcert._envelope import Envelope, Layers
     from coronapas.revocation import RevocationAnswer, RevocationSource
-    from coronapas.trust._verifying_key import VerifyingKey
+    from coronapas.trust._certificate import VerifyingKey
     from coronapas.verify._picture import Sighting
 
 DEFAULT_CLOCK_SKEW: Final = timedelta(minutes=5)

@@ -21,8 +21,8 @@ import cbor2
 
 from coronapas._json import calendar_day
 from coronapas._time import iso_utc
-from coronapas.dcc._dates import read_moment
 from coronapas.dcc._names import transliterate
+from coronapas.dcc._text import read_moment
 from coronapas.facts import COVID_19
 from coronapas.wallets._errors import CredentialError
 

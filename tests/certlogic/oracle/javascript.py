@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 from coronapas.certlogic import _evaluation as evaluation
-from coronapas.certlogic import _operations as operations
-from coronapas.certlogic._datetimes import (
+from coronapas.certlogic import _evaluation as operations
+from coronapas.certlogic._errors import DateTimeError, EvaluationError
+from coronapas.certlogic._expressions import Reduce
+from coronapas.certlogic._values import (
     DAY,
     Dates,
     Instant,
     add,
+    integer,
     parse,
 )
-from coronapas.certlogic._errors import DateTimeError, EvaluationError
-from coronapas.certlogic._expressions import Reduce
-from coronapas.certlogic._values import integer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -28,8 +28,8 @@ from coronapas.trust import (
 )
 from coronapas.trust import _reading as reading
 from coronapas.trust import _store as storing
+from coronapas.trust._certificate import VerifyingKey
 from coronapas.trust._list import GIVEN, Source, TrustList
-from coronapas.trust._verifying_key import VerifyingKey
 
 HOUR = timedelta(hours=1)
 FIRST, SECOND, THIRD = make.certificates()

@@ -7,7 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from coronapas.revocation._lists import distribution, gateway, germany, italy, switzerland
+from coronapas.revocation._lists import (
+    distribution,
+    gateway,
+    germany,
+    italy,
+    switzerland,
+)
 from coronapas.revocation._lists.distribution import read as read_distribution
 from coronapas.revocation._lists.distribution import write as write_distribution
 from coronapas.revocation._lists.gateway import read as read_gateway

@@ -30,7 +30,7 @@ from coronapas.revocation._list import (
     RevocationList,
     pack,
 )
-from coronapas.trust._verifying_key import VerifyingKey
+from coronapas.trust._certificate import VerifyingKey
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -8,13 +8,14 @@ The gateway's constraints come first, in its order (`coronapas.rules._lint.uploa
 that is not supported; names that no pass has, operations that cannot succeed, and results that
 decide nothing (`coronapas.rules._lint.data`); affected fields that differ from what the logic
 reads; branches that are never taken, and bounds that contradict each other, each proved
-(`coronapas.rules._lint.dead_ends`); boosters that are rejected (`coronapas.rules._lint.boosters`);
+(`coronapas.rules._lint.dead_ends`); boosters that are rejected (`coronapas.rules._lint.dead_ends`);
 tests that fail or are missing.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
 from itertools import islice
@@ -24,20 +25,31 @@ from typing import TYPE_CHECKING, Any, Final
 from coronapas import certlogic
 from coronapas.errors import Fault, RuleError
 from coronapas.rules import _loading as loading
-from coronapas.rules._lint import boosters, rule_tests
+from coronapas.rules._lint import dead_ends as boosters
 from coronapas.rules._lint.data import data_faults
 from coronapas.rules._lint.dead_ends import dead_ends
-from coronapas.rules._lint.rule_tests import RuleTest
 from coronapas.rules._lint.upload import Upload, violations
-from coronapas.rules._model import Rule, canonical, looks_like_rule, read_rule
+from coronapas.rules._model import (
+    Rule,
+    canonical,
+    looks_like_rule,
+    read_rule,
+)
 from coronapas.rules._subject import codes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import (
+        Callable,
+        Iterable,
+        Iterator,
+        Mapping,
+        Sequence,
+    )
     from datetime import datetime
     from os import PathLike
 
     from coronapas.dcc._valuesets import ValueSets
+
 
 MAX_FINDINGS: Final = 200
 """The most findings on one rule."""
@@ -262,10 +274,10 @@ def lint_path(
 
 def _tests(path: Path, root: Path) -> Iterator[RuleTest]:
     """Yield the tests beside a rule; one that cannot be read is a test that fails."""
-    for file in rule_tests.test_files(path):
+    for file in test_files(path):
         place = file.relative_to(root).as_posix()
         try:
-            yield rule_tests.read_test(loading.parse(loading.content(file)), place)
+            yield read_test(loading.parse(loading.content(file)), place)
         except ValueError:
             yield RuleTest(place, "", {}, _UNREADABLE)
 
@@ -353,15 +365,15 @@ def _tested(rule: Rule, tests: Sequence[RuleTest]) -> Iterator[Finding]:
         return
     for test in tests:
         if test.expected is _UNREADABLE:
-            problem = f"{test.place} is not a test."
-            yield _error("", "tests.unreadable", problem, "Give payload, external and expected.")
+            unreadable = f"{test.place} is not a test."
+            yield _error("", "tests.unreadable", unreadable, "Give payload, external and expected.")
             continue
-        disagreement = rule_tests.disagreement(rule, test)
-        if disagreement is not None:
+        problem = disagreement(rule, test)
+        if problem is not None:
             yield _error(
                 "",
                 "tests.fails",
-                f"{test.place}: {disagreement}.",
+                f"{test.place}: {problem}.",
                 "Correct the rule, or the test.",
             )
     for outcome, word in ((True, "accepts"), (False, "refuses")):
@@ -380,3 +392,99 @@ def _error(field: str, code: str, problem: str, hint: str) -> Finding:
 
 def _warning(field: str, code: str, problem: str, hint: str) -> Finding:
     return Finding(Severity.WARNING, Fault(field, code, problem, hint))
+
+
+# The tests of a rule: data, and the value that the rule must have on it.
+#
+# The format is that of the public rules (``validation-rule-test.schema.json``): a file a test, in
+# the folder ``tests`` next to ``rule.json``, with ``payload``, ``external`` and ``expected``. A
+# ``validationClock`` of the test's own stands for the one in ``external``.
+
+MAX_SHOWN: Final = 120
+"""The longest value that a reason shows, in characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleTest:
+    """One test of a rule.
+
+    Attributes:
+        place: Its file, relative to the folder of rules.
+        name: Its name; empty where it has none.
+        data: What the logic is evaluated on: payload and external.
+        expected: The value that the rule must have; in nearly all tests true or false.
+
+    """
+
+    place: str
+    name: str
+    data: dict[str, Any] = field(repr=False)
+    expected: Any = field(repr=False)
+
+
+def read_test(document: object, place: str) -> RuleTest:
+    """Read a test from its JSON.
+
+    Raises:
+        ValueError: A member is missing or of the wrong type; the message says which.
+
+    """
+    if not isinstance(document, dict):
+        raise ValueError(f"a test must be an object, got {type(document).__name__}")
+    for needed in ("payload", "expected"):
+        if needed not in document:
+            raise ValueError(f"a test must have {needed}")
+    given = document.get("external", {})
+    if not isinstance(given, dict):
+        raise ValueError(f"external must be an object, got {type(given).__name__}")
+    external = dict(given)
+    if "validationClock" in document:
+        external.setdefault("validationClock", document["validationClock"])
+    name = document.get("name")
+    data = {"payload": document["payload"], "external": external}
+    return RuleTest(place, name if isinstance(name, str) else "", data, document["expected"])
+
+
+def test_files(rule_file: Path) -> Iterator[Path]:
+    """Yield the files of a rule's tests (``tests/*.json`` beside it), ordered by path."""
+    folder = rule_file.parent / loading.TESTS_FOLDER
+    if folder.is_dir():
+        yield from sorted(path for path in folder.rglob("*.json") if path.is_file())
+
+
+def disagreement(rule: Rule, test: RuleTest) -> str | None:
+    """Return how a rule disagrees with its test, interpreted or compiled; None where it agrees.
+
+    Raises:
+        ValueError: The rule is for an engine that is not supported.
+
+    """
+    expression, compiled = rule.expression, rule.compiled
+    if expression is None or compiled is None:
+        raise ValueError("the rule is for an engine that is not supported")
+    outcomes = [
+        _outcome(lambda: compiled(test.data), test.expected),
+        _outcome(lambda: certlogic.evaluate(expression, test.data), test.expected),
+    ]
+    if outcomes == ["", ""]:
+        return None
+    fault = outcomes[0] or f"interpreted, {outcomes[1]}"
+    return f"expected {_cut(shown(test.expected))}; {fault}"
+
+
+def _outcome(run: Callable[[], Any], expected: Any) -> str:
+    """Return what a run gives where it is not the value expected; otherwise an empty string."""
+    try:
+        value = run()
+    except certlogic.CertLogicError as error:
+        return f"it refuses: {error.message}"
+    return "" if shown(value) == shown(expected) else f"it gives {_cut(shown(value))}"
+
+
+def shown(value: Any) -> str:
+    """Return a value as JSON, one string for each value (1 and true differ; key order does not)."""
+    return json.dumps(value, sort_keys=True, default=str)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 1]}…"

@@ -23,7 +23,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from coronapas._time import moment
 from coronapas.facts import EventKind
-from coronapas.gdhcn._icvp import COUNTRY_3, ICVP_LABEL, Shape, read
+from coronapas.gdhcn._icvp import (
+    COUNTRY_3,
+    ICVP_LABEL,
+    Shape,
+    read,
+)
 from coronapas.hcert._cwt import HCERT
 from coronapas.hcert._envelope import PREFIX
 from coronapas.tolerances import Deviation, _step
