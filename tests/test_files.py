@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from threading import Thread
 
@@ -16,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coronapas import _files as files
+from coronapas import files
 
 
 def mode(path: Path) -> int:
@@ -35,7 +36,7 @@ def either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.usefixtures("either_way")
 def test_a_file_is_written_and_nothing_else_is_left(tmp_path: Path) -> None:
     path = tmp_path / "file"
-    contents: list[tuple[files.Content, bytes]] = [
+    contents: list[tuple[bytes | Iterable[bytes | memoryview], bytes]] = [
         (b"first", b"first"),
         (b"", b""),
         ([b"in ", memoryview(b"pieces")], b"in pieces"),
@@ -178,7 +179,7 @@ def test_content_that_fails_on_the_way_leaves_nothing(tmp_path: Path) -> None:
 
 KILLED = """
 import os, signal, sys
-from coronapas import _files as files
+from coronapas import files
 def pieces():
     yield b"secret"
     os.kill(os.getpid(), signal.SIGKILL)

@@ -604,7 +604,7 @@ def test_the_public_rules_and_value_sets_answer_for_several_countries(
 
 
 def test_the_codes_in_the_facts_that_decided_are_named() -> None:
-    from coronapas.cli._words import with_names
+    from coronapas.cli._codes import with_names
 
     fact = "The vaccine (EU/1/20/1528) is not EU/1/20/1507, and 2021-06-01 is a date."
     assert with_names(fact) == (

@@ -23,7 +23,7 @@ from command_world import (
 )
 
 from coronapas import catalogue, schemas
-from coronapas.cli._words import meaning, spoken
+from coronapas.cli._codes import meaning, spoken
 from coronapas.dcc import (
     COUNTRY,
     DISEASE,

@@ -100,7 +100,7 @@ class Decision:
 
     def lines(self, *, personal: bool, language: str = "en") -> Iterator[str]:
         """Yield the verdict, its reasons and how long it lasts; with `personal` also the facts."""
-        from coronapas.cli._words import (
+        from coronapas.cli._codes import (
             headline,
             interval,
             meaning,
@@ -138,7 +138,7 @@ class Decision:
 
     def to_json(self, *, personal: bool, language: str = "en") -> dict[str, Any]:
         """Return the JSON form; `because`, the facts that decided, only with `personal`."""
-        from coronapas.cli._words import headline, meaning
+        from coronapas.cli._codes import headline, meaning
 
         window, later, timeline = self.window, self.later, self.timeline
         document = self.verdict.to_json(reasons=personal)
@@ -315,7 +315,7 @@ def command(
     """
     from datetime import UTC, datetime
 
-    from coronapas.cli._words import spoken
+    from coronapas.cli._codes import spoken
     from coronapas.rules import Question
 
     if not files and not texts:
@@ -449,7 +449,7 @@ def _header(passes: Sequence[_Reading], at: datetime, *, verified: bool) -> dict
 
 def _lines(decisions: list[Decision], personal: bool, language: str) -> list[str]:
     """Return what a person reads: with several countries a table first, then each by itself."""
-    from coronapas.cli._words import ending
+    from coronapas.cli._codes import ending
 
     first = decisions[0]
     expires = None if first.timeline is None else first.timeline.expires

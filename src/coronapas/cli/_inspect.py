@@ -281,7 +281,7 @@ def command(
         if as_json:
             click.echo(json.dumps(document))
         else:
-            from coronapas.cli._words import in_words
+            from coronapas.cli._codes import in_words
 
             if "dcc" in document:
                 document["dcc"] = in_words(document["dcc"])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from coronapas import _files as files
+from coronapas import files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -178,7 +178,7 @@ class _Found:
         for validity in self._validities():
             yield validity_line(validity)
         if personal and (facts := self._facts()) is not None:
-            from coronapas.cli._words import facts_lines
+            from coronapas.cli._codes import facts_lines
 
             yield from (f"  {plain(line)}" for line in facts_lines(facts, self._language))
         if personal and (claim := claim_json(self._content(), personal)) is not None:

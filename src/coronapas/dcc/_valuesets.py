@@ -19,12 +19,12 @@ from dataclasses import dataclass, field
 from datetime import date
 from difflib import get_close_matches
 from functools import cache
-from importlib.resources import files
+from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from coronapas import _files, _json
+from coronapas import _json, files
 from coronapas._json import Raising, Reader
 from coronapas.errors import Fault, ValueSetError
 
@@ -176,7 +176,7 @@ class ValueSets:
         if Path(source).is_dir():
             raise ValueSetError("", "The path must be that of a file, not of a folder.")
         try:
-            return from_own(_json.load(_files.read(source, MAX_BYTES), limit=MAX_BYTES))
+            return from_own(_json.load(files.read(source, MAX_BYTES), limit=MAX_BYTES))
         except _json.JsonError as error:
             raise ValueSetError("", f"The file cannot be read: {error}.") from error
 
@@ -262,7 +262,7 @@ _SIMILAR: Final = 0.7
 @cache
 def _usual_names() -> Mapping[str, str]:
     """Return what people call products, in lower case, with the codes."""
-    data = files("coronapas.dcc").joinpath("data/product-names.json").read_bytes()
+    data = resources.files("coronapas.dcc").joinpath("data/product-names.json").read_bytes()
     document: Any = _json.load(data, limit=MAX_BYTES)
     names: dict[str, str] = document["names"]
     return MappingProxyType({name.casefold(): code for name, code in names.items()})
@@ -270,7 +270,7 @@ def _usual_names() -> Mapping[str, str]:
 
 @cache
 def _default() -> ValueSets:
-    data = files("coronapas.dcc").joinpath("data/valuesets.json").read_bytes()
+    data = resources.files("coronapas.dcc").joinpath("data/valuesets.json").read_bytes()
     return from_own(_json.load(data, limit=MAX_BYTES))
 
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from coronapas import _files, _json
+from coronapas import _json, files
 from coronapas.errors import FactsError, Fault, HistoryError
 from coronapas.facts import _json as facts_json
 from coronapas.facts._history import LARGEST as LARGEST_HISTORY
@@ -62,7 +62,7 @@ def read_history(source: str | bytes | Path | Mapping[str, object] | list[Any]) 
     """
     document: object = source
     if isinstance(source, Path):
-        document = source = _files.read(source, LARGEST_HISTORY)
+        document = source = files.read(source, LARGEST_HISTORY)
     if isinstance(source, str | bytes):
         try:
             document = _json.load(source, limit=LARGEST_HISTORY, keep_doubled=True)

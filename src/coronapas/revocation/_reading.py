@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from coronapas import _files as files
+from coronapas import files
 from coronapas.errors import RevocationListError
 from coronapas.revocation import _documents as documents
 from coronapas.revocation import _lists as lists

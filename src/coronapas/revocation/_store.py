@@ -33,7 +33,7 @@ from typing import (
     TypeVar,
 )
 
-from coronapas import _files as files
+from coronapas import files
 from coronapas.errors import RevocationListError
 from coronapas.revocation._bloom import BloomFilter
 from coronapas.revocation._hashes import HashType, RevocationAnswer, RevocationOutcome, hashes_of

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from coronapas import _files, _json
+from coronapas import _json, files
 from coronapas.dcc._valuesets import COUNTRY, ValueSets
 from coronapas.errors import CoronapasError, Fault, RuleError
 from coronapas.rules import _model as model
@@ -210,7 +210,7 @@ def write(rules: Iterable[Rule], folder: Path) -> None:
     grouped: dict[tuple[str, str], list[Rule]] = {}
     for rule in rules:
         grouped.setdefault((rule.country, rule.identifier), []).append(rule)
-    files: dict[Path, Rule] = {}
+    texts: dict[Path, Rule] = {}
     for names, versions in grouped.items():
         for rule in versions:
             parts = [*names]
@@ -219,13 +219,13 @@ def write(rules: Iterable[Rule], folder: Path) -> None:
             if not all(_is_plain(part) for part in parts):
                 raise ValueError("An identifier, a country or a region that names no folder.")
             path = folder.joinpath(*parts, RULE_FILE)
-            if path in files:
+            if path in texts:
                 raise ValueError(f"There are two rules {rule} of one country and region.")
-            files[path] = rule
-    for path, rule in files.items():
+            texts[path] = rule
+    for path, rule in texts.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps(rule.to_json(), ensure_ascii=False, indent=2)
-        _files.write(path, f"{text}\n".encode())
+        files.write(path, f"{text}\n".encode())
 
 
 def content(path: Path) -> bytes:

@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from coronapas import _files as files
+from coronapas import files
 from coronapas.errors import TrustListError
 from coronapas.trust import _documents as documents
 from coronapas.trust import _lists as lists

@@ -28,7 +28,7 @@ from typing import (
 )
 
 from coronapas import _base64 as base64
-from coronapas import _files as files
+from coronapas import files
 from coronapas.errors import KeyMaterialError, TrustListError, TrustStoreError
 from coronapas.facts import EventKind
 from coronapas.trust import _documents as documents

@@ -1,4 +1,4 @@
-"""What people read of a pass: its facts as labelled lines, codes in words with their code."""
+"""``coronapas codes``, and what people read of a pass: its facts as lines, codes in words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""Read files up to a bound, and write them whole or not at all."""
+"""Read files up to a bound, and write them whole or not at all.
+
+Every store, key and list that this library saves goes through here. A file that a program writes
+for itself, a pass or a picture, can do so too: after a crash the old content stands or the new,
+never a part.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    Content = bytes | Iterable[bytes | memoryview]
+__all__ = ["MODE", "SECRET_MODE", "read", "write"]
 
 MODE: Final = 0o644
 """Permissions of a new file, before the process's umask."""
@@ -45,7 +50,11 @@ def read(path: str | os.PathLike[str], limit: int) -> bytes:
 
 
 def write(
-    path: str | os.PathLike[str], content: Content, *, secret: bool = False, replace: bool = True
+    path: str | os.PathLike[str],
+    content: bytes | Iterable[bytes | memoryview],
+    *,
+    secret: bool = False,
+    replace: bool = True,
 ) -> None:
     """Write a file whole or not at all, synchronised to the disk.
 
