@@ -80,7 +80,9 @@ class KeyPair:
     """
 
     private_key: PrivateKey = field(repr=False)
+    """The private key, never shown."""
     certificate: Certificate
+    """The certificate for it."""
 
     def __post_init__(self) -> None:
         if self.certificate.public_key != self.private_key.public_key():

@@ -34,7 +34,9 @@ class ValidationError:
     """
 
     expr: Any = field(repr=False)
+    """The JSON of the (sub-)expression."""
     message: str
+    """What is wrong with it."""
 
     def to_json(self) -> dict[str, Any]:
         """Return ``{"expr": …, "message": …}``."""

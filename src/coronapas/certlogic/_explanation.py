@@ -72,7 +72,9 @@ class Read:
     """A path that was read, and what it led to (null where it led nowhere)."""
 
     path: str
+    """The path, such as ``payload.v.0.dt``."""
     value: Any = field(repr=False)
+    """The value there; None where there is none."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -63,8 +63,11 @@ class Result(NamedTuple):
     """One expectation of one file; `reason` is empty where it passed."""
 
     file: str
+    """The path of the file, below the folder that was run."""
     expectation: str
+    """The name of the expectation, such as ``EXPECTEDVERIFY``."""
     verdict: Verdict
+    """Passed, failed or skipped."""
     reason: str
 
     def __str__(self) -> str:
@@ -75,7 +78,9 @@ class PassedOver(NamedTuple):
     """A file that is not a test vector, and why."""
 
     file: str
+    """The path of the file, below the folder that was run."""
     reason: str
+    """Why, as a sentence."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,9 @@ class Report:
     """Every result, in the order of the files' paths and of the expectations in each file."""
 
     results: tuple[Result, ...]
+    """Every result."""
     passed_over: tuple[PassedOver, ...] = ()
+    """The files that are not test vectors."""
 
     @cached_property
     def _counts(self) -> Counter[Verdict]:

@@ -52,7 +52,9 @@ class Statement(NamedTuple):
     """One entry of EXPECTEDRESULTS: its name and what it says, which may be no boolean."""
 
     name: str
+    """The expectation's name."""
     value: object
+    """What the file says of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,8 +82,11 @@ class Misnumbering(NamedTuple):
     """Why a pair of dose numbers cannot be issued; the first part is the fault's code."""
 
     code: str
+    """The code of the fault."""
     problem: str
+    """What is wrong, as a sentence."""
     hint: str
+    """What to do about it, as a sentence."""
 
 
 @cache

@@ -100,16 +100,24 @@ class Release:
     """
 
     version: str
+    """The release, such as ``1.3.0``."""
     birth_date: str
+    """The regular expression of ``dob``."""
     coded: frozenset[str] = frozenset({"tt", "co"})
     text_length: int = 80
     test_name_length: int | None = 80
     highest_dose: int | None = None
+    """The largest ``dn`` and ``sd``, inclusive; None: no bound."""
     result_time: bool = False
+    """Whether a test may state ``dr``, the time of its result."""
     centre_required: bool = False
+    """Whether every test must state its centre."""
     single_event: bool = True
+    """Whether a pass has one event only."""
     surname_required: bool = False
+    """Whether ``fnt`` is required; otherwise ``fnt`` or ``gnt``."""
     birth_date_format: str | None = None
+    """The format that the schema names for ``dob``; None where it names none."""
 
 
 _FULL: Final = r"(19|20)\d{2}-\d{2}-\d{2}"

@@ -73,10 +73,12 @@ class Uvci:
 
     country: str
     form: UvciForm
+    """How much it says besides its country."""
     version: str = field(repr=False)
     issuer: str | None = field(repr=False)
     vaccine: str | None = field(repr=False)
     opaque: str = field(repr=False)
+    """The opaque unique string."""
     checksum: str | None = field(repr=False)
     text: str = field(repr=False)
 

@@ -52,8 +52,11 @@ class Entry:
     """
 
     code: str
+    """The code as a pass states it."""
     display: str
+    """What it stands for, in English."""
     active: bool = True
+    """Whether the release marks it as in use."""
     valid_until: date | None = None
     system: str | None = None
 
@@ -75,10 +78,14 @@ class ValueSet:
     """
 
     id: str
+    """The set's identifier, such as ``vaccines-covid-19-names``."""
     date: str
+    """The date of its issue, ``YYYY-MM-DD``."""
     entries: Mapping[str, Entry]
+    """The entries by code."""
     complete: bool = True
     note: str | None = None
+    """What a user of the set should know; None where there is nothing."""
 
     def __reduce__(self) -> tuple[object, ...]:
         # A view of a mapping cannot be pickled or deep-copied; what it shows can.
@@ -101,8 +108,11 @@ class Product:
     """
 
     code: str
+    """The code that ``mp`` states, such as ``EU/1/20/1528``."""
     name: str
+    """The name of the product."""
     manufacturer: str | None = None
+    """The code that ``ma`` states."""
     prophylaxis: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     replaced_by: str | None = None
@@ -113,9 +123,13 @@ class ValueSets:
     """A number of value sets, and the encoding of the vaccine products; immutable."""
 
     sets: Mapping[str, ValueSet]
+    """The sets by identifier."""
     products: Mapping[str, Product]
+    """The encoding of each vaccine product, by its code."""
     release: str | None = None
+    """The release that the sets are of; None where they are of none."""
     source: str | None = None
+    """Who published them; None where it is not stated."""
     undated: Mapping[str, frozenset[str]] = field(init=False, repr=False, compare=False)
     """For each set the active codes without an end of validity: usable on every day."""
     _by_name: Mapping[str, Product] = field(init=False, repr=False, compare=False)

@@ -69,7 +69,9 @@ class LeftOut:
     """An event without an entry, and why: its place among those given, from 0, and a sentence."""
 
     place: int
+    """The event's place among those given, from 0."""
     kind: EventKind
+    """The kind of the event."""
     why: str
 
 
@@ -86,6 +88,7 @@ class Withheld:
     what: str
     code: str
     why: str
+    """A sentence for a person."""
     place: int | None = None
 
 
@@ -104,6 +107,7 @@ class Issue:
     dk2: DomesticToken | None
     dk3: DomesticToken | None
     passes: tuple[Pass, ...]
+    """The EU passes of the events, in the order of the entries."""
     entries: tuple[DatedEvent, ...]
     left_out: tuple[LeftOut, ...]
     withheld: tuple[Withheld, ...] = ()

@@ -89,7 +89,9 @@ class DatedEvent:
     """
 
     event: Event
+    """What the entry states."""
     valid_until: datetime = field(repr=False)
+    """The first moment at which it no longer counts, with a time zone."""
     uvci: str | None = field(default=None, repr=False)
 
 
@@ -102,8 +104,11 @@ class DomesticToken:
     """
 
     kind: TokenKind
+    """DK1, DK2 or DK3."""
     text: str = field(repr=False)
+    """The text to put into a QR code."""
     identifier: str | None = field(repr=False)
+    """The identifier that the token carries; None for a DK3."""
     issued_at: datetime
     expires: datetime
     message: bytes = field(repr=False)

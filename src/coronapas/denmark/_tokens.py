@@ -104,6 +104,7 @@ class Token:
     """
 
     envelope: Envelope = field(repr=False)
+    """Every layer of the text."""
     deviations: tuple[Deviation, ...] = field(repr=False)
 
     @property
@@ -138,7 +139,9 @@ class Dk2(Token):
     """
 
     identifier: str | None = field(repr=False)
+    """The token's identifier; None where it is missing."""
     legal_name: str | None = field(repr=False)
+    """The name as the token writes it; None where it is missing."""
     birth_date: date | PartialDate | None = field(repr=False)
 
 
@@ -164,6 +167,7 @@ class Dk3(Token):
 
     holder: Holder | None
     entries: tuple[DatedEntry, ...]
+    """The entries, each with the moment until which it counts."""
 
 
 def kind_of(text: object) -> TokenKind | None:

@@ -100,6 +100,7 @@ class Tested:
     sampled_at: datetime = field(repr=False)
     positive: bool | None = field(repr=False)
     uvci: str | None = field(default=None, repr=False)
+    """The identifier of its certificate (UVCI); None where it is not known."""
     disease: str | None = field(default=None, repr=False)
 
     def key(self) -> tuple[datetime, str, int, str, str]:
@@ -116,8 +117,11 @@ class Infection:
     """
 
     first_positive: date = field(repr=False)
+    """The local day of the first positive test."""
     proof: str = field(default="naat", repr=False)
+    """The kind of that test: ``naat``, ``rat`` or another word."""
     uvci: str | None = field(default=None, repr=False)
+    """The identifier of its certificate (UVCI); None where it is not known."""
     disease: str | None = field(default=None, repr=False)
 
     def key(self) -> tuple[date, str, str, str]:
@@ -135,9 +139,13 @@ class History:
     """
 
     birth_date: Birth = field(default=None, repr=False)
+    """The date of birth, possibly known in part; None where it is unknown."""
     doses: tuple[Dose, ...] = field(default=(), repr=False)
+    """Every statement of a dose, in the order of their days."""
     tests: tuple[Tested, ...] = field(default=(), repr=False)
+    """Every statement of a test, in the order of sampling; moments in UTC."""
     infections: tuple[Infection, ...] = field(default=(), repr=False)
+    """Every statement of an infection, in the order of their days."""
     sector: str | None = field(default=None, repr=False)
     groups: frozenset[str] | None = field(default=None, repr=False)
 

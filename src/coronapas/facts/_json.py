@@ -71,8 +71,11 @@ class Document:
     """
 
     holder: Holder | None = field(repr=False)
+    """The holder, as far as readable."""
     event: Event | None = field(repr=False)
+    """The event, as far as readable."""
     faults: tuple[Fault, ...]
+    """Every fault of the shape, in the order of the document; empty where there are none."""
     issuer: str | None = field(default=None, repr=False)
     """The organisation that issues the pass, where the document names one."""
     uvci: str | None = field(default=None, repr=False)

@@ -92,7 +92,9 @@ class PartialDate:
     """
 
     year: int
+    """The year, 1900 to 2099 where a pass is to state it."""
     month: int | None = None
+    """The month, 1 to 12; None where it is unknown."""
 
     def __str__(self) -> str:
         return f"{self.year:04}" if self.month is None else f"{self.year:04}-{self.month:02}"
@@ -128,10 +130,14 @@ class Holder:
     """
 
     family_name: str | None = field(default=None, repr=False)
+    """The family name in its own script; None where there is none."""
     given_name: str | None = field(default=None, repr=False)
+    """The given names in their own script; None where there are none."""
     birth_date: date | PartialDate | None = field(default=None, repr=False)
     family_name_mrz: str | None = field(default=None, repr=False)
+    """The family name in A-Z and ``<`` (ICAO Doc 9303); None: made when issuing."""
     given_name_mrz: str | None = field(default=None, repr=False)
+    """The given names likewise."""
 
     def to_json(self) -> dict[str, str | None]:
         """Return the holder as ``schemas/facts.schema.json`` has it; the birth date always."""
@@ -166,6 +172,7 @@ class Vaccination:
     vaccine: str | None = field(default=None, repr=False)
     manufacturer: str | None = field(default=None, repr=False)
     disease: str = field(default=COVID_19, repr=False)
+    """The SNOMED CT code of the disease (value set disease-agent-targeted)."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the event as ``schemas/facts.schema.json`` has it, without absent fields."""
@@ -200,9 +207,11 @@ class Test:
     result: TestResult | str = field(repr=False)
     centre: str | None = field(default=None, repr=False)
     country: str | None = field(default=None, repr=False)
+    """ISO 3166-1 alpha-2 code of where it took place; None means the issuer's country."""
     name: str | None = field(default=None, repr=False)
     device: str | None = field(default=None, repr=False)
     disease: str = field(default=COVID_19, repr=False)
+    """The SNOMED CT code of the disease (value set disease-agent-targeted)."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the event as ``schemas/facts.schema.json`` has it, without absent fields.
@@ -234,10 +243,13 @@ class Recovery:
     """
 
     first_positive: date = field(repr=False)
+    """The local day of the first positive test."""
     valid_from: date = field(repr=False)
     valid_until: date = field(repr=False)
     country: str | None = field(default=None, repr=False)
+    """ISO 3166-1 alpha-2 code of where it took place; None means the issuer's country."""
     disease: str = field(default=COVID_19, repr=False)
+    """The SNOMED CT code of the disease (value set disease-agent-targeted)."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the event as ``schemas/facts.schema.json`` has it, without absent fields."""
@@ -269,6 +281,7 @@ class PassFacts:
     """
 
     holder: Holder = field(repr=False)
+    """The person whom the pass is about."""
     event: Event
     issuer: str | None = field(default=None, repr=False)
     uvci: str | None = field(default=None, repr=False)
@@ -360,8 +373,11 @@ class Comparison:
     """The outcome of a comparison, and of its two halves."""
 
     outcome: Agreement
+    """The whole: no match where either half says so, match where both do, else unsure."""
     name: Agreement
+    """The comparison of the names."""
     birth_date: Agreement
+    """The comparison of the birth dates."""
 
     @property
     def matches(self) -> bool:

@@ -61,12 +61,17 @@ class Sign1(NamedTuple):
 
     protected: bytes
     headers: Mapping[Any, Any]
+    """The protected headers, read."""
     unprotected: Mapping[Any, Any]
+    """The unprotected headers, which anybody may have changed."""
     payload: bytes
+    """The bytes that the message carries: a CWT."""
     signature: bytes
+    """The signature, for ECDSA r and s of equal length (RFC 9053, section 2.1)."""
     kid: bytes | None
     algorithm: int | None
     deviations: tuple[Deviation, ...] = ()
+    """What departed from the specifications and was read all the same, in the order met."""
 
     @property
     def signed_bytes(self) -> bytes:

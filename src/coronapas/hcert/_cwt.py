@@ -39,11 +39,14 @@ class Claims(NamedTuple):
     """
 
     issuer: str | None
+    """Claim 1, ``iss``; None where it is absent or no text."""
     issued_at: int | None
     expires: int | None
     hcert: Mapping[Any, Any] | None
+    """Claim -260; None where it is absent or no map."""
     tree: Mapping[Any, Any]
     deviations: tuple[Deviation, ...] = ()
+    """What departed from the specifications and was read all the same, in the order met."""
 
     def __repr__(self) -> str:
         # What is no country's code may be anything, the holder's name too.

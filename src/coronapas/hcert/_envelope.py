@@ -247,13 +247,21 @@ class Layers(NamedTuple):
     """
 
     text: str | None = None
+    """The text that was opened."""
     prefix: str | None = None
+    """The prefix in front of the Base45 text, such as ``HC1:``; None where it has none."""
     body: str | None = None
+    """The Base45 text."""
     compressed: bytes | None = None
+    """What the Base45 text decodes to."""
     cose: bytes | None = None
+    """The inflated bytes: the COSE message."""
     message: cose.Sign1 | None = None
+    """The message, read."""
     claims: cwt.Claims | None = None
+    """The claims in its payload, read."""
     deviations: tuple[Deviation, ...] = ()
+    """What departed from the specifications and was read all the same, in the order met."""
     fault: DecodeError | None = None
 
     @property
