@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV ?= .venv
 WORKERS ?= 2
 ARGS ?=
+MINUTES ?= 5
 
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
@@ -14,7 +15,7 @@ PEERS := .venv-peers
 CWT := 3.3.0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test explore lint types docs demo bench oracle clean distclean FORCE
+.PHONY: help setup test coverage explore fuzz lint types docs demo bench oracle clean distclean FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -40,11 +41,19 @@ $(STAMP): pyproject.toml
 
 setup: $(STAMP) ## build the environment (.venv) with every extra and the developer's tools
 
-test: setup ## run every test with coverage, on the same examples each time; narrow it with ARGS
+test: setup ## run every test, on the same examples each time; narrow it with ARGS
+	$(PY) -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+
+coverage: setup ## run every test and measure which lines and branches they reach; takes twice the time
 	$(PY) -m pytest -n $(WORKERS) --dist worksteal --cov --cov-report=term-missing $(ARGS)
 
 explore: setup ## draw new examples, many more; keeps what fails and says how to make it a test
 	$(PY) -m pytest -n $(WORKERS) --dist worksteal --hypothesis-profile=explore -m hypothesis $(ARGS)
+
+fuzz: setup ## draw hostile input for every entry point for MINUTES (5); findings go to .fuzz/found
+	$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[fuzz]' \
+	  || echo "atheris cannot be had here: the plain engine is used"
+	$(PY) -m fuzz --minutes $(MINUTES) $(ARGS)
 
 lint: setup ## check style and formatting
 	$(PY) -m ruff check
@@ -73,7 +82,7 @@ oracle: setup ## hold our CertLogic against the reference's JavaScript on 100,00
 	CORONAPAS_ORACLE_PAIRS=100000 $(PY) -m pytest tests/certlogic -k oracle $(ARGS)
 
 clean: ## remove what the targets above made, but for the environment and what exploring found
-	rm -rf site dist build .coverage .coverage.* .pytest_cache .ruff_cache .mypy_cache
+	rm -rf site dist build .fuzz .coverage .coverage.* .pytest_cache .ruff_cache .mypy_cache
 	find src tests benchmarks testdata -type d -name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean ## remove the environment, the oracle and what exploring found too
