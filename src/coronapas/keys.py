@@ -25,7 +25,13 @@ from cryptography.x509.oid import NameOID
 
 from coronapas.errors import KeyMaterialError
 from coronapas.facts import EventKind
-from coronapas.signing import Signer, _load_private, _pass_key, _private, _private_bytes
+from coronapas.signing._signer import (
+    Signer,
+    _load_private,
+    _pass_key,
+    _private,
+    _private_bytes,
+)
 from coronapas.trust._certificate import USAGE_OIDS, Certificate
 
 if TYPE_CHECKING:
