@@ -51,6 +51,7 @@ ROOMS = (
     "denmark",
     "gdhcn",
     "verify",
+    "reissue",
     "wallets",
     "certlogic",
     "rules",
@@ -770,6 +771,7 @@ PUBLIC_MODULES = {
     "coronapas.issue",
     "coronapas.keys",
     "coronapas.pycose_bridge",
+    "coronapas.reissue",
     "coronapas.schemas",
     "coronapas.tolerances",
 }

@@ -29,6 +29,7 @@ __all__ = [
     "MissingExtraError",
     "ProgrammeError",
     "QrError",
+    "ReissueError",
     "RevocationListError",
     "RuleError",
     "ScanError",
@@ -157,21 +158,26 @@ class ServiceBusyError(SigningError):
     """
 
     def __init__(
-        self, message: str = "the key service is busy", *, retry_after: float | None = None
+        self, message: str = "the key service is busy", retry_after: float | None = None
     ) -> None:
         super().__init__(message)
         self.retry_after = retry_after
 
 
 class SigningStoppedError(SigningError):
-    """A circuit breaker is open: the key service failed `failures` times in a row.
+    """A circuit breaker is open: the key service failed `failed_calls` times in a row.
 
     It ends a run. What is not signed yet can be signed later, with the same digests.
     """
 
-    def __init__(self, failures: int) -> None:
-        super().__init__(f"signing was stopped: the key service failed {failures} times in a row")
-        self.failures = failures
+    def __init__(self, failed_calls: int) -> None:
+        times = f"{failed_calls} times in a row"
+        super().__init__(f"signing was stopped: the key service failed {times}")
+        self.failed_calls = failed_calls
+
+
+class ReissueError(FaultsError):
+    """Passes that cannot be issued again, or not in that way; fields begin with ``passes``."""
 
 
 class MissingExtraError(CoronapasError, ImportError):

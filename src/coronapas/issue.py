@@ -220,6 +220,11 @@ class Issuer:
         self._value_sets = value_sets
         self._policy = ContentPolicy() if policy is None else policy
 
+    @property
+    def country(self) -> str:
+        """The issuing country."""
+        return self._country
+
     def issue(
         self,
         holder: Holder,
