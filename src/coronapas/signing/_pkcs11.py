@@ -151,14 +151,14 @@ class _Module:
         return found
 
     def _library(self) -> Any:
+        hsm = _hsm()
         try:
-            return _hsm().lib(self.path)
-        except RuntimeError as error:
-            if isinstance(error, _hsm().PKCS11Error):
+            return hsm.lib(self.path)
+        except hsm.PKCS11Error as error:
+            # The base class itself stands for a file that is not a module.
+            if type(error) is not hsm.PKCS11Error:
                 raise
-            raise KeyMaterialError(
-                f"the PKCS #11 module {self.path} cannot be loaded ({type(error).__name__})"
-            ) from error
+            raise KeyMaterialError(f"the PKCS #11 module {self.path} cannot be loaded") from error
 
     def forget(self) -> None:
         """Give up every session and initialise the module anew; call it under the lock."""
