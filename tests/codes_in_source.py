@@ -77,6 +77,7 @@ COMPOSED: Final[dict[str, tuple[str, ...]]] = {
     "{}.not-of-product": ("vaccine.not-of-product", "manufacturer.not-of-product"),
     "rule.{}": (),  # by `members`
     "logic.{}": ("logic.unreachable", "logic.contradiction", "logic.always"),
+    "passes.{}": (),  # a place, not a code
     "{}.ok": (),  # by `verifications`
     "{}.skipped": (),
     "trust.{}": (),

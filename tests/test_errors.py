@@ -40,7 +40,9 @@ ARGUMENTS: dict[str, st.SearchStrategy[Any]] = {
     "failures": CHECKS.map(tuple),
     "faults": FAULTS,
     "issues": ISSUES,
+    "failed_calls": st.integers(1, 99),
     "position": st.integers(0, 9),
+    "retry_after": st.none() | st.floats(0, 99),
 }
 
 

@@ -26,7 +26,8 @@ from hypothesis import strategies as st
 from coronapas.errors import KeyMaterialError, SigningError
 from coronapas.hcert._cose import ES256, PS256
 from coronapas.keys import KeyPair, make_csca
-from coronapas.signing import Signer, _pass_key, load_private_key
+from coronapas.signing import Signer, load_private_key
+from coronapas.signing._signer import _pass_key
 from coronapas.trust import Certificate
 
 if TYPE_CHECKING:

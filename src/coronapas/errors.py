@@ -29,10 +29,13 @@ __all__ = [
     "MissingExtraError",
     "ProgrammeError",
     "QrError",
+    "ReissueError",
     "RevocationListError",
     "RuleError",
     "ScanError",
+    "ServiceBusyError",
     "SigningError",
+    "SigningStoppedError",
     "TrustListError",
     "TrustStoreError",
     "ValueSetError",
@@ -145,6 +148,36 @@ class KeyMaterialError(CoronapasError, ValueError):
 
 class SigningError(CoronapasError):
     """A signer, usually a remote one, that failed or returned something other than a signature."""
+
+
+class ServiceBusyError(SigningError):
+    """A key service that refused for now (too many requests, not available): try again later.
+
+    A function that speaks to a service raises it. `retry_after` is how many seconds the service
+    wants to be left alone, or None where it did not say.
+    """
+
+    def __init__(
+        self, message: str = "the key service is busy", retry_after: float | None = None
+    ) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class SigningStoppedError(SigningError):
+    """A circuit breaker is open: the key service failed `failed_calls` times in a row.
+
+    It ends a run. What is not signed yet can be signed later, with the same digests.
+    """
+
+    def __init__(self, failed_calls: int) -> None:
+        times = f"{failed_calls} times in a row"
+        super().__init__(f"signing was stopped: the key service failed {times}")
+        self.failed_calls = failed_calls
+
+
+class ReissueError(FaultsError):
+    """Passes that cannot be issued again, or not in that way; fields begin with ``passes``."""
 
 
 class MissingExtraError(CoronapasError, ImportError):

@@ -5,6 +5,9 @@ against the certificate, which must be a DSC's and not a CA's, with a key that m
 certificates). Before anything is signed, the facts and the certificate are checked together and
 every fault is reported at once: the rules of the payload (`coronapas.dcc.build_dcc`), and that the
 DSC may sign this kind of pass, is valid when the pass is issued, and stays valid until it ends.
+
+Issuing has two phases: `Issuer.prepare` needs the facts and no key, `PreparedPass.complete` needs
+the signature and no facts. `Issuer.issue` is both, with the signer between them.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from coronapas.dcc import _claims as claims
@@ -24,18 +28,20 @@ from coronapas.facts import EVENT_TYPES, kind_of
 from coronapas.hcert import _cose as cose
 from coronapas.hcert import _cwt as cwt
 from coronapas.hcert import _envelope as envelope
-from coronapas.signing import Signer, SignerSet
+from coronapas.signing._signer import Signer, SignerSet
 
 if TYPE_CHECKING:
     from coronapas.facts import Event, EventKind, Holder
     from coronapas.presentation._qr import Qr
     from coronapas.presentation._writer import ErrorLevel
+    from coronapas.signing._signer import SignatureCheck, SignatureForm
     from coronapas.trust._certificate import Certificate
 
 __all__ = [
     "DEFAULT_VERSION",
     "Issuer",
     "Pass",
+    "PreparedPass",
 ]
 
 DEFAULT_VERSION: Final = "1.3.2"
@@ -104,6 +110,57 @@ class Pass(NamedTuple):
         return qr(self.text, error=error, border=border)
 
 
+@dataclass(frozen=True, slots=True)
+class PreparedPass:
+    """A pass that waits for its signature: nothing is missing but that.
+
+    It holds the holder's data, as the pass will, and the public key; it can be pickled, and its
+    `repr` says nothing of the holder. Signing it twice does no harm: identifier and times stay.
+    """
+
+    digest: bytes
+    """What is to be signed: the SHA-256 digest of the message, 32 bytes."""
+    kid: bytes
+    """The key identifier of the key that must sign, 8 bytes."""
+    uvci: str
+    """The identifier."""
+    iat: int
+    """The first second of validity (inclusive), counted from 1970-01-01T00:00:00Z."""
+    exp: int
+    """The last second of validity (inclusive), counted from 1970-01-01T00:00:00Z."""
+    _check: SignatureCheck
+    _head: bytes
+    """The COSE_Sign1 message up to its signature."""
+
+    @property
+    def algorithm(self) -> int:
+        """The COSE algorithm of the signature: -7 (ES256) or -37 (PS256)."""
+        return self._check.algorithm
+
+    def complete(self, signature: bytes, *, form: SignatureForm = "raw") -> Pass:
+        """Return the pass with its signature, which is checked under the certificate's key.
+
+        Args:
+            signature: The signature over `digest`.
+            form: How an ECDSA signature is encoded: r and s in 64 bytes, or DER.
+
+        Raises:
+            SigningError: It is not a signature of that key over this pass.
+
+        """
+        return self._sealed(self._check(signature, self.digest, form=form))
+
+    def _sealed(self, signature: bytes) -> Pass:
+        """Return the pass with a signature in COSE's form that is known to hold."""
+        message = cose.with_signature(self._head, signature)
+        text = envelope.encode(message, signature_length=len(signature))
+        return Pass(text, self.uvci, self.iat, self.exp, message)
+
+    def __repr__(self) -> str:
+        start, end = (datetime.fromtimestamp(each, UTC) for each in (self.iat, self.exp))
+        return f"<PreparedPass from {start:%Y-%m-%dT%H:%MZ} to {end:%Y-%m-%dT%H:%MZ}>"
+
+
 class Issuer:
     """Issues passes for one country; immutable and thread-safe.
 
@@ -163,6 +220,11 @@ class Issuer:
         self._value_sets = value_sets
         self._policy = ContentPolicy() if policy is None else policy
 
+    @property
+    def country(self) -> str:
+        """The issuing country."""
+        return self._country
+
     def issue(
         self,
         holder: Holder,
@@ -188,17 +250,48 @@ class Issuer:
             TypeError: A moment is not a datetime.
 
         """
+        signer, prepared = self._prepare(holder, event, expires, issued_at, uvci)
+        return prepared._sealed(signer.sign_digest(prepared.digest))
+
+    def prepare(
+        self,
+        holder: Holder,
+        event: Event,
+        *,
+        expires: datetime | timedelta,
+        issued_at: datetime | None = None,
+        uvci: str | None = None,
+    ) -> PreparedPass:
+        """Return the pass that `issue` would issue, before it is signed; no key is used.
+
+        The arguments are those of `issue`. `PreparedPass.kid` says which signer of a set must sign.
+
+        Raises:
+            IssueError: With every fault of the facts and of the certificate.
+            TypeError: A moment is not a datetime.
+
+        """
+        return self._prepare(holder, event, expires, issued_at, uvci)[1]
+
+    def _prepare(
+        self,
+        holder: Holder,
+        event: Event,
+        expires: datetime | timedelta,
+        issued_at: datetime | None,
+        uvci: str | None,
+    ) -> tuple[Signer, PreparedPass]:
         identifier = uvcis.make(self._country) if uvci is None else uvci
         faults: list[Fault] = []
-        signer, iat, exp, dcc = self._prepared(
+        signer, iat, exp, dcc = self._examined(
             holder, event, expires, issued_at, identifier, faults
         )
         if faults or signer is None:
             raise IssueError(faults)
         payload = cwt.dump(issuer=self._country, issued_at=iat, expires=exp, hcert={cwt.DCC: dcc})
-        message = cose.sign1(payload, algorithm=signer.algorithm, kid=signer.kid, sign=signer.sign)
-        text = envelope.encode(message, signature_length=signer.signature_length)
-        return Pass(text, identifier, iat, exp, message)
+        to_sign, head = cose.unsigned(payload, algorithm=signer.algorithm, kid=signer.kid)
+        digest = sha256(to_sign).digest()
+        return signer, PreparedPass(digest, signer.kid, identifier, iat, exp, signer.check, head)
 
     def faults(
         self,
@@ -215,10 +308,10 @@ class Issuer:
         """
         identifier = uvcis.make(self._country) if uvci is None else uvci
         faults: list[Fault] = []
-        self._prepared(holder, event, expires, issued_at, identifier, faults)
+        self._examined(holder, event, expires, issued_at, identifier, faults)
         return tuple(faults)
 
-    def _prepared(
+    def _examined(
         self,
         holder: Holder,
         event: Event,

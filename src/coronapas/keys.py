@@ -25,7 +25,13 @@ from cryptography.x509.oid import NameOID
 
 from coronapas.errors import KeyMaterialError
 from coronapas.facts import EventKind
-from coronapas.signing import Signer, _load_private, _pass_key, _private, _private_bytes
+from coronapas.signing._signer import (
+    Signer,
+    _load_private,
+    _pass_key,
+    _private,
+    _private_bytes,
+)
 from coronapas.trust._certificate import USAGE_OIDS, Certificate
 
 if TYPE_CHECKING:
@@ -255,17 +261,19 @@ def make_csca(
     valid_for: timedelta = CSCA_VALIDITY,
     name: str | None = None,
     organisation: str | None = None,
-    key: KeyName = "P-256",
+    key: KeyName | PrivateKey = "P-256",
 ) -> Authority:
     """Make a CSCA for a country (ISO 3166-1 alpha-2): self-signed, CA, path length 0.
 
-    `name` and `organisation` are its CN and O. Raises KeyMaterialError for a country or names that
-    do not fit, a key that is not in `KeyName`, and a validity that is empty, begins before 1950 or
-    ends after 9999: certificates have no other years (RFC 5280, section 4.1.2.5).
+    `name` and `organisation` are its CN and O. `key` is the kind of the new key, or a key at hand,
+    such as one in a token (`coronapas.signing.Pkcs11Key.private_key`). Raises KeyMaterialError for
+    a country or names that do not fit, a key that is not in `KeyName`, and a validity that is
+    empty, begins before 1950 or ends after 9999: certificates have no other years (RFC 5280,
+    section 4.1.2.5).
     """
     first, last = _period(valid_from, valid_for)
     subject = _name(country, name or f"{country} CSCA", organisation)
-    private_key = make_key(key)
+    private_key = make_key(key) if isinstance(key, str) else _private(key)
     public_key = private_key.public_key()
     ski = x509.SubjectKeyIdentifier.from_public_key(public_key)
     own = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(ski)

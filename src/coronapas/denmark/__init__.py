@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from coronapas.denmark._issuer import DanishIssuer as DanishIssuer
     from coronapas.denmark._issuer import DatedEvent as DatedEvent
     from coronapas.denmark._issuer import DomesticToken as DomesticToken
+    from coronapas.denmark._issuer import PreparedToken as PreparedToken
     from coronapas.denmark._tokens import MOST_ENTRIES as MOST_ENTRIES
     from coronapas.denmark._tokens import DatedEntry as DatedEntry
     from coronapas.denmark._tokens import Dk1 as Dk1
@@ -42,7 +43,7 @@ else:
         {
             "_grants": "WITHOUT_END Issue LeftOut Withheld dated_events tokens_for",
             "_identity": "compare compare_token",
-            "_issuer": "DanishIssuer DatedEvent DomesticToken",
+            "_issuer": "DanishIssuer DatedEvent DomesticToken PreparedToken",
             "_tokens": (
                 "MOST_ENTRIES DatedEntry Dk1 Dk2 Dk3 Token TokenKind kind_of read shown_entry"
             ),

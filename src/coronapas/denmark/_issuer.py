@@ -20,6 +20,7 @@ import math
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, Literal
 from unicodedata import category
 
@@ -66,7 +67,7 @@ if TYPE_CHECKING:
     from coronapas.facts import EventKind
     from coronapas.presentation._qr import Qr
     from coronapas.presentation._writer import ErrorLevel
-    from coronapas.signing import Signer
+    from coronapas.signing._signer import SignatureCheck, SignatureForm, Signer
 
 LIFE: Final = timedelta(hours=72)
 """The default life of a token from its issue."""
@@ -120,8 +121,50 @@ class DomesticToken:
         return qr(self.text, error=error, border=border)
 
 
+@dataclass(frozen=True, slots=True)
+class PreparedToken:
+    """A token that waits for its signature: nothing is missing but that.
+
+    `digest` is what is to be signed (SHA-256, 32 bytes), `kid` names the key that must sign. The
+    rest is that of the `DomesticToken`. It can be pickled, and holds no key but the public one.
+    """
+
+    digest: bytes = field(repr=False)
+    kid: bytes = field(repr=False)
+    kind: TokenKind
+    identifier: str | None = field(repr=False)
+    issued_at: datetime
+    expires: datetime
+    _check: SignatureCheck = field(repr=False)
+    _head: bytes = field(repr=False)
+
+    @property
+    def algorithm(self) -> int:
+        """The COSE algorithm of the signature: -7 (ES256) or -37 (PS256)."""
+        return self._check.algorithm
+
+    def complete(self, signature: bytes, *, form: SignatureForm = "raw") -> DomesticToken:
+        """Return the token with its signature over `digest`, which is checked.
+
+        `form` says how an ECDSA signature is encoded. Raises SigningError if it is not a signature
+        of that key over this token.
+        """
+        return self._sealed(self._check(signature, self.digest, form=form))
+
+    def _sealed(self, signature: bytes) -> DomesticToken:
+        """Return the token with a signature in COSE's form that is known to hold."""
+        message = cose.with_signature(self._head, signature)
+        prefix = f"{self.kind}:"
+        text = envelope.encode(message, prefix=prefix, signature_length=len(signature))
+        return DomesticToken(
+            self.kind, text, self.identifier, self.issued_at, self.expires, message
+        )
+
+
 class DanishIssuer:
     """Issues domestic tokens with one signing key; immutable and thread-safe.
+
+    Each token can be prepared first and signed elsewhere: `prepare_dk1` and so on.
 
     - `signer`: the key. If it has a certificate, every token must be within what that allows.
     - `life`: how long a token lives; `granularity`: what its times are cut to, in whole seconds.
@@ -194,6 +237,12 @@ class DanishIssuer:
         By default `issued_at` is now and `expires` (exclusive) the end of the issuer's `life`; both
         are cut to the granularity. Raises IssueError with every fault.
         """
+        return self._signed(self.prepare_dk1(issued_at=issued_at, expires=expires))
+
+    def prepare_dk1(
+        self, *, issued_at: datetime | None = None, expires: datetime | None = None
+    ) -> PreparedToken:
+        """Return the DK1 that `dk1` would issue, before it is signed; no key is used."""
         faults: list[Fault] = []
         times = self._times(issued_at, expires, faults)
         return self._with_identifier(TokenKind.DK1, times, {}, faults)
@@ -212,6 +261,19 @@ class DanishIssuer:
         date must be known, at least in part. Times as for `dk1`. Raises IssueError with every
         fault.
         """
+        return self._signed(
+            self.prepare_dk2(holder, legal_name=legal_name, issued_at=issued_at, expires=expires)
+        )
+
+    def prepare_dk2(
+        self,
+        holder: Holder,
+        *,
+        legal_name: str | None = None,
+        issued_at: datetime | None = None,
+        expires: datetime | None = None,
+    ) -> PreparedToken:
+        """Return the DK2 that `dk2` would issue, before it is signed; no key is used."""
         faults: list[Fault] = []
         times = self._times(issued_at, expires, faults)
         content = {
@@ -234,6 +296,17 @@ class DanishIssuer:
         for `dk1`; each ``xdu`` is cut to whole seconds. Raises IssueError with every fault; those
         of an entry have its place before their field (``entries.0.vaccination.date``).
         """
+        return self._signed(self.prepare_dk3(holder, entries, issued_at=issued_at, expires=expires))
+
+    def prepare_dk3(
+        self,
+        holder: Holder,
+        entries: Sequence[DatedEvent],
+        *,
+        issued_at: datetime | None = None,
+        expires: datetime | None = None,
+    ) -> PreparedToken:
+        """Return the DK3 that `dk3` would issue, before it is signed; no key is used."""
         faults: list[Fault] = []
         start = datetime.now(UTC) if issued_at is None else issued_at
         times = self._times(start, expires, faults)
@@ -252,7 +325,7 @@ class DanishIssuer:
         payload = cwt.dump(
             issuer=self._country, issued_at=times[0], expires=times[1], hcert={cwt.DCC: dcc}
         )
-        return self._signed(TokenKind.DK3, times, payload, None)
+        return self._prepared(TokenKind.DK3, times, payload, None)
 
     def _with_identifier(
         self,
@@ -260,7 +333,7 @@ class DanishIssuer:
         times: tuple[int, int],
         content: Mapping[str, str],
         faults: list[Fault],
-    ) -> DomesticToken:
+    ) -> PreparedToken:
         if faults:
             raise IssueError(faults)
         identifier = str(uuid.uuid4())
@@ -271,16 +344,19 @@ class DanishIssuer:
             CTI: identifier.encode("ascii"),
         }
         tree.update(content)
-        return self._signed(kind, times, cbor.dump(tree), identifier)
+        return self._prepared(kind, times, cbor.dump(tree), identifier)
 
-    def _signed(
+    def _prepared(
         self, kind: TokenKind, times: tuple[int, int], payload: bytes, identifier: str | None
-    ) -> DomesticToken:
+    ) -> PreparedToken:
         signer = self._signer
-        message = cose.sign1(payload, algorithm=signer.algorithm, kid=signer.kid, sign=signer.sign)
+        to_sign, head = cose.unsigned(payload, algorithm=signer.algorithm, kid=signer.kid)
         start, end = (datetime.fromtimestamp(seconds, UTC) for seconds in times)
-        text = envelope.encode(message, prefix=f"{kind}:", signature_length=signer.signature_length)
-        return DomesticToken(kind, text, identifier, start, end, message)
+        digest = sha256(to_sign).digest()
+        return PreparedToken(digest, signer.kid, kind, identifier, start, end, signer.check, head)
+
+    def _signed(self, prepared: PreparedToken) -> DomesticToken:
+        return prepared._sealed(self._signer.sign_digest(prepared.digest))
 
     def _times(
         self, issued_at: datetime | None, expires: datetime | None, faults: list[Fault]

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from coronapas.gdhcn._issuer import IcvpIssuer as IcvpIssuer
     from coronapas.gdhcn._issuer import IssuedClaim as IssuedClaim
     from coronapas.gdhcn._issuer import LinkIssuer as LinkIssuer
+    from coronapas.gdhcn._issuer import PreparedClaim as PreparedClaim
     from coronapas.gdhcn._link import API_ACCESS as API_ACCESS
     from coronapas.gdhcn._link import FHIR as FHIR
     from coronapas.gdhcn._link import HEALTH_CARD as HEALTH_CARD
@@ -78,7 +79,7 @@ else:
                 "ICVP_LABEL Icvp Prophylaxis Shape Traveller read_icvp=read write_icvp=write "
                 "certificate_to_json read_icvp_facts=read_facts"
             ),
-            "_issuer": "IcvpIssuer IssuedClaim LinkIssuer",
+            "_issuer": "IcvpIssuer IssuedClaim LinkIssuer PreparedClaim",
             "_validity": "Protection Reason Recommendation Validity judge",
         },
     )

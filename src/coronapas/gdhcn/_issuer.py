@@ -12,8 +12,9 @@ and until when, is not stated in the claim: `coronapas.gdhcn.judge` computes it.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeVar
 
 from coronapas.dcc._text import normal
@@ -42,6 +43,7 @@ from coronapas.tolerances import COUNTRIES
 if TYPE_CHECKING:
     from coronapas.presentation._qr import Qr
     from coronapas.presentation._writer import ErrorLevel
+    from coronapas.signing._signer import SignatureCheck, SignatureForm
 
 FIRST_ISSUE: Final = datetime(2025, 9, 19, tzinfo=UTC)
 """The first moment at which such certificates may be issued."""
@@ -91,6 +93,42 @@ class IssuedClaim(NamedTuple):
         from coronapas.presentation._qr import qr
 
         return qr(self.text, error=error, border=border)
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedClaim:
+    """A claim of WHO's that waits for its signature: nothing is missing but that.
+
+    `digest` is what is to be signed (SHA-256, 32 bytes), `kid` names the key that must sign; `iat`
+    and `exp` are those of the `IssuedClaim`. It can be pickled, and holds no key but the public
+    one.
+    """
+
+    digest: bytes = field(repr=False)
+    kid: bytes = field(repr=False)
+    iat: int
+    exp: int
+    _check: SignatureCheck = field(repr=False)
+    _head: bytes = field(repr=False)
+
+    @property
+    def algorithm(self) -> int:
+        """The COSE algorithm of the signature: -7 (ES256) or -37 (PS256)."""
+        return self._check.algorithm
+
+    def complete(self, signature: bytes, *, form: SignatureForm = "raw") -> IssuedClaim:
+        """Return the claim with its signature over `digest`, which is checked.
+
+        `form` says how an ECDSA signature is encoded. Raises SigningError if it is not a signature
+        of that key over this claim.
+        """
+        return self._sealed(self._check(signature, self.digest, form=form))
+
+    def _sealed(self, signature: bytes) -> IssuedClaim:
+        """Return the claim with a signature in COSE's form that is known to hold."""
+        message = cose.with_signature(self._head, signature)
+        text = envelope.encode(message, signature_length=len(signature))
+        return IssuedClaim(text, self.iat, self.exp, message)
 
 
 class _ClaimIssuer:
@@ -155,12 +193,15 @@ class _ClaimIssuer:
         faults += own
         return iat, exp
 
-    def _sign(self, iat: int, exp: int, label: int, claim: object) -> IssuedClaim:
+    def _prepare(self, iat: int, exp: int, label: int, claim: object) -> PreparedClaim:
         signer = self._signer
         payload = cwt.dump(issuer=self._country, issued_at=iat, expires=exp, hcert={label: claim})
-        message = cose.sign1(payload, algorithm=signer.algorithm, kid=signer.kid, sign=signer.sign)
-        text = envelope.encode(message, signature_length=signer.signature_length)
-        return IssuedClaim(text, iat, exp, message)
+        to_sign, head = cose.unsigned(payload, algorithm=signer.algorithm, kid=signer.kid)
+        digest = sha256(to_sign).digest()
+        return PreparedClaim(digest, signer.kid, iat, exp, signer.check, head)
+
+    def _sign(self, prepared: PreparedClaim) -> IssuedClaim:
+        return prepared._sealed(self._signer.sign_digest(prepared.digest))
 
 
 class IcvpIssuer(_ClaimIssuer):
@@ -232,11 +273,25 @@ class IcvpIssuer(_ClaimIssuer):
             SigningError: A remote signer failed.
 
         """
+        return self._sign(self.prepare(traveller, dose, expires=expires, issued_at=issued_at))
+
+    def prepare(
+        self,
+        traveller: Traveller,
+        dose: Prophylaxis,
+        *,
+        expires: datetime | timedelta,
+        issued_at: datetime | None = None,
+    ) -> PreparedClaim:
+        """Return the certificate that `issue` would issue, before it is signed; no key is used.
+
+        The arguments are those of `issue`. Raises IssueError with every fault.
+        """
         faults: list[Fault] = []
-        iat, exp, claim = self._prepared(traveller, dose, expires, issued_at, faults)
+        iat, exp, claim = self._examined(traveller, dose, expires, issued_at, faults)
         if faults:
             raise IssueError(faults)
-        return self._sign(iat, exp, ICVP_LABEL, claim)
+        return self._prepare(iat, exp, ICVP_LABEL, claim)
 
     def faults(
         self,
@@ -248,10 +303,10 @@ class IcvpIssuer(_ClaimIssuer):
     ) -> tuple[Fault, ...]:
         """Return all faults for which `issue` would refuse the same arguments."""
         faults: list[Fault] = []
-        self._prepared(traveller, dose, expires, issued_at, faults)
+        self._examined(traveller, dose, expires, issued_at, faults)
         return tuple(faults)
 
-    def _prepared(
+    def _examined(
         self,
         traveller: Traveller,
         dose: Prophylaxis,
@@ -335,6 +390,19 @@ class LinkIssuer(_ClaimIssuer):
         `expires` and `issued_at` are those of the signature, as for `IcvpIssuer.issue`; the link's
         own end may be another. Raises IssueError with every fault.
         """
+        return self._sign(self.prepare(link, expires=expires, issued_at=issued_at))
+
+    def prepare(
+        self,
+        link: Link,
+        *,
+        expires: datetime | timedelta,
+        issued_at: datetime | None = None,
+    ) -> PreparedClaim:
+        """Return the claim that `issue` would issue, before it is signed; no key is used.
+
+        The arguments are those of `issue`. Raises IssueError with every fault.
+        """
         faults: list[Fault] = []
         iat, exp = self._times(expires, issued_at, None, faults)
         if link.kind is None or link.deviations:
@@ -347,7 +415,7 @@ class LinkIssuer(_ClaimIssuer):
         )
         if faults:
             raise IssueError(faults)
-        return self._sign(iat, exp, LINK_LABEL, link.text)
+        return self._prepare(iat, exp, LINK_LABEL, link.text)
 
 
 def _check_type(name: str, value: object, kind: type) -> None:

@@ -118,10 +118,21 @@ def sign1(payload: bytes, *, algorithm: int, kid: bytes, sign: Callable[[bytes],
 
     `sign` gets the bytes to be signed and gives the signature in COSE's form.
     """
+    to_sign, head = unsigned(payload, algorithm=algorithm, kid=kid)
+    return with_signature(head, sign(to_sign))
+
+
+def unsigned(payload: bytes, *, algorithm: int, kid: bytes) -> tuple[bytes, bytes]:
+    """Return the bytes to be signed, and the tagged message up to its signature."""
     header = _header(algorithm, kid)
     content = cbor.byte_string(payload)
-    signature = sign(b"".join((_SIGNATURE1, header, _EMPTY_BYTES, content)))
-    return b"".join((b"\xd2\x84", header, b"\xa0", content, cbor.byte_string(signature)))
+    to_sign = b"".join((_SIGNATURE1, header, _EMPTY_BYTES, content))
+    return to_sign, b"".join((b"\xd2\x84", header, b"\xa0", content))
+
+
+def with_signature(head: bytes, signature: bytes) -> bytes:
+    """Return the message that begins with `head` (see `unsigned`), with its signature."""
+    return head + cbor.byte_string(signature)
 
 
 @lru_cache(maxsize=64)

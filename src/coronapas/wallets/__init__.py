@@ -28,8 +28,10 @@ if TYPE_CHECKING:
     from coronapas.wallets._mdoc import MdocVerifier as MdocVerifier
     from coronapas.wallets._mdoc import elements_in as elements_in
     from coronapas.wallets._mdoc_issue import IssuedMdoc as IssuedMdoc
+    from coronapas.wallets._mdoc_issue import PreparedMdoc as PreparedMdoc
     from coronapas.wallets._mdoc_issue import issue_elements as issue_elements
     from coronapas.wallets._mdoc_issue import issue_mdoc as issue_mdoc
+    from coronapas.wallets._mdoc_issue import prepare_mdoc as prepare_mdoc
     from coronapas.wallets._mdoc_issue import present_mdoc as present_mdoc
     from coronapas.wallets._result import CREDENTIAL_CHECKS as CREDENTIAL_CHECKS
     from coronapas.wallets._result import Credential as Credential
@@ -41,10 +43,12 @@ if TYPE_CHECKING:
     from coronapas.wallets._sd_jwt_vc import VCT as VCT
     from coronapas.wallets._sd_jwt_vc import IssuedSdJwt as IssuedSdJwt
     from coronapas.wallets._sd_jwt_vc import KeyBinding as KeyBinding
+    from coronapas.wallets._sd_jwt_vc import PreparedSdJwt as PreparedSdJwt
     from coronapas.wallets._sd_jwt_vc import SdJwtVerifier as SdJwtVerifier
     from coronapas.wallets._sd_jwt_vc import claims_in as claims_in
     from coronapas.wallets._sd_jwt_vc import issue_claims as issue_claims
     from coronapas.wallets._sd_jwt_vc import issue_sd_jwt as issue_sd_jwt
+    from coronapas.wallets._sd_jwt_vc import prepare_sd_jwt as prepare_sd_jwt
     from coronapas.wallets._sd_jwt_vc import present_sd_jwt as present_sd_jwt
     from coronapas.wallets._session import Session as Session
     from coronapas.wallets._session import openid4vp_transcript as openid4vp_transcript
@@ -73,12 +77,14 @@ else:
                 "Form Loss Mapped Row from_claims from_elements losses rows to_claims to_elements"
             ),
             "_mdoc": "MDL MDL_PURPOSE MICOV MdocVerifier elements_in",
-            "_mdoc_issue": "IssuedMdoc issue_elements issue_mdoc present_mdoc",
+            "_mdoc_issue": (
+                "IssuedMdoc PreparedMdoc issue_elements issue_mdoc prepare_mdoc present_mdoc"
+            ),
             "_result": "CREDENTIAL_CHECKS Credential CredentialVerification",
             "_sd_jwt_vc": (
-                "ANY_TYPE IssuedSdJwt KeyBinding NEVER_HIDDEN SD_JWT_TYPE=TYPE "
+                "ANY_TYPE IssuedSdJwt KeyBinding NEVER_HIDDEN PreparedSdJwt SD_JWT_TYPE=TYPE "
                 "SD_JWT_VC_DRAFT=DRAFT SdJwtVerifier VCT claims_in issue_claims issue_sd_jwt "
-                "present_sd_jwt"
+                "prepare_sd_jwt present_sd_jwt"
             ),
             "_session": "Session openid4vp_transcript read_transcript",
             "_status_list": (

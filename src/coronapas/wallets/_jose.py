@@ -111,9 +111,19 @@ def read(text: str, what: str) -> Jws:
 
 def sign(header: Mapping[str, Any], payload: bytes, signer: Signer) -> str:
     """Return a compact JWS; the signer's algorithm is put first into the header."""
+    signed = unsigned(header, payload, signer)
+    return with_signature(signed, signer.sign(signed.encode("ascii")))
+
+
+def unsigned(header: Mapping[str, Any], payload: bytes, signer: Signer) -> str:
+    """Return what a compact JWS of `signer` signs; the algorithm is put first into the header."""
     whole = {"alg": ALGORITHMS[signer.algorithm], **header}
-    signed = f"{base64.encode_url(dump(whole))}.{base64.encode_url(payload)}"
-    return f"{signed}.{base64.encode_url(signer.sign(signed.encode('ascii')))}"
+    return f"{base64.encode_url(dump(whole))}.{base64.encode_url(payload)}"
+
+
+def with_signature(signed: str, signature: bytes) -> str:
+    """Return the compact JWS of what was signed (see `unsigned`) and its signature."""
+    return f"{signed}.{base64.encode_url(signature)}"
 
 
 def x5c(chain: Sequence[Certificate]) -> list[str]:

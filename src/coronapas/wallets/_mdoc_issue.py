@@ -36,7 +36,7 @@ if TYPE_CHECKING:
         EllipticCurvePublicKey,
     )
 
-    from coronapas.signing import Signer
+    from coronapas.signing._signer import SignatureCheck, SignatureForm, Signer
     from coronapas.trust import Certificate
     from coronapas.wallets._mapping import Loss
 
@@ -51,6 +51,40 @@ class IssuedMdoc:
     data: bytes = field(repr=False)
     doc_type: str
     losses: tuple[Loss, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedMdoc:
+    """An mdoc that waits for its signature: nothing is missing but that.
+
+    `digest` is what is to be signed (SHA-256, 32 bytes), `kid` names the key that must sign; the
+    rest is that of the `IssuedMdoc`. It can be pickled, and holds no key but public ones.
+    """
+
+    digest: bytes = field(repr=False)
+    kid: bytes = field(repr=False)
+    doc_type: str
+    losses: tuple[Loss, ...]
+    _check: SignatureCheck = field(repr=False)
+    _head: bytes = field(repr=False)
+
+    @property
+    def algorithm(self) -> int:
+        """The COSE algorithm of the signature: -7 (ES256)."""
+        return self._check.algorithm
+
+    def complete(self, signature: bytes, *, form: SignatureForm = "raw") -> IssuedMdoc:
+        """Return the mdoc with its signature over `digest`, which is checked.
+
+        `form` says how the signature is encoded. Raises SigningError if it is not a signature of
+        that key over this mdoc.
+        """
+        return self._sealed(self._check(signature, self.digest, form=form))
+
+    def _sealed(self, signature: bytes) -> IssuedMdoc:
+        """Return the mdoc with a signature in COSE's form that is known to hold."""
+        data = cose.with_signature(self._head, signature)
+        return IssuedMdoc(data, self.doc_type, self.losses)
 
 
 def issue_mdoc(
@@ -82,10 +116,43 @@ def issue_mdoc(
         SigningError: A remote signer failed.
 
     """
+    prepared = prepare_mdoc(
+        dcc,
+        signer,
+        device_key=device_key,
+        expires=expires,
+        issued_at=issued_at,
+        doc_type=doc_type,
+        status=status,
+        chain=chain,
+    )
+    return prepared._sealed(signer.sign_digest(prepared.digest))
+
+
+def prepare_mdoc(
+    dcc: Mapping[str, Any],
+    signer: Signer,
+    *,
+    device_key: EllipticCurvePublicKey,
+    expires: datetime | timedelta,
+    issued_at: datetime | None = None,
+    doc_type: str = MICOV,
+    status: StatusReference | None = None,
+    chain: Sequence[Certificate] = (),
+) -> PreparedMdoc:
+    """Return the mdoc that `issue_mdoc` would issue, before it is signed; no key is used.
+
+    The arguments are those of `issue_mdoc`.
+
+    Raises:
+        IssueError: With every fault of the payload and of the signer's certificate.
+        CredentialError: What the elements have no place for.
+
+    """
     content = mapping.to_elements(dcc)
     life = lifetime(issued_at, expires)
     check_signer(signer, life, dcc)
-    data = issue_elements(
+    to_sign, head = _unsigned(
         content.content,
         signer,
         doc_type=doc_type,
@@ -95,7 +162,8 @@ def issue_mdoc(
         status=status,
         chain=chain,
     )
-    return IssuedMdoc(data, doc_type, content.losses)
+    digest = hashlib.sha256(to_sign).digest()
+    return PreparedMdoc(digest, signer.kid, doc_type, content.losses, signer.check, head)
 
 
 def issue_elements(
@@ -114,6 +182,31 @@ def issue_elements(
     The arguments are those of `issue_mdoc`. Raises CredentialError for a signer without certificate
     or another kind of key.
     """
+    to_sign, head = _unsigned(
+        elements,
+        signer,
+        doc_type=doc_type,
+        device_key=device_key,
+        issued_at=issued_at,
+        expires=expires,
+        status=status,
+        chain=chain,
+    )
+    return cose.with_signature(head, signer.sign(to_sign))
+
+
+def _unsigned(
+    elements: Mapping[str, Mapping[str, Any]],
+    signer: Signer,
+    *,
+    doc_type: str,
+    device_key: EllipticCurvePublicKey,
+    issued_at: datetime,
+    expires: datetime,
+    status: StatusReference | None,
+    chain: Sequence[Certificate],
+) -> tuple[bytes, bytes]:
+    """Return what is to be signed, and the IssuerSigned up to its signature, which is its end."""
     ders = [each.der for each in chain_of(signer, chain)]
     if not ders or signer.algorithm != cose.ES256:
         raise CredentialError("issue.signer", "an mdoc needs a P-256 signer with its certificate")
@@ -148,10 +241,10 @@ def issue_elements(
         mso[STATUS] = status.to_claim()
     protected = cbor.dump({cose.HEADER_ALG: signer.algorithm})
     payload = sessions.encoded(cbor.dump(mso))
-    signature = signer.sign(cose.signed_bytes(protected, payload))
     stated = ders[0] if len(ders) == 1 else ders
-    auth = [protected, {X5CHAIN: stated}, payload, signature]
-    return cbor.dump({"nameSpaces": name_spaces, "issuerAuth": auth})
+    auth = [protected, {X5CHAIN: stated}, payload, b""]
+    whole = cbor.dump({"nameSpaces": name_spaces, "issuerAuth": auth})
+    return cose.signed_bytes(protected, payload), whole.removesuffix(cbor.byte_string(b""))
 
 
 def _tdate(at: datetime) -> cbor2.CBORTag:

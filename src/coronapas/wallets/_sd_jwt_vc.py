@@ -24,6 +24,7 @@ from __future__ import annotations
 import hmac
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 from coronapas._time import seconds
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from coronapas.dcc import ValueSets
-    from coronapas.signing import PublicKey, Signer
+    from coronapas.signing._signer import PublicKey, SignatureCheck, SignatureForm, Signer
     from coronapas.trust import Certificate, TrustStore
     from coronapas.verify._keyring import CertificateTime
     from coronapas.wallets._mapping import Loss
@@ -99,6 +100,40 @@ class IssuedSdJwt:
     losses: tuple[Loss, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class PreparedSdJwt:
+    """An SD-JWT VC that waits for its signature: nothing is missing but that.
+
+    `digest` is what is to be signed (SHA-256, 32 bytes), `kid` names the key that must sign;
+    `losses` are those of the `IssuedSdJwt`. It can be pickled, and holds no key but public ones.
+    """
+
+    digest: bytes = field(repr=False)
+    kid: bytes = field(repr=False)
+    losses: tuple[Loss, ...]
+    _check: SignatureCheck = field(repr=False)
+    _signed: str = field(repr=False)
+    _disclosures: tuple[str, ...] = field(repr=False)
+
+    @property
+    def algorithm(self) -> int:
+        """The COSE algorithm of the signature: -7 (ES256) or -37 (PS256)."""
+        return self._check.algorithm
+
+    def complete(self, signature: bytes, *, form: SignatureForm = "raw") -> IssuedSdJwt:
+        """Return the credential with its signature over `digest`, which is checked.
+
+        `form` says how an ECDSA signature is encoded. Raises SigningError if it is not a signature
+        of that key over this credential.
+        """
+        return self._sealed(self._check(signature, self.digest, form=form))
+
+    def _sealed(self, signature: bytes) -> IssuedSdJwt:
+        """Return the credential with a signature that is known to hold."""
+        jwt = jose.with_signature(self._signed, signature)
+        return IssuedSdJwt(sd_jwt.Token(jwt, self._disclosures, None).bound_text, self.losses)
+
+
 def issue_sd_jwt(
     dcc: Mapping[str, Any],
     signer: Signer,
@@ -134,6 +169,45 @@ def issue_sd_jwt(
         SigningError: A remote signer failed.
 
     """
+    prepared = prepare_sd_jwt(
+        dcc,
+        signer,
+        expires=expires,
+        issued_at=issued_at,
+        holder_key=holder_key,
+        vct=vct,
+        shown=shown,
+        decoys=decoys,
+        status=status,
+        issuer=issuer,
+        chain=chain,
+    )
+    return prepared._sealed(signer.sign_digest(prepared.digest))
+
+
+def prepare_sd_jwt(
+    dcc: Mapping[str, Any],
+    signer: Signer,
+    *,
+    expires: datetime | timedelta,
+    issued_at: datetime | None = None,
+    holder_key: PublicKey | None = None,
+    vct: str = VCT,
+    shown: Collection[str] = (),
+    decoys: int = 0,
+    status: StatusReference | None = None,
+    issuer: str | None = None,
+    chain: Sequence[Certificate] = (),
+) -> PreparedSdJwt:
+    """Return the credential that `issue_sd_jwt` would issue, before it is signed; no key is used.
+
+    The arguments are those of `issue_sd_jwt`.
+
+    Raises:
+        IssueError: With every fault of the payload and of the signer's certificate.
+        CredentialError: A payload that no credential can state.
+
+    """
     content = mapping.to_claims(dcc)
     hidden = [(name,) for name in content.content if name not in set(shown)]
     life = lifetime(issued_at, expires)
@@ -145,8 +219,9 @@ def issue_sd_jwt(
         stated["cnf"] = {"jwk": jose.jwk_of(holder_key)}
     if status is not None:
         stated["status"] = status.to_claim()
-    text = issue_claims(stated, signer, vct=vct, hidden=hidden, decoys=decoys, chain=chain)
-    return IssuedSdJwt(text, content.losses)
+    signed, disclosures = _unsigned(stated, signer, vct, hidden, decoys, chain)
+    digest = sha256(signed.encode("ascii")).digest()
+    return PreparedSdJwt(digest, signer.kid, content.losses, signer.check, signed, disclosures)
 
 
 def issue_claims(
@@ -173,6 +248,20 @@ def issue_claims(
             name.
 
     """
+    signed, disclosures = _unsigned(claims, signer, vct, hidden, decoys, chain)
+    jwt = jose.with_signature(signed, signer.sign(signed.encode("ascii")))
+    return sd_jwt.Token(jwt, disclosures, None).bound_text
+
+
+def _unsigned(
+    claims: Mapping[str, Any],
+    signer: Signer,
+    vct: str,
+    hidden: Collection[tuple[str | int, ...]],
+    decoys: int,
+    chain: Sequence[Certificate],
+) -> tuple[str, tuple[str, ...]]:
+    """Return what is to be signed, and the disclosures; the arguments are `issue_claims`'s."""
     if not vct.strip() or ":" not in vct:
         raise CredentialError("issue.type", "vct must be a URI or URN")
     for path in hidden:
@@ -190,8 +279,7 @@ def issue_claims(
     stated = chain_of(signer, chain)
     if stated:
         header["x5c"] = jose.x5c(stated)
-    jwt = jose.sign(header, jose.dump(tree), signer)
-    return sd_jwt.Token(jwt, disclosures, None).bound_text
+    return jose.unsigned(header, jose.dump(tree), signer), disclosures
 
 
 def present_sd_jwt(

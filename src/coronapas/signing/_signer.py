@@ -1,14 +1,14 @@
-"""Sign the bytes of a COSE_Sign1 message, with a local key or a remote one (HSM, key service).
+"""The signer: one key, here or elsewhere, and sets of signers; the check of a signature.
 
-hcert-spec, signature algorithm; RFC 9053 section 2.1 (ES256: raw r and s, 32 bytes each) and RFC
-8230 section 2 (PS256: SHA-256, MGF1 with SHA-256, a salt of 32 bytes). A private key stays within
-`cryptography`, or the device that holds it, unless a local signer is pickled.
+A signature is made over the SHA-256 digest of the message, so that what needs the pass and what
+needs the key can lie in two places and two moments (`Signer.sign_digest`, `SignatureCheck`).
 """
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
+from functools import lru_cache
+from hashlib import sha256 as _sha256
 from math import floor, inf
 from typing import TYPE_CHECKING, Final, Literal, NoReturn, TypeAlias
 
@@ -21,7 +21,9 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
+    PublicFormat,
     load_der_private_key,
+    load_der_public_key,
     load_pem_private_key,
     pkcs12,
 )
@@ -40,21 +42,9 @@ if TYPE_CHECKING:
         EllipticCurvePrivateKey,
         EllipticCurvePublicKey,
     )
-    from cryptography.hazmat.primitives.asymmetric.padding import PSS
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
     from coronapas.trust._material import Material
-
-__all__ = [
-    "PrivateKey",
-    "PublicKey",
-    "SignDigest",
-    "SignatureForm",
-    "Signer",
-    "SignerSet",
-    "SignerTerm",
-    "load_private_key",
-]
 
 # As text, so that importing this module does not load `cryptography`.
 PrivateKey: TypeAlias = "EllipticCurvePrivateKey | RSAPrivateKey"
@@ -69,8 +59,12 @@ SignDigest: TypeAlias = "Callable[[bytes], bytes]"
 SignatureForm = Literal["raw", "der"]
 """How a remote signer encodes an ECDSA signature: r and s in 64 bytes, or DER (ANSI X9.62)."""
 
+DIGEST_LENGTH: Final = 32
+"""The length of a SHA-256 digest, in bytes."""
+
 _COORDINATE: Final = 32
-_SALT: Final = 32
+_PREHASHED: Final = Prehashed(SHA256())
+_PSS: Final = PSS(mgf=MGF1(SHA256()), salt_length=32)
 
 
 class Signer:
@@ -96,10 +90,11 @@ class Signer:
     """
 
     __slots__ = (
-        "_sign",
+        "_sign_digest",
         "_source",
         "algorithm",
         "certificate",
+        "check",
         "kid",
         "public_key",
         "signature_length",
@@ -115,8 +110,10 @@ class Signer:
     """The certificate; None for a signer without one."""
     public_key: PublicKey
     """The public half of the key."""
-    _sign: Callable[[bytes], bytes]
-    _source: _Local | _Remote
+    check: SignatureCheck
+    """Whether a signature is one of this key: ``check(signature, digest)``."""
+    _sign_digest: Callable[[bytes], bytes]
+    _source: _Source
 
     def __init__(
         self,
@@ -138,7 +135,7 @@ class Signer:
         public_key: PublicKey,
         certificate: Certificate | None,
         kid: bytes | None,
-        source: _Local | _Remote,
+        source: _Source,
     ) -> None:
         if kid is None:
             if certificate is None:
@@ -148,14 +145,16 @@ class Signer:
             raise KeyMaterialError(f"a kid must be bytes, got {type(kid).__name__}")
         if len(kid) != KID_LENGTH:
             raise KeyMaterialError(f"a kid must be {KID_LENGTH} bytes long, got {len(kid)}")
+        check = SignatureCheck(public_key)
         put = object.__setattr__
-        put(self, "algorithm", _algorithm(public_key))
-        put(self, "signature_length", _signature_length(public_key))
+        put(self, "algorithm", check.algorithm)
+        put(self, "signature_length", check.signature_length)
         put(self, "public_key", public_key)
         put(self, "certificate", certificate)
         put(self, "kid", bytes(kid))
+        put(self, "check", check)
         put(self, "_source", source)
-        put(self, "_sign", source.signing(public_key))
+        put(self, "_sign_digest", source.signing(check))
 
     @classmethod
     def from_pem(
@@ -226,13 +225,34 @@ class Signer:
         new._fill(public_key, own, kid, _Remote(sign_digest, signature_form))
         return new
 
+    @classmethod
+    def detached(cls, certificate: Certificate | Material, *, kid: bytes | None = None) -> Signer:
+        """Return a signer that cannot sign: it is for issuers that only prepare.
+
+        An issuer with it can `prepare` whatever the key may sign; the signatures come from
+        elsewhere. `sign` raises SigningError. Its pickle holds the certificate and no key.
+        """
+        own = Certificate.load(certificate)
+        new = object.__new__(cls)
+        new._fill(_pass_key(own.public_key), own, kid, _Detached())
+        return new
+
     def sign(self, message: bytes) -> bytes:
         """Return the COSE signature over `message` (the Sig_structure, RFC 9052 section 4.4).
 
         ES256: r and s, 64 bytes; PS256: as many bytes as the modulus has. Raises SigningError if a
         remote signer fails.
         """
-        return self._sign(message)
+        return self._sign_digest(_sha256(message).digest())
+
+    def sign_digest(self, digest: bytes) -> bytes:
+        """Return the COSE signature over a message by its SHA-256 digest, 32 bytes.
+
+        Raises what `sign` raises, and ValueError for a digest of another length.
+        """
+        if len(digest) != DIGEST_LENGTH:
+            raise ValueError(f"a digest must be {DIGEST_LENGTH} bytes long, got {len(digest)}")
+        return self._sign_digest(digest)
 
     def __repr__(self) -> str:
         return f"<Signer {self.kid.hex()}, {ALGORITHMS[self.algorithm]}>"
@@ -482,15 +502,15 @@ class _Local:
     private_key: PrivateKey = field(repr=False)
     deterministic: bool
 
-    def signing(self, _public_key: PublicKey) -> Callable[[bytes], bytes]:
+    def signing(self, _check: SignatureCheck) -> Callable[[bytes], bytes]:
         """Return the signing function; whatever depends on the key alone is computed once."""
         key = self.private_key
         if isinstance(key, ec.EllipticCurvePrivateKey):
-            sign_ecdsa, scheme = key.sign, ec.ECDSA(SHA256(), self.deterministic)
+            sign_ecdsa, scheme = key.sign, ec.ECDSA(_PREHASHED, self.deterministic)
             from_der = signatures.from_der
-            return lambda message: from_der(sign_ecdsa(message, scheme), _COORDINATE)
-        sign_pss, padding, digest = key.sign, _pss(), SHA256()
-        return lambda message: sign_pss(message, padding, digest)
+            return lambda digest: from_der(sign_ecdsa(digest, scheme), _COORDINATE)
+        sign_pss = key.sign
+        return lambda digest: sign_pss(digest, _PSS, _PREHASHED)
 
     def rebuilder(self, certificate: Certificate | None, kid: bytes) -> tuple[object, ...]:
         """Return what `Signer.__reduce__` returns for this key."""
@@ -505,13 +525,44 @@ class _Remote:
     sign_digest: SignDigest = field(repr=False)
     form: SignatureForm
 
-    def signing(self, public_key: PublicKey) -> Callable[[bytes], bytes]:
-        """Return the signing function, which verifies each answer with the public key."""
-        return _remote(public_key, self.sign_digest, self.form)
+    def signing(self, check: SignatureCheck) -> Callable[[bytes], bytes]:
+        """Return the signing function, which checks each answer before it is used."""
+        ask, form = self.sign_digest, self.form
+
+        def signature(digest: bytes) -> bytes:
+            try:
+                answer = ask(digest)
+            except SigningError:
+                raise
+            except Exception as error:
+                raise SigningError(f"the remote signer failed ({type(error).__name__})") from error
+            return check(answer, digest, form=form)
+
+        return signature
 
     def rebuilder(self, certificate: Certificate | None, kid: bytes) -> tuple[object, ...]:
         """Return what `Signer.__reduce__` returns for this key."""
         return _rebuild_remote, (certificate, self.sign_digest, kid, self.form)
+
+
+@dataclass(frozen=True, slots=True)
+class _Detached:
+    """A private key that this program cannot reach."""
+
+    def signing(self, _check: SignatureCheck) -> Callable[[bytes], bytes]:
+        """Return a signing function that refuses."""
+
+        def signature(_digest: bytes) -> bytes:
+            raise SigningError("a detached signer cannot sign: prepare, and complete")
+
+        return signature
+
+    def rebuilder(self, certificate: Certificate | None, kid: bytes) -> tuple[object, ...]:
+        """Return what `Signer.__reduce__` returns for this key."""
+        return _rebuild_detached, (certificate, kid)
+
+
+_Source: TypeAlias = _Local | _Remote | _Detached
 
 
 def _rebuild_local(
@@ -526,54 +577,95 @@ def _rebuild_remote(
     return Signer.remote(certificate, sign_digest, kid=kid, signature_form=form)
 
 
-def _pss() -> PSS:
-    return PSS(mgf=MGF1(SHA256()), salt_length=_SALT)
+def _rebuild_detached(certificate: Certificate, kid: bytes) -> Signer:
+    return Signer.detached(certificate, kid=kid)
 
 
-def _remote(
-    key: PublicKey, sign_digest: SignDigest, form: SignatureForm
-) -> Callable[[bytes], bytes]:
-    check = _checker(key, form)
+class SignatureCheck:
+    """Says whether a signature is one of a key over a digest. Immutable; it can be pickled.
 
-    def signature(message: bytes) -> bytes:
-        digest = hashlib.sha256(message).digest()
+    It holds the public key alone, so it may travel where the private key may not.
+
+    Args:
+        public_key: A key of a kind that signs passes.
+
+    Raises:
+        KeyMaterialError: Another kind of key.
+
+    """
+
+    __slots__ = ("_verify", "algorithm", "public_key", "signature_length")
+
+    algorithm: int
+    """The COSE algorithm: -7 (ES256) or -37 (PS256)."""
+    public_key: PublicKey
+    """The public key."""
+    signature_length: int
+    """The length of every signature in COSE's form, in bytes."""
+    _verify: Callable[[bytes, bytes, SignatureForm], bytes]
+
+    def __init__(self, public_key: PublicKey) -> None:
+        public_key = _pass_key(public_key)
+        put = object.__setattr__
+        put(self, "public_key", public_key)
+        put(self, "algorithm", _algorithm(public_key))
+        put(self, "signature_length", _signature_length(public_key))
+        put(self, "_verify", _verifying(public_key))
+
+    def __call__(self, signature: bytes, digest: bytes, *, form: SignatureForm = "raw") -> bytes:
+        """Return the signature in COSE's form if it holds over the SHA-256 digest.
+
+        `form` says how an ECDSA signature is encoded; it is ignored under PS256. Raises
+        SigningError if the signature does not hold or is encoded in another way.
+        """
+        if not isinstance(signature, bytes):
+            raise SigningError(
+                f"the remote signer must return bytes, got {type(signature).__name__}"
+            )
         try:
-            answer = sign_digest(digest)
-        except Exception as error:
-            raise SigningError(f"the remote signer failed ({type(error).__name__})") from error
-        if not isinstance(answer, bytes):
-            raise SigningError(f"the remote signer must return bytes, got {type(answer).__name__}")
-        return check(answer, digest)
-
-    return signature
-
-
-def _checker(key: PublicKey, form: SignatureForm) -> Callable[[bytes, bytes], bytes]:
-    """Return a function that turns a remote answer into COSE's form if it verifies under `key`."""
-    prehashed = Prehashed(SHA256())
-    if isinstance(key, ec.EllipticCurvePublicKey):
-        scheme, verify_ecdsa = ec.ECDSA(prehashed), key.verify
-
-        def verify(answer: bytes, digest: bytes) -> bytes:
-            raw, der = _both_forms(answer, form)
-            verify_ecdsa(der, digest, scheme)
-            return raw
-    else:
-        padding, verify_pss = _pss(), key.verify
-
-        def verify(answer: bytes, digest: bytes) -> bytes:
-            verify_pss(answer, digest, padding, prehashed)
-            return answer
-
-    def check(answer: bytes, digest: bytes) -> bytes:
-        try:
-            return verify(answer, digest)
+            return self._verify(signature, digest, form)
         except InvalidSignature as error:
             raise SigningError(
                 "the remote signer's answer is not a signature under the certificate's key"
             ) from error
 
-    return check
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError("a SignatureCheck is immutable")
+
+    def __copy__(self) -> SignatureCheck:
+        return self
+
+    def __deepcopy__(self, memo: object) -> SignatureCheck:
+        return self
+
+    def __reduce__(self) -> tuple[object, ...]:
+        spki = self.public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        return _check_of, (spki,)
+
+
+@lru_cache(maxsize=64)
+def _check_of(spki: bytes) -> SignatureCheck:
+    """Return the check of a public key in DER: unpickling many passes reads their key once."""
+    return SignatureCheck(_pass_key(load_der_public_key(spki)))
+
+
+def _verifying(key: PublicKey) -> Callable[[bytes, bytes, SignatureForm], bytes]:
+    """Return what turns a signature into COSE's form, or raises InvalidSignature."""
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        scheme, verify_ecdsa = ec.ECDSA(_PREHASHED), key.verify
+
+        def verify(answer: bytes, digest: bytes, form: SignatureForm) -> bytes:
+            raw, der = _both_forms(answer, form)
+            verify_ecdsa(der, digest, scheme)
+            return raw
+    else:
+        verify_pss = key.verify
+
+        def verify(answer: bytes, digest: bytes, form: SignatureForm) -> bytes:
+            verify_pss(answer, digest, _PSS, _PREHASHED)
+            return answer
+
+    return verify
 
 
 def _both_forms(answer: bytes, form: SignatureForm) -> tuple[bytes, bytes]:
