@@ -458,7 +458,13 @@ class MdocVerifier:
         judge.status(mso.members, now, found)
         lost = mapping.losses("dcc", "micov") if known else ()
         content = Credential(
-            mso.doc_type, elements, mso.signed, mso.valid_until, jose.jwk_of(mso.device_key), lost
+            mso.doc_type,
+            elements,
+            mso.signed,
+            max(mso.signed, mso.valid_from),
+            mso.valid_until,
+            jose.jwk_of(mso.device_key),
+            lost,
         )
         return found.result(
             now,

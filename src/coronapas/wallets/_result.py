@@ -102,7 +102,9 @@ class Credential:
         claims: What is disclosed: the claims of an SD-JWT, or the elements of an mdoc by their
             namespace.
         issued_at: The moment of issue, in seconds since 1970-01-01T00:00:00Z; None if not stated.
-        expires: The last moment of validity in the same seconds; None if not stated.
+        valid_from: The first moment of validity in the same seconds; None if not stated.
+        expires: The end of the validity in the same seconds, which belongs to it in an mdoc and not
+            in an SD-JWT; None if not stated.
         holder_key: The public key of the holder's device as a JWK; None where none is stated.
         losses: What the format cannot state of a pass.
 
@@ -111,6 +113,7 @@ class Credential:
     type: str | None
     claims: Mapping[str, Any] = field(repr=False)
     issued_at: float | None = None
+    valid_from: float | None = None
     expires: float | None = None
     holder_key: Mapping[str, str] | None = field(default=None, repr=False)
     losses: tuple[Loss, ...] = ()

@@ -352,7 +352,15 @@ class SdJwtVerifier:
         self._judge.content(payload, known, now, found)
         self._judge.status(resolved, now, found)
         jwk = None if holder_key is None else jose.jwk_of(holder_key)
-        content = Credential(vct if isinstance(vct, str) else None, resolved, issued_at, end, jwk)
+        stated = [each for each in (times["nbf"], issued_at) if each is not None]
+        content = Credential(
+            vct if isinstance(vct, str) else None,
+            resolved,
+            issued_at,
+            max(stated, default=None),
+            end,
+            jwk,
+        )
         return found.result(
             now,
             SD_JWT,
