@@ -31,7 +31,7 @@ from wallet_world import (
 )
 
 from coronapas.dcc import facts_of
-from coronapas.errors import IssueError
+from coronapas.errors import CredentialError, IssueError
 from coronapas.keys import make_key
 from coronapas.signing import Signer
 from coronapas.trust import TrustStore
@@ -39,7 +39,6 @@ from coronapas.verify import Outcome, Verification
 from coronapas.wallets import (
     MDL,
     MICOV,
-    CredentialError,
     MdocVerifier,
     Session,
     StatusReference,
@@ -53,8 +52,7 @@ from coronapas.wallets import (
     read_status_list,
     read_transcript,
 )
-from coronapas.wallets import _session as sessions
-from coronapas.wallets import _slices as slices
+from coronapas.wallets import _mdoc_structure as parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -459,10 +457,10 @@ def test_the_device_states_what_its_issuer_allows(
     authorised: dict[str, Any], code: str | None
 ) -> None:
     data = resigned(lambda mso: mso["deviceKeyInfo"].update(keyAuthorizations=authorised))
-    own = sessions.encoded(cbor2.dumps({VTR: {"fn": "Other"}}))
-    payload = sessions.device_authentication(TRANSCRIPT, MICOV, own)
+    own = parts.encoded(cbor2.dumps({VTR: {"fn": "Other"}}))
+    payload = parts.device_authentication(TRANSCRIPT, MICOV, own)
     protected = cbor2.dumps({1: -7})
-    signature = holder().sign(sessions.signature_input(protected, payload))
+    signature = holder().sign(parts.signature_input(protected, payload))
     response = {
         "version": "1.0",
         "documents": [
@@ -487,7 +485,7 @@ def resigned(change: Callable[[dict[str, Any]], object]) -> bytes:
     auth = top["issuerAuth"]
     mso = thawed(raw(raw(auth[2]).value))
     change(mso)
-    auth[2] = sessions.encoded(cbor2.dumps(mso))
+    auth[2] = parts.encoded(cbor2.dumps(mso))
     auth[3] = signer().sign(cbor2.dumps(["Signature1", auth[0], b"", auth[2]]))
     return cbor2.dumps(top)
 
@@ -659,14 +657,14 @@ def test_depth_and_size_are_bounded() -> None:
 )
 def test_slices_are_the_items_that_a_decoder_finds(value: Any) -> None:
     for whole in (cbor2.dumps([value, value]), b"\x9f" + cbor2.dumps(value) * 2 + b"\xff"):
-        assert slices.items(whole) == [cbor2.dumps(value)] * 2
+        assert parts._items_in(whole) == [cbor2.dumps(value)] * 2
     named = b"\xbf\x61a" + cbor2.dumps(value) + b"\xff"
     for whole in (cbor2.dumps({"a": value}), named):
-        assert slices.members(whole) == {b"\x61a": cbor2.dumps(value)}
-    assert slices.items(b"\x81\x5f\x41a\x41b\xff") == [b"\x5f\x41a\x41b\xff"]
+        assert parts._members_in(whole) == {b"\x61a": cbor2.dumps(value)}
+    assert parts._items_in(b"\x81\x5f\x41a\x41b\xff") == [b"\x5f\x41a\x41b\xff"]
     for broken in (b"", b"\x82\x01", b"\x01", b"\x9f\x01"):
         with pytest.raises(CredentialError):
-            slices.items(broken)
+            parts._items_in(broken)
 
 
 def test_the_holder_key_is_told_as_a_jwk() -> None:

@@ -32,7 +32,7 @@ from wallet_world import (
     vectors,
 )
 
-from coronapas.errors import IssueError
+from coronapas.errors import CredentialError, IssueError
 from coronapas.keys import make_csca, make_key
 from coronapas.signing import Signer
 from coronapas.trust import Certificate, TrustStore
@@ -41,7 +41,6 @@ from coronapas.wallets import (
     ANY_TYPE,
     SD_JWT_TYPE,
     VCT,
-    CredentialError,
     KeyBinding,
     SdJwtVerifier,
     StatusReference,

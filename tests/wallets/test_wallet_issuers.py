@@ -30,7 +30,7 @@ from wallet_world import (
 )
 
 from coronapas import Issuer, Verifier
-from coronapas.errors import IssueError
+from coronapas.errors import CredentialError, IssueError
 from coronapas.facts import EventKind, TestResult
 from coronapas.keys import make_csca, make_key
 from coronapas.signing import Signer
@@ -38,7 +38,6 @@ from coronapas.tolerances import FIELD
 from coronapas.trust import Certificate, Source, TrustStore
 from coronapas.wallets import (
     VCT,
-    CredentialError,
     MdocVerifier,
     SdJwtVerifier,
     issue_claims,

@@ -31,12 +31,12 @@ from wallet_world import (
 import strategies
 from coronapas import Issuer, Verifier
 from coronapas.dcc import build_dcc, facts_of
+from coronapas.errors import CredentialError
 from coronapas.facts import History, Holder, PartialDate, PassFacts, Vaccination
 from coronapas.rules import RuleSet, eu_travel
 from coronapas.trust import TrustStore
 from coronapas.verify import Verification
 from coronapas.wallets import (
-    CredentialError,
     MdocVerifier,
     SdJwtVerifier,
     Session,

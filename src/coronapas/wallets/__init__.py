@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from coronapas import _lazy
 
 if TYPE_CHECKING:
-    from coronapas.wallets._errors import CredentialError as CredentialError
     from coronapas.wallets._issuing import StatusReference as StatusReference
     from coronapas.wallets._jose import jwk_of as jwk_of
     from coronapas.wallets._jose import public_key as key_of_jwk
     from coronapas.wallets._jose import thumbprint as jwk_thumbprint
+    from coronapas.wallets._judging import CredentialSettings as CredentialSettings
     from coronapas.wallets._mapping import Form as Form
     from coronapas.wallets._mapping import Loss as Loss
     from coronapas.wallets._mapping import Mapped as Mapped
@@ -25,12 +25,15 @@ if TYPE_CHECKING:
     from coronapas.wallets._mdoc import MDL as MDL
     from coronapas.wallets._mdoc import MDL_PURPOSE as MDL_PURPOSE
     from coronapas.wallets._mdoc import MICOV as MICOV
+    from coronapas.wallets._mdoc import IssuedMdoc as IssuedMdoc
     from coronapas.wallets._mdoc import MdocVerifier as MdocVerifier
-    from coronapas.wallets._mdoc import elements_in as elements_in
-    from coronapas.wallets._mdoc_issue import IssuedMdoc as IssuedMdoc
-    from coronapas.wallets._mdoc_issue import issue_elements as issue_elements
-    from coronapas.wallets._mdoc_issue import issue_mdoc as issue_mdoc
-    from coronapas.wallets._mdoc_issue import present_mdoc as present_mdoc
+    from coronapas.wallets._mdoc import issue_elements as issue_elements
+    from coronapas.wallets._mdoc import issue_mdoc as issue_mdoc
+    from coronapas.wallets._mdoc import present_mdoc as present_mdoc
+    from coronapas.wallets._mdoc_structure import Session as Session
+    from coronapas.wallets._mdoc_structure import elements_in as elements_in
+    from coronapas.wallets._mdoc_structure import openid4vp_transcript as openid4vp_transcript
+    from coronapas.wallets._mdoc_structure import read_transcript as read_transcript
     from coronapas.wallets._result import CREDENTIAL_CHECKS as CREDENTIAL_CHECKS
     from coronapas.wallets._result import Credential as Credential
     from coronapas.wallets._result import CredentialVerification as CredentialVerification
@@ -46,9 +49,6 @@ if TYPE_CHECKING:
     from coronapas.wallets._sd_jwt_vc import issue_claims as issue_claims
     from coronapas.wallets._sd_jwt_vc import issue_sd_jwt as issue_sd_jwt
     from coronapas.wallets._sd_jwt_vc import present_sd_jwt as present_sd_jwt
-    from coronapas.wallets._session import Session as Session
-    from coronapas.wallets._session import openid4vp_transcript as openid4vp_transcript
-    from coronapas.wallets._session import read_transcript as read_transcript
     from coronapas.wallets._status_list import DRAFT as STATUS_LIST_DRAFT
     from coronapas.wallets._status_list import StatusList as StatusList
     from coronapas.wallets._status_list import make_status_list as make_status_list
@@ -66,21 +66,23 @@ else:
     __getattr__, __dir__, __all__ = _lazy.attach(
         __name__,
         {
-            "_errors": "CredentialError",
             "_issuing": "StatusReference",
+            "_judging": "CredentialSettings",
             "_jose": "jwk_of jwk_thumbprint=thumbprint key_of_jwk=public_key",
             "_mapping": (
                 "Form Loss Mapped Row from_claims from_elements losses rows to_claims to_elements"
             ),
-            "_mdoc": "MDL MDL_PURPOSE MICOV MdocVerifier elements_in",
-            "_mdoc_issue": "IssuedMdoc issue_elements issue_mdoc present_mdoc",
+            "_mdoc": (
+                "IssuedMdoc MDL MDL_PURPOSE MICOV MdocVerifier issue_elements issue_mdoc "
+                "present_mdoc"
+            ),
+            "_mdoc_structure": "Session elements_in openid4vp_transcript read_transcript",
             "_result": "CREDENTIAL_CHECKS Credential CredentialVerification",
             "_sd_jwt_vc": (
                 "ANY_TYPE IssuedSdJwt KeyBinding NEVER_HIDDEN SD_JWT_TYPE=TYPE "
                 "SD_JWT_VC_DRAFT=DRAFT SdJwtVerifier VCT claims_in issue_claims issue_sd_jwt "
                 "present_sd_jwt"
             ),
-            "_session": "Session openid4vp_transcript read_transcript",
             "_status_list": (
                 "STATUS_LIST_DRAFT=DRAFT StatusList make_status_list read_status_list"
             ),

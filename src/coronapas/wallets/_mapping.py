@@ -23,8 +23,8 @@ from coronapas._json import calendar_day
 from coronapas._time import iso_utc
 from coronapas.dcc._names import transliterate
 from coronapas.dcc._text import read_moment
+from coronapas.errors import CredentialError
 from coronapas.facts import COVID_19
-from coronapas.wallets._errors import CredentialError
 
 Form = Literal["dcc", "sd-jwt", "micov", "icvp"]
 """The forms that the table has a column for."""

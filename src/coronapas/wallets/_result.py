@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from coronapas._time import moment
 from coronapas.dcc._reader import facts_of
 from coronapas.verify._checks import Check, CheckRow, Outcome
 from coronapas.verify._checks import Findings as PassFindings
@@ -18,9 +19,12 @@ from coronapas.verify._result import Verification
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+    from datetime import datetime
 
+    from coronapas.errors import CredentialError
     from coronapas.facts import PassFacts
     from coronapas.hcert import Envelope
+    from coronapas.revocation import RevocationAnswer
     from coronapas.tolerances import Deviation
     from coronapas.trust import Certificate, TrustStore
     from coronapas.verify._profile import Occasion
@@ -93,6 +97,11 @@ class Findings(PassFindings):
         return CredentialVerification(self.checks, at, profile, deviations=found, **known)
 
 
+def sentence_of(error: CredentialError) -> str:
+    """Return an error as the sentence of a check."""
+    return f"{error.message[:1].upper()}{error.message[1:].rstrip('.')}."
+
+
 @dataclass(frozen=True, slots=True)
 class Credential:
     """What a wallet credential states; `Verification.content` of one.
@@ -117,6 +126,10 @@ class Credential:
     expires: float | None = None
     holder_key: Mapping[str, str] | None = field(default=None, repr=False)
     losses: tuple[Loss, ...] = ()
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    return None if seconds is None else moment(seconds)
 
 
 def _examine(envelope: Envelope, _occasion: Occasion) -> Examined:
@@ -169,6 +182,7 @@ class CredentialVerification(Verification):
         certificate: Certificate | None = None,
         payload: Any = None,
         content: Credential | None = None,
+        revocation: RevocationAnswer | None = None,
         trust: TrustStore | None = None,
     ) -> None:
         """Made by a verifier of this room."""
@@ -180,6 +194,7 @@ class CredentialVerification(Verification):
             profile=profile,
             payload=payload,
             content=content,
+            revocation=revocation,
             trust=trust,
         )
         self._ok = all(
@@ -198,6 +213,30 @@ class CredentialVerification(Verification):
         if name == "signature" and check.outcome is Outcome.PASS:
             return self._signed_by(check)
         return check
+
+    @property
+    def issued_at(self) -> datetime | None:
+        """When the credential says that it was issued, in UTC; None unless the signature held."""
+        return _moment(None if self.credential is None else self.credential.issued_at)
+
+    @property
+    def expires(self) -> datetime | None:
+        """When the credential says that it ends, in UTC; None unless the signature held."""
+        return _moment(None if self.credential is None else self.credential.expires)
+
+    def to_json(self, *, personal: bool = False, language: str = "en") -> dict[str, Any]:
+        """Return the result as `Verification.to_json` does, with ``credential`` beside it."""
+        document = super().to_json(personal=personal, language=language)
+        content, certificate = self.credential, self.certificate
+        document["kid"] = None if certificate is None else certificate.kid.hex()
+        document["credential"] = None
+        if content is not None:
+            document["credential"] = {
+                "type": content.type,
+                "bound": content.holder_key is not None,
+                "losses": [{"field": each.field, "reason": each.reason} for each in content.losses],
+            }
+        return document
 
     @property
     def credential(self) -> Credential | None:
