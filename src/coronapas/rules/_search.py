@@ -532,12 +532,14 @@ def timeline(
         cuts = {each for each in (end + 1, begin) if low < each <= high}
         starts = [low, *sorted(cuts)]
         ends = [*(start - 1 for start in starts[1:]), high]
+    expires = _stated(case, "exp")
     return Timeline(
         case.scope,
         _phases(case, starts, ends),
         complete=(starts[0], ends[-1]) == (low, high),
         issued_at=_stated(case, "iat"),
-        expires=_stated(case, "exp"),
+        expires=expires,
+        end_included=own.last is None or expires is None or microseconds(expires) <= own.last,
     )
 
 

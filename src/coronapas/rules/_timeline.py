@@ -238,6 +238,8 @@ class Timeline:
     complete: bool = True
     issued_at: datetime | None = None
     expires: datetime | None = None
+    end_included: bool = True
+    """Whether the pass is still valid at `expires`."""
 
     @property
     def first(self) -> datetime:
@@ -290,6 +292,7 @@ class Timeline:
             "complete": self.complete,
             "issued_at": None if self.issued_at is None else self.issued_at.isoformat(),
             "expires": None if self.expires is None else self.expires.isoformat(),
+            "end_included": self.end_included,
             "windows": [one.to_json() for one in self.windows],
         }
 
@@ -394,7 +397,8 @@ def timeline(found: Timeline) -> str:
         )
     if found.expires is not None:
         until = moment(found.expires, country)
-        lines.append(f"The pass itself is valid until {until} (included).")
+        included = "included" if found.end_included else "not included"
+        lines.append(f"The pass itself is valid until {until} ({included}).")
     return "\n".join(lines)
 
 

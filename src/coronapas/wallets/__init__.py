@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from coronapas.wallets._result import CREDENTIAL_CHECKS as CREDENTIAL_CHECKS
     from coronapas.wallets._result import Credential as Credential
     from coronapas.wallets._result import CredentialVerification as CredentialVerification
+    from coronapas.wallets._result import credential_in as credential_in
     from coronapas.wallets._sd_jwt_vc import ANY_TYPE as ANY_TYPE
     from coronapas.wallets._sd_jwt_vc import DRAFT as SD_JWT_VC_DRAFT
     from coronapas.wallets._sd_jwt_vc import NEVER_HIDDEN as NEVER_HIDDEN
@@ -77,7 +78,7 @@ else:
                 "present_mdoc"
             ),
             "_mdoc_structure": "Session elements_in openid4vp_transcript read_transcript",
-            "_result": "CREDENTIAL_CHECKS Credential CredentialVerification",
+            "_result": "CREDENTIAL_CHECKS Credential CredentialVerification credential_in",
             "_sd_jwt_vc": (
                 "ANY_TYPE IssuedSdJwt KeyBinding NEVER_HIDDEN SD_JWT_TYPE=TYPE "
                 "SD_JWT_VC_DRAFT=DRAFT SdJwtVerifier VCT claims_in issue_claims issue_sd_jwt "

@@ -7,11 +7,14 @@ are the same (`coronapas.verify`).
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from coronapas import _base64 as base64
 from coronapas._time import moment
 from coronapas.dcc._reader import facts_of
+from coronapas.errors import KeyMaterialError
 from coronapas.verify._checks import Check, CheckRow, Outcome
 from coronapas.verify._checks import Findings as PassFindings
 from coronapas.verify._profile import Examined, Profile
@@ -243,3 +246,54 @@ class CredentialVerification(Verification):
         """The content; None unless the issuer's signature held over all that is disclosed."""
         content = self.content
         return content if isinstance(content, Credential) else None
+
+
+# What was received
+
+_HEAD: Final = 64
+"""The characters by whose bytes an mdoc that is written as text is known."""
+
+_SD_JWT: Final = re.compile(r"eyJ[\w-]*\.[\w-]*\.[\w-]*~", re.ASCII)
+_MDOC: Final = re.compile(
+    rb"[\xa1-\xb7\xbf]"
+    rb"(?:j(?:nameSpaces|issuerAuth)|gversion|idocuments|fstatus|ndocumentErrors)"
+)
+"""A map of CBOR whose first key is one of an IssuerSigned's or a DeviceResponse's."""
+
+
+def credential_in(content: str | bytes) -> str | bytes | None:
+    """Return a credential as its verifier takes it: an SD-JWT's text, or an mdoc's bytes.
+
+    By how it begins, so that what is returned may still be malformed: an SD-JWT is text; an mdoc is
+    CBOR, or hexadecimal, base64 or base64url of it. None for anything else, such as a pass. White
+    space within text does not count.
+    """
+    if isinstance(content, bytes):
+        if _MDOC.match(content):
+            return content
+        if not content.isascii():
+            return None
+        content = content.decode("ascii")
+    if not content.isascii():
+        return None
+    text = "".join(content.split())
+    if _SD_JWT.match(text):
+        return text
+    for read in (_hexadecimal, _base64):
+        if _MDOC.match(read(text[:_HEAD]) or b""):
+            return read(text) or b""
+    return None
+
+
+def _hexadecimal(text: str) -> bytes | None:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        return None
+
+
+def _base64(text: str) -> bytes | None:
+    try:
+        return base64.decode_any(text, "an mdoc")
+    except KeyMaterialError:
+        return None
