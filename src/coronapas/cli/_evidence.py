@@ -146,4 +146,7 @@ def _facts(sources: tuple[str, ...], judge: Judge) -> Iterator[PassFacts]:
             if failed or facts is None:
                 what = failed[0].sentence if failed else "The pass states no event."
                 raise click.UsageError(plain(f"{item.place}: {what}"))
+            if verification.failures:
+                ended = "the pass itself has ended; the event that it states counts"
+                click.echo(plain(f"{item.place}: {ended}."), err=True)
             yield facts

@@ -6,7 +6,7 @@ The certificates of a credential (``x5c``, ``x5chain``) only say who signed. Its
 2. or a chain of at most `MAX_CHAIN` certificates leads from it to an authority of the trust store,
    each link as for a DSC (`coronapas.trust`), valid at the moment of the check, no longer than its
    authorities allow (RFC 5280, pathLenConstraint), and without a critical extension that is not
-   known here.
+   known here; and no list of the trust store has left that leaf out.
 
 A credential without certificates counts where a key of the trust store signed it: those with its
 key identifier, or, where none is named, a store of at most `MAX_TRIED` keys.
@@ -133,7 +133,9 @@ class Issuers:
             held = self._held.get(leaf.der) or self._bare.get(leaf.spki)
             if held is not None:
                 return [self._listed(held)]
-            anchor = self._anchor(chain, at)
+            # A list can leave a certificate out that its authority still vouches for.
+            dropped = self.trust.dropped_with(leaf.kid)
+            anchor = "identifier.dropped" if dropped else self._anchor(chain, at)
         except KeyMaterialError:
             anchor = "identifier.unreadable"
         if isinstance(anchor, str):
@@ -212,6 +214,7 @@ class Issuers:
 
 _CHAIN_FAULTS: Final = {
     "identifier.unknown": "The certificates lead to no authority that is trusted.",
+    "identifier.dropped": "The certificate was left out of the trust list.",
     "identifier.unreadable": "The certificates cannot be read.",
     "identifier.chain": "A certificate of the chain is not valid, or allows no such chain.",
     "identifier.critical-extension": "A certificate has a critical extension that is not known.",

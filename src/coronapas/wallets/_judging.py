@@ -141,12 +141,13 @@ class Judge:
         if self._revocation is not None and payload is not None:
             hashes = hashes_of_payload(payload, signer.country)
             answer = self._revocation.status_of(hashes, signer.kid, at=moment(now))
+            if STATUS not in holder:
+                # There is something to ask, so nothing is missing for want of a status list.
+                unknown.clear()
             if answer.outcome is RevocationOutcome.REVOKED:
                 found.fail(name, answer.code, answer.sentence)
             elif answer.outcome is RevocationOutcome.UNKNOWN:
                 unknown.append((answer.code, answer.sentence))
-            elif STATUS not in holder:
-                unknown.clear()
         for code, sentence in unknown:
             if self._refuse_unknown:
                 found.fail(name, code, sentence)
