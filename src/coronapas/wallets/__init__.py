@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from coronapas.wallets._mapping import Row as Row
     from coronapas.wallets._mapping import from_claims as from_claims
     from coronapas.wallets._mapping import from_elements as from_elements
+    from coronapas.wallets._mapping import from_icvp as from_icvp
     from coronapas.wallets._mapping import losses as losses
     from coronapas.wallets._mapping import rows as rows
     from coronapas.wallets._mapping import to_claims as to_claims
     from coronapas.wallets._mapping import to_elements as to_elements
+    from coronapas.wallets._mapping import to_icvp as to_icvp
     from coronapas.wallets._mdoc import MDL as MDL
     from coronapas.wallets._mdoc import MDL_PURPOSE as MDL_PURPOSE
     from coronapas.wallets._mdoc import MICOV as MICOV
@@ -71,7 +73,8 @@ else:
             "_judging": "CredentialSettings",
             "_jose": "jwk_of jwk_thumbprint=thumbprint key_of_jwk=public_key",
             "_mapping": (
-                "Form Loss Mapped Row from_claims from_elements losses rows to_claims to_elements"
+                "Form Loss Mapped Row from_claims from_elements from_icvp losses rows to_claims "
+                "to_elements to_icvp"
             ),
             "_mdoc": (
                 "IssuedMdoc MDL MDL_PURPOSE MICOV MdocVerifier issue_elements issue_mdoc "

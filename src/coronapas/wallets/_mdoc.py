@@ -54,7 +54,7 @@ from coronapas.wallets._result import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from datetime import datetime, timedelta
 
     from cryptography.hazmat.primitives.asymmetric.ec import (
@@ -368,7 +368,10 @@ class MdocVerifier:
             return found.result(now, MDOC)
         judge.content(payload, known, now, found)
         answer = judge.revoked(mso.members, payload, signer, now, found)
-        lost = mapping.losses("dcc", "micov") if known else ()
+        lost: tuple[Loss, ...] = ()
+        if known:
+            stated = {name for each in elements.values() for name in _names_in(each)}
+            lost = (*mapping.losses("dcc", "micov"), *mapping.unstated("micov", stated))
         content = Credential(
             mso.doc_type,
             elements,
@@ -401,6 +404,14 @@ class MdocVerifier:
 
 def _bytes(given: object) -> bytes:
     return given if isinstance(given, bytes) else b""
+
+
+def _names_in(elements: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the names of elements, and those within a vaccination's or a test's."""
+    for name, value in elements.items():
+        yield name
+        if isinstance(value, Mapping):
+            yield from (each for each in value if isinstance(each, str))
 
 
 def _judge_digests(opened: Opened, found: Findings) -> bool:

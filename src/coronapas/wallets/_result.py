@@ -118,7 +118,7 @@ class Credential:
         expires: The end of the validity in the same seconds, which belongs to it in an mdoc and not
             in an SD-JWT; None if not stated.
         holder_key: The public key of the holder's device as a JWK; None where none is stated.
-        losses: What the format cannot state of a pass.
+        losses: What the format cannot state of a pass, and what a pass cannot state of this.
 
     """
 

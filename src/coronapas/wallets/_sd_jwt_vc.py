@@ -347,6 +347,7 @@ class SdJwtVerifier:
             max(stated, default=None),
             end,
             jwk,
+            mapping.unstated("sd-jwt", resolved) if known else (),
         )
         return found.result(
             now,
