@@ -40,6 +40,7 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 """The beginning of the count of microseconds."""
 TICK: Final = timedelta(microseconds=1)
 """The least time between two moments."""
+_SECOND: Final = 10**6
 _EXCLUSIVE_ENDS: Final = frozenset({"sd-jwt"})
 """The profiles that are no longer valid at the very end that they state (``exp``, RFC 7519)."""
 
@@ -66,14 +67,12 @@ class Lifetime(NamedTuple):
 
         That moment is always within it: a verifier grants clocks that differ.
         """
-        first = None if begin is None or not isfinite(begin) else ceil(_exact(begin))
+        first = None if begin is None else _microseconds(begin, ceil)
         if first is not None:
             first = min(first, microseconds(judged.at))
-        if end is None or not isfinite(end):
-            return cls(first)
-        if judged.profile in _EXCLUSIVE_ENDS:
-            return cls(first, ceil(_exact(end)) - 1)
-        return cls(first, floor(_exact(end)))
+        excluded = judged.profile in _EXCLUSIVE_ENDS
+        last = None if end is None else _microseconds(end, ceil if excluded else floor)
+        return cls(first, last - excluded if last is not None else None)
 
     def within(self, other: Lifetime) -> Lifetime:
         """Return the time that both have; of two that never meet, the first is after the last."""
@@ -83,9 +82,13 @@ class Lifetime(NamedTuple):
 
     def lapses(self, moment: datetime) -> tuple[Check, ...]:
         """Return why the pass is not valid at a moment; nothing where it is."""
-        at = microseconds(moment)
-        if (self.first is None or self.first <= at) and (self.last is None or at <= self.last):
+        # As a float it is exact to far less than a second, and costs a tenth.
+        near = moment.timestamp() * _SECOND
+        if (self.first is None or self.first + _SECOND < near) and (
+            self.last is None or near < self.last - _SECOND
+        ):
             return ()
+        at = microseconds(moment)
         early = self.first is not None and at < self.first
         late = self.last is not None and at > self.last
         return tuple(
@@ -93,8 +96,11 @@ class Lifetime(NamedTuple):
         )
 
 
-def _exact(seconds: float) -> int | Fraction:
-    return seconds * 10**6 if isinstance(seconds, int) else Fraction(seconds) * 10**6
+def _microseconds(seconds: float, rounded: Callable[[Fraction], int]) -> int | None:
+    """Return seconds in whole microseconds; None for infinity."""
+    if isinstance(seconds, int):
+        return seconds * _SECOND
+    return rounded(Fraction(seconds) * _SECOND) if isfinite(seconds) else None
 
 
 LAPSES: Final = {

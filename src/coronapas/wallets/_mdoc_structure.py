@@ -195,6 +195,7 @@ class Opened(NamedTuple):
 
 
 def load(data: bytes, what: str) -> Any:
+    """Return the value of bounded CBOR; raise CredentialError where it is not that."""
     try:
         return cbor.load(data)[0]
     except DecodeError as error:
@@ -344,6 +345,7 @@ def _item(name_space: str, raw: bytes) -> Item:
 
 
 def tree_of(items: Iterable[Item]) -> dict[str, dict[str, Any]]:
+    """Return the values of elements by their namespaces and names."""
     found: dict[str, dict[str, Any]] = {}
     for item in items:
         found.setdefault(item.name_space, {})[item.name] = item.value
