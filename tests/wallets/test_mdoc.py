@@ -192,6 +192,38 @@ def test_the_handover_of_openid4vp_has_its_parts() -> None:
     assert len(made) == 5
 
 
+def test_the_handover_is_that_of_the_standards_example() -> None:
+    """OpenID4VP 1.0, appendix B.2.6.1."""
+    thumbprint = "4283ec927ae0f208daaa2d026a814f2b22dca52cf85ffa8f3f8626c6bd669047"
+    made = openid4vp_transcript(
+        "x509_san_dns:example.com",
+        "exc7gBkxjx1rdc9udRrveKvSsJIq80avlXeLHhGwqtA",
+        "https://example.com/response",
+        bytes.fromhex(thumbprint),
+    )
+    digest = "048bc053c00442af9b8eed494cefdd9d95240d254b046b11b68013722aad38ac"
+    assert made.hex() == f"83f6f682714f70656e494434565048616e646f7665725820{digest}"
+
+
+def test_no_repr_of_what_was_read_shows_the_holder() -> None:
+    opened = parts.open_mdoc(presented())
+    shown = repr(opened) + repr(opened.items) + repr(opened.mso) + str(opened)
+    assert "Markerfamily" not in shown
+    assert "1971" not in shown
+
+
+@pytest.mark.parametrize("extra", [b"\0", b"\xf6", b"\xff"])
+def test_nothing_may_follow_and_no_member_may_stand_twice(extra: bytes) -> None:
+    data = issued()
+    assert failures(verify(data + extra)) == ["format.malformed"]
+    members = parts._members_in(data)
+    key, value = next(iter(members.items()))
+    # The same name with its length in a byte of its own.
+    again = b"\x78" + bytes((key[0] & 31,)) + key[1:] + value
+    both = b"\xa3" + b"".join(name + each for name, each in members.items()) + again
+    assert failures(verify(both)) == ["format.malformed"]
+
+
 def test_an_issued_mdoc_has_the_form_of_the_standard() -> None:
     top = cbor2.loads(issued(), semantic_decoders={0: tagged(0), 1004: tagged(1004)})
     protected, unprotected, payload, signature = top["issuerAuth"]

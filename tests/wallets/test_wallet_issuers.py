@@ -50,6 +50,7 @@ from coronapas.trust import Certificate, Dropped, Listing, Source, TrustStore
 from coronapas.verify import Outcome, TrustPolicy
 from coronapas.wallets import (
     VCT,
+    KeyBinding,
     MdocVerifier,
     SdJwtVerifier,
     StatusList,
@@ -412,6 +413,20 @@ def test_settings_of_the_wrong_type_are_refused() -> None:
         SdJwtVerifier(TrustStore(), types="dc+sd-jwt")
     with pytest.raises(TypeError):
         MdocVerifier(TrustStore(), doc_types="x")
+
+
+def test_requests_and_references_that_say_nothing_are_refused() -> None:
+    for audience, nonce in (("", "n"), ("a", "")):
+        with pytest.raises(ValueError, match="empty"):
+            KeyBinding(audience, nonce)
+    for index, uri in ((-1, "https://status.example"), (0, "")):
+        with pytest.raises(ValueError, match="index"):
+            StatusReference(index, uri)
+    with pytest.raises(CredentialError) as error:
+        issue_claims({"vct": "urn:x:y"}, signer(), vct=VCT)
+    assert error.value.code == "issue.reserved"
+    with pytest.raises(TypeError, match="no such setting"):
+        SdJwtVerifier(trust(), tolerated=FIELD)  # type: ignore[call-arg]
 
 
 def test_what_issuing_refuses_has_its_code() -> None:

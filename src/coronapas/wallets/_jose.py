@@ -47,6 +47,9 @@ class Jws(NamedTuple):
     signed: bytes
     signature: bytes
 
+    def __repr__(self) -> str:
+        return f"<Jws {self.algorithm} {self.type}>"
+
     @property
     def algorithm(self) -> str | None:
         """The stated algorithm, where it is one that is accepted; else None."""

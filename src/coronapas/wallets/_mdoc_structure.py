@@ -165,6 +165,9 @@ class Item(NamedTuple):
     value: Any
     raw: bytes
 
+    def __repr__(self) -> str:
+        return "<Item>"
+
 
 class Mso(NamedTuple):
     """A MobileSecurityObject; times are seconds since 1970-01-01T00:00:00Z."""
@@ -179,6 +182,9 @@ class Mso(NamedTuple):
     valid_until: float
     members: Mapping[str, Any]
 
+    def __repr__(self) -> str:
+        return f"<Mso {self.doc_type}>"
+
 
 class Opened(NamedTuple):
     """An mdoc as it was read; nothing about it is verified."""
@@ -192,6 +198,9 @@ class Opened(NamedTuple):
     mso: Mso
     doc_type: str | None = None
     device_signed: bytes | None = None
+
+    def __repr__(self) -> str:
+        return f"<Opened: {len(self.items)} items, {self.mso!r}>"
 
 
 def load(data: bytes, what: str) -> Any:

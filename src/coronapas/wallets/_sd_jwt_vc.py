@@ -183,6 +183,8 @@ def issue_claims(
     for path in hidden:
         if not path or path[0] in NEVER_HIDDEN:
             raise CredentialError("issue.hidden", f"{path[:1]} may never be hidden")
+    if "vct" in claims:
+        raise CredentialError("issue.reserved", "vct is stated beside the claims")
     tree, disclosures = sd_jwt.conceal(
         {
             "vct": vct,
