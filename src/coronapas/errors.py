@@ -18,6 +18,7 @@ __all__ = [
     "CatalogueError",
     "CmsError",
     "CoronapasError",
+    "CredentialError",
     "DecodeError",
     "FactsError",
     "Fault",
@@ -314,6 +315,19 @@ class LinkError(CoronapasError, ValueError):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"link: {message}")
         self.code = f"link.{code}"
+        self.message = message
+
+
+class CredentialError(CoronapasError, ValueError):
+    """A wallet credential, or a part of one, that cannot be read, presented or made.
+
+    `code` is stable and names the check that it fails before the dot (``format.malformed``,
+    ``disclosure.repeated``).
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
         self.message = message
 
 

@@ -366,8 +366,14 @@ def test_a_country_without_rules_is_told_which_there_are(country: Country) -> No
 
 
 def test_in_the_table_a_time_without_a_known_end_is_a_dash(country: Country) -> None:
-    lines = decide(country, "--country", "QQ", "--country", "XX", *DAY).stdout.splitlines()
-    assert lines[1].split() == ["QQ", "NO", "RULES", "-", "-"]
+    asked = ("--country", "QQ", "--country", "XX", *DAY)
+    lines = unverified(country, *asked).stdout.splitlines()
+    assert lines[2].split() == ["QQ", "UNVERIFIED", "-", "-"]
+    # Of one that verified it is known that it is refused before its issue and after its end.
+    lines = decide(country, *asked).stdout.splitlines()
+    assert " ".join(lines[1].split()) == (
+        "QQ NO RULES 2022-11-18 12:00:00 UTC (included) 2023-10-15 12:00:00 UTC (included)"
+    )
 
 
 def test_of_a_pass_that_states_no_end_none_is_told() -> None:
@@ -495,7 +501,7 @@ def test_a_rule_that_changes_too_often_is_told_as_such(
         return real(*given, **options, effort=1)
 
     monkeypatch.setattr(RuleSet, "timeline", lazy)
-    result = decide(country, "--country", "YY", *DAY)
+    result = unverified(country, "--country", "YY", *DAY)
     assert "Before or after that the rules change too often to say." in result.stdout
 
 
@@ -600,7 +606,9 @@ def test_the_public_rules_and_value_sets_answer_for_several_countries(
     found = json.loads(result.stdout)["decisions"]
     assert [one["outcome"] for one in found] == ["NO RULES", "PASS", "PASS"]
     assert found[0]["accepted_later"]["start"]["at"] == "2023-04-15T00:00:00+00:00"
-    assert found[2]["window"]["start"]["at"] == f"{DATES[1]}T00:00:00+00:00"
+    # The rule holds from the day of the dose on, and the pass counts from its issue on.
+    assert found[2]["window"]["start"] == {"at": "2022-11-18T12:00:00+00:00", "included": True}
+    assert DATES[1] == "2022-11-17"
 
 
 def test_the_codes_in_the_facts_that_decided_are_named() -> None:

@@ -37,6 +37,10 @@ _DIRECTIONS: Final[tuple[tuple[Form, Form], ...]] = (
     ("micov", "sd-jwt"),
     ("dcc", "icvp"),
     ("icvp", "dcc"),
+    ("sd-jwt", "icvp"),
+    ("icvp", "sd-jwt"),
+    ("micov", "icvp"),
+    ("icvp", "micov"),
 )
 
 
@@ -50,8 +54,9 @@ def page() -> str:
         "`losses`). In the middle stands the payload of the EU pass: rules and facts know it.",
         "[The how-to](../how-to/wallets.md) says how to use it.",
         "",
-        "For WHO's certificate the table says where a fact would stand, and nothing is converted:",
-        "it needs a batch, which a pass does not state, and has other codes for the products.",
+        "To WHO's certificate the caller adds what a pass does not state (`to_icvp`): the product",
+        "by WHO's code, the batch, the sex and the nationality. From it come claims of an SD-JWT",
+        "(`from_icvp`) and no pass, which states more of a vaccination.",
         "",
         f"Status of the names (version {data['version']} of the table): {data['status']}.",
         "",

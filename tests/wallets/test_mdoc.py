@@ -31,7 +31,7 @@ from wallet_world import (
 )
 
 from coronapas.dcc import facts_of
-from coronapas.errors import IssueError
+from coronapas.errors import CredentialError, IssueError
 from coronapas.keys import make_key
 from coronapas.signing import Signer
 from coronapas.trust import TrustStore
@@ -39,7 +39,6 @@ from coronapas.verify import Outcome, Verification
 from coronapas.wallets import (
     MDL,
     MICOV,
-    CredentialError,
     MdocVerifier,
     Session,
     StatusReference,
@@ -53,8 +52,7 @@ from coronapas.wallets import (
     read_status_list,
     read_transcript,
 )
-from coronapas.wallets import _session as sessions
-from coronapas.wallets import _slices as slices
+from coronapas.wallets import _mdoc_structure as parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -192,6 +190,38 @@ def test_the_handover_of_openid4vp_has_its_parts() -> None:
         )
     }
     assert len(made) == 5
+
+
+def test_the_handover_is_that_of_the_standards_example() -> None:
+    """OpenID4VP 1.0, appendix B.2.6.1."""
+    thumbprint = "4283ec927ae0f208daaa2d026a814f2b22dca52cf85ffa8f3f8626c6bd669047"
+    made = openid4vp_transcript(
+        "x509_san_dns:example.com",
+        "exc7gBkxjx1rdc9udRrveKvSsJIq80avlXeLHhGwqtA",
+        "https://example.com/response",
+        bytes.fromhex(thumbprint),
+    )
+    digest = "048bc053c00442af9b8eed494cefdd9d95240d254b046b11b68013722aad38ac"
+    assert made.hex() == f"83f6f682714f70656e494434565048616e646f7665725820{digest}"
+
+
+def test_no_repr_of_what_was_read_shows_the_holder() -> None:
+    opened = parts.open_mdoc(presented())
+    shown = repr(opened) + repr(opened.items) + repr(opened.mso) + str(opened)
+    assert "Markerfamily" not in shown
+    assert "1971" not in shown
+
+
+@pytest.mark.parametrize("extra", [b"\0", b"\xf6", b"\xff"])
+def test_nothing_may_follow_and_no_member_may_stand_twice(extra: bytes) -> None:
+    data = issued()
+    assert failures(verify(data + extra)) == ["format.malformed"]
+    members = parts._members_in(data)
+    key, value = next(iter(members.items()))
+    # The same name with its length in a byte of its own.
+    again = b"\x78" + bytes((key[0] & 31,)) + key[1:] + value
+    both = b"\xa3" + b"".join(name + each for name, each in members.items()) + again
+    assert failures(verify(both)) == ["format.malformed"]
 
 
 def test_an_issued_mdoc_has_the_form_of_the_standard() -> None:
@@ -459,10 +489,10 @@ def test_the_device_states_what_its_issuer_allows(
     authorised: dict[str, Any], code: str | None
 ) -> None:
     data = resigned(lambda mso: mso["deviceKeyInfo"].update(keyAuthorizations=authorised))
-    own = sessions.encoded(cbor2.dumps({VTR: {"fn": "Other"}}))
-    payload = sessions.device_authentication(TRANSCRIPT, MICOV, own)
+    own = parts.encoded(cbor2.dumps({VTR: {"fn": "Other"}}))
+    payload = parts.device_authentication(TRANSCRIPT, MICOV, own)
     protected = cbor2.dumps({1: -7})
-    signature = holder().sign(sessions.signature_input(protected, payload))
+    signature = holder().sign(parts.signature_input(protected, payload))
     response = {
         "version": "1.0",
         "documents": [
@@ -487,7 +517,7 @@ def resigned(change: Callable[[dict[str, Any]], object]) -> bytes:
     auth = top["issuerAuth"]
     mso = thawed(raw(raw(auth[2]).value))
     change(mso)
-    auth[2] = sessions.encoded(cbor2.dumps(mso))
+    auth[2] = parts.encoded(cbor2.dumps(mso))
     auth[3] = signer().sign(cbor2.dumps(["Signature1", auth[0], b"", auth[2]]))
     return cbor2.dumps(top)
 
@@ -659,14 +689,14 @@ def test_depth_and_size_are_bounded() -> None:
 )
 def test_slices_are_the_items_that_a_decoder_finds(value: Any) -> None:
     for whole in (cbor2.dumps([value, value]), b"\x9f" + cbor2.dumps(value) * 2 + b"\xff"):
-        assert slices.items(whole) == [cbor2.dumps(value)] * 2
+        assert parts._items_in(whole) == [cbor2.dumps(value)] * 2
     named = b"\xbf\x61a" + cbor2.dumps(value) + b"\xff"
     for whole in (cbor2.dumps({"a": value}), named):
-        assert slices.members(whole) == {b"\x61a": cbor2.dumps(value)}
-    assert slices.items(b"\x81\x5f\x41a\x41b\xff") == [b"\x5f\x41a\x41b\xff"]
+        assert parts._members_in(whole) == {b"\x61a": cbor2.dumps(value)}
+    assert parts._items_in(b"\x81\x5f\x41a\x41b\xff") == [b"\x5f\x41a\x41b\xff"]
     for broken in (b"", b"\x82\x01", b"\x01", b"\x9f\x01"):
         with pytest.raises(CredentialError):
-            slices.items(broken)
+            parts._items_in(broken)
 
 
 def test_the_holder_key_is_told_as_a_jwk() -> None:

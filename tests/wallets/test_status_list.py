@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wallet_world import ISSUED, NOW, keys, signer, trust
 
+from coronapas.errors import CredentialError
 from coronapas.keys import make_csca
 from coronapas.trust import TrustStore
-from coronapas.wallets import CredentialError, StatusList, make_status_list, read_status_list
+from coronapas.wallets import StatusList, make_status_list, read_status_list
 
 if TYPE_CHECKING:
     from pathlib import Path

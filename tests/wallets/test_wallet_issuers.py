@@ -24,28 +24,44 @@ from wallet_world import (
     NOW,
     RECOVERY,
     TEST,
+    UVCI,
     dcc_of,
+    holder_public,
     keys,
+    signer,
     trust,
 )
 
 from coronapas import Issuer, Verifier
-from coronapas.errors import IssueError
+from coronapas.errors import CredentialError, IssueError
 from coronapas.facts import EventKind, TestResult
 from coronapas.keys import make_csca, make_key
+from coronapas.revocation import (
+    Batch,
+    HashType,
+    RevocationList,
+    RevocationStore,
+    country_code_uci_hash,
+    uci_hash,
+)
 from coronapas.signing import Signer
 from coronapas.tolerances import FIELD
-from coronapas.trust import Certificate, Source, TrustStore
+from coronapas.trust import Certificate, Dropped, Listing, Source, TrustStore
+from coronapas.verify import Outcome, TrustPolicy
 from coronapas.wallets import (
     VCT,
-    CredentialError,
+    KeyBinding,
     MdocVerifier,
     SdJwtVerifier,
+    StatusList,
+    StatusReference,
     issue_claims,
     issue_mdoc,
     issue_sd_jwt,
     jwk_of,
+    make_status_list,
     present_sd_jwt,
+    read_status_list,
     read_transcript,
     to_claims,
 )
@@ -188,6 +204,129 @@ def test_a_list_that_is_too_old_vouches_for_nothing() -> None:
     assert SdJwtVerifier(trust()).verify(text, NOW).ok
 
 
+@pytest.mark.parametrize("form", ["sd-jwt", "mdoc"])
+@pytest.mark.parametrize(
+    ("listing", "code"),
+    [
+        (Listing("DCC", "DNK", "DSC", "production"), None),
+        (Listing("PH4H", "DNK", "DSC", "production"), "identifier.domain"),
+        (Listing("DCC", "DNK", "DSC", "uat"), "identifier.environment"),
+        (Listing("DCC", "XXA", "DSC", "production"), "identifier.test-participant"),
+        (Listing("DCC", "DNK", "DECA", "production"), "identifier.usage"),
+    ],
+)
+def test_the_trust_policy_holds_for_credentials_as_for_passes(
+    form: str, listing: Listing, code: str | None
+) -> None:
+    authority, pair = keys()
+    text, data = issued_both()
+    for held, listed in (
+        (pair.certificate, listing),
+        # The list states of an authority that it is one; all else counts for what it issued.
+        (authority.certificate, listing._replace(usage="SCA" if code is None else listing.usage)),
+    ):
+        source = Source("gdhcn", "list", "verified", listing=listed)
+        store = TrustStore([held], sources={held: (source,)})
+        found: Verification = (
+            SdJwtVerifier(store).verify(text, NOW)
+            if form == "sd-jwt"
+            else MdocVerifier(store).verify(data, NOW)
+        )
+        assert failures(found) == ([] if code is None else [code])
+    policy = TrustPolicy(
+        environments=("production", "uat"),
+        domains={"wallet": {"DCC", "PH4H"}},
+        test_participants=(),
+    )
+    own = pair.certificate
+    store = TrustStore([own], sources={own: (Source("gdhcn", "list", listing=listing),)})
+    if code != "identifier.usage":
+        assert SdJwtVerifier(store, policy=policy).verify(text, NOW).ok
+
+
+def issued_both() -> tuple[str, bytes]:
+    terms: dict[str, Any] = {"expires": LIFE, "issued_at": ISSUED}
+    return (
+        issue_sd_jwt(dcc_of(), signer(), **terms).text,
+        issue_mdoc(dcc_of(), signer(), device_key=holder_public(), **terms).data,
+    )
+
+
+def test_what_a_list_left_out_counts_though_its_authority_is_there_no_more() -> None:
+    authority, pair = keys()
+    dropped = Dropped(pair.certificate.kid, "revoked", "list")
+    store = TrustStore([authority.certificate], [dropped])
+    text, data = issued_both()
+    assert failures(SdJwtVerifier(store).verify(text, NOW)) == ["identifier.dropped"]
+    assert failures(MdocVerifier(store).verify(data, NOW)) == ["identifier.dropped"]
+    # Whoever puts the certificate into the store nevertheless has decided.
+    both = TrustStore([authority.certificate, pair.certificate], [dropped])
+    assert SdJwtVerifier(both).verify(text, NOW).ok
+
+
+def revoking(*entries: bytes, kind: str = "UCI") -> RevocationStore:
+    batch = Batch("1", HashType(kind), b"".join(entries), country="DK")
+    return RevocationStore().apply(RevocationList("list", as_of=ISSUED, batches=(batch,)))
+
+
+@pytest.mark.parametrize("form", ["sd-jwt", "mdoc"])
+def test_a_credential_is_revoked_where_the_pass_with_its_identifier_is(form: str) -> None:
+    text, data = issued_both()
+
+    def asked(**settings: Any) -> Verification:
+        if form == "sd-jwt":
+            return SdJwtVerifier(trust(), **settings).verify(text, NOW)
+        return MdocVerifier(trust(), **settings).verify(data, NOW)
+
+    for listed in (
+        revoking(uci_hash(UVCI)),
+        revoking(country_code_uci_hash("DK", UVCI), kind="COUNTRYCODEUCI"),
+    ):
+        found = asked(revocation=listed)
+        assert failures(found) == ["revocation.revoked"]
+        assert found.revocation is not None
+        assert found.to_json()["revocation"]["outcome"] == "REVOKED"
+        assert UVCI not in found.check("revocation").sentence
+    good = asked(revocation=revoking(uci_hash("URN:UVCI:01:DK:OTHER")))
+    assert good.check("revocation").outcome is Outcome.PASS
+    # Hashes of signatures alone cannot tell: a credential has another signature than the pass.
+    blind = {"revocation": revoking(bytes(16), kind="SIGNATURE")}
+    assert asked(**blind).check("revocation").code == "revocation.no-hash"
+    assert asked(**blind).ok
+    refused = asked(**blind, refuse_unknown_status=True)
+    assert failures(refused) == ["revocation.no-hash"]
+    assert failures(asked(refuse_unknown_status=True)) == ["revocation.no-data"]
+
+
+def test_what_either_list_says_against_a_credential_counts() -> None:
+    address = "https://status.example/1"
+    text = issue_sd_jwt(
+        dcc_of(), signer(), expires=LIFE, issued_at=ISSUED, status=StatusReference(0, address)
+    ).text
+
+    def listed(status: int, at: datetime = ISSUED) -> StatusList:
+        token = make_status_list([status], address, signer(), issued_at=at)
+        return read_status_list(token, trust(), at=NOW)
+
+    other, own = revoking(uci_hash("URN:UVCI:01:DK:OTHER")), revoking(uci_hash(UVCI))
+    for lists, data, codes in (
+        ([listed(0)], other, []),
+        ([listed(1)], other, ["revocation.revoked"]),
+        ([listed(0)], own, ["revocation.revoked"]),
+        ([], own, ["revocation.revoked"]),
+        ([], other, []),
+    ):
+        found = SdJwtVerifier(trust(), status_lists=lists, revocation=data).verify(text, NOW)
+        assert failures(found) == codes
+    found = SdJwtVerifier(trust(), revocation=other).verify(text, NOW)
+    assert found.check("revocation").code == "revocation.no-list"
+    # Of two lists with one address the latest counts, in whatever order they come.
+    early, late = listed(0), listed(1, ISSUED + timedelta(days=1))
+    for both in ([early, late], [late, early]):
+        found = SdJwtVerifier(trust(), status_lists=both).verify(text, NOW)
+        assert failures(found) == ["revocation.revoked"]
+
+
 def test_a_credential_without_certificates_needs_a_key_of_the_store() -> None:
     bare = Signer(key("leaf"), kid=b"leafleaf")
     text = issue_sd_jwt(dcc_of(), bare, expires=LIFE, issued_at=ISSUED).text
@@ -274,6 +413,20 @@ def test_settings_of_the_wrong_type_are_refused() -> None:
         SdJwtVerifier(TrustStore(), types="dc+sd-jwt")
     with pytest.raises(TypeError):
         MdocVerifier(TrustStore(), doc_types="x")
+
+
+def test_requests_and_references_that_say_nothing_are_refused() -> None:
+    for audience, nonce in (("", "n"), ("a", "")):
+        with pytest.raises(ValueError, match="empty"):
+            KeyBinding(audience, nonce)
+    for index, uri in ((-1, "https://status.example"), (0, "")):
+        with pytest.raises(ValueError, match="index"):
+            StatusReference(index, uri)
+    with pytest.raises(CredentialError) as error:
+        issue_claims({"vct": "urn:x:y"}, signer(), vct=VCT)
+    assert error.value.code == "issue.reserved"
+    with pytest.raises(TypeError, match="no such setting"):
+        SdJwtVerifier(trust(), tolerated=FIELD)  # type: ignore[call-arg]
 
 
 def test_what_issuing_refuses_has_its_code() -> None:

@@ -31,18 +31,23 @@ from wallet_world import (
 import strategies
 from coronapas import Issuer, Verifier
 from coronapas.dcc import build_dcc, facts_of
+from coronapas.errors import CredentialError
 from coronapas.facts import History, Holder, PartialDate, PassFacts, Vaccination
+from coronapas.gdhcn import Traveller, read_icvp, write_icvp
 from coronapas.rules import RuleSet, eu_travel
 from coronapas.trust import TrustStore
 from coronapas.verify import Verification
 from coronapas.wallets import (
-    CredentialError,
+    VCT,
     MdocVerifier,
     SdJwtVerifier,
     Session,
     claims_in,
     from_claims,
     from_elements,
+    from_icvp,
+    issue_claims,
+    issue_elements,
     issue_mdoc,
     issue_sd_jwt,
     losses,
@@ -51,7 +56,9 @@ from coronapas.wallets import (
     rows,
     to_claims,
     to_elements,
+    to_icvp,
 )
+from coronapas.wallets._mapping import VTR
 
 if TYPE_CHECKING:
     from coronapas.facts import Event
@@ -262,6 +269,107 @@ def test_a_credential_without_a_pass_is_not_judged_by_rules() -> None:
     late = SdJwtVerifier(trust()).verify(text, NOW + timedelta(days=400))
     verdict = RuleSet.load(eu_travel()).decide(late, country="EU")
     assert (verdict.outcome, verdict.refusals) == ("REFUSED", late.failures)
+
+
+# WHO's digital ICVP.
+
+GIVEN: dict[str, str] = {
+    "product": "CovidProduct1",
+    "batch": "LOT-1",
+    "sex": "female",
+    "nationality": "DNK",
+    "authority": "DNK",
+}
+
+
+@given(strategies.holders(), strategies.vaccinations())
+def test_an_icvp_states_a_vaccination_with_what_the_caller_adds(
+    who: Holder, event: Vaccination
+) -> None:
+    dcc = payload(who, event)
+    if not isinstance(who.birth_date, date):
+        with pytest.raises(CredentialError):
+            to_icvp(dcc, **GIVEN)
+        return
+    made = to_icvp(dcc, **GIVEN)
+    certificate, _ = read_icvp(made.content)
+    assert certificate is not None
+    (dose,) = certificate.doses
+    assert (dose.given_on, dose.batch, dose.product) == (event.date, "LOT-1", "CovidProduct1")
+    assert certificate.traveller.birth_date == who.birth_date
+    lost = {loss.field for loss in made.losses}
+    assert {"v.dn", "v.sd", "v.ci", "v.co", "v.is", "v.tg"} <= lost
+    # Everything that the payload states has a place, comes from the caller, or is lost.
+    stated = {f"v.{name}" for name in dcc["v"][0]} | {f"nam.{name}" for name in dcc["nam"]}
+    kept = {"v.mp", "v.dt", "nam.fn", "nam.gn", "dob"}
+    assert stated | {"dob", "ver"} == lost | (kept & (stated | {"dob"}))
+    back = from_icvp(certificate)
+    assert back.content["vaccination_date"] == event.date.isoformat()
+    assert back.content["nationalities"] == ["DNK"]
+    assert from_claims(back.content) is None
+    assert back.losses == ()
+
+
+def test_what_an_icvp_states_and_a_credential_cannot_is_said() -> None:
+    certificate, _ = read_icvp(to_icvp(dcc_of(), **GIVEN, clinician="Dr Marker").content)
+    assert certificate is not None
+    person = replace(
+        certificate.traveller, document_id="X1", document_type="PPN", guardian="Marker"
+    )
+    found = from_icvp(replace(certificate, traveller=person))
+    assert {loss.field for loss in found.losses} == {
+        "identity document",
+        "type of the identity document",
+        "parent or guardian",
+        "supervising clinician",
+    }
+    assert "Marker" not in repr(found) + repr(found.losses)
+    assert {loss.field for loss in found.losses} <= {
+        loss.field for loss in losses("icvp", "sd-jwt")
+    }
+    for doses in ((), certificate.doses * 2):
+        with pytest.raises(CredentialError):
+            from_icvp(replace(certificate, doses=doses))
+    for event in (TEST, RECOVERY):
+        with pytest.raises(CredentialError):
+            to_icvp(dcc_of(event), **GIVEN)
+
+
+def test_the_table_names_the_members_of_an_icvp() -> None:
+    certificate, _ = read_icvp(to_icvp(dcc_of(), **GIVEN, clinician="x").content)
+    assert certificate is not None
+    whole = replace(
+        certificate,
+        traveller=Traveller("n", date(2000, 1, 1), "male", "DNK", "id", "PPN", "guardian"),
+    )
+    claim = write_icvp(whole)
+    members = (set(claim) - {"vx", "v"}) | set(claim["vx"])
+    assert members == {row.icvp for row in rows() if row.icvp is not None}
+
+
+def test_a_verified_credential_says_what_a_pass_cannot_state_of_it() -> None:
+    dcc = dcc_of()
+    claims = {**to_claims(dcc).content, "sex": "female", "batch": "LOT", "exp": 1_690_000_000}
+    text = issue_claims(claims, signer(), vct=VCT)
+    found = SdJwtVerifier(trust()).verify(text, NOW)
+    assert found.ok, found.failures
+    assert found.credential is not None
+    assert {loss.field for loss in found.credential.losses} == {"sex", "batch"}
+    content = to_elements(dcc).content
+    content[VTR] = {**content[VTR], "sex": 2}
+    content[VTR]["v_RA01_2"] = {**content[VTR]["v_RA01_2"], "bn": "LOT"}
+    data = issue_elements(
+        content,
+        signer(),
+        doc_type="org.micov.1",
+        device_key=holder_public(),
+        issued_at=ISSUED,
+        expires=ISSUED + LIFE,
+    )
+    mdoc = MdocVerifier(trust()).verify(data, NOW)
+    assert mdoc.ok, mdoc.failures
+    assert mdoc.credential is not None
+    assert {"sex", "batch", "nam.fnt"} <= {loss.field for loss in mdoc.credential.losses}
 
 
 def test_the_page_of_the_mapping_is_made_from_the_data() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,7 +12,12 @@ import click
 
 from coronapas import catalogue
 from coronapas.catalogue import word
-from coronapas.cli._options import language_option, value_sets_from, value_sets_option
+from coronapas.cli._options import (
+    language_option,
+    shown_in,
+    value_sets_from,
+    value_sets_option,
+)
 from coronapas.cli._output import plain
 from coronapas.dcc import (
     COUNTRY,
@@ -32,10 +37,11 @@ from coronapas.facts import (
     TestResult,
     Vaccination,
 )
-from coronapas.rules import CODES, moment
+from coronapas.rules import CODES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import tzinfo
     from pathlib import Path
 
     from coronapas.catalogue import Entry
@@ -258,6 +264,8 @@ _HEADLINES: Final = {
 }
 # Codes of the value sets: products, organisations, ATC, LOINC and SNOMED.
 _CODES: Final = re.compile(r"(?<![\w/-])[A-Z0-9][A-Z0-9/-]{5,}(?![\w/-])")
+_ENDING: Final = "The pass itself is valid until {moment} (included)."
+_EXCLUSIVE_ENDING: Final = "The pass itself is valid until {moment} (not included)."
 _OPEN: Final = "Not decided for {place} on {moment}."
 _OUTCOMES: Final = {"PASS": "Accepted", "FAIL": "Not accepted", "NO RULES": "No rules"}
 
@@ -283,14 +291,17 @@ def meaning(code: str, language: str) -> str:
     return CODES[code] if language == "en" else catalogue.sentence(code, language)
 
 
-def interval(window: Window, language: str) -> str:
-    """Return an interval of one outcome; it shows the holder's dates."""
+def interval(window: Window, language: str, zone: tzinfo = UTC) -> str:
+    """Return an interval of one outcome; it shows the holder's dates.
+
+    English sentences are those of the rules' room: in UTC, and in the country's own time.
+    """
     if language == "en":
         return window.sentence
     parts = [word(_OUTCOMES.get(str(window.outcome), "Not decided"), language)]
     for text, bound in (("from {moment}", window.start), ("until {moment}", window.end)):
         if bound is not None:
-            parts.append(" ".join(_bound(text, bound, language)))
+            parts.append(" ".join(_bound(text, bound, language, zone)))
     return f"{', '.join(parts)}."
 
 
@@ -318,16 +329,12 @@ def with_names(fact: str) -> str:
     return _CODES.sub(named, fact)
 
 
-def ending(expires: datetime, language: str) -> str:
-    """Return until when the pass itself is valid."""
-    text = "The pass itself is valid until {moment} (included)."
-    return word(text, language, moment=_shown(expires, language))
+def ending(expires: datetime, language: str, zone: tzinfo = UTC, *, included: bool = True) -> str:
+    """Return until when the pass itself is valid, in a time zone."""
+    text = _ENDING if included else _EXCLUSIVE_ENDING
+    return word(text, language, moment=shown_in(expires, zone))
 
 
-def _shown(at: datetime, language: str) -> str:
-    return moment(at) if language == "en" else moment(at).replace(" at ", " ")
-
-
-def _bound(text: str, bound: Bound, language: str) -> Iterator[str]:
-    yield word(text, language, moment=_shown(bound.moment, language))
+def _bound(text: str, bound: Bound, language: str, zone: tzinfo) -> Iterator[str]:
+    yield word(text, language, moment=shown_in(bound.moment, zone))
     yield word("(included)" if bound.included else "(exclusive)", language)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import dataclass, replace
+from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
@@ -21,8 +22,10 @@ from coronapas.catalogue import word
 from coronapas.cli._options import (
     day_or_moment,
     rules_from,
+    shown_in,
     value_sets_from,
     value_sets_option,
+    zone_option,
 )
 from coronapas.cli._output import plain, sentence
 from coronapas.cli._passes import Item, passes_of
@@ -30,7 +33,7 @@ from coronapas.cli._verifier import NAMES, from_options, verifier_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from datetime import datetime
+    from datetime import datetime, tzinfo
     from pathlib import Path
 
     from coronapas.cli._verifier import Judge
@@ -98,7 +101,7 @@ class Decision:
         for check in self.verdict.refusals:
             yield f"  FAIL  {word(check.name, language)}: {plain(check.sentence_in(language))}"
 
-    def lines(self, *, personal: bool, language: str = "en") -> Iterator[str]:
+    def lines(self, *, personal: bool, language: str = "en", zone: tzinfo = UTC) -> Iterator[str]:
         """Yield the verdict, its reasons and how long it lasts; with `personal` also the facts."""
         from coronapas.cli._codes import (
             headline,
@@ -125,16 +128,16 @@ class Decision:
             told = word("The rules at hand are of {countries}.", language, countries=known)
             yield plain(f"  {told}")
         for window in filter(None, (self.window, self.later)):
-            yield plain(f"  {interval(window, language)}")
+            yield plain(f"  {interval(window, language, zone)}")
         if self.timeline is not None and not self.timeline.complete:
             text = "Before or after that the rules change too often to say."
             yield f"  {word(text, language)}"
 
-    def row(self) -> tuple[str, str, str, str]:
-        """Return the cells of the table: country, outcome, start and end."""
+    def row(self, zone: tzinfo = UTC) -> tuple[str, str, str, str]:
+        """Return the cells of the table: country, outcome, start and end in a time zone."""
         window = self.window
         start, end = (None, None) if window is None else (window.start, window.end)
-        return self.verdict.country, self.outcome, _bound(start), _bound(end)
+        return self.verdict.country, self.outcome, _bound(start, zone), _bound(end, zone)
 
     def to_json(self, *, personal: bool, language: str = "en") -> dict[str, Any]:
         """Return the JSON form; `because`, the facts that decided, only with `personal`."""
@@ -197,9 +200,9 @@ def decided_wallet(
     return replace(alone, place=passes[verdict.best][0])
 
 
-def table(decisions: Iterable[Decision]) -> Iterator[str]:
-    """Yield a line for each country, in the order asked for."""
-    rows = [_HEAD, *(decision.row() for decision in decisions)]
+def table(decisions: Iterable[Decision], zone: tzinfo = UTC) -> Iterator[str]:
+    """Yield a line for each country, in the order asked for; moments are in a time zone."""
+    rows = [_HEAD, *(decision.row(zone) for decision in decisions)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = [plain(cell).ljust(width) for cell, width in zip(row, widths, strict=True)]
@@ -211,17 +214,12 @@ def _coloured(outcome: str) -> str:
     return click.style(outcome, fg=_COLOURS[outcome])
 
 
-def _bound(bound: Bound | None) -> str:
+def _bound(bound: Bound | None, zone: tzinfo) -> str:
     """Return a bound for a cell; a dash where no change is known."""
     if bound is None:
         return "-"
-    return f"{_moment(bound.moment)} ({'included' if bound.included else 'not included'})"
-
-
-def _moment(at: datetime) -> str:
-    from coronapas.rules import moment
-
-    return moment(at)
+    included = "included" if bound.included else "not included"
+    return f"{shown_in(bound.moment, zone)} ({included})"
 
 
 _WARNING: Final = "The pass is not verified, so anybody may have made it."
@@ -284,6 +282,7 @@ class _Reading(NamedTuple):
     help="The language of the rules' descriptions, and of what is said of them (en, da, de); "
     "English where there is nothing in it.",
 )
+@zone_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option(
     "--show-personal-data", is_flag=True, help="Also show the facts in the pass that decided."
@@ -299,6 +298,7 @@ def command(
     whole: bool,
     region: str | None,
     language: str,
+    zone: tzinfo,
     as_json: bool,
     show_personal_data: bool,
     **given: Any,
@@ -313,7 +313,7 @@ def command(
     Exit codes: 0 accepted in every country; 1 not accepted, refused, not decided, unverified or
     without rules in some; 2 wrong usage, or an input that cannot be read.
     """
-    from datetime import UTC, datetime
+    from datetime import datetime
 
     from coronapas.cli._codes import spoken
     from coronapas.rules import Question
@@ -358,7 +358,7 @@ def command(
         }
         click.echo(json.dumps(document))
     else:
-        click.echo("\n".join(_lines(decisions, show_personal_data, words)))
+        click.echo("\n".join(_lines(decisions, show_personal_data, words, zone)))
     accepted = all(decision.verdict for decision in decisions)
     sys.exit(0 if accepted and not unverified else 1)
 
@@ -383,17 +383,27 @@ def _from_texts(texts: tuple[str, ...]) -> Iterator[Item]:
 
 
 def _opened(item: Item) -> _Reading:
+    from coronapas import wallets
     from coronapas.hcert import decode
 
-    return _Reading(item.place, decode(item.text))
+    credential = wallets.credential_in(item.text)
+    if credential is None:
+        return _Reading(item.place, decode(item.text))
+    if isinstance(credential, str):
+        payload = wallets.from_claims(wallets.claims_in(credential))
+    else:
+        payload = wallets.from_elements(wallets.elements_in(credential)[1])
+    if payload is None:
+        raise click.UsageError(plain(f"{item.place}: it holds no payload that rules can judge."))
+    return _Reading(item.place, payload)
 
 
 def _verified(item: Item, judge: Judge, at: datetime) -> _Reading:
     """Return what is true of a pass; standard error says what is not known of a good one."""
     from coronapas.verify import Outcome
 
-    found = judge.verifier.verify(item.text, at=at)
-    failures = (*_of_code(item, judge.granted), *found.failures)
+    found = judge.verify(item.text, at)
+    failures = (*_of_code(item, judge.granted), *found.failures, *judge.objections(found))
     for check in () if failures else found.checks:
         if check.outcome is Outcome.UNKNOWN:
             click.echo(plain(f"Not known: {check.name}: {check.sentence}"), err=True)
@@ -428,8 +438,6 @@ def _decision(
 
 def _header(passes: Sequence[_Reading], at: datetime, *, verified: bool) -> dict[str, Any]:
     """Return what the JSON says of the passes before any rule was asked."""
-    from datetime import UTC
-
     each = [
         {
             "place": plain(found.place),
@@ -447,15 +455,18 @@ def _header(passes: Sequence[_Reading], at: datetime, *, verified: bool) -> dict
     }
 
 
-def _lines(decisions: list[Decision], personal: bool, language: str) -> list[str]:
+def _lines(decisions: list[Decision], personal: bool, language: str, zone: tzinfo) -> list[str]:
     """Return what a person reads: with several countries a table first, then each by itself."""
     from coronapas.cli._codes import ending
 
     first = decisions[0]
     expires = None if first.timeline is None else first.timeline.expires
+    included = first.timeline is None or first.timeline.end_included
     lines = [f"{_coloured(_UNVERIFIED)}  {_WARNING}"] if decisions[0].unverified else []
-    lines += [*table(decisions), ""] if len(decisions) > 1 else []
+    lines += [*table(decisions, zone), ""] if len(decisions) > 1 else []
     for decision in decisions:
-        lines += decision.lines(personal=personal, language=language)
+        lines += decision.lines(personal=personal, language=language, zone=zone)
     lines += first.refusals(language)
-    return lines if expires is None else [*lines, ending(expires, language)]
+    return (
+        lines if expires is None else [*lines, ending(expires, language, zone, included=included)]
+    )

@@ -16,6 +16,7 @@ from coronapas.cli._certificates import (
 )
 from coronapas.cli._output import plain
 from coronapas.cli._passes import STDIN, items
+from coronapas.cli._verifier import Judge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from coronapas.errors import FaultsError
     from coronapas.facts import History, PassFacts
     from coronapas.trust import TrustStore
-    from coronapas.verify import Verifier
 
 _FORGIVEN: Final = frozenset({"time.expired"})
 """What may fail of a pass that states an event: its own end says nothing against the event."""
@@ -50,7 +50,7 @@ def evidence_options(function: Callable[..., None]) -> Callable[..., None]:
             multiple=True,
             type=click.Path(exists=True, dir_okay=False, allow_dash=True),
             metavar="FILE",
-            help="Passes of the holder, as texts or pictures; needs --trust.",
+            help="Passes of the holder: texts, pictures, a wallet's credentials; needs --trust.",
         ),
         click.option(
             "--history",
@@ -90,7 +90,7 @@ def history_from(
     try:
         if passes:
             store = trust_from(trust, pins=pins, beside=beside, unverified=unverified_trust)
-            found.append(History.from_passes(_facts(passes, _verifier(store))))
+            found.append(History.from_passes(_facts(passes, _judge(store))))
         return merge(*found)
     except HistoryError as error:
         unusable("", error)
@@ -119,20 +119,34 @@ def unusable(place: str, error: FaultsError) -> NoReturn:
     sys.exit(2)
 
 
-def _verifier(store: TrustStore) -> Verifier:
+def _judge(store: TrustStore) -> Judge:
     from coronapas.tolerances import FIELD
     from coronapas.verify import Verifier
+    from coronapas.wallets import CredentialSettings, MdocVerifier, SdJwtVerifier
 
-    return Verifier(store, tolerate=FIELD | {_POSITIVE}, certificate_time="issued")
+    settings: CredentialSettings = {
+        "tolerate": FIELD | {_POSITIVE},
+        "certificate_time": "issued",
+    }
+    return Judge(
+        Verifier(store, tolerate=FIELD | {_POSITIVE}, certificate_time="issued"),
+        store,
+        FIELD,
+        SdJwtVerifier(store, **settings),
+        MdocVerifier(store, **settings),
+    )
 
 
-def _facts(sources: tuple[str, ...], verifier: Verifier) -> Iterator[PassFacts]:
+def _facts(sources: tuple[str, ...], judge: Judge) -> Iterator[PassFacts]:
     for source in sources:
         for item in items(source):
-            verification = verifier.verify(item.readable().text)
+            verification = judge.verify(item.readable().text)
             failed = [each for each in verification.failures if each.code not in _FORGIVEN]
             facts = verification.facts
             if failed or facts is None:
                 what = failed[0].sentence if failed else "The pass states no event."
                 raise click.UsageError(plain(f"{item.place}: {what}"))
+            if verification.failures:
+                ended = "the pass itself has ended; the event that it states counts"
+                click.echo(plain(f"{item.place}: {ended}."), err=True)
             yield facts

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -98,6 +98,41 @@ def moment(ctx: click.Context, param: click.Parameter, value: str | None) -> dat
         problem = "The time zone is missing: add Z or an offset such as +02:00."
         raise click.BadParameter(problem, ctx, param)
     return found
+
+
+def _zone(ctx: click.Context, param: click.Parameter, value: str) -> tzinfo:
+    if value.upper() == "UTC":
+        return UTC
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    try:
+        return ZoneInfo(value)
+    except (ZoneInfoNotFoundError, OSError, ValueError):
+        problem = "there is no such time zone; write a name such as Europe/Copenhagen"
+        raise click.BadParameter(problem, ctx, param) from None
+
+
+zone_option = click.option(
+    "--zone",
+    default="UTC",
+    show_default=True,
+    metavar="ZONE",
+    callback=_zone,
+    help="The time zone in which moments are shown, such as Europe/Copenhagen.",
+)
+
+
+def shown_in(at: datetime, zone: tzinfo) -> str:
+    """Return a moment as a person reads it in a time zone, which it names; outside UTC its offset.
+
+    As clocks are put back an hour occurs twice: only the offset tells which is meant.
+    """
+    try:
+        local = at.astimezone(zone)
+    except OverflowError:  # there it would be beyond the years 1 to 9999
+        zone, local = UTC, at.astimezone(UTC)
+    text = local.replace(tzinfo=None).isoformat(sep=" ")
+    return f"{text} UTC" if zone is UTC else f"{text} {local.isoformat()[-6:]} {zone}"
 
 
 def lifetime(ctx: click.Context, param: click.Parameter, value: str) -> datetime | timedelta | None:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 STDIN: Final = "-"
 
 _LONGEST: Final = 65_537  # one byte beyond what a verifier reads, so that it can say so
+_LONGEST_CREDENTIAL: Final = 1024 * 1024 + 1  # likewise, of a wallet's credential
 _BOM: Final = b"\xef\xbb\xbf"
 _SHORTEST_HEAD: Final = 12
 _MOST_FILES: Final = 1_000_000
@@ -141,8 +142,16 @@ def _of_folder(folder: Path, whole: bool) -> Iterator[Item]:
 
 def _of_stream(stream: IO[bytes], name: str, whole: bool) -> Iterator[Item]:
     from coronapas.presentation import kind_of
+    from coronapas.wallets import credential_in
 
     head = _head(stream)
+    longest = _LONGEST
+    if credential_in(head) is not None:
+        if not head.isascii():
+            content = head + stream.read(_LONGEST_CREDENTIAL - len(head))
+            yield Item(name, content, len(content))
+            return
+        longest = _LONGEST_CREDENTIAL
     kind = kind_of(head)
     if kind.read_as is None:
         yield _without(name, "unsupported", kind.refusal)
@@ -154,7 +163,8 @@ def _of_stream(stream: IO[bytes], name: str, whole: bool) -> Iterator[Item]:
         stream = _recoded(head, stream, kind.encoding or "")
         head = _head(stream)
     found = False
-    for item in _whole(head, stream, name) if whole else _lines(head, stream, name):
+    read = _whole if whole else _lines
+    for item in read(head, stream, name, longest):
         if not (whole or found):
             _hint_at_wrapping(head, name)
         found = True
@@ -260,8 +270,8 @@ def _passes_of(found: tuple[Scan, ...], name: str) -> list[Scan]:
     return passes
 
 
-def _whole(head: bytes, stream: IO[bytes], name: str) -> Iterator[Item]:
-    content = head + stream.read(_LONGEST + 2)
+def _whole(head: bytes, stream: IO[bytes], name: str, longest: int) -> Iterator[Item]:
+    content = head + stream.read(longest + 2)
     text: str | bytes = _without_line_end(content.removeprefix(_BOM))
     joined = _put_together(content)
     if joined is not None:
@@ -271,12 +281,12 @@ def _whole(head: bytes, stream: IO[bytes], name: str) -> Iterator[Item]:
         yield Item(name, text, len(content))
 
 
-def _lines(head: bytes, stream: IO[bytes], name: str) -> Iterator[Item]:
+def _lines(head: bytes, stream: IO[bytes], name: str, longest: int) -> Iterator[Item]:
     """Yield every line that is not blank, without its line end, which is not part of the pass."""
     pending = head.removeprefix(_BOM)
     number = 0
     while True:
-        line, pending, taken = _line(pending, stream)
+        line, pending, taken = _line(pending, stream, longest)
         if not taken:
             return
         number += 1
@@ -285,16 +295,16 @@ def _lines(head: bytes, stream: IO[bytes], name: str) -> Iterator[Item]:
             yield Item(f"{name}:{number}", text, taken)
 
 
-def _line(pending: bytes, stream: IO[bytes]) -> tuple[bytes, bytes, int]:
+def _line(pending: bytes, stream: IO[bytes], longest: int) -> tuple[bytes, bytes, int]:
     """Return the next line (a long one cut), what was read beyond it, and its length."""
     line, mark, rest = pending.partition(b"\n")
     if mark:
         return line + mark, rest, len(line) + 1
-    line += stream.readline(_LONGEST + 2 - len(line))
+    line += stream.readline(longest + 2 - len(line))
     taken = len(line)
     more = line
     while len(more) and not more.endswith(b"\n"):
-        more = stream.readline(_LONGEST)
+        more = stream.readline(longest)
         taken += len(more)
     return line, b"", taken
 

@@ -39,10 +39,11 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from coronapas.cli._verifier import Judge
     from coronapas.facts import PassFacts
     from coronapas.gdhcn import Catalogue, Validity
     from coronapas.tolerances import Deviation
-    from coronapas.verify import Check, Verification, Verifier
+    from coronapas.verify import Check, Verification
 
 
 _UNLISTED: Final = frozenset({"given", "plain"})
@@ -89,6 +90,10 @@ def command(
 ) -> None:
     """Verify passes: from text files, pictures, PDFs, folders, standard input (-), or --text.
 
+    Credentials of wallets are judged as passes: an SD-JWT as text, an mdoc as CBOR, hexadecimal or
+    base64url. With --audience and --nonce, or --session-transcript, everything must be bound to its
+    holder: what cannot be, fails. Without them, bindings are not looked at.
+
     A text file has one pass on each line. A picture or PDF may hold several QR codes; those that
     are no passes are named on standard error where one is. In a shell, put a pass into single
     quotes: it may hold $ and blanks. The format of trust
@@ -100,12 +105,12 @@ def command(
     if not files and not texts:
         raise click.UsageError("Name a file, - for standard input, or give --text.")
     sets = value_sets_from(value_sets)
-    verifier, _, granted = from_options(at=at, value_sets=sets, **given)
+    judge = from_options(at=at, value_sets=sets, **given)
     catalogue = catalogue_from(products)
     count = _Count()
     with progress("verifying", total_size(files), results_meanwhile=True) as advance:
         for item in _all(files, texts, whole):
-            found = _Found(item, verifier, at, granted, catalogue, language)
+            found = _Found(item, judge, at, catalogue, language)
             count.add(found)
             if as_json:
                 click.echo(json.dumps(found.to_json(show_personal_data)))
@@ -130,9 +135,8 @@ class _Found:
     def __init__(
         self,
         item: Item,
-        verifier: Verifier,
+        judge: Judge,
         at: datetime | None,
-        granted: Collection[str],
         catalogue: Catalogue | None,
         language: str,
     ) -> None:
@@ -145,11 +149,11 @@ class _Found:
         self.unsupported = item.fault is not None and item.fault.code in _ONE_LINE
         self._read: tuple[PassFacts | None] | None = None
         self.verification: Verification | None = None
-        self._of_input: tuple[Check, ...] = _of_input(item, granted)
+        self._of_input: tuple[Check, ...] = _of_input(item, judge.granted)
         self._odd: tuple[Deviation, ...] = item.deviations
         if self.readable:
-            self.verification = verifier.verify(item.text, at=at)
-            self.checks = self._of_input + self.verification.checks
+            self.verification = found = judge.verify(item.text, at)
+            self.checks = self._of_input + found.checks + judge.objections(found)
         else:
             self.checks = self._of_input + tuple(map(skipped, CHECKS))
         self.failures = tuple(check for check in self.checks if check.outcome == "FAIL")

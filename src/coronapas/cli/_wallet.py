@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import sys
 from datetime import UTC, datetime
@@ -23,23 +22,34 @@ from coronapas.cli._certificates import (
 from coronapas.cli._options import filled, lifetime, moment, password_from
 from coronapas.cli._options import password as password_source
 from coronapas.cli._output import coloured, plain, write
+from coronapas.cli._verifier import (
+    audience_option,
+    binding_from,
+    content_of,
+    decoded,
+    nonce_option,
+    private_key,
+    reader_key_option,
+    session_from,
+    status_list_option,
+    status_lists_from,
+    transcript_option,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import timedelta
 
     from cryptography.hazmat.primitives.asymmetric.ec import (
-        EllipticCurvePrivateKey,
         EllipticCurvePublicKey,
     )
 
     from coronapas.signing import PublicKey
     from coronapas.trust import Certificate, TrustStore
-    from coronapas.wallets import CredentialVerification, Session, StatusList
+    from coronapas.wallets import CredentialVerification
 
 SD_JWT: Final = "sd-jwt"
 MDOC: Final = "mdoc"
-_MOST: Final = 2_000_000
 _NO_KID: Final = bytes(8)
 
 _format = click.option(
@@ -53,17 +63,6 @@ _at = click.option(
     "--at", callback=moment, metavar="MOMENT", help="The moment of the check [default: now]."
 )
 _credential = click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
-_audience = click.option(
-    "--audience", callback=filled, help="The verifier that the holder's binding must name."
-)
-_nonce = click.option("--nonce", callback=filled, help="The nonce that the binding must repeat.")
-_transcript = click.option(
-    "--session-transcript",
-    type=FILE,
-    metavar="FILE",
-    help="The session that an mdoc must be bound to: the SessionTranscript in CBOR or hexadecimal, "
-    "with or without its tag 24.",
-)
 _output = click.option(
     "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to a file."
 )
@@ -167,7 +166,7 @@ def issue(
     stated = country or (signer.certificate.country if signer.certificate else None)
     if stated is None:
         raise click.UsageError("The certificate names no country: give --country.")
-    holder, event = facts_from_json(parse_facts(_bytes(facts)))
+    holder, event = facts_from_json(parse_facts(content_of(facts)))
     begin = issued_at or datetime.now(UTC)
     dcc = build_dcc(
         holder,
@@ -228,9 +227,9 @@ def issue(
     metavar="prompt|env:NAME",
     help="Where to read the key's password.",
 )
-@_audience
-@_nonce
-@_transcript
+@audience_option
+@nonce_option
+@transcript_option
 @click.option(
     "--reader-key",
     type=FILE,
@@ -260,9 +259,9 @@ def present(
     from coronapas import wallets
     from coronapas.signing import Signer
 
-    key = None if holder_key is None else _private(holder_key, password)
+    key = None if holder_key is None else private_key(holder_key, password)
     if form == SD_JWT:
-        asked = _asked(audience, nonce)
+        asked = binding_from(audience, nonce)
         signer = None if key is None else Signer(key, kid=_NO_KID)
         text = wallets.present_sd_jwt(_text(file), disclose, holder=signer, binding=asked, at=at)
     else:
@@ -277,7 +276,7 @@ def present(
             wallets.present_mdoc(
                 _document(file),
                 chosen,
-                transcript=wallets.read_transcript(_decoded(_bytes(str(session_transcript)))),
+                transcript=wallets.read_transcript(decoded(content_of(str(session_transcript)))),
                 device=Signer(key, kid=_NO_KID) if reader is None else key,
                 reader_key=reader,
             )
@@ -299,17 +298,13 @@ def present(
 @pin_option
 @unverified_option
 @_at
-@_audience
-@_nonce
-@_transcript
-@click.option(
-    "--reader-key", type=FILE, help="The reader's ephemeral private key (PEM), for a device's MAC."
-)
+@audience_option
+@nonce_option
+@transcript_option
+@reader_key_option
 @click.option("--type", "kinds", multiple=True, help="A vct or docType to accept [default: all].")
 @click.option("--typ", "typs", multiple=True, help="A typ of an SD-JWT to accept.")
-@click.option(
-    "--status-list", "lists", multiple=True, type=FILE, help="A status list (JWT or CWT)."
-)
+@status_list_option
 @click.option("--refuse-unknown-status", is_flag=True, help="Fail where no status list can tell.")
 @click.option("--checks", is_flag=True, help="Show every check, not only those that failed.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -328,7 +323,7 @@ def verify(
     reader_key: Path | None,
     kinds: tuple[str, ...],
     typs: tuple[str, ...],
-    lists: tuple[Path, ...],
+    status_lists: tuple[Path, ...],
     refuse_unknown_status: bool,
     checks: bool,
     as_json: bool,
@@ -343,12 +338,13 @@ def verify(
     Exit codes: 0 the credential is ok; 1 it is not; 2 wrong usage, or an input that cannot be read.
     """
     from coronapas import wallets
+    from coronapas.verify import TrustPolicy
 
     if not keys and not trust:
         raise click.UsageError("Name whom to trust: --key or --trust.")
     when = at or datetime.now(UTC)
     store = _trusted(keys, trust, pins, unverified_trust, when)
-    statuses = [_status_list(path, store, when) for path in lists]
+    statuses = status_lists_from(status_lists, store, when, TrustPolicy())
     if form == SD_JWT:
         if session_transcript is not None or reader_key is not None:
             raise click.UsageError("--session-transcript and --reader-key are for --format mdoc.")
@@ -358,7 +354,7 @@ def verify(
             vcts=kinds or None,
             status_lists=statuses,
             refuse_unknown_status=refuse_unknown_status,
-        ).verify(_text(file), when, binding=_asked(audience, nonce))
+        ).verify(_text(file), when, binding=binding_from(audience, nonce))
     else:
         if audience is not None or nonce is not None or typs:
             raise click.UsageError("--audience, --nonce and --typ are for --format sd-jwt.")
@@ -367,7 +363,7 @@ def verify(
             doc_types=kinds or None,
             status_lists=statuses,
             refuse_unknown_status=refuse_unknown_status,
-        ).verify(_document(file), when, session=_session(session_transcript, reader_key))
+        ).verify(_document(file), when, session=session_from(session_transcript, reader_key))
     if as_json:
         click.echo(json.dumps(_document_of(found, form, personal=show_personal_data)))
     else:
@@ -453,25 +449,6 @@ def _names(value: Any) -> Any:
     return [_names(each) for each in value] if isinstance(value, list | tuple) else "…"
 
 
-def _asked(audience: str | None, nonce: str | None) -> Any:
-    from coronapas.wallets import KeyBinding
-
-    if (audience is None) is not (nonce is None):
-        raise click.UsageError("Give --audience and --nonce together.")
-    return None if audience is None or nonce is None else KeyBinding(audience, nonce)
-
-
-def _session(transcript: Path | None, reader_key: Path | None) -> Session | None:
-    from coronapas.wallets import Session, read_transcript
-
-    if transcript is None:
-        if reader_key is not None:
-            raise click.UsageError("--reader-key needs --session-transcript.")
-        return None
-    read = read_transcript(_decoded(_bytes(str(transcript))))
-    return Session(read, None if reader_key is None else _private(reader_key, None))
-
-
 def _trusted(
     keys: tuple[Path, ...],
     trust: tuple[Path, ...],
@@ -511,59 +488,15 @@ def _on_p256(key: PublicKey) -> EllipticCurvePublicKey:
     return key
 
 
-def _private(path: Path, password: str | None) -> EllipticCurvePrivateKey:
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
-    secret = password_from(password)
-    try:
-        key = load_pem_private_key(path.read_bytes(), None if secret is None else secret.encode())
-    except (ValueError, TypeError):
-        raise click.UsageError(plain(f"{path}: the private key cannot be read.")) from None
-    if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != "secp256r1":
-        raise click.UsageError(plain(f"{path}: the key must be on P-256."))
-    return key
-
-
-def _status_list(path: Path, store: TrustStore, at: datetime) -> StatusList:
-    from coronapas.wallets import read_status_list
-
-    with named(path):
-        return read_status_list(_bytes(str(path)), store, at=at)
-
-
-def _bytes(source: str) -> bytes:
-    with click.open_file(source, "rb") as file:
-        content: bytes = file.read(_MOST + 1)
-    if len(content) > _MOST:
-        raise click.UsageError(plain(f"{source}: the file is larger than {_MOST} bytes."))
-    return content
-
-
 def _text(source: str) -> str:
     try:
-        return _bytes(source).decode("utf-8-sig").strip()
+        return content_of(source).decode("utf-8-sig").strip()
     except UnicodeDecodeError:
         raise click.UsageError(plain(f"{source}: the file is not text.")) from None
 
 
 def _document(source: str) -> bytes:
-    return _decoded(_bytes(source))
-
-
-def _decoded(content: bytes) -> bytes:
-    """Return the bytes of hexadecimal or base64url; CBOR as it is."""
-    if not content.isascii():
-        return content
-    text = b"".join(content.split())
-    try:
-        return binascii.unhexlify(text)
-    except binascii.Error:
-        pass
-    try:
-        return base64.b64decode(text + b"=" * (-len(text) % 4), b"-_", validate=True)
-    except binascii.Error:
-        return content
+    return decoded(content_of(source))
 
 
 def _base64url(data: bytes) -> str:

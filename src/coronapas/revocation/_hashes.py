@@ -129,12 +129,22 @@ def signature_hash(signature: bytes, algorithm: int | None) -> bytes | None:
 
 def hashes_of(envelope: Envelope) -> PassHashes:
     """Return the hashes of a pass that was opened; no trust in it is implied."""
-    issuer = envelope.issuer
+    signature = signature_hash(envelope.signature, envelope.algorithm)
+    hcert = envelope.claims.hcert
+    return _hashes(None if hcert is None else hcert.get(DCC), envelope.issuer, signature)
+
+
+def hashes_of_payload(dcc: object, issuer: str | None) -> PassHashes:
+    """Return the hashes of an EU payload that lies in another container, without a signature's."""
+    return _hashes(dcc, issuer, None)
+
+
+def _hashes(dcc: object, issuer: str | None, signature: bytes | None) -> PassHashes:
     uci: list[bytes] = []
     country_code_uci: list[bytes] = []
     whole: bytes | None = None
     countries = set() if issuer is None else {issuer}
-    for uvci, country in _identifiers(envelope):
+    for uvci, country in _identifiers(dcc):
         digest = _digest(uvci)
         whole = whole or digest
         uci.append(digest[:HASH_LENGTH])
@@ -143,7 +153,6 @@ def hashes_of(envelope: Envelope) -> PassHashes:
         if country is not None and country != issuer:
             country_code_uci.append(country_code_uci_hash(country, uvci))
             countries.add(country)
-    signature = signature_hash(envelope.signature, envelope.algorithm)
     by_type = (
         (HashType.SIGNATURE, () if signature is None else (signature,)),
         (HashType.UCI, tuple(uci)),
@@ -183,10 +192,8 @@ def _digest(text: str) -> bytes:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
-def _identifiers(envelope: Envelope) -> Iterator[tuple[str, str | None]]:
+def _identifiers(dcc: object) -> Iterator[tuple[str, str | None]]:
     """Yield the `ci` and `co` of each event, from content that nobody has checked."""
-    hcert = envelope.claims.hcert
-    dcc: Any = None if hcert is None else hcert.get(DCC)
     if not isinstance(dcc, dict):
         return
     for group in _GROUPS:

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from coronapas.rules._selection import Policy as Policy
     from coronapas.rules._selection import Scope as Scope
     from coronapas.rules._subject import Judged as Judged
+    from coronapas.rules._subject import Lifetime as Lifetime
     from coronapas.rules._timeline import Bound as Bound
     from coronapas.rules._timeline import Change as Change
     from coronapas.rules._timeline import Phase as Phase
@@ -79,7 +80,7 @@ else:
             "_selection": "Candidates JAVASCRIPT KOTLIN Policy Scope",
             "_verdict": "CODES Outcome RuleResult Verdict",
             "_timeline": "Bound Change Phase Timeline Window moment",
-            "_subject": "Judged",
+            "_subject": "Judged Lifetime",
             "_export": "RuleExport Omission export_rules",
         },
     )

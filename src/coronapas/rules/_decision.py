@@ -28,6 +28,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import reduce
 from typing import TYPE_CHECKING, Any, Final
 
 from coronapas.certlogic import CertLogicError, Dates
@@ -37,7 +38,7 @@ from coronapas.errors import WalletError
 from coronapas.facts._model import compare_holders
 from coronapas.rules._model import Rule, RuleType, Version
 from coronapas.rules._selection import Candidates, Policy, Scope
-from coronapas.rules._subject import Subject, instant
+from coronapas.rules._subject import Lifetime, Subject, instant
 from coronapas.rules._verdict import Outcome, RuleResult, Verdict
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ class Case:
     language: str = "en"
     refusals: tuple[Check, ...] = ()
     """Why no rule is asked: the failures of passes that did not verify."""
+    lifetime: Lifetime | None = None
+    """The time outside of which the pass is refused by its own validity; None for all time."""
 
     @property
     def policy(self) -> Policy:
@@ -73,8 +76,9 @@ class Case:
     def at(self, moment: datetime) -> Verdict:
         """Return the verdict at a moment; ValueError where it has no time zone."""
         data = self.data(moment)
-        if self.refusals:
-            return Verdict((), self.scope, moment, refusals=self.refusals)
+        refusals = self.refusals or (self.lifetime and self.lifetime.lapses(moment))
+        if refusals:
+            return Verdict((), self.scope, moment, refusals=refusals)
         # The same for the whole decision: no date of the pass is read twice.
         dates = Dates()
         payload_version = _version(self.payload.get("ver"))
@@ -199,7 +203,8 @@ def wallet_subject(
 ) -> Subject:
     """Return all passes as one, by `wallet_payload`; refused where any of them is.
 
-    Of their containers only the country of issue is kept, where all name the same.
+    Of their containers only the country of issue is kept, where all name the same, and the time
+    for which all are valid by themselves.
 
     Raises:
         WalletError: As for `wallet_payload`.
@@ -208,7 +213,9 @@ def wallet_subject(
     trusted = [subject for subject in subjects if not subject.refusals]
     if len(trusted) == len(subjects):
         payload = wallet_payload(subjects, same_holder=same_holder, unsure_names=unsure_names)
-        return Subject(payload, issuer=_common_issuer(subjects))
+        lifetimes = [each.lifetime for each in subjects if each.lifetime is not None]
+        lifetime = reduce(Lifetime.within, lifetimes) if lifetimes else None
+        return Subject(payload, issuer=_common_issuer(subjects), lifetime=lifetime)
     if len(subjects) > MAX_PASSES:
         raise WalletError(f"A wallet must hold 1 to {MAX_PASSES} passes.")
     if trusted and same_holder:

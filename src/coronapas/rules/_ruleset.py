@@ -259,8 +259,9 @@ class RuleSet:
 
         Args:
             judged: A verification, or an envelope or a bare payload (no trust implied). A
-                verification that is not ok is REFUSED, whatever the rules are; to judge such a
-                pass nevertheless, give its `envelope`.
+                verification that is not ok is REFUSED, whatever the rules are, and so is one at a
+                moment at which the pass itself is not valid (``time.not-begun``, ``time.over``);
+                to judge such a pass nevertheless, give its `envelope`.
             question: What is asked; without it, its parts are given as keywords.
             at: The moment asked about, with a time zone; by default the moment of the
                 verification, otherwise now.
@@ -403,7 +404,14 @@ class RuleSet:
         refusals = subject.refusals
         selected = Candidates((), policy) if refusals else self.candidates(scope, policy)
         return Case(
-            subject.payload, parameter, scope, selected, unread, question.language, refusals
+            subject.payload,
+            parameter,
+            scope,
+            selected,
+            unread,
+            question.language,
+            refusals,
+            subject.lifetime,
         )
 
 

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
@@ -63,6 +63,7 @@ from coronapas.certlogic._values import (
     parse,
     to_datetime,
 )
+from coronapas.rules._subject import EPOCH, TICK, Lifetime, microseconds
 from coronapas.rules._timeline import Phase, Timeline
 
 if TYPE_CHECKING:
@@ -483,8 +484,6 @@ EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
 LATEST: Final = datetime.max.replace(tzinfo=UTC)
 """The first and the last moment there is, both included."""
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_TICK: Final = timedelta(microseconds=1)
 _MILLISECOND: Final = 1000
 _FEW: Final = 64
 """So few verdicts need no estimate of their cost."""
@@ -514,10 +513,40 @@ def timeline(
         LimitError: no stack left.
 
     """
-    low, high = _microseconds(first), _microseconds(last)
+    low, high = microseconds(first), microseconds(last)
     if high < low:
         raise ValueError("the last moment must not be before the first")
-    centre = low if around is None else min(max(_microseconds(around), low), high)
+    own = case.lifetime or Lifetime()
+    begin = low if own.first is None else max(low, own.first)
+    end = high if own.last is None else min(high, own.last)
+    if begin <= end:
+        centre = low if around is None else microseconds(around)
+        starts, ends = _searched(case, begin, end, min(max(centre, begin), end), effort)
+        # Before and after its own validity the pass is refused, and no rule is asked.
+        if low < starts[0] == begin:
+            starts, ends = [low, *starts], [begin - 1, *ends]
+        if ends[-1] == end < high:
+            starts, ends = [*starts, end + 1], [*ends, high]
+    else:
+        # A pass, or one of several, is valid at no moment of these: only the reason changes.
+        cuts = {each for each in (end + 1, begin) if low < each <= high}
+        starts = [low, *sorted(cuts)]
+        ends = [*(start - 1 for start in starts[1:]), high]
+    expires = _stated(case, "exp")
+    return Timeline(
+        case.scope,
+        _phases(case, starts, ends),
+        complete=(starts[0], ends[-1]) == (low, high),
+        issued_at=_stated(case, "iat"),
+        expires=expires,
+        end_included=own.last is None or expires is None or microseconds(expires) <= own.last,
+    )
+
+
+def _searched(
+    case: Case, low: int, high: int, centre: int, effort: int
+) -> tuple[list[int], list[int]]:
+    """Return the first and the last moments of the phases from `low` to `high`, or next to it."""
     search = _Search(case, low, high, centre)
     search.run(effort)
     starts = sorted({search.low, *(cut for cut in search.cuts if search.low < cut <= search.high)})
@@ -527,13 +556,7 @@ def timeline(
         allowed = max(1, effort // search.weight())
         begin = max(0, bisect_right(starts, centre) - 1 - allowed // 2)
         starts, ends = starts[begin : begin + allowed], ends[begin : begin + allowed]
-    return Timeline(
-        case.scope,
-        _phases(case, starts, ends),
-        complete=(starts[0], ends[-1]) == (low, high),
-        issued_at=_stated(case, "iat"),
-        expires=_stated(case, "exp"),
-    )
+    return starts, ends
 
 
 class _Search:
@@ -550,8 +573,8 @@ class _Search:
 
     def run(self, effort: int) -> None:
         for rule in self.case.candidates.rules:
-            start = max(self.low, _microseconds(rule.valid_from))
-            until = _microseconds(rule.valid_to)
+            start = max(self.low, microseconds(rule.valid_from))
+            until = microseconds(rule.valid_to)
             end = min(self.high, until if self.case.policy.end_included else until - 1)
             if start <= end:
                 self.cuts |= {start, end + 1}
@@ -642,7 +665,8 @@ def _phases(case: Case, starts: list[int], ends: list[int]) -> tuple[Phase, ...]
 
 
 def _state(verdict: Verdict) -> object:
-    return verdict.outcome, [(id(one.rule), one.outcome, one.code) for one in verdict.results]
+    results = [(id(one.rule), one.outcome, one.code) for one in verdict.results]
+    return verdict.outcome, results, verdict.refusals
 
 
 def _stated(case: Case, name: str) -> datetime | None:
@@ -653,11 +677,5 @@ def _stated(case: Case, name: str) -> datetime | None:
         return None
 
 
-def _microseconds(moment: datetime) -> int:
-    if moment.utcoffset() is None:
-        raise ValueError("the moment must have a time zone")
-    return (moment - _EPOCH) // _TICK
-
-
-def _moment(microseconds: int) -> datetime:
-    return _EPOCH + microseconds * _TICK
+def _moment(microseconds_: int) -> datetime:
+    return EPOCH + microseconds_ * TICK

@@ -14,9 +14,11 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from math import ceil, floor, isfinite
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from coronapas.dcc._chronology import newest_first
 from coronapas.dcc._examiner import may_be_absent
@@ -34,6 +36,87 @@ Judged: TypeAlias = "Verification | Envelope | Mapping[str, Any]"
 """What rules can be asked about: a result, an opened pass, or a payload."""
 
 
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""The beginning of the count of microseconds."""
+TICK: Final = timedelta(microseconds=1)
+"""The least time between two moments."""
+_SECOND: Final = 10**6
+_EXCLUSIVE_ENDS: Final = frozenset({"sd-jwt"})
+"""The profiles that are no longer valid at the very end that they state (``exp``, RFC 7519)."""
+
+
+def microseconds(moment: datetime) -> int:
+    """Return a moment in microseconds since 1970; ValueError where it has no time zone."""
+    if moment.utcoffset() is None:
+        raise ValueError("the moment must have a time zone")
+    return (moment - EPOCH) // TICK
+
+
+class Lifetime(NamedTuple):
+    """The time for which a verified pass is valid by its own statement.
+
+    Both ends are in microseconds since 1970 and included; None where there is no such end.
+    """
+
+    first: int | None = None
+    last: int | None = None
+
+    @classmethod
+    def of(cls, judged: Verification, begin: float | None, end: float | None) -> Lifetime:
+        """Return the lifetime of a pass that verified at a moment; its ends are in seconds.
+
+        That moment is always within it: a verifier grants clocks that differ.
+        """
+        first = None if begin is None else _microseconds(begin, ceil)
+        if first is not None:
+            first = min(first, microseconds(judged.at))
+        excluded = judged.profile in _EXCLUSIVE_ENDS
+        last = None if end is None else _microseconds(end, ceil if excluded else floor)
+        return cls(first, last - excluded if last is not None else None)
+
+    def within(self, other: Lifetime) -> Lifetime:
+        """Return the time that both have; of two that never meet, the first is after the last."""
+        first = [each for each in (self.first, other.first) if each is not None]
+        last = [each for each in (self.last, other.last) if each is not None]
+        return Lifetime(max(first, default=None), min(last, default=None))
+
+    def lapses(self, moment: datetime) -> tuple[Check, ...]:
+        """Return why the pass is not valid at a moment; nothing where it is."""
+        # As a float it is exact to far less than a second, and costs a tenth.
+        near = moment.timestamp() * _SECOND
+        if (self.first is None or self.first + _SECOND < near) and (
+            self.last is None or near < self.last - _SECOND
+        ):
+            return ()
+        at = microseconds(moment)
+        early = self.first is not None and at < self.first
+        late = self.last is not None and at > self.last
+        return tuple(
+            _lapse(code) for code, holds in zip(LAPSES, (early, late), strict=True) if holds
+        )
+
+
+def _microseconds(seconds: float, rounded: Callable[[Fraction], int]) -> int | None:
+    """Return seconds in whole microseconds; None for infinity."""
+    if isinstance(seconds, int):
+        return seconds * _SECOND
+    return rounded(Fraction(seconds) * _SECOND) if isfinite(seconds) else None
+
+
+LAPSES: Final = {
+    "time.not-begun": "The pass's own validity has not begun at the moment asked about.",
+    "time.over": "The pass's own validity is over at the moment asked about.",
+}
+"""Why a pass that verified is refused at another moment, by code."""
+
+
+@cache
+def _lapse(code: str) -> Check:
+    from coronapas.verify._checks import Check, Outcome
+
+    return Check("time", Outcome.FAIL, code, LAPSES[code])
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
     """A normalised payload and what its container says; times are seconds since 1970 (UTC)."""
@@ -45,6 +128,8 @@ class Subject:
     expires: int | None = None
     refusals: tuple[Check, ...] = ()
     """Why no rule may be asked: the checks of a verification that is not ok."""
+    lifetime: Lifetime | None = None
+    """When the pass is valid by itself; None for what nobody verified."""
 
     @classmethod
     def of(cls, judged: Judged) -> Subject:
@@ -72,8 +157,9 @@ class Subject:
                 # A DK3 holds a DCC too, whose entries end by a date that no rule reads.
                 raise TypeError("the pass has no payload that rules could judge")
             envelope, certificate = judged.envelope, judged.certificate
+            verified: Verification | None = judged
         elif isinstance(judged, Envelope):
-            envelope, certificate = judged, None
+            envelope, certificate, verified = judged, None, None
         else:
             raise TypeError(
                 "rules judge a Verification, an Envelope or a payload (a mapping), "
@@ -88,6 +174,9 @@ class Subject:
             envelope.kid,
             envelope.issued_at,
             envelope.expires,
+            lifetime=None
+            if verified is None
+            else Lifetime.of(verified, envelope.issued_at, envelope.expires),
         )
 
     @classmethod
@@ -96,14 +185,17 @@ class Subject:
         payload, content, certificate = judged.payload, judged.credential, judged.certificate
         if content is None or not isinstance(payload, Mapping):
             raise TypeError("the credential states no pass that rules could judge")
-        ends = (content.issued_at, content.expires)
-        issued_at, expires = (None if each is None else int(each) for each in ends)
+        issued_at, expires = (
+            int(each) if each is not None and isfinite(each) else None
+            for each in (content.issued_at, content.expires)
+        )
         return cls(
             normalised(payload),
             None if certificate is None else certificate.country,
             None if certificate is None else certificate.kid,
             issued_at,
             expires,
+            lifetime=Lifetime.of(judged, content.valid_from, content.expires),
         )
 
 

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from coronapas.rules._model import Rule
     from coronapas.rules._selection import Scope
     from coronapas.rules._verdict import RuleResult, Verdict
+    from coronapas.verify._checks import Check
 
 
 _TICK: Final = timedelta(microseconds=1)
@@ -168,13 +169,16 @@ class Window:
 
     @cached_property
     def begins_because(self) -> tuple[Change, ...]:
-        """The rules whose change makes the outcome; empty where `start` is None."""
-        return () if self.before is None else changes(self.before, self.phases[0])
+        """The rules whose change makes the outcome.
+
+        Empty where `start` is None, and where the pass's own validity begins or ends.
+        """
+        return () if self.before is None else _decided(self.before, self.phases[0])
 
     @cached_property
     def ends_because(self) -> tuple[Change, ...]:
-        """The rules whose change ends the outcome; empty where `end` is None."""
-        return () if self.after is None else changes(self.phases[-1], self.after)
+        """The rules whose change ends the outcome; empty as `begins_because`."""
+        return () if self.after is None else _decided(self.phases[-1], self.after)
 
     @property
     def deciding(self) -> tuple[RuleResult, ...]:
@@ -186,6 +190,12 @@ class Window:
             for one in decisive.get(self.outcome, ()):
                 found.setdefault(one.rule, one)
         return tuple(found.values())
+
+    @property
+    def refusals(self) -> tuple[Check, ...]:
+        """Why the pass is refused, as `Verdict.refusals`, in any phase of it; each once."""
+        found = (check for phase in self.phases for check in phase.verdict.refusals)
+        return tuple(dict.fromkeys(found))
 
     def __contains__(self, moment: datetime) -> bool:
         return self.first <= moment <= self.last
@@ -207,6 +217,7 @@ class Window:
             "begins_because": [one.to_json() for one in self.begins_because],
             "ends_because": [one.to_json() for one in self.ends_because],
             "deciding": [one.to_json() for one in self.deciding],
+            "refusals": [check.code for check in self.refusals],
             "sentence": self.sentence,
         }
 
@@ -217,8 +228,9 @@ class Timeline:
 
     `complete` is false where less was found than was asked for: the verdict changes too often for
     the effort allowed, and is not known outside of `first` and `last`. `issued_at` and
-    `expires` are what the container of the pass says of its own validity, where that is known: a
-    verifier asks for both, the rules need not.
+    `expires` are what the container of the pass says of its own validity, where that is known. A
+    pass that was verified is REFUSED outside of it; of an envelope or a payload that nobody
+    verified, the rules alone decide.
     """
 
     scope: Scope
@@ -226,6 +238,8 @@ class Timeline:
     complete: bool = True
     issued_at: datetime | None = None
     expires: datetime | None = None
+    end_included: bool = True
+    """Whether the pass is still valid at `expires`."""
 
     @property
     def first(self) -> datetime:
@@ -278,8 +292,15 @@ class Timeline:
             "complete": self.complete,
             "issued_at": None if self.issued_at is None else self.issued_at.isoformat(),
             "expires": None if self.expires is None else self.expires.isoformat(),
+            "end_included": self.end_included,
             "windows": [one.to_json() for one in self.windows],
         }
+
+
+def _decided(before: Phase, after: Phase) -> tuple[Change, ...]:
+    """Return the rules that make a change between two phases; none where one is refused."""
+    refused = Outcome.REFUSED in (before.outcome, after.outcome)
+    return () if refused else changes(before, after)
 
 
 def changes(before: Phase, after: Phase) -> tuple[Change, ...]:
@@ -351,9 +372,11 @@ def window(found: Window) -> str:
     if found.start is None and found.end is None:
         parts.append("at every moment asked about")
     if found.start is not None:
-        parts.append(f"from {_bound(found.start, found.begins_because, country)}")
+        own = _own_validity(found.before, found.phases[0])
+        parts.append(f"from {_bound(found.start, found.begins_because, country)}{own}")
     if found.end is not None:
-        parts.append(f"until {_bound(found.end, found.ends_because, country)}")
+        own = _own_validity(found.phases[-1], found.after)
+        parts.append(f"until {_bound(found.end, found.ends_because, country)}{own}")
     # The bounds name some of these rules already.
     named = {change.rule for change in (*found.begins_because, *found.ends_because)}
     deciding = [one for one in found.deciding if one.rule not in named]
@@ -374,7 +397,8 @@ def timeline(found: Timeline) -> str:
         )
     if found.expires is not None:
         until = moment(found.expires, country)
-        lines.append(f"The pass itself is valid until {until} (included).")
+        included = "included" if found.end_included else "not included"
+        lines.append(f"The pass itself is valid until {until} ({included}).")
     return "\n".join(lines)
 
 
@@ -428,6 +452,15 @@ def _does(result: RuleResult) -> str:
 def _bound(bound: Bound, because: tuple[Change, ...], country: str) -> str:
     text = f"{moment(bound.moment, country)} ({'included' if bound.included else 'not included'})"
     return f"{text}, when {_together(because)}" if because else text
+
+
+def _own_validity(before: Phase | None, after: Phase | None) -> str:
+    """Return what the pass's own validity has to do with a change between two phases."""
+    if after is not None and after.outcome is Outcome.REFUSED:
+        return ", when the pass's own validity ends"
+    if before is not None and before.outcome is Outcome.REFUSED:
+        return ", when the pass's own validity begins"
+    return ""
 
 
 def _together(because: tuple[Change, ...]) -> str:

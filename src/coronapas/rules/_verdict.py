@@ -31,6 +31,7 @@ from coronapas.certlogic._expressions import (
     Var,
 )
 from coronapas.rules._model import RuleType
+from coronapas.rules._subject import LAPSES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -264,7 +265,7 @@ class Outcome(StrEnum):
     NO_RULES = "NO RULES"
     """No acceptance rule judges the pass: neither accepted nor refused."""
     REFUSED = "REFUSED"
-    """The pass did not verify, so no rule was asked."""
+    """The pass did not verify, or its own validity does not cover the moment: no rule was asked."""
 
 
 CODES: Final = {
@@ -367,10 +368,10 @@ _RUN: Final = frozenset(
 class Verdict:
     """What the rules say of one pass at one moment.
 
-    `outcome` is REFUSED where the pass did not verify; else FAIL where a rule fails; else OPEN
-    where rules of the country could not be read; else NO RULES where no acceptance rule judged;
-    else OPEN where a rule is open; else PASS. Only
-    PASS is true as a truth value.
+    `outcome` is REFUSED where the pass did not verify, or is itself not valid at the moment; else
+    FAIL where a rule fails; else OPEN where rules of the country could not be read; else NO RULES
+    where no acceptance rule judged; else OPEN where a rule is open; else PASS. Only PASS is true as
+    a truth value.
     """
 
     __slots__ = ("_at", "_outcome", "_refusals", "_results", "_scope", "_unread")
@@ -418,7 +419,11 @@ class Verdict:
 
     @property
     def refusals(self) -> tuple[Check, ...]:
-        """The checks of the verification that failed; empty unless the outcome is REFUSED."""
+        """Why no rule was asked; empty unless the outcome is REFUSED.
+
+        The checks of the verification that failed, or ``time.not-begun`` or ``time.over``, where
+        the pass verified and the moment asked about is outside of its own validity.
+        """
         return self._refusals
 
     @property
@@ -459,7 +464,9 @@ class Verdict:
             case Outcome.FAIL:
                 return f"Not accepted in {where} on {when}."
             case Outcome.REFUSED:
-                return f"Refused in {where} on {when}: the pass does not verify."
+                lapsed = all(check.code in LAPSES for check in self._refusals)
+                why = "the pass itself is not valid then" if lapsed else "the pass does not verify"
+                return f"Refused in {where} on {when}: {why}."
             case Outcome.NO_RULES:
                 return (
                     f"No acceptance rule of {where} that is in force on {when} is at hand for such "

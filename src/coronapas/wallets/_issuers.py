@@ -6,7 +6,7 @@ The certificates of a credential (``x5c``, ``x5chain``) only say who signed. Its
 2. or a chain of at most `MAX_CHAIN` certificates leads from it to an authority of the trust store,
    each link as for a DSC (`coronapas.trust`), valid at the moment of the check, no longer than its
    authorities allow (RFC 5280, pathLenConstraint), and without a critical extension that is not
-   known here.
+   known here; and no list of the trust store has left that leaf out.
 
 A credential without certificates counts where a key of the trust store signed it: those with its
 key identifier, or, where none is named, a store of at most `MAX_TRIED` keys.
@@ -14,14 +14,17 @@ key identifier, or, where none is named, a store of at most `MAX_TRIED` keys.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cryptography import x509
 
 from coronapas._time import moment
-from coronapas.errors import KeyMaterialError
+from coronapas.errors import CredentialError, KeyMaterialError
 from coronapas.tolerances import Deviation
+from coronapas.trust._certificate import Certificate
 from coronapas.trust._chain import Authorities, fault_between
+from coronapas.verify._trust_policy import DEFAULT_POLICY, admission
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -29,12 +32,14 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
     from coronapas.facts import EventKind
-    from coronapas.trust import Certificate, TrustStore
-    from coronapas.verify._keyring import CertificateTime
+    from coronapas.trust import Source, TrustStore
+    from coronapas.verify import CertificateTime, Profile, TrustPolicy
     from coronapas.wallets._result import Findings
 
 MAX_CHAIN: Final = 5
 """The most certificates that a credential may state, inclusive."""
+MAX_READ: Final = 8
+"""The most certificates that are read at all, inclusive."""
 MAX_TRIED: Final = 32
 """The most keys that are tried for a credential that names none, inclusive."""
 
@@ -44,17 +49,30 @@ _KNOWN_CRITICAL: Final = frozenset(
 
 
 class Signer(NamedTuple):
-    """A certificate whose key may have signed, and the end of the trust in it in seconds."""
+    """A certificate whose key may have signed, and the end of the trust in it in seconds.
+
+    `objection` says why the trust policy does not accept it: a code and a sentence, or None.
+    """
 
     certificate: Certificate
     until: float
+    objection: tuple[str, str] | None = None
 
 
 class Issuers:
     """The issuers that one trust store vouches for; safe to share between threads."""
 
-    def __init__(self, trust: TrustStore, skew: float, certificate_time: CertificateTime) -> None:
+    def __init__(
+        self,
+        trust: TrustStore,
+        skew: float,
+        certificate_time: CertificateTime,
+        profile: Profile,
+        policy: TrustPolicy = DEFAULT_POLICY,
+    ) -> None:
         self.trust = trust
+        self._profile = profile
+        self._policy = policy
         self._skew = skew
         self._time = certificate_time
         self._authorities = Authorities(each for each in trust if _is_authority(each))
@@ -81,7 +99,11 @@ class Issuers:
         signers = self._by_chain(chain, at, found) if chain else self._without(kid, found)
         if not signers:
             return None
-        listed = [each for each in signers if now <= each.until]
+        objections = [each.objection for each in signers if each.objection is not None]
+        if len(objections) == len(signers):
+            found.fail(name, *objections[-1])
+            return None
+        listed = [each for each in signers if each.objection is None and now <= each.until]
         if not listed:
             sentence = "Every list that holds the key is too old."
             found.fail(name, "identifier.list-expired", sentence)
@@ -111,13 +133,15 @@ class Issuers:
             held = self._held.get(leaf.der) or self._bare.get(leaf.spki)
             if held is not None:
                 return [self._listed(held)]
-            anchor = self._anchor(chain, at)
+            # A list can leave a certificate out that its authority still vouches for.
+            dropped = self.trust.dropped_with(leaf.kid)
+            anchor = "identifier.dropped" if dropped else self._anchor(chain, at)
         except KeyMaterialError:
             anchor = "identifier.unreadable"
         if isinstance(anchor, str):
             found.fail(name, anchor, _CHAIN_FAULTS[anchor])
             return None
-        return [Signer(leaf, self.trust.trusted_until_ts(anchor))]
+        return [self._listed(anchor, leaf)]
 
     def _anchor(self, chain: Sequence[Certificate], at: float) -> Certificate | str:
         """Return the trusted authority that a chain leads to, or the code of its fault."""
@@ -147,8 +171,15 @@ class Issuers:
             return None
         return [self._listed(each) for each in candidates]
 
-    def _listed(self, certificate: Certificate) -> Signer:
-        return Signer(certificate, self.trust.trusted_until_ts(certificate))
+    def _listed(self, held: Certificate, leaf: Certificate | None = None) -> Signer:
+        """Return a signer that a certificate of the store vouches for: itself, or its leaf."""
+        sources = self.trust.sources_of(held)
+        if leaf is not None:
+            # A list states of an authority that it signs certificates, which is what it did.
+            sources = tuple(_as_signer(each) for each in sources)
+        admitted = admission(self._policy, sources, self._profile)
+        until = min(admitted.until, self.trust.trusted_until_ts(held))
+        return Signer(held if leaf is None else leaf, until, admitted.objection)
 
     def judge_certificate(
         self,
@@ -183,6 +214,7 @@ class Issuers:
 
 _CHAIN_FAULTS: Final = {
     "identifier.unknown": "The certificates lead to no authority that is trusted.",
+    "identifier.dropped": "The certificate was left out of the trust list.",
     "identifier.unreadable": "The certificates cannot be read.",
     "identifier.chain": "A certificate of the chain is not valid, or allows no such chain.",
     "identifier.critical-extension": "A certificate has a critical extension that is not known.",
@@ -208,6 +240,31 @@ def judge_usage(
             sentence = f"The certificate may not sign a {kind} credential."
             found.fail(name, "usage.not-allowed", sentence)
     found.passed(name)
+
+
+_AUTHORITIES: Final = frozenset({"SCA", "CSCA"})
+"""The usages that lists state of authorities."""
+
+
+def _as_signer(source: Source) -> Source:
+    listing = source.listing
+    if listing is None or listing.usage not in _AUTHORITIES:
+        return source
+    return replace(source, listing=listing._replace(usage="DSC"))
+
+
+def certificates_of(item: object) -> tuple[Certificate, ...]:
+    """Return the certificates of an ``x5chain``, the leaf first (RFC 9360); none where absent."""
+    if item is None:
+        return ()
+    stated = list(item) if isinstance(item, list | tuple) else [item]
+    ders = [each for each in stated if isinstance(each, bytes)]
+    if not 0 < len(ders) <= MAX_READ or len(ders) < len(stated):
+        raise CredentialError("format.certificates", "the x5chain is malformed")
+    try:
+        return tuple(Certificate(each) for each in ders)
+    except KeyMaterialError as error:
+        raise CredentialError("format.certificates", f"the x5chain: {error}") from None
 
 
 def _check(certificate: Certificate) -> None:

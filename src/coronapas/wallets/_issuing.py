@@ -36,6 +36,10 @@ class StatusReference:
     index: int
     uri: str
 
+    def __post_init__(self) -> None:
+        if self.index < 0 or not self.uri:
+            raise ValueError("a status stands at an index, from 0, of a list with an address")
+
     def to_claim(self) -> dict[str, Any]:
         """Return the claim ``status`` (Token Status List, draft 20, section 6)."""
         return {"status_list": {"idx": self.index, "uri": self.uri}}

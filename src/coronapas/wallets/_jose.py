@@ -16,11 +16,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from coronapas import _base64 as base64
 from coronapas import _json
 from coronapas import _signatures as signatures
-from coronapas.errors import KeyMaterialError
+from coronapas.errors import CredentialError, KeyMaterialError
 from coronapas.hcert._cose import ALGORITHMS
 from coronapas.trust import _jwk as jwk
 from coronapas.trust._certificate import Certificate
-from coronapas.wallets._errors import CredentialError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,6 +46,9 @@ class Jws(NamedTuple):
     payload: bytes
     signed: bytes
     signature: bytes
+
+    def __repr__(self) -> str:
+        return f"<Jws {self.algorithm} {self.type}>"
 
     @property
     def algorithm(self) -> str | None:

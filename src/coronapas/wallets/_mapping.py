@@ -1,4 +1,4 @@
-"""The same facts as a pass, as claims of an SD-JWT VC and as elements of an mdoc.
+"""The same facts as a pass, as claims of an SD-JWT VC, elements of an mdoc, and a digital ICVP.
 
 ``data/mapping.json`` holds the table; this module reads it and does what it says. In the middle
 stands the EU payload (DCC), because rules, schemas and facts know it. Every direction returns what
@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC
 from functools import cache
 from importlib.resources import files
@@ -23,8 +23,9 @@ from coronapas._json import calendar_day
 from coronapas._time import iso_utc
 from coronapas.dcc._names import transliterate
 from coronapas.dcc._text import read_moment
+from coronapas.errors import CredentialError
 from coronapas.facts import COVID_19
-from coronapas.wallets._errors import CredentialError
+from coronapas.gdhcn._icvp import LATEST_VERSION, Icvp, Prophylaxis, Shape, Traveller, write
 
 Form = Literal["dcc", "sd-jwt", "micov", "icvp"]
 """The forms that the table has a column for."""
@@ -125,6 +126,15 @@ def losses(source: Form, target: Form) -> tuple[Loss, ...]:
         if row.name_in(source) is not None and row.name_in(target) is None
     )
     return tuple(found)
+
+
+def unstated(form: Form, names: Collection[str]) -> tuple[Loss, ...]:
+    """Return what a payload has no place for, of what is stated under these names of a form."""
+    return tuple(
+        Loss(row.path, row.reason("dcc"))
+        for row in rows()
+        if row.dcc is None and row.name_in(form) in names
+    )
 
 
 def _entry(dcc: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
@@ -262,6 +272,81 @@ def from_elements(elements: Mapping[str, Mapping[str, Any]]) -> dict[str, Any] |
         if isinstance(written, str) and written:
             dcc["nam"][f"{name}t"] = transliterate(written).mrz
     return _whole(dcc, group, event)
+
+
+def to_icvp(
+    dcc: Mapping[str, Any],
+    *,
+    product: str,
+    batch: str,
+    sex: str,
+    nationality: str,
+    authority: str | None = None,
+    clinician: str | None = None,
+) -> Mapped:
+    """Return the claim of a digital ICVP that states the vaccination of a payload.
+
+    Nothing is issued or judged: `coronapas.gdhcn.IcvpIssuer` does both.
+
+    Args:
+        dcc: The payload of a vaccination.
+        product: The product by WHO's code, which follows from none of the EU's.
+        batch: The batch, which a pass does not state; as little as the following two.
+        sex: A code of FHIR's AdministrativeGender.
+        nationality: An ISO 3166-1 alpha-3 code.
+        authority: The issuing authority: a participant of WHO's network.
+        clinician: The name of the supervising clinician.
+
+    Raises CredentialError for a test, a recovery, or a date of birth that is known in part.
+
+    """
+    group, entry = _entry(dcc)
+    if group != "v":
+        raise CredentialError("issue.no-place", "a digital ICVP states vaccinations alone")
+    born, given = calendar_day(dcc.get("dob")), calendar_day(entry.get("dt"))
+    if born is None or given is None:
+        raise CredentialError("issue.no-place", "a digital ICVP needs whole dates")
+    names = dcc.get("nam") or {}
+    parts = [str(names[part]) for part in ("gn", "fn") if names.get(part)]
+    certificate = Icvp(
+        Shape.B,
+        Traveller(" ".join(parts), born, sex, nationality),
+        (Prophylaxis(product, given, batch, clinician, authority),),
+        LATEST_VERSION,
+    )
+    # The product and the issuer stand in other codes than the pass's.
+    lost = tuple(
+        Loss(row.path, row.reason("icvp"))
+        for row, _ in _values(dcc)
+        if row.icvp is None or row.path == "v.is"
+    )
+    return Mapped(write(certificate), lost)
+
+
+def from_icvp(certificate: Icvp) -> Mapped:
+    """Return the claims of an SD-JWT that state what a digital ICVP does.
+
+    They are not those of a pass, which states more of a vaccination (the disease, the number of the
+    dose, an identifier), so no payload comes of them.
+
+    Raises CredentialError for a certificate of several doses, or none.
+    """
+    if len(certificate.doses) != 1:
+        raise CredentialError("issue.events", "a credential states exactly one event")
+    claim = write(replace(certificate, shape=Shape.B))
+    stated = {**claim, **claim[Shape.B.container]}
+    claims: dict[str, Any] = {}
+    lost = []
+    for row in rows():
+        if row.icvp not in stated or row.group in ("nam", "t", "r"):
+            continue
+        if row.sd_jwt is None:
+            lost.append(Loss(row.path, row.reason("sd-jwt")))
+        elif row.sd_jwt == "nationalities":
+            claims[row.sd_jwt] = [stated[row.icvp]]
+        else:
+            claims[row.sd_jwt] = stated[row.icvp]
+    return Mapped(claims, tuple(lost))
 
 
 def _plain(value: Any) -> Any:

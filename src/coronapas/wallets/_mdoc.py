@@ -1,7 +1,11 @@
-"""Read and verify an mdoc: a credential in CBOR with a digest for each element.
+"""mdoc: a credential in CBOR with a digest for each element, issued, presented and verified.
 
 Implements ISO/IEC 18013-5 (IssuerSigned, MobileSecurityObject, DeviceResponse), as public
-implementations and the standard's Annex D show it. The rules of verification, in order:
+implementations and the standard's Annex D show it. What is issued has digests in SHA-256 with
+identifiers in random order, 32 random bytes for each element, and an ``x5chain`` without the
+anchor; a presentation holds the elements' bytes as the issuer made them.
+
+The rules of verification, in order:
 
 1. the bytes are one IssuerSigned, or a DeviceResponse of version 1.0 and status 0 with exactly one
    document, and have no members that are not known;
@@ -21,43 +25,48 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import re
+import secrets
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Unpack
 
 import cbor2
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from coronapas import _signatures as signatures
-from coronapas.errors import DecodeError
+from coronapas._time import iso_utc
+from coronapas._time import moment as moment_of
+from coronapas.errors import CredentialError
 from coronapas.hcert import _cbor as cbor
 from coronapas.hcert import _cose as cose
-from coronapas.tolerances import FIELD
-from coronapas.verify._verifier import DEFAULT_CLOCK_SKEW
 from coronapas.wallets import _jose as jose
 from coronapas.wallets import _mapping as mapping
-from coronapas.wallets import _session as sessions
-from coronapas.wallets import _slices as slices
-from coronapas.wallets._errors import CredentialError
+from coronapas.wallets import _mdoc_structure as parts
 from coronapas.wallets._issuers import judge_usage
-from coronapas.wallets._judging import Judge, judge_time
-from coronapas.wallets._result import MDOC, Credential, CredentialVerification, Findings
-from coronapas.wallets._status_list import certificates_of
+from coronapas.wallets._issuing import StatusReference, chain_of, check_signer, lifetime
+from coronapas.wallets._judging import STATUS, Judge, judge_time
+from coronapas.wallets._result import (
+    MDOC,
+    Credential,
+    CredentialVerification,
+    Findings,
+    sentence_of,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
-    from datetime import timedelta
+    from collections.abc import Collection, Iterator, Sequence
+    from datetime import datetime, timedelta
 
     from cryptography.hazmat.primitives.asymmetric.ec import (
+        EllipticCurvePrivateKey,
         EllipticCurvePublicKey,
     )
 
-    from coronapas.dcc import ValueSets
+    from coronapas.signing._signer import SignatureCheck, SignatureForm, Signer
     from coronapas.trust import Certificate, TrustStore
-    from coronapas.verify._keyring import CertificateTime
-    from coronapas.wallets._session import Session
-    from coronapas.wallets._status_list import StatusList
+    from coronapas.wallets._judging import CredentialSettings
+    from coronapas.wallets._mapping import Loss
+    from coronapas.wallets._mdoc_structure import Opened, Session
 
 MICOV: Final = "org.micov.1"
 """The docType that is issued by default: known from public wallet software, not from a norm."""
@@ -66,292 +75,305 @@ MDL: Final = "org.iso.18013.5.1.mDL"
 MDL_PURPOSE: Final = "1.0.18013.5.1.2"
 """The key purpose that a driving licence's issuer has (mdlDS)."""
 
-MAX_BYTES: Final = 256 * 1024
-"""The largest document, in bytes, inclusive."""
-MAX_ELEMENTS: Final = 1000
-"""The most elements of one document, inclusive."""
-LEAST_RANDOM: Final = 16
-"""The fewest random bytes of an element, inclusive."""
-
-VERSION: Final = "1.0"
-X5CHAIN: Final = 33
-HMAC_256: Final = 5
-_TAG_LENGTH: Final = 32
-_DATE_TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
-_HASHES: Final[Mapping[str, Callable[[bytes], Any]]] = {
-    "SHA-256": hashlib.sha256,
-    "SHA-384": hashlib.sha384,
-    "SHA-512": hashlib.sha512,
-}
-_MALFORMED: Final = "format.malformed"
+RANDOM_BYTES: Final = 32
+"""The random bytes of an issued element."""
 
 
-def _device_key(item: Any) -> EllipticCurvePublicKey:
-    if not isinstance(item, Mapping) or (item.get(1), item.get(-1)) != (2, 1):
-        raise CredentialError("format.device-key", "the device's key must be on P-256")
-    x, y = item.get(-2), item.get(-3)
-    if type(x) is not bytes or type(y) is not bytes or not len(x) == len(y) == 32:
-        raise CredentialError("format.device-key", "the device's key is malformed")
-    numbers = ec.EllipticCurvePublicNumbers(
-        int.from_bytes(x, "big"), int.from_bytes(y, "big"), ec.SECP256R1()
-    )
-    try:
-        return numbers.public_key()
-    except ValueError:
-        raise CredentialError("format.device-key", "the device's key is not a point") from None
+@dataclass(frozen=True, slots=True)
+class IssuedMdoc:
+    """An issued mdoc: the CBOR of its IssuerSigned, its docType, and what it does not state."""
 
-
-def elements_in(data: bytes) -> tuple[str, dict[str, dict[str, Any]]]:
-    """Return the docType and the elements of an mdoc, with no trust implied.
-
-    Raises CredentialError where it is malformed.
-    """
-    found = open_mdoc(data)
-    return found.mso.doc_type, _tree(found.items)
-
-
-class Item(NamedTuple):
-    """One IssuerSignedItem, with its bytes as received."""
-
-    name_space: str
-    identifier: int
-    name: str
-    value: Any
-    raw: bytes
-
-
-class Mso(NamedTuple):
-    """A MobileSecurityObject; times are seconds since 1970-01-01T00:00:00Z."""
-
+    data: bytes = field(repr=False)
     doc_type: str
-    hash: Callable[[bytes], Any]
-    digests: Mapping[str, Mapping[int, bytes]]
-    device_key: EllipticCurvePublicKey
-    authorised: Mapping[str, Any]
-    signed: float
-    valid_from: float
-    valid_until: float
-    members: Mapping[str, Any]
+    losses: tuple[Loss, ...] = ()
 
 
-class Opened(NamedTuple):
-    """An mdoc as it was read; nothing about it is verified."""
+@dataclass(frozen=True, slots=True)
+class PreparedMdoc:
+    """An mdoc that waits for its signature: nothing is missing but that.
 
-    items: tuple[Item, ...]
-    raw_auth: bytes
-    chain: tuple[Certificate, ...]
-    protected: bytes
-    payload: bytes
-    signature: bytes
-    mso: Mso
-    doc_type: str | None = None
-    device_signed: bytes | None = None
+    `digest` is what is to be signed (SHA-256, 32 bytes), `kid` names the key that must sign; the
+    rest is that of the `IssuedMdoc`. It can be pickled, and holds no key but public ones.
+    """
 
+    digest: bytes = field(repr=False)
+    kid: bytes = field(repr=False)
+    doc_type: str
+    losses: tuple[Loss, ...]
+    _check: SignatureCheck = field(repr=False)
+    _head: bytes = field(repr=False)
 
-def _load(data: bytes, what: str) -> Any:
-    try:
-        return cbor.load(data)[0]
-    except DecodeError as error:
-        raise CredentialError(_MALFORMED, f"{what}: {error.message}") from None
+    @property
+    def algorithm(self) -> int:
+        """The COSE algorithm of the signature: -7 (ES256)."""
+        return self._check.algorithm
 
+    def complete(self, signature: bytes, *, form: SignatureForm = "raw") -> IssuedMdoc:
+        """Return the mdoc with its signature over `digest`, which is checked.
 
-def _map(
-    data: bytes, what: str, known: Collection[str], needed: Collection[str]
-) -> dict[str, bytes]:
-    """Return the bytes of a map's members by their names; unknown ones are an error."""
-    if not isinstance(_load(data, what), Mapping):
-        raise CredentialError(_MALFORMED, f"{what} must be a map")
-    found = {}
-    for key, value in slices.members(data).items():
-        name = _load(key, what)
-        if not isinstance(name, str) or name not in known:
-            raise CredentialError("format.unknown-member", f"{what} has an unknown member")
-        found[name] = value
-    if not set(needed) <= found.keys():
-        raise CredentialError(_MALFORMED, f"{what} lacks a member")
-    return found
+        `form` says how the signature is encoded. Raises SigningError if it is not a signature of
+        that key over this mdoc.
+        """
+        return self._sealed(self._check(signature, self.digest, form=form))
+
+    def _sealed(self, signature: bytes) -> IssuedMdoc:
+        """Return the mdoc with a signature in COSE's form that is known to hold."""
+        data = cose.with_signature(self._head, signature)
+        return IssuedMdoc(data, self.doc_type, self.losses)
 
 
-def open_mdoc(data: bytes) -> Opened:
-    """Read an IssuerSigned, or the one document of a DeviceResponse."""
-    if len(data) > MAX_BYTES:
-        raise CredentialError("format.too-large", "the document is too large")
-    top = _load(data, "the document")
-    if isinstance(top, Mapping) and "issuerAuth" in top:
-        return _issuer_signed(data)
-    response = _map(
-        data,
-        "the response",
-        ("version", "documents", "documentErrors", "status"),
-        ("version", "status"),
+def issue_mdoc(
+    dcc: Mapping[str, Any],
+    signer: Signer,
+    *,
+    device_key: EllipticCurvePublicKey,
+    expires: datetime | timedelta,
+    issued_at: datetime | None = None,
+    doc_type: str = MICOV,
+    status: StatusReference | None = None,
+    chain: Sequence[Certificate] = (),
+) -> IssuedMdoc:
+    """Issue an mdoc with the elements of ``org.micov.1`` that state what an EU payload does.
+
+    Args:
+        dcc: The payload of a vaccination or a test.
+        signer: The key, on P-256, with its certificate.
+        device_key: The public key of the holder's device, on P-256.
+        expires: The end of the validity (inclusive), or the time from the issue to it.
+        issued_at: The moment of issue; by default now.
+        doc_type: The docType.
+        status: Where the credential's status stands.
+        chain: The certificates between the signer's and the trust anchor, without the anchor.
+
+    Raises:
+        IssueError: With every fault of the payload and of the signer's certificate.
+        CredentialError: What the elements have no place for.
+        SigningError: A remote signer failed.
+
+    """
+    prepared = prepare_mdoc(
+        dcc,
+        signer,
+        device_key=device_key,
+        expires=expires,
+        issued_at=issued_at,
+        doc_type=doc_type,
+        status=status,
+        chain=chain,
     )
-    if _load(response["version"], "the version") != VERSION:
-        raise CredentialError("format.version", "the response is of another version")
-    status = _load(response["status"], "the status")
-    if type(status) is not int or status != 0:
-        raise CredentialError("format.status", "the response says that something went wrong")
-    documents = _load(response.get("documents", b"\x80"), "the documents")
-    if not isinstance(documents, list | tuple) or len(documents) != 1:
-        raise CredentialError("format.documents", "the response must hold exactly one document")
-    (document,) = slices.items(response["documents"])
-    parts = _map(
-        document,
-        "the document",
-        ("docType", "issuerSigned", "deviceSigned", "errors"),
-        ("docType", "issuerSigned", "deviceSigned"),
+    return prepared._sealed(signer.sign_digest(prepared.digest))
+
+
+def prepare_mdoc(
+    dcc: Mapping[str, Any],
+    signer: Signer,
+    *,
+    device_key: EllipticCurvePublicKey,
+    expires: datetime | timedelta,
+    issued_at: datetime | None = None,
+    doc_type: str = MICOV,
+    status: StatusReference | None = None,
+    chain: Sequence[Certificate] = (),
+) -> PreparedMdoc:
+    """Return the mdoc that `issue_mdoc` would issue, before it is signed; no key is used.
+
+    The arguments are those of `issue_mdoc`.
+
+    Raises:
+        IssueError: With every fault of the payload and of the signer's certificate.
+        CredentialError: What the elements have no place for.
+
+    """
+    content = mapping.to_elements(dcc)
+    life = lifetime(issued_at, expires)
+    check_signer(signer, life, dcc)
+    to_sign, head = _unsigned(
+        content.content,
+        signer,
+        doc_type=doc_type,
+        device_key=device_key,
+        issued_at=moment_of(life.issued_at),
+        expires=moment_of(life.expires),
+        status=status,
+        chain=chain,
     )
-    doc_type = _load(parts["docType"], "the docType")
-    if not isinstance(doc_type, str):
-        raise CredentialError(_MALFORMED, "the docType must be a text")
-    found = _issuer_signed(parts["issuerSigned"])
-    return found._replace(doc_type=doc_type, device_signed=parts["deviceSigned"])
+    digest = hashlib.sha256(to_sign).digest()
+    return PreparedMdoc(digest, signer.kid, doc_type, content.losses, signer.check, head)
 
 
-def _issuer_signed(data: bytes) -> Opened:
-    parts = _map(data, "issuerSigned", ("nameSpaces", "issuerAuth"), ("issuerAuth",))
-    auth = _load(parts["issuerAuth"], "issuerAuth")
-    protected, unprotected, payload, signature = _message(auth, "issuerAuth")
-    if type(payload) is not bytes:
-        raise CredentialError(_MALFORMED, "issuerAuth must hold its payload")
-    _algorithm(protected, cose.ES256, "issuerAuth")
-    if set(unprotected) != {X5CHAIN}:
-        raise CredentialError("format.certificates", "issuerAuth must state its x5chain alone")
-    chain = certificates_of(unprotected[X5CHAIN])
-    items = tuple(_items(parts.get("nameSpaces")))
-    mso = _mso(_embedded(payload, "the MSO"))
-    return Opened(items, parts["issuerAuth"], chain, protected, payload, signature, mso)
+def issue_elements(
+    elements: Mapping[str, Mapping[str, Any]],
+    signer: Signer,
+    *,
+    doc_type: str,
+    device_key: EllipticCurvePublicKey,
+    issued_at: datetime,
+    expires: datetime,
+    status: StatusReference | None = None,
+    chain: Sequence[Certificate] = (),
+) -> bytes:
+    """Issue elements as they are, by namespace; returns the CBOR of an IssuerSigned.
+
+    The arguments are those of `issue_mdoc`. Raises CredentialError for a signer without certificate
+    or another kind of key.
+    """
+    to_sign, head = _unsigned(
+        elements,
+        signer,
+        doc_type=doc_type,
+        device_key=device_key,
+        issued_at=issued_at,
+        expires=expires,
+        status=status,
+        chain=chain,
+    )
+    return cose.with_signature(head, signer.sign(to_sign))
 
 
-def _message(auth: Any, what: str) -> tuple[bytes, Mapping[Any, Any], Any, bytes]:
-    """Return the four parts of an untagged COSE message."""
-    if not isinstance(auth, list | tuple) or len(auth) != 4:
-        raise CredentialError(_MALFORMED, f"{what} must be an array of four")
-    protected, unprotected, payload, signature = auth
-    if (
-        type(protected) is not bytes
-        or not isinstance(unprotected, Mapping)
-        or type(signature) is not bytes
-    ):
-        raise CredentialError(_MALFORMED, f"{what} has a part of the wrong type")
-    return protected, unprotected, payload, signature
+def _unsigned(
+    elements: Mapping[str, Mapping[str, Any]],
+    signer: Signer,
+    *,
+    doc_type: str,
+    device_key: EllipticCurvePublicKey,
+    issued_at: datetime,
+    expires: datetime,
+    status: StatusReference | None,
+    chain: Sequence[Certificate],
+) -> tuple[bytes, bytes]:
+    """Return what is to be signed, and the IssuerSigned up to its signature, which is its end."""
+    ders = [each.der for each in chain_of(signer, chain)]
+    if not ders or signer.algorithm != cose.ES256:
+        raise CredentialError("issue.signer", "an mdoc needs a P-256 signer with its certificate")
+    name_spaces: dict[str, list[cbor2.CBORTag]] = {}
+    digests: dict[str, dict[int, bytes]] = {}
+    for name_space, values in elements.items():
+        # Random, or the identifiers would tell which elements the holder keeps back.
+        identifiers = list(range(len(values)))
+        secrets.SystemRandom().shuffle(identifiers)
+        name_spaces[name_space], digests[name_space] = [], {}
+        for identifier, (name, value) in zip(identifiers, values.items(), strict=True):
+            item = cbor.dump(
+                {
+                    "digestID": identifier,
+                    "random": secrets.token_bytes(RANDOM_BYTES),
+                    "elementIdentifier": name,
+                    "elementValue": value,
+                }
+            )
+            name_spaces[name_space].append(cbor2.CBORTag(24, item))
+            digests[name_space][identifier] = hashlib.sha256(parts.encoded(item)).digest()
+    begin, end = _tdate(issued_at), _tdate(expires)
+    mso: dict[str, Any] = {
+        "version": parts.VERSION,
+        "digestAlgorithm": "SHA-256",
+        "valueDigests": {name: dict(sorted(each.items())) for name, each in digests.items()},
+        "deviceKeyInfo": {"deviceKey": cose_key(device_key)},
+        "docType": doc_type,
+        "validityInfo": {"signed": begin, "validFrom": begin, "validUntil": end},
+    }
+    if status is not None:
+        mso[STATUS] = status.to_claim()
+    protected = cbor.dump({cose.HEADER_ALG: signer.algorithm})
+    payload = parts.encoded(cbor.dump(mso))
+    stated = ders[0] if len(ders) == 1 else ders
+    auth = [protected, {parts.X5CHAIN: stated}, payload, signature]
+    return cbor.dump({"nameSpaces": name_spaces, "issuerAuth": auth})
 
 
-def _algorithm(protected: bytes, algorithm: int, what: str) -> None:
-    """Raise CredentialError unless the protected header states this algorithm and no more."""
-    headers = _load(protected, f"the protected header of {what}")
-    if not isinstance(headers, Mapping) or set(headers) != {cose.HEADER_ALG}:
-        raise CredentialError("format.header", f"{what} must state its algorithm alone")
-    stated = headers[cose.HEADER_ALG]
-    if type(stated) is not int or stated != algorithm:
-        raise CredentialError("format.algorithm", f"the algorithm of {what} is not accepted")
+def _tdate(at: datetime) -> cbor2.CBORTag:
+    return cbor2.CBORTag(0, iso_utc(at))
 
 
-def _embedded(data: bytes, what: str) -> bytes:
-    """Return the bytes under tag 24."""
-    item = _load(data, what)
-    if not isinstance(item, cbor2.CBORTag) or item.tag != 24 or type(item.value) is not bytes:
-        raise CredentialError(_MALFORMED, f"{what} must be bytes under tag 24")
-    found: bytes = item.value
-    return found
+def cose_key(key: EllipticCurvePublicKey) -> dict[int, Any]:
+    """Return a public key on P-256 as a COSE_Key (RFC 9053, section 7.1)."""
+    if key.curve.name != "secp256r1":
+        raise CredentialError("issue.device-key", "the device's key must be on P-256")
+    numbers = key.public_numbers()
+    return {1: 2, -1: 1, -2: numbers.x.to_bytes(32, "big"), -3: numbers.y.to_bytes(32, "big")}
 
 
-def _items(data: bytes | None) -> Iterable[Item]:
-    if data is None:
-        return
-    if not isinstance(_load(data, "nameSpaces"), Mapping):
-        raise CredentialError(_MALFORMED, "nameSpaces must be a map")
-    count = 0
-    seen: set[tuple[str, object]] = set()
-    for key, value in slices.members(data).items():
-        name_space = _load(key, "a namespace")
-        if not isinstance(name_space, str) or not isinstance(
-            _load(value, "a namespace"), list | tuple
-        ):
-            raise CredentialError(_MALFORMED, "a namespace must be a list of elements")
-        for raw in slices.items(value):
-            count += 1
-            if count > MAX_ELEMENTS:
-                raise CredentialError("format.too-large", "the document has too many elements")
-            item = _item(name_space, raw)
-            if {(name_space, item.name), (name_space, item.identifier)} & seen:
-                raise CredentialError("disclosure.repeated", "an element is stated twice")
-            seen |= {(name_space, item.name), (name_space, item.identifier)}
-            yield item
+def present_mdoc(
+    issuer_signed: bytes,
+    disclose: Mapping[str, Collection[str]],
+    *,
+    transcript: bytes,
+    device: Signer | EllipticCurvePrivateKey,
+    reader_key: EllipticCurvePublicKey | None = None,
+) -> bytes:
+    """Return a DeviceResponse that discloses some elements to one session.
 
+    Args:
+        issuer_signed: The issued mdoc; its signature is not verified here.
+        disclose: The elements to disclose, by namespace.
+        transcript: The SessionTranscript (`openid4vp_transcript`).
+        device: The device's key. A signer signs; a private key makes a MAC with `reader_key`.
+        reader_key: The reader's ephemeral public key, for a MAC.
 
-def _item(name_space: str, raw: bytes) -> Item:
-    content = _load(_embedded(raw, "an element"), "an element")
-    if not isinstance(content, Mapping) or content.keys() != {
-        "digestID",
-        "random",
-        "elementIdentifier",
-        "elementValue",
-    }:
-        raise CredentialError(_MALFORMED, "an element has other members than it must")
-    identifier, random = content["digestID"], content["random"]
-    name = content["elementIdentifier"]
-    if type(identifier) is not int or identifier < 0 or type(name) is not str:
-        raise CredentialError(_MALFORMED, "an element has a member of the wrong type")
-    if type(random) is not bytes or len(random) < LEAST_RANDOM:
-        raise CredentialError("format.random", "an element has too little randomness")
-    return Item(name_space, identifier, name, content["elementValue"], raw)
+    Raises:
+        CredentialError: The mdoc is malformed, has no such element, or is bound to another key.
 
-
-def _tree(items: Iterable[Item]) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = {}
-    for item in items:
-        found.setdefault(item.name_space, {})[item.name] = item.value
-    return found
-
-
-def _mso(data: bytes) -> Mso:
-    mso = _load(data, "the MSO")
-    if not isinstance(mso, Mapping) or mso.get("version") != VERSION:
-        raise CredentialError("format.version", "the MSO is of another version")
-    function = _HASHES.get(str(mso.get("digestAlgorithm")))
-    if function is None:
-        raise CredentialError("format.digest", "the MSO's digest algorithm is not supported")
-    digests, doc_type = mso.get("valueDigests"), mso.get("docType")
-    key_info, validity = mso.get("deviceKeyInfo"), mso.get("validityInfo")
-    if not (isinstance(digests, Mapping) and all(map(_are_digests, digests.items()))):
-        raise CredentialError(_MALFORMED, "the MSO's digests are malformed")
-    if not isinstance(doc_type, str):
-        raise CredentialError(_MALFORMED, "the MSO must state its docType")
-    if not isinstance(key_info, Mapping) or not isinstance(validity, Mapping):
-        raise CredentialError(_MALFORMED, "the MSO lacks a member")
-    authorised = key_info.get("keyAuthorizations", {})
-    if not isinstance(authorised, Mapping):
-        raise CredentialError(_MALFORMED, "the MSO's key authorizations are malformed")
-    return Mso(
-        doc_type,
-        function,
-        digests,
-        _device_key(key_info.get("deviceKey")),
-        authorised,
-        _moment(validity.get("signed")),
-        _moment(validity.get("validFrom")),
-        _moment(validity.get("validUntil")),
-        mso,
+    """
+    found = parts.open_mdoc(issuer_signed)
+    mso = found.mso
+    kept: dict[str, list[Any]] = {}
+    for name_space, names in disclose.items():
+        held = {item.name: item for item in found.items if item.name_space == name_space}
+        if not set(names) <= held.keys():
+            raise CredentialError("present.path", "there is no such element")
+        kept[name_space] = [held[name].raw for name in names]
+    own = (
+        device.public_key() if isinstance(device, ec.EllipticCurvePrivateKey) else device.public_key
+    )
+    if own != mso.device_key:
+        raise CredentialError("present.holder", "the mdoc is bound to another key")
+    empty = parts.encoded(cbor.dump({}))
+    payload = parts.device_authentication(parts.read_transcript(transcript), mso.doc_type, empty)
+    if isinstance(device, ec.EllipticCurvePrivateKey):
+        if reader_key is None:
+            raise CredentialError("present.reader-key", "a MAC needs the reader's public key")
+        protected = cbor.dump({cose.HEADER_ALG: parts.HMAC_256})
+        tag = parts.mac_of(
+            device, reader_key, parts.read_transcript(transcript), protected, payload
+        )
+        auth: dict[str, Any] = {"deviceMac": [protected, {}, None, tag]}
+    else:
+        protected = cbor.dump({cose.HEADER_ALG: device.algorithm})
+        signature = device.sign(parts.signature_input(protected, payload))
+        auth = {"deviceSignature": [protected, {}, None, signature]}
+    # The items go out as they came in: their digests are of these very bytes.
+    spaces = _raw_map({name: _raw_array(items) for name, items in kept.items()})
+    signed = _raw_map({"nameSpaces": spaces, "issuerAuth": found.raw_auth})
+    device_signed = _raw_map({"nameSpaces": empty, "deviceAuth": cbor.dump(auth)})
+    document = _raw_map(
+        {
+            "docType": cbor.dump(mso.doc_type),
+            "issuerSigned": signed,
+            "deviceSigned": device_signed,
+        }
+    )
+    return _raw_map(
+        {
+            "version": cbor.dump(parts.VERSION),
+            "documents": _raw_array([document]),
+            "status": cbor.dump(0),
+        }
     )
 
 
-def _are_digests(entry: tuple[Any, Any]) -> bool:
-    name, digests = entry
-    return (
-        isinstance(name, str)
-        and isinstance(digests, Mapping)
-        and all(type(key) is int and type(each) is bytes for key, each in digests.items())
-    )
+def _raw_array(items: Sequence[bytes]) -> bytes:
+    return _count(4, len(items)) + b"".join(items)
 
 
-def _moment(value: Any) -> float:
-    """Return a date-time under tag 0: UTC with ``Z``, without a fraction."""
-    if not isinstance(value, cbor.TaggedText) or not _DATE_TIME.fullmatch(value):
-        raise CredentialError("format.time", "a time of the MSO is malformed")
-    try:
-        return datetime.strptime(value, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp()
-    except ValueError:
-        raise CredentialError("format.time", "a time of the MSO is not in the calendar") from None
+def _raw_map(members: Mapping[str, bytes]) -> bytes:
+    pairs = (cbor.dump(name) + value for name, value in members.items())
+    return _count(5, len(members)) + b"".join(pairs)
+
+
+def _count(major: int, size: int) -> bytes:
+    """Return the head of an array or map: that of a number, with the major type in it."""
+    number = cbor.dump(size)
+    return bytes((major << 5 | number[0],)) + number[1:]
 
 
 class MdocVerifier:
@@ -364,12 +386,7 @@ class MdocVerifier:
         purposes: The key purpose that the issuer of a docType must have, by docType. For other
             docTypes every certificate that the trust store vouches for may sign: give a store of
             issuers of that docType alone.
-        tolerate: The tolerances granted for the content (`coronapas.tolerances`).
-        clock_skew: How far the mdoc may lie in the future (inclusive).
-        certificate_time: Whether the certificate must be valid ``"now"``, or when it ``"issued"``.
-        value_sets: The value sets that codes are judged by; the bundled ones by default.
-        status_lists: The status lists at hand (`read_status_list`).
-        refuse_unknown_status: Whether an mdoc fails where its status list is not at hand.
+        **settings: What verifiers of both formats take (`CredentialSettings`).
 
     """
 
@@ -379,26 +396,13 @@ class MdocVerifier:
         *,
         doc_types: Collection[str] | None = None,
         purposes: Mapping[str, str] | None = None,
-        tolerate: Collection[str] = FIELD,
-        clock_skew: timedelta = DEFAULT_CLOCK_SKEW,
-        certificate_time: CertificateTime = "now",
-        value_sets: ValueSets | None = None,
-        status_lists: Iterable[StatusList] = (),
-        refuse_unknown_status: bool = False,
+        **settings: Unpack[CredentialSettings],
     ) -> None:
         if isinstance(doc_types, str):
             raise TypeError("doc_types must be a collection of names")
         self._doc_types = None if doc_types is None else frozenset(doc_types)
         self._purposes = {MDL: MDL_PURPOSE, **(purposes or {})}
-        self._judge = Judge(
-            trust,
-            tolerate=tolerate,
-            clock_skew=clock_skew,
-            certificate_time=certificate_time,
-            value_sets=value_sets,
-            status_lists=status_lists,
-            refuse_unknown_status=refuse_unknown_status,
-        )
+        self._judge = Judge(trust, MDOC, settings)
 
     def verify(
         self, data: bytes, at: datetime | None = None, *, session: Session | None = None
@@ -416,10 +420,10 @@ class MdocVerifier:
         now = self._judge.now(at)
         found = Findings(self._judge.granted)
         try:
-            opened = open_mdoc(_bytes(data))
+            opened = parts.open_mdoc(_bytes(data))
         except CredentialError as error:
             check = "disclosure" if error.code.startswith("disclosure.") else "format"
-            found.fail(check, error.code, _sentence(error))
+            found.fail(check, error.code, sentence_of(error))
             return found.result(now, MDOC)
         found.passed("format")
         return self._judged(opened, now, session, found)
@@ -449,16 +453,25 @@ class MdocVerifier:
         known = mso.doc_type == MICOV or (
             self._doc_types is not None and mso.doc_type in self._doc_types
         )
-        elements = _tree(opened.items) if genuine else {}
+        elements = parts.tree_of(opened.items) if genuine else {}
         payload = mapping.from_elements(elements) if known and genuine else None
         judge_usage(signer, judge.kinds(payload), self._purposes.get(mso.doc_type), found)
         if not genuine:
             return found.result(now, MDOC)
         judge.content(payload, known, now, found)
-        judge.status(mso.members, now, found)
-        lost = mapping.losses("dcc", "micov") if known else ()
+        answer = judge.revoked(mso.members, payload, signer, now, found)
+        lost: tuple[Loss, ...] = ()
+        if known:
+            stated = {name for each in elements.values() for name in _names_in(each)}
+            lost = (*mapping.losses("dcc", "micov"), *mapping.unstated("micov", stated))
         content = Credential(
-            mso.doc_type, elements, mso.signed, mso.valid_until, jose.jwk_of(mso.device_key), lost
+            mso.doc_type,
+            elements,
+            mso.signed,
+            max(mso.signed, mso.valid_from),
+            mso.valid_until,
+            jose.jwk_of(mso.device_key),
+            lost,
         )
         return found.result(
             now,
@@ -466,6 +479,7 @@ class MdocVerifier:
             certificate=signer,
             payload=payload,
             content=content,
+            revocation=answer,
             trust=judge.issuers.trust,
         )
 
@@ -484,8 +498,12 @@ def _bytes(given: object) -> bytes:
     return given if isinstance(given, bytes) else b""
 
 
-def _sentence(error: CredentialError) -> str:
-    return f"{error.message[:1].upper()}{error.message[1:].rstrip('.')}."
+def _names_in(elements: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the names of elements, and those within a vaccination's or a test's."""
+    for name, value in elements.items():
+        yield name
+        if isinstance(value, Mapping):
+            yield from (each for each in value if isinstance(each, str))
 
 
 def _judge_digests(opened: Opened, found: Findings) -> bool:
@@ -518,42 +536,41 @@ def _judge_device(opened: Opened, session: Session | None, found: Findings) -> N
             found.passed(name)
         except CredentialError as error:
             code = error.code if error.code.startswith("binding.") else "binding.malformed"
-            found.fail(name, code, _sentence(error))
+            found.fail(name, code, sentence_of(error))
 
 
 def _check_device(opened: Opened, device_signed: bytes, session: Session) -> None:
     mso = opened.mso
     both = ("nameSpaces", "deviceAuth")
-    parts = _map(device_signed, "deviceSigned", both, both)
-    own = _load(_embedded(parts["nameSpaces"], "the device's elements"), "the device's elements")
+    stated = parts.members_of(device_signed, "deviceSigned", both, both)
+    what = "the device's elements"
+    own = parts.load(parts.embedded_in(stated["nameSpaces"], what), what)
     if not isinstance(own, Mapping):
         raise CredentialError("binding.malformed", "the device's elements are malformed")
     _check_authorised(own, mso.authorised)
-    auth = _load(parts["deviceAuth"], "deviceAuth")
+    auth = parts.load(stated["deviceAuth"], "deviceAuth")
     if not isinstance(auth, Mapping) or len(auth) != 1:
         raise CredentialError("binding.malformed", "deviceAuth must be one signature or MAC")
-    transcript = sessions.read_transcript(session.transcript)
-    payload = sessions.device_authentication(
-        transcript, opened.doc_type or mso.doc_type, parts["nameSpaces"]
+    transcript = parts.read_transcript(session.transcript)
+    payload = parts.device_authentication(
+        transcript, opened.doc_type or mso.doc_type, stated["nameSpaces"]
     )
     ((kind, message),) = auth.items()
-    protected, unprotected, detached, proof = _message(message, "deviceAuth")
+    protected, unprotected, detached, proof = parts.message_of(message, "deviceAuth")
     if detached is not None or unprotected:
         raise CredentialError("binding.malformed", "deviceAuth must be detached and plain")
     if kind == "deviceSignature":
-        _algorithm(protected, cose.ES256, "deviceAuth")
-        signed = sessions.signature_input(protected, payload)
+        parts.check_algorithm(protected, cose.ES256, "deviceAuth")
+        signed = parts.signature_input(protected, payload)
         if not signatures.holds(mso.device_key, "ES256", proof, signed):
             raise CredentialError("binding.signature", "the device's signature does not hold")
     elif kind == "deviceMac":
-        _algorithm(protected, HMAC_256, "deviceAuth")
+        parts.check_algorithm(protected, parts.HMAC_256, "deviceAuth")
         if session.reader_key is None:
             sentence = "the device's MAC needs the reader's private key, which was not given"
             raise CredentialError("binding.reader-key", sentence)
         try:
-            tag = sessions.mac_of(
-                session.reader_key, mso.device_key, transcript, protected, payload
-            )
+            tag = parts.mac_of(session.reader_key, mso.device_key, transcript, protected, payload)
         except ValueError:
             raise CredentialError("binding.reader-key", "the keys are of two curves") from None
         if not hmac.compare_digest(tag, proof):

@@ -7,10 +7,14 @@ are the same (`coronapas.verify`).
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from coronapas import _base64 as base64
+from coronapas._time import moment
 from coronapas.dcc._reader import facts_of
+from coronapas.errors import KeyMaterialError
 from coronapas.verify._checks import Check, CheckRow, Outcome
 from coronapas.verify._checks import Findings as PassFindings
 from coronapas.verify._profile import Examined, Profile
@@ -18,9 +22,12 @@ from coronapas.verify._result import Verification
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+    from datetime import datetime
 
+    from coronapas.errors import CredentialError
     from coronapas.facts import PassFacts
     from coronapas.hcert import Envelope
+    from coronapas.revocation import RevocationAnswer
     from coronapas.tolerances import Deviation
     from coronapas.trust import Certificate, TrustStore
     from coronapas.verify._profile import Occasion
@@ -93,6 +100,11 @@ class Findings(PassFindings):
         return CredentialVerification(self.checks, at, profile, deviations=found, **known)
 
 
+def sentence_of(error: CredentialError) -> str:
+    """Return an error as the sentence of a check."""
+    return f"{error.message[:1].upper()}{error.message[1:].rstrip('.')}."
+
+
 @dataclass(frozen=True, slots=True)
 class Credential:
     """What a wallet credential states; `Verification.content` of one.
@@ -102,18 +114,25 @@ class Credential:
         claims: What is disclosed: the claims of an SD-JWT, or the elements of an mdoc by their
             namespace.
         issued_at: The moment of issue, in seconds since 1970-01-01T00:00:00Z; None if not stated.
-        expires: The last moment of validity in the same seconds; None if not stated.
+        valid_from: The first moment of validity in the same seconds; None if not stated.
+        expires: The end of the validity in the same seconds, which belongs to it in an mdoc and not
+            in an SD-JWT; None if not stated.
         holder_key: The public key of the holder's device as a JWK; None where none is stated.
-        losses: What the format cannot state of a pass.
+        losses: What the format cannot state of a pass, and what a pass cannot state of this.
 
     """
 
     type: str | None
     claims: Mapping[str, Any] = field(repr=False)
     issued_at: float | None = None
+    valid_from: float | None = None
     expires: float | None = None
     holder_key: Mapping[str, str] | None = field(default=None, repr=False)
     losses: tuple[Loss, ...] = ()
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    return None if seconds is None else moment(seconds)
 
 
 def _examine(envelope: Envelope, _occasion: Occasion) -> Examined:
@@ -166,6 +185,7 @@ class CredentialVerification(Verification):
         certificate: Certificate | None = None,
         payload: Any = None,
         content: Credential | None = None,
+        revocation: RevocationAnswer | None = None,
         trust: TrustStore | None = None,
     ) -> None:
         """Made by a verifier of this room."""
@@ -177,6 +197,7 @@ class CredentialVerification(Verification):
             profile=profile,
             payload=payload,
             content=content,
+            revocation=revocation,
             trust=trust,
         )
         self._ok = all(
@@ -197,7 +218,82 @@ class CredentialVerification(Verification):
         return check
 
     @property
+    def issued_at(self) -> datetime | None:
+        """When the credential says that it was issued, in UTC; None unless the signature held."""
+        return _moment(None if self.credential is None else self.credential.issued_at)
+
+    @property
+    def expires(self) -> datetime | None:
+        """When the credential says that it ends, in UTC; None unless the signature held."""
+        return _moment(None if self.credential is None else self.credential.expires)
+
+    def to_json(self, *, personal: bool = False, language: str = "en") -> dict[str, Any]:
+        """Return the result as `Verification.to_json` does, with ``credential`` beside it."""
+        document = super().to_json(personal=personal, language=language)
+        content, certificate = self.credential, self.certificate
+        document["kid"] = None if certificate is None else certificate.kid.hex()
+        document["credential"] = None
+        if content is not None:
+            document["credential"] = {
+                "type": content.type,
+                "bound": content.holder_key is not None,
+                "losses": [{"field": each.field, "reason": each.reason} for each in content.losses],
+            }
+        return document
+
+    @property
     def credential(self) -> Credential | None:
         """The content; None unless the issuer's signature held over all that is disclosed."""
         content = self.content
         return content if isinstance(content, Credential) else None
+
+
+# What was received
+
+_HEAD: Final = 64
+"""The characters by whose bytes an mdoc that is written as text is known."""
+
+_SD_JWT: Final = re.compile(r"eyJ[\w-]*\.[\w-]*\.[\w-]*~", re.ASCII)
+_MDOC: Final = re.compile(
+    rb"[\xa1-\xb7\xbf]"
+    rb"(?:j(?:nameSpaces|issuerAuth)|gversion|idocuments|fstatus|ndocumentErrors)"
+)
+"""A map of CBOR whose first key is one of an IssuerSigned's or a DeviceResponse's."""
+
+
+def credential_in(content: str | bytes) -> str | bytes | None:
+    """Return a credential as its verifier takes it: an SD-JWT's text, or an mdoc's bytes.
+
+    By how it begins, so that what is returned may still be malformed: an SD-JWT is text; an mdoc is
+    CBOR, or hexadecimal, base64 or base64url of it. None for anything else, such as a pass. White
+    space within text does not count.
+    """
+    if isinstance(content, bytes):
+        if _MDOC.match(content):
+            return content
+        if not content.isascii():
+            return None
+        content = content.decode("ascii")
+    if not content.isascii():
+        return None
+    text = "".join(content.split())
+    if _SD_JWT.match(text):
+        return text
+    for read in (_hexadecimal, _base64):
+        if _MDOC.match(read(text[:_HEAD]) or b""):
+            return read(text) or b""
+    return None
+
+
+def _hexadecimal(text: str) -> bytes | None:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        return None
+
+
+def _base64(text: str) -> bytes | None:
+    try:
+        return base64.decode_any(text, "an mdoc")
+    except KeyMaterialError:
+        return None

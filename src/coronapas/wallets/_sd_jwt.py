@@ -8,7 +8,7 @@ array; the JWT holds its digest in ``_sd``, or in ``{"...": digest}`` in the arr
 
 1. a ``_sd_alg`` that is not known, or that stands anywhere but at the top;
 2. a ``_sd`` that is not a list of texts, or a ``...`` beside other members or outside an array;
-3. a disclosure of the wrong length for its place, or named ``_sd`` or ``...``;
+3. a disclosure of the wrong length for its place, or named ``_sd``, ``...`` or ``_sd_alg``;
 4. a disclosure whose name the object already has;
 5. a digest that occurs twice, wherever it stands;
 6. a disclosure to which no digest refers, or that is stated twice.
@@ -25,8 +25,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from coronapas import _base64 as base64
+from coronapas.errors import CredentialError
 from coronapas.wallets import _jose as jose
-from coronapas.wallets._errors import CredentialError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -112,7 +112,7 @@ def disclosure(text: str) -> Disclosure:
         return Disclosure(text, None, item[1])
     if not isinstance(item[1], str):
         raise CredentialError("disclosure.malformed", "a disclosure's name must be a text")
-    if item[1] in (_SD, _DOTS):
+    if item[1] in (_SD, _DOTS, _ALG):
         raise CredentialError("disclosure.name", "a disclosure has a reserved name")
     return Disclosure(text, item[1], item[2])
 

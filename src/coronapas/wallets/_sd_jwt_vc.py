@@ -25,33 +25,34 @@ import hmac
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Unpack
 
 from coronapas._time import seconds
-from coronapas.errors import KeyMaterialError
-from coronapas.tolerances import FIELD
+from coronapas.errors import CredentialError, KeyMaterialError
 from coronapas.trust._documents import decode_kid
-from coronapas.verify._verifier import DEFAULT_CLOCK_SKEW
 from coronapas.wallets import _jose as jose
 from coronapas.wallets import _mapping as mapping
 from coronapas.wallets import _sd_jwt as sd_jwt
-from coronapas.wallets._errors import CredentialError
 from coronapas.wallets._issuers import judge_usage
 from coronapas.wallets._issuing import StatusReference, chain_of, check_signer, lifetime
 from coronapas.wallets._judging import Judge, judge_time
-from coronapas.wallets._result import SD_JWT, Credential, CredentialVerification, Findings
+from coronapas.wallets._result import (
+    SD_JWT,
+    Credential,
+    CredentialVerification,
+    Findings,
+    sentence_of,
+)
 from coronapas.wallets._status_list import is_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from datetime import timedelta
 
-    from coronapas.dcc import ValueSets
     from coronapas.signing._signer import PublicKey, SignatureCheck, SignatureForm, Signer
     from coronapas.trust import Certificate, TrustStore
-    from coronapas.verify._keyring import CertificateTime
+    from coronapas.wallets._judging import CredentialSettings
     from coronapas.wallets._mapping import Loss
-    from coronapas.wallets._status_list import StatusList
 
 DRAFT: Final = "draft-ietf-oauth-sd-jwt-vc-19"
 """The version of the draft that is implemented."""
@@ -90,6 +91,10 @@ class KeyBinding:
     audience: str
     nonce: str = field(repr=False)
     max_age: timedelta | None = None
+
+    def __post_init__(self) -> None:
+        if not self.audience or not self.nonce:
+            raise ValueError("the audience and the nonce of a request must not be empty")
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +272,8 @@ def _unsigned(
     for path in hidden:
         if not path or path[0] in NEVER_HIDDEN:
             raise CredentialError("issue.hidden", f"{path[:1]} may never be hidden")
+    if "vct" in claims:
+        raise CredentialError("issue.reserved", "vct is stated beside the claims")
     tree, disclosures = sd_jwt.conceal(
         {
             "vct": vct,
@@ -347,12 +354,7 @@ class SdJwtVerifier:
             judged by RFC 9901 alone: it needs no ``vct``, and no facts come from it.
         vcts: The types of credential that are accepted; None for all. Facts come from `VCT` and
             from those named here.
-        tolerate: The tolerances granted for the content (`coronapas.tolerances`).
-        clock_skew: How far the credential may lie in the future (inclusive).
-        certificate_time: Whether the certificate must be valid ``"now"``, or when it ``"issued"``.
-        value_sets: The value sets that codes are judged by; the bundled ones by default.
-        status_lists: The status lists at hand (`read_status_list`).
-        refuse_unknown_status: Whether a credential fails where its status list is not at hand.
+        **settings: What verifiers of both formats take (`CredentialSettings`).
 
     """
 
@@ -362,26 +364,13 @@ class SdJwtVerifier:
         *,
         types: Collection[str] = (TYPE,),
         vcts: Collection[str] | None = None,
-        tolerate: Collection[str] = FIELD,
-        clock_skew: timedelta = DEFAULT_CLOCK_SKEW,
-        certificate_time: CertificateTime = "now",
-        value_sets: ValueSets | None = None,
-        status_lists: Iterable[StatusList] = (),
-        refuse_unknown_status: bool = False,
+        **settings: Unpack[CredentialSettings],
     ) -> None:
         if isinstance(types, str) or isinstance(vcts, str):
             raise TypeError("types and vcts must be collections of names")
         self._types = frozenset(types)
         self._vcts = None if vcts is None else frozenset(vcts)
-        self._judge = Judge(
-            trust,
-            tolerate=tolerate,
-            clock_skew=clock_skew,
-            certificate_time=certificate_time,
-            value_sets=value_sets,
-            status_lists=status_lists,
-            refuse_unknown_status=refuse_unknown_status,
-        )
+        self._judge = Judge(trust, SD_JWT, settings)
 
     def verify(
         self, text: str, at: datetime | None = None, *, binding: KeyBinding | None = None
@@ -434,19 +423,29 @@ class SdJwtVerifier:
         try:
             payload = mapping.from_claims(resolved) if known else None
         except CredentialError as error:
-            found.fail("content", error.code, _sentence(error))
+            found.fail("content", error.code, sentence_of(error))
             payload = None
         judge_usage(signer, self._judge.kinds(payload), None, found)
         self._judge.content(payload, known, now, found)
-        self._judge.status(resolved, now, found)
+        answer = self._judge.revoked(resolved, payload, signer, now, found)
         jwk = None if holder_key is None else jose.jwk_of(holder_key)
-        content = Credential(vct if isinstance(vct, str) else None, resolved, issued_at, end, jwk)
+        stated = [each for each in (times["nbf"], issued_at) if each is not None]
+        content = Credential(
+            vct if isinstance(vct, str) else None,
+            resolved,
+            issued_at,
+            max(stated, default=None),
+            end,
+            jwk,
+            mapping.unstated("sd-jwt", resolved) if known else (),
+        )
         return found.result(
             now,
             SD_JWT,
             certificate=signer,
             payload=payload,
             content=content,
+            revocation=answer,
             trust=self._judge.issuers.trust,
         )
 
@@ -473,14 +472,12 @@ def _text(given: object) -> str:
 
 def _refuse(error: CredentialError, found: Findings) -> None:
     """Fail the check that the code names."""
-    found.fail(_CHECK_OF.get(error.code.partition(".")[0], "format"), error.code, _sentence(error))
+    found.fail(
+        _CHECK_OF.get(error.code.partition(".")[0], "format"), error.code, sentence_of(error)
+    )
 
 
 _CHECK_OF: Final = {"disclosure": "disclosure", "binding": "holder binding", "content": "content"}
-
-
-def _sentence(error: CredentialError) -> str:
-    return f"{error.message[:1].upper()}{error.message[1:].rstrip('.')}."
 
 
 def _time(claims: Mapping[str, Any], name: str) -> float | None:
@@ -531,7 +528,7 @@ def _judge_binding(
     try:
         key = _holder_key(resolved)
     except CredentialError as error:
-        found.fail(name, "binding.key", _sentence(error))
+        found.fail(name, "binding.key", sentence_of(error))
         return None
     if binding is None:
         sentence = "The verifier did not ask for the holder's binding."
@@ -547,7 +544,7 @@ def _judge_binding(
             found.passed(name)
         except CredentialError as error:
             code = error.code if error.code.startswith("binding.") else "binding.malformed"
-            found.fail(name, code, _sentence(error))
+            found.fail(name, code, sentence_of(error))
     return key
 
 
@@ -576,7 +573,10 @@ def _check_binding(
         raise CredentialError("binding.nonce", "the presentation answers another request")
     if stated.get("sd_hash") != digest(token.bound_text):
         raise CredentialError("binding.digest", "the binding is over another presentation")
-    if signed_at > now + skew:
+    begin, end = _time(stated, "nbf"), _time(stated, "exp")
+    if signed_at > now + skew or (begin is not None and begin > now + skew):
         raise CredentialError("binding.time", "the key binding is from the future")
+    if end is not None and now >= end:
+        raise CredentialError("binding.time", "the key binding has expired")
     if binding.max_age is not None and now - signed_at > binding.max_age.total_seconds() + skew:
         raise CredentialError("binding.time", "the key binding is too old")

@@ -19,21 +19,21 @@ import cbor2
 from coronapas import _base64 as base64
 from coronapas import _signatures as signatures
 from coronapas._time import moment, seconds
-from coronapas.errors import DecodeError, KeyMaterialError
+from coronapas.errors import CredentialError, DecodeError
 from coronapas.hcert import _cbor as cbor
 from coronapas.hcert import _cose as cose
-from coronapas.trust._certificate import Certificate
+from coronapas.verify._trust_policy import DEFAULT_POLICY
 from coronapas.wallets import _jose as jose
-from coronapas.wallets._errors import CredentialError
-from coronapas.wallets._issuers import Issuers
+from coronapas.wallets._issuers import Issuers, certificates_of
 from coronapas.wallets._issuing import chain_of
-from coronapas.wallets._result import Findings
+from coronapas.wallets._result import SD_JWT, Findings
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from coronapas.signing import Signer
-    from coronapas.trust import TrustStore
+    from coronapas.trust import Certificate, TrustStore
+    from coronapas.verify import TrustPolicy
 
 DRAFT: Final = "draft-ietf-oauth-status-list-20"
 """The version of the draft that is implemented."""
@@ -82,13 +82,16 @@ class StatusList:
         return not ended and self.issued_at <= now + skew
 
 
-def read_status_list(token: str | bytes, trust: TrustStore, *, at: datetime) -> StatusList:
+def read_status_list(
+    token: str | bytes, trust: TrustStore, *, at: datetime, policy: TrustPolicy = DEFAULT_POLICY
+) -> StatusList:
     """Return the list in a token, a JWT (text) or a CWT (bytes), after its signature held.
 
     Args:
         token: What was fetched from the list's address.
         trust: Whom to believe: keys, certificates, or the authorities of the signer's chain.
         at: The moment at which the signer's certificate must be valid.
+        policy: Which listed keys count.
 
     Raises:
         CredentialError: The token is malformed, is not a status list, or is not signed by a key
@@ -99,8 +102,8 @@ def read_status_list(token: str | bytes, trust: TrustStore, *, at: datetime) -> 
     if isinstance(token, bytes) and token[:3] == b"eyJ":
         token = token.decode("ascii", "replace")
     if isinstance(token, str):
-        return _from_jwt(token.strip(), trust, now)
-    return _from_cwt(token, trust, now)
+        return _from_jwt(token.strip(), trust, policy, now)
+    return _from_cwt(token, trust, policy, now)
 
 
 def _believed(
@@ -110,10 +113,11 @@ def _believed(
     signature: bytes,
     signed: bytes,
     trust: TrustStore,
+    policy: TrustPolicy,
     now: float,
 ) -> None:
     found = Findings(frozenset())
-    issuers = Issuers(trust, 0.0, "now")
+    issuers = Issuers(trust, 0.0, "now", SD_JWT, policy)
     certificate = issuers.signer(
         chain,
         kid,
@@ -131,12 +135,12 @@ def _believed(
         raise CredentialError("status.signer", "the status list is not signed by a trusted key")
 
 
-def _from_jwt(text: str, trust: TrustStore, now: float) -> StatusList:
+def _from_jwt(text: str, trust: TrustStore, policy: TrustPolicy, now: float) -> StatusList:
     jws = jose.read(text, "the status list")
     if jws.type != _JWT_TYPE:
         raise CredentialError("status.type", "the token is not a status list")
     chain = jose.certificates(jws.header)
-    _believed(chain, None, jws.algorithm, jws.signature, jws.signed, trust, now)
+    _believed(chain, None, jws.algorithm, jws.signature, jws.signed, trust, policy, now)
     claims = jose.load_object(jws.payload, "the status list")
     listed = claims.get("status_list")
     content = listed if isinstance(listed, dict) else {}
@@ -147,7 +151,7 @@ def _from_jwt(text: str, trust: TrustStore, now: float) -> StatusList:
     return _list(claims.get("sub"), content.get("bits"), data, claims.get("iat"), claims.get("exp"))
 
 
-def _from_cwt(token: bytes, trust: TrustStore, now: float) -> StatusList:
+def _from_cwt(token: bytes, trust: TrustStore, policy: TrustPolicy, now: float) -> StatusList:
     if len(token) > MAX_BYTES:
         raise CredentialError("status.malformed", "the status list is too large")
     try:
@@ -160,26 +164,12 @@ def _from_cwt(token: bytes, trust: TrustStore, now: float) -> StatusList:
     algorithm = cose.ALGORITHMS.get(message.algorithm or 0)
     chain = certificates_of(message.headers.get(_X5CHAIN, message.unprotected.get(_X5CHAIN)))
     signed = message.signed_bytes
-    _believed(chain, message.kid, algorithm, message.signature, signed, trust, now)
+    _believed(chain, message.kid, algorithm, message.signature, signed, trust, policy, now)
     content = claims.get(_LIST) if isinstance(claims, Mapping) else None
     if not isinstance(content, Mapping) or not isinstance(content.get("lst"), bytes):
         raise CredentialError("status.malformed", "the status list is malformed")
     data = _unpack(content["lst"])
     return _list(claims.get(_SUB), content.get("bits"), data, claims.get(_IAT), claims.get(_EXP))
-
-
-def certificates_of(item: object) -> tuple[Certificate, ...]:
-    """Return the certificates of an ``x5chain``, the leaf first (RFC 9360); none where absent."""
-    if item is None:
-        return ()
-    stated = list(item) if isinstance(item, list | tuple) else [item]
-    ders = [each for each in stated if isinstance(each, bytes)]
-    if not 0 < len(ders) <= 8 or len(ders) < len(stated):
-        raise CredentialError("format.certificates", "the x5chain is malformed")
-    try:
-        return tuple(Certificate(each) for each in ders)
-    except KeyMaterialError as error:
-        raise CredentialError("format.certificates", f"the x5chain: {error}") from None
 
 
 def _unpack(data: bytes) -> bytes:
