@@ -6,8 +6,12 @@ loaded store alone, in a round of its own, because counting slows everything dow
 the wait for the disk (fsync).
 
 A list of WHO's network with 501 keys, as many as production had in August 2026, is read with its
-proof: in processor time, because the budget of 60 ms is one of work. The first time each DSC's
-chain is verified; a later edition repeats most certificates, whose chains are then known.
+proof: in processor time, because the budget of 60 ms is one of work. Reading parses the document,
+verifies the proof over all of it, decodes every certificate and locates its fields. When the DSCs
+are first asked for, as a store does, their fields are read, their keys checked, and the signature
+of each verified with the key of its CSCA: that is a row of its own, most of it OpenSSL's work on
+440 signatures. A later edition repeats most certificates, whose chains are then known. The first
+time is the best of several lists'.
 """
 
 from __future__ import annotations
@@ -104,24 +108,29 @@ def network_list(authorities: int = 61, dscs: int = 440) -> tuple[bytes, Certifi
 
 def measure_network(rounds: int) -> None:
     """Print what reading a list of the network costs, in processor time."""
-    first: list[float] = []
-    again: list[float] = []
+    reading: list[list[float]] = []
+    chains: list[list[float]] = []
     data, size = b"", ""
-    for _ in range(3):
+    for _ in range(4):
         data, pin = network_list()
         pins = pinned(pin)
-        taken = []
+        reading.append([])
+        chains.append([])
         for _ in range(rounds):
             began = process_time()
             found = read(data, pins=pins)
-            taken.append((process_time() - began) * 1000)
-            size = f"{len(found.certificates) + len(found.authorities)} keys"
-        first.append(taken[0])
-        again += taken[1:]
-    size = f"{size}, {len(data) / 1e6:.2f} MB"
-    print(f"  a list of WHO's network with its proof ({size}), processor time:")
-    print(f"    {'read for the first time':22} {min(first):8.1f} ms (the budget is 60)")
-    print(f"    {'read again':22} {min(again):8.1f} ms")
+            was_read = process_time()
+            keys = len(found.certificates)
+            chains[-1].append((process_time() - was_read) * 1000)
+            reading[-1].append((was_read - began) * 1000)
+            size = f"{keys + len(found.authorities)} keys, {keys} of them DSCs with a chain"
+    print(f"  a list of WHO's network ({size}, {len(data) / 1e6:.2f} MB), processor time:")
+    for name, taken, budget in (
+        ("read with its proof", reading, " (the budget is 60)"),
+        ("then ask for its DSCs", chains, ""),
+    ):
+        first, again = min(each[0] for each in taken), min(min(each[1:]) for each in taken)
+        print(f"    {name:22} {first:8.1f} ms the first time, {again:.1f} ms again{budget}")
 
 
 def measure(count: int, folder: Path, rounds: int) -> None:

@@ -16,9 +16,12 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from coronapas.errors import KeyMaterialError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 BOOLEAN: Final = 0x01
 INTEGER: Final = 0x02
@@ -145,6 +148,46 @@ def only(data: bytes, tag: int, what: str) -> Element:
     return found
 
 
+def starts(data: bytes, at: int, limit: int, tags: Sequence[int]) -> list[int] | None:
+    """Return where elements with these tags start that stand side by side, and where they end.
+
+    It is quick, and None where one has another tag or does not fit: `expect` says what is wrong. A
+    tag of `ANY` stands for every tag.
+    """
+    found = [at]
+    try:
+        for wanted in tags:
+            tag, size = data[at], data[at + 1]
+            if size < _INDEFINITE:
+                at += 2 + size
+            elif size == _ONE_BYTE:
+                at += 3 + data[at + 2]
+            elif size == _TWO_BYTES:
+                at += 4 + (data[at + 2] << 8 | data[at + 3])
+            else:
+                return None
+            if at > limit or (wanted and wanted != tag) or tag & 0x1F == 0x1F:
+                return None
+            found.append(at)
+    except IndexError:
+        return None
+    return found
+
+
+def content(data: bytes, at: int) -> tuple[int, int]:
+    """Return where the content of a whole element begins and ends."""
+    size = data[at + 1]
+    if size < _INDEFINITE:
+        return at + 2, at + 2 + size
+    found = element(data, at, len(data))
+    return found.begin, found.end
+
+
+ANY: Final = 0
+_ONE_BYTE: Final = 0x81
+_TWO_BYTES: Final = 0x82
+
+
 def children(data: bytes, begin: int, end: int, *, ber: bool = False) -> list[Element]:
     """Return the elements that stand side by side from `begin` to `end`."""
     found = []
@@ -235,6 +278,31 @@ def time(data: bytes, found: Element) -> datetime:
         raise KeyMaterialError(
             "the ASN.1 encoding has a time that is outside the calendar"
         ) from error
+
+
+def time_at(data: bytes, at: int) -> datetime:
+    """Return the instant of the whole element at a place; see `time`."""
+    return _plain_time(data[at : at + _UTC_LENGTH]) or time(data, element(data, at, len(data)))
+
+
+def _plain_time(whole: bytes) -> datetime | None:
+    """Return the instant of a UTCTime ``YYMMDDhhmmssZ``, quickly; None for anything else."""
+    digits = whole[2:-1]
+    if len(whole) != _UTC_LENGTH or whole[:2] != _UTC_HEAD or whole[-1:] != b"Z":
+        return None
+    if not digits.isdigit():
+        return None
+    century = b"19" if digits[0] >= _FIRST_OF_1950 else b"20"
+    iso = b"".join((century, digits[:6], b"T", digits[6:], b"+00:00"))
+    try:
+        return datetime.fromisoformat(iso.decode("ascii"))
+    except ValueError:
+        return None
+
+
+_UTC_LENGTH: Final = 15
+_UTC_HEAD: Final = b"\x17\x0d"
+_FIRST_OF_1950: Final = ord("5")
 
 
 def _zone(sign: bytes | None, hours: bytes, minutes: bytes) -> timezone:

@@ -116,7 +116,7 @@ def load(
 
 def _parts(data: bytes | str) -> int:
     if isinstance(data, bytes):
-        return sum(map(data.count, (b",", b":", b"[", b"{")))
+        return len(data) - len(data.translate(None, b",:[{"))
     return sum(map(data.count, (",", ":", "[", "{")))
 
 
@@ -172,7 +172,7 @@ def _integer(text: str) -> int:
 
 def is_deeper(value: object, depth: int) -> bool:
     """Return whether arrays and objects nest deeper than `depth`; uses no recursion."""
-    level = [value] if isinstance(value, dict | list) else []
+    level = [value] if isinstance(value, _CONTAINERS) else []
     for _ in range(depth):
         if not level:
             return False
@@ -180,9 +180,12 @@ def is_deeper(value: object, depth: int) -> bool:
             inner
             for item in level
             for inner in (item.values() if isinstance(item, dict) else item)
-            if isinstance(inner, dict | list)
+            if isinstance(inner, _CONTAINERS)
         ]
     return bool(level)
+
+
+_CONTAINERS: Final = (dict, list)
 
 
 class Faults:

@@ -321,6 +321,22 @@ def _bad() -> tuple[Claim, ...]:
             ("content.other-profile",),
         ),
         Claim(
+            "ddcc-vaccination",
+            "WHO's proposed claim 3, of which no form was published: recognised and not read.",
+            {3: {"name": "EKSEMPEL IBINE", "birthDate": "1979-04-14", "hcid": "X1"}},
+            "ddcc",
+            (),
+            ("prefix.not-accepted",),
+        ),
+        Claim(
+            "ddcc-test",
+            "WHO's proposed claim 4, of which no form was published: recognised and not read.",
+            {4: {"name": "EKSEMPEL IBINE", "birthDate": "1979-04-14", "hcid": "X1"}},
+            "ddcc",
+            (),
+            ("prefix.not-accepted",),
+        ),
+        Claim(
             "evc",
             "A European Vaccination Card, which has no prefix: recognised and not read.",
             {
@@ -420,7 +436,7 @@ def recipes() -> tuple[Claim, ...]:
 
 def _line(claim: Claim) -> dict[str, Any]:
     by = identity(BY)
-    hcert = {**claim.hcert, 3: {}} if claim.name == "icvp-beside" else claim.hcert
+    hcert = {**claim.hcert, 2: {}} if claim.name == "icvp-beside" else claim.hcert
     payload = cbor2.dumps({1: claim.issuer, **claim.times, -260: hcert})
     message = cose.sign1(payload, algorithm=by.algorithm, kid=by.certificate.kid, sign=by.sign)
     return {

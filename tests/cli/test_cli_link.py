@@ -218,6 +218,24 @@ def test_what_a_link_leads_to_is_opened(place: Path) -> None:
     assert "another key" in wrong.stderr
 
 
+def test_the_bundle_behind_a_vhl_says_what_is_to_be_fetched(place: Path) -> None:
+    document = {
+        "resourceType": "DocumentReference",
+        "id": "1",
+        "content": [{"attachment": {"contentType": "application/pdf", "url": "https://x/secret"}}],
+    }
+    listed = {"resourceType": "List", "entry": [{"item": {"reference": "secret/2"}}]}
+    entries = [{"resource": listed}, {"resource": document}]
+    bundle = {"resourceType": "Bundle", "type": "searchset", "entry": entries}
+    (place / "bundle.json").write_text(json.dumps(bundle))
+    opened = run("link", "open", str(place / "link.txt"), str(place / "bundle.json"))
+    assert (opened.exit_code, opened.stdout) == (0, "")
+    assert opened.stderr.splitlines() == [
+        "File 1 (application/pdf) is not embedded and must be fetched.",
+        "File 2 is known when its DocumentReference was fetched.",
+    ]
+
+
 def test_a_pass_of_several_links_and_a_link_without_a_key_are_not_opened(place: Path) -> None:
     two = backend.forge(world.claims(5, [{"u": LINK.text}] * 2), world.dsc())
     (place / "two.txt").write_text(two)

@@ -392,6 +392,82 @@ def test_the_published_file_is_decrypted_with_the_published_link(official: Path)
     assert "verifiableCredential" in json.loads(found.content)
 
 
+def searchset(*resources: Any) -> str:
+    """The answer of a server to the search that a VHL's address is."""
+    entries = [{"resource": resource} for resource in resources]
+    return json.dumps({"resourceType": "Bundle", "type": "searchset", "entry": entries})
+
+
+def reference(name: str, **attachment: Any) -> dict[str, Any]:
+    """A DocumentReference, with the one file that `attachment` describes."""
+    content = [attachment if "attachment" in attachment else {"attachment": attachment}]
+    return {
+        "resourceType": "DocumentReference",
+        "id": name,
+        "status": "current",
+        "date": "2026-01-15T09:00:00Z",
+        **({"content": content} if attachment else {}),
+    }
+
+
+def folder(*names: Any) -> dict[str, Any]:
+    entries = [{"item": {"reference": name}} for name in names]
+    return {"resourceType": "List", "status": "current", "mode": "working", "entry": entries}
+
+
+def test_the_bundle_behind_a_vhl_is_read_as_a_manifest() -> None:
+    pdf = reference("1", contentType="application/pdf", url="https://x.example/Binary/1")
+    both = ("DocumentReference/1", "DocumentReference/2", "https://y.example/DocumentReference/3")
+    found = read_manifest(searchset(folder(*both), pdf, reference("2")))
+    assert found.listed == folder(*both)
+    assert found.files == (
+        ManifestFile(
+            "application/pdf",
+            "https://x.example/Binary/1",
+            status="current",
+            last_updated="2026-01-15T09:00:00Z",
+        ),
+        ManifestFile("", reference="DocumentReference/2"),
+        ManifestFile("", reference="https://y.example/DocumentReference/3"),
+    )
+    assert "example" not in repr(found)
+    with pytest.raises(LinkError) as caught:
+        write_manifest(found)
+    assert caught.value.code == "link.unsupported"
+
+
+def test_a_bundle_of_lists_alone_names_what_is_to_be_fetched() -> None:
+    for lists in ((folder("a/1", "a/2"),), (folder("a/1"), folder("a/2", "a/1"))):
+        found = read_manifest(searchset(*lists))
+        assert [file.reference for file in found.files] == ["a/1", "a/2"]
+        assert (found.listed is None) is (len(lists) == 2)
+
+
+def test_a_bundle_without_a_list_has_the_files_of_its_documents() -> None:
+    two = reference("1", url="https://x.example/1")
+    two["content"].append({"attachment": {"url": "https://x.example/2", "contentType": "a/b"}})
+    full = {"fullUrl": "https://x.example/DocumentReference/1", "resource": two}
+    listed = {"resource": folder("https://x.example/DocumentReference/1")}
+    bundle = {"resourceType": "Bundle", "type": "searchset", "entry": [full, listed]}
+    for document in (searchset(two), json.dumps(bundle)):
+        found = read_manifest(document)
+        assert [(file.content_type, file.location) for file in found.files] == [
+            ("", "https://x.example/1"),
+            ("a/b", "https://x.example/2"),
+        ]
+
+
+@given(st.lists(JSON | st.dictionaries(st.sampled_from(["content", "entry"]), JSON)))
+def test_any_bundle_is_a_manifest_or_a_typed_error(resources: Any) -> None:
+    for resource in resources:
+        if isinstance(resource, dict):
+            resource["resourceType"] = "DocumentReference" if "content" in resource else "List"
+    try:
+        assert read_manifest(searchset(*resources)).files
+    except LinkError as error:
+        assert error.code == "link.manifest"
+
+
 FILES = st.builds(
     ManifestFile,
     st.just("application/fhir+json"),
@@ -427,6 +503,22 @@ def test_what_is_written_as_a_manifest_is_read_back(files: Any, listed: Any) -> 
         (json.dumps({"files": [{"contentType": "a/b", "location": "x" * 9000}]}), "link.manifest"),
         ('{"files": [{"contentType": "a/b", "location": "x"}], "list": 1}', "link.manifest"),
         ('{"resourceType": "Bundle"}', "link.unsupported"),
+        ('{"resourceType": "Bundle", "type": "collection"}', "link.unsupported"),
+        ('{"resourceType": "Patient", "type": "searchset"}', "link.unsupported"),
+        (searchset(), "link.manifest"),
+        (searchset({"resourceType": "Patient"}), "link.manifest"),
+        (searchset({"resourceType": "List"}), "link.manifest"),
+        (searchset(7), "link.manifest"),
+        (searchset({"resourceType": "List", "entry": 7}), "link.manifest"),
+        (searchset({"resourceType": "List", "entry": [{"item": 7}]}), "link.manifest"),
+        (searchset(folder(7)), "link.manifest"),
+        (searchset({"resourceType": "DocumentReference", "content": [7]}), "link.manifest"),
+        (searchset(reference("a", attachment={"url": 7})), "link.manifest"),
+        (searchset(reference("a", attachment={"url": "x" * 9000})), "link.manifest"),
+        (
+            searchset(*(reference(str(n), url="https://x/") for n in range(1001))),
+            "link.manifest",
+        ),
         (json.dumps({"files": [{}] * 1001}), "link.manifest"),
     ],
 )

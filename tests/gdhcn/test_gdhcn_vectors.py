@@ -125,6 +125,24 @@ def test_a_vaccination_card_is_named_under_a_prefix_too() -> None:
         Verifier(TrustStore(), accept=("evc",))
 
 
+@pytest.mark.parametrize("name", ["ddcc-vaccination", "ddcc-test"])
+def test_a_claim_that_no_form_was_published_of_is_named(name: str) -> None:
+    for accept in (("eu",), ("icvp",), ("link",), ACCEPT):
+        result = verify(vectors()[name], frozenset(TOLERANCES), accept=accept)
+        assert [each.code for each in result.failures] == ["prefix.not-accepted"]
+        assert "a DDCC" in result.failures[0].sentence
+        assert (result.profile, result.content, result.payload) == ("ddcc", None, None)
+    with pytest.raises(ValueError, match="no such payload"):
+        Verifier(TrustStore(), accept=("ddcc",))
+
+
+def test_a_ddcc_of_the_older_form_is_named(official: Path) -> None:
+    text = (official / "gdhcn/WHOQR1Contents.txt").read_text("ascii").strip()
+    result = Verifier(TrustStore(), accept=ACCEPT).verify(text)
+    assert result.profile == "ddcc"
+    assert result.failures[0].code == "prefix.not-accepted"
+
+
 def test_the_shapes_are_told_apart() -> None:
     shapes = {name: verify(vectors()[f"icvp-{name}"]).content.shape for name in ("a1", "a2", "b0")}
     assert shapes == {"a1": Shape.A1, "a2": Shape.A2, "b0": Shape.B0}

@@ -28,6 +28,8 @@ from coronapas.errors import KeyMaterialError
 from coronapas.facts import EventKind
 from coronapas.keys import make_csca
 from coronapas.trust import Certificate
+from coronapas.trust import _x509 as fields
+from coronapas.trust._certificate import is_sound
 from coronapas.trust._x509 import MAX_CERTIFICATE_BYTES
 from coronapas.verify._checks import Outcome
 from coronapas.verify._verifier import Verifier
@@ -549,3 +551,65 @@ def test_official_certificates_that_strict_parsing_refuses_have_their_usages(
             or der_writer.oid(NEW_ARC + digit) in certificate.der
         }
         assert certificate.usages == {KINDS[digit] for digit in named}
+
+
+def outcome(read: object, data: bytes) -> object:
+    assert callable(read)
+    try:
+        return read(data)
+    except KeyMaterialError:
+        return "refused"
+
+
+def test_the_quick_layout_is_that_of_the_careful_reader() -> None:
+    der = genuine()
+    assert fields._plain_layout(der) == fields._layout(der)
+    for place in range(len(der)):
+        for flip in (0x01, 0x80, 0xFF):
+            changed = der[:place] + bytes([der[place] ^ flip]) + der[place + 1 :]
+            assert outcome(fields.layout, changed) == outcome(fields._layout, changed), place
+    for size in range(len(der)):
+        assert outcome(fields.layout, der[:size]) == "refused"
+
+
+def test_the_layout_of_every_official_certificate_is_the_careful_reader_s(official: Path) -> None:
+    for der in official_certificates(official):
+        assert outcome(fields.layout, der) == outcome(fields._layout, der)
+
+
+def loads(spki: bytes) -> bool:
+    try:
+        return bool(Certificate.from_public_key(spki).public_key)
+    except KeyMaterialError:
+        return False
+
+
+@given(st.integers(1, 2**255), st.sampled_from([0, 1, 2, 27, 40, 58, 59, 90]), st.integers(0, 255))
+def test_a_key_that_is_sound_is_one_that_openssl_loads(secret: int, place: int, flip: int) -> None:
+    key = ec.derive_private_key(secret, ec.SECP256R1()).public_key()
+    spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    assert is_sound(spki)
+    assert loads(spki)
+    changed = spki[:place] + bytes([spki[place] ^ flip]) + spki[place + 1 :]
+    assert not is_sound(changed) or loads(changed)
+
+
+@pytest.mark.parametrize("coordinate", ["prime", "all"])
+def test_a_coordinate_beyond_the_field_is_not_sound(coordinate: str) -> None:
+    base = der_writer.P256_KEY
+    prime = (2**256 - 2**224 + 2**192 + 2**96 - 1).to_bytes(32, "big")
+    big = {"prime": prime, "all": b"\xff" * 32}[coordinate]
+    assert is_sound(base)
+    for spki in (base[:-64] + big + base[-32:], base[:-32] + big, base[:-1], base + b"\0"):
+        assert not is_sound(spki)
+        assert not loads(spki)
+
+
+def test_a_certificate_whose_key_is_not_on_its_curve_is_found_by_the_check() -> None:
+    der = genuine()
+    spki = Certificate(der).spki
+    place = der.index(spki) + len(spki) - 1
+    broken = Certificate(der[:place] + bytes([der[place] ^ 1]) + der[place + 1 :])
+    Certificate(der).check()
+    with pytest.raises(KeyMaterialError, match="public key"):
+        broken.check()

@@ -218,3 +218,46 @@ def test_what_is_der_is_the_same_as_ber(data: bytes) -> None:
     except KeyMaterialError:
         return
     assert asn1.children(data, 0, len(data), ber=True) == found
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([0x02, 0x17, 0x30, 0xA0, 0x1F]), st.binary(max_size=300)),
+        max_size=5,
+    ),
+    st.lists(st.sampled_from([asn1.ANY, 0x02, 0x30, 0xA0]), max_size=5),
+    st.integers(-3, 3),
+)
+def test_elements_side_by_side_are_found_quickly_as_they_are_one_by_one(
+    parts: list[tuple[int, bytes]], tags: list[int], cut: int
+) -> None:
+    data = b"".join(tlv(tag, content) for tag, content in parts)
+    limit = len(data) + cut
+    limit = min(limit, len(data))
+    expected, fits = [0], True
+    try:
+        for tag in tags:
+            found = asn1.element(data, expected[-1], limit)
+            fits = fits and tag in (asn1.ANY, found.tag)
+            expected.append(found.after)
+    except KeyMaterialError:
+        fits = False
+    assert asn1.starts(data, 0, limit, tags) == (expected if fits else None)
+
+
+@given(
+    st.sampled_from([0x17, 0x18]),
+    st.from_regex(rb"[0-9]{10,14}(Z|[+-][0-9]{4})?", fullmatch=True) | st.binary(max_size=16),
+    st.binary(max_size=3),
+)
+def test_a_time_at_a_place_is_that_of_its_element(tag: int, content: bytes, after: bytes) -> None:
+    data = tlv(tag, content) + after
+    try:
+        expected: datetime | None = asn1.time(data, whole(tlv(tag, content)))
+    except KeyMaterialError:
+        expected = None
+    try:
+        found: datetime | None = asn1.time_at(data, 0)
+    except KeyMaterialError:
+        found = None
+    assert found == expected

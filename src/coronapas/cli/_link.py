@@ -128,7 +128,10 @@ def _embedded(content: bytes, number: int | None) -> list[str]:
         if number is not None and place != number:
             continue
         if file.embedded is None:
-            note = f"file {place} ({plain(file.content_type)}) is not embedded and must be fetched"
+            kind = f" ({plain(file.content_type)})" if file.content_type else ""
+            note = f"file {place}{kind} is not embedded and must be fetched"
+            if file.reference is not None:
+                note = f"file {place} is known when its DocumentReference was fetched"
             click.echo(sentence(note), err=True)
         else:
             found.append(file.embedded)

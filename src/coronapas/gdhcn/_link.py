@@ -28,11 +28,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from itertools import islice
-from typing import (
-    Any,
-    Final,
-    NamedTuple,
-)
+from typing import Any, Final, NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -535,12 +531,15 @@ class ManifestFile:
     """One file of a manifest.
 
     Attributes:
-        content_type: What the manifest says it is.
+        content_type: What the manifest says it is, once decrypted; empty where it does not say.
         location: Where it is to be fetched, for an hour at most; a secret.
         embedded: The encrypted file itself.
-        status: ``finalized``, ``can-change`` or ``no-longer-valid``; None where it is not stated.
+        status: ``finalized``, ``can-change`` or ``no-longer-valid``; behind a VHL that of its
+            DocumentReference, such as ``current``. None where it is not stated.
         last_updated: When it was changed last, as stated.
         fhir_version: The version of FHIR, as stated.
+        reference: The DocumentReference behind a VHL that must be fetched to know the file, as the
+            manifest writes it; a secret.
 
     """
 
@@ -550,6 +549,7 @@ class ManifestFile:
     status: str | None = None
     last_updated: str | None = None
     fhir_version: str | None = None
+    reference: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -634,10 +634,10 @@ def decrypt_file(jwe: str | bytes, key: bytes, *, limit: int = LARGEST_FILE) -> 
 
 
 def read_manifest(document: bytes | str) -> Manifest:
-    """Read a manifest that was fetched for a link.
+    """Read a manifest that was fetched for a link: an SHL's, or the FHIR Bundle behind a VHL.
 
-    Raises LinkError for anything else. A Verifiable Health Link leads to a FHIR Bundle, which is
-    not read here.
+    The Bundle is a searchset with the List of the folder, the DocumentReferences that it names, or
+    both (IHE ITI.VHL 1.0.0-comment, ITI-YY5). Raises LinkError for anything else.
     """
     try:
         members = _json.load(document, limit=LARGEST_MANIFEST, depth=64)
@@ -646,60 +646,95 @@ def read_manifest(document: bytes | str) -> Manifest:
     if not isinstance(members, dict):
         raise LinkError("manifest", "the manifest is not an object")
     if "resourceType" in members:
-        raise LinkError("unsupported", "a FHIR resource in place of a manifest")
-    listed = members.get("list")
-    if listed is not None and not isinstance(listed, dict):
-        raise LinkError("manifest", "the list of the manifest is not an object")
-    files = members.get("files")
-    if not isinstance(files, list) or not 1 <= len(files) <= MOST_FILES:
+        files, listed = _bundle_files(members)
+    else:
+        stated, listed = members.get("files"), members.get("list")
+        if listed is not None and not isinstance(listed, dict):
+            raise LinkError("manifest", "the list of the manifest is not an object")
+        files = list(map(_manifest_file, islice(_objects(stated), MOST_FILES + 1)))
+    if not 1 <= len(files) <= MOST_FILES:
         raise LinkError("manifest", f"the manifest does not list 1 to {MOST_FILES} files")
-    return Manifest(tuple(map(_manifest_file, files)), listed)
+    return Manifest(tuple(files), listed)
 
 
 def write_manifest(manifest: Manifest) -> str:
-    """Return a manifest as JSON, as `read_manifest` reads it."""
+    """Return a manifest as JSON, as `read_manifest` reads it: that of a SMART Health Link.
+
+    Raises LinkError where a file is known by its `reference` alone.
+    """
+    if any(file.reference is not None for file in manifest.files):
+        raise LinkError("unsupported", "a file is known by its DocumentReference alone")
     document: dict[str, Any] = {} if manifest.listed is None else {"list": manifest.listed}
-    document["files"] = [
-        {
-            name: value
-            for name, value in (
-                ("contentType", file.content_type),
-                ("location", file.location),
-                ("embedded", file.embedded),
-                ("status", file.status),
-                ("lastUpdated", file.last_updated),
-                ("fhirVersion", file.fhir_version),
-            )
-            if value is not None
-        }
-        for file in manifest.files
-    ]
+    members = _MANIFEST_MEMBERS.items()
+    rows = [{name: getattr(file, own) for name, own in members} for file in manifest.files]
+    document["files"] = [{name: row[name] for name in row if row[name] is not None} for row in rows]
     return json.dumps(document, ensure_ascii=False)
 
 
-def _manifest_file(file: object) -> ManifestFile:
-    if not isinstance(file, dict):
-        raise LinkError("manifest", "a file of the manifest is not an object")
-    text: dict[str, str | None] = {}
-    for name in ("contentType", "location", "embedded", "status", "lastUpdated", "fhirVersion"):
-        value = file.get(name)
-        if value is not None and not isinstance(value, str):
-            raise LinkError("manifest", "a member of a file of the manifest is not text")
-        if value is not None and name != "embedded" and len(value) > _LONGEST:
-            raise LinkError("manifest", "a member of a file of the manifest is too long")
-        text[name] = value
-    if not text["contentType"]:
+_MANIFEST_MEMBERS: Final = {
+    "contentType": "content_type",
+    "location": "location",
+    "embedded": "embedded",
+    "status": "status",
+    "lastUpdated": "last_updated",
+    "fhirVersion": "fhir_version",
+}
+
+
+def _manifest_file(file: Mapping[str, Any]) -> ManifestFile:
+    text = {own: _manifest_text(file, name) for name, own in _MANIFEST_MEMBERS.items()}
+    kind = text.pop("content_type")
+    if not kind:
         raise LinkError("manifest", "a file of the manifest states no content type")
     if text["location"] is None and text["embedded"] is None:
         raise LinkError("manifest", "a file of the manifest is neither embedded nor located")
-    return ManifestFile(
-        text["contentType"],
-        text["location"],
-        text["embedded"],
-        text["status"],
-        text["lastUpdated"],
-        text["fhirVersion"],
-    )
+    return ManifestFile(kind, **text)
+
+
+def _bundle_files(bundle: Mapping[str, Any]) -> tuple[list[ManifestFile], Mapping[str, Any] | None]:
+    """Return the files of a searchset, and its List where it has exactly one."""
+    if bundle["resourceType"] != "Bundle" or bundle.get("type") != "searchset":
+        raise LinkError("unsupported", "a FHIR resource that is not a manifest")
+    known: set[str] = set()
+    lists: list[Mapping[str, Any]] = []
+    files: list[ManifestFile] = []
+    for entry in _objects(bundle.get("entry")):
+        (resource,) = _objects([entry.get("resource", {})])
+        if resource.get("resourceType") == "List":
+            lists.append(resource)
+        elif resource.get("resourceType") == "DocumentReference":
+            own = f"DocumentReference/{_manifest_text(resource, 'id') or ''}"
+            known.update((own, _manifest_text(entry, "fullUrl") or own))
+            files += _attachments(resource) or [ManifestFile("", reference=own)]
+    items = [item.get("item", {}) for each in lists for item in _objects(each.get("entry"))]
+    references = dict.fromkeys(_manifest_text(item, "reference") for item in _objects(items))
+    files += (ManifestFile("", reference=each) for each in references if each and each not in known)
+    return files, lists[0] if len(lists) == 1 else None
+
+
+def _attachments(resource: Mapping[str, Any]) -> list[ManifestFile]:
+    """Return the files of a DocumentReference; one without an address is none."""
+    status, date = _manifest_text(resource, "status"), _manifest_text(resource, "date")
+    contents = [each.get("attachment", {}) for each in _objects(resource.get("content"))]
+    kinds = ((_manifest_text(each, "contentType"), each) for each in _objects(contents))
+    found = ((kind or "", _manifest_text(each, "url")) for kind, each in kinds)
+    return [ManifestFile(kind, url, None, status, date) for kind, url in found if url is not None]
+
+
+def _objects(value: object) -> list[Mapping[str, Any]]:
+    """Return a list of objects; an absent one is empty."""
+    found = [] if value is None else value
+    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+        raise LinkError("manifest", "a part of the manifest is not a list of objects")
+    return found
+
+
+def _manifest_text(item: Mapping[str, Any], name: str) -> str | None:
+    value = item.get(name)
+    longest = LARGEST_MANIFEST if name == "embedded" else _LONGEST
+    if value is not None and (not isinstance(value, str) or len(value) > longest):
+        raise LinkError("manifest", f"a member of the manifest is not text of {longest} characters")
+    return value
 
 
 def _cipher(key: bytes) -> AESGCM:

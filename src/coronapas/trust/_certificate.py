@@ -9,7 +9,7 @@ read by this library's own tolerant reader, the key by `cryptography`, and what 
 from __future__ import annotations
 
 import hashlib
-from functools import cached_property
+import sys
 from typing import (
     TYPE_CHECKING,
     Final,
@@ -132,6 +132,28 @@ def _never(_signature: bytes, _message: bytes) -> bool:
 
 T = TypeVar("T")
 
+if TYPE_CHECKING or sys.version_info >= (3, 12):
+    from functools import cached_property
+else:
+
+    class _Kept:
+        """A `cached_property` without the lock that Python 3.11 takes for every first access."""
+
+        def __init__(self, read):
+            self._read = read
+            self.__doc__ = read.__doc__
+
+        def __set_name__(self, _owner, name):
+            self._name = name
+
+        def __get__(self, instance, _owner=None):
+            if instance is None:
+                return self
+            value = instance.__dict__[self._name] = self._read(instance)
+            return value
+
+    cached_property = _Kept
+
 USAGE_OIDS: Final = {
     "1.3.6.1.4.1.1847.2021.1.1": EventKind.TEST,
     "1.3.6.1.4.1.1847.2021.1.2": EventKind.VACCINATION,
@@ -147,6 +169,7 @@ KEY_USAGE: Final = "2.5.29.15"
 BASIC_CONSTRAINTS: Final = "2.5.29.19"
 AUTHORITY_KEY_IDENTIFIER: Final = "2.5.29.35"
 
+_NO_AUTHORITY: Final = b"\x30\x00"  # basic constraints that state nothing
 _KEY_IDENTIFIER: Final = 0x80
 _KEY_USAGE_BITS: Final = (
     "digitalSignature",
@@ -160,6 +183,7 @@ _KEY_USAGE_BITS: Final = (
     "decipherOnly",
 )
 
+_NO_USAGES: Final[frozenset[EventKind]] = frozenset()
 _REPLACEABLE: Final = frozenset(("country", "usages", "_identity"))
 """The attributes that are kept once they were read and that a list's statement may replace."""
 
@@ -466,7 +490,8 @@ class Certificate:
         given = self._overrides[2]
         if given is not None:
             return given
-        return frozenset(USAGE_OIDS[oid] for oid in self.key_purposes if oid in USAGE_OIDS)
+        restricting = USAGE_OIDS.keys() & self.key_purposes
+        return frozenset(USAGE_OIDS[oid] for oid in restricting) if restricting else _NO_USAGES
 
     def may_sign(self, kind: EventKind) -> bool:
         """Return whether the usages allow the key to sign passes of this kind."""
@@ -484,7 +509,7 @@ class Certificate:
         False where the extension is absent, and for a bare key.
         """
         value = self._extension(BASIC_CONSTRAINTS)
-        if value is None:
+        if value is None or value == _NO_AUTHORITY:
             return False
         whole = asn1.only(value, asn1.SEQUENCE, "the basic constraints")
         for item in asn1.children(value, whole.begin, whole.end):
@@ -544,7 +569,10 @@ class Certificate:
 
     def _extension(self, oid: str) -> bytes | None:
         """Return the value of the first extension of that kind."""
-        return next((each.value for each in self.extensions if each.oid == oid), None)
+        for each in self.extensions:
+            if each.oid == oid:
+                return each.value
+        return None
 
     @cached_property
     def deviations(self) -> tuple[Deviation, ...]:
@@ -568,8 +596,10 @@ class Certificate:
 
         For readers of lists, which drop a certificate while its place in the list is known.
         """
-        _ = (self.country, self.subject, self.issuer, self.serial, self.signature_algorithm)
-        _ = (self._validity, self.usages, self.public_key)
+        self._read(fields.check)
+        _ = (self._validity, self.usages)
+        if "public_key" not in self.__dict__ and not is_sound(self.spki):
+            _ = self.public_key
 
     def to_cryptography(self) -> x509.Certificate:
         """Return the certificate as `cryptography` parses it; KeyMaterialError where it refuses."""
@@ -631,6 +661,25 @@ class Certificate:
         layout = None if der is None else fields.layout(der)
         given = Overrides(kid=kid, country=country, usages=usages, listing=listing)
         return cls._make(der, layout, spki, given)
+
+
+_P256_SPKI: Final = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d03010703420004")
+_P256_PRIME: Final = 2**256 - 2**224 + 2**192 + 2**96 - 1
+_P256_B: Final = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
+
+
+def is_sound(spki: bytes) -> bool:
+    """Return whether this is a P-256 key in its usual form, with a point on the curve.
+
+    OpenSSL loads every such key (SEC 1, section 3.2.2.1), which takes ten times as long: a list has
+    hundreds of keys, and few of them are used. False says nothing of a key.
+    """
+    if len(spki) != len(_P256_SPKI) + 64 or not spki.startswith(_P256_SPKI):
+        return False
+    x, y = int.from_bytes(spki[-64:-32], "big"), int.from_bytes(spki[-32:], "big")
+    if x >= _P256_PRIME or y >= _P256_PRIME:
+        return False
+    return (y * y - (x * x - 3) * x - _P256_B) % _P256_PRIME == 0
 
 
 def _own_kid(data: bytes) -> bytes:

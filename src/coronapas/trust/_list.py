@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import (
     TYPE_CHECKING,
     Any,
     Final,
     Literal,
+    NamedTuple,
+    TypeAlias,
     TypedDict,
 )
 
@@ -222,6 +224,9 @@ class TrustList:
     - `dropped`: what was on the list and was not kept, with the reasons.
     - `remarks`: what is unusual about what was kept.
     - `references`: the identifiers of other lists that this one names; they are never followed.
+
+    A reader may leave what costs most, reading hundreds of certificates and verifying their
+    signatures, until `certificates`, `dropped` or `remarks` is asked for; the answers are the same.
     """
 
     source: Source
@@ -231,6 +236,46 @@ class TrustList:
     authorities: tuple[Certificate, ...] = ()
     uploaders: tuple[Certificate, ...] = ()
     references: tuple[str, ...] = ()
+    _unsettled: Callable[[], Settled] | None = field(
+        default=None, init=False, repr=False, compare=False
+    )
+
+    @classmethod
+    def unsettled(
+        cls,
+        source: Source,
+        settle: Callable[[], Settled],
+        *,
+        authorities: tuple[Certificate, ...] = (),
+        uploaders: tuple[Certificate, ...] = (),
+        references: tuple[str, ...] = (),
+    ) -> TrustList:
+        """Return a list whose certificates are settled when they are first asked for."""
+        new = object.__new__(cls)
+        for name, value in (
+            ("source", source),
+            ("authorities", authorities),
+            ("uploaders", uploaders),
+            ("references", references),
+            ("_unsettled", settle),
+        ):
+            object.__setattr__(new, name, value)
+        return new
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name):
+            """Settle the list: only what was not set yet is asked for here."""
+            settle = self._unsettled if name in _SETTLED else None
+            if settle is not None:
+                for each, value in zip(_SETTLED, settle(), strict=True):
+                    object.__setattr__(self, each, value)
+                object.__setattr__(self, "_unsettled", None)
+            return object.__getattribute__(self, name)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        members = (each.name for each in fields(self) if each.init)
+        return TrustList, tuple(getattr(self, name) for name in members)
 
     @property
     def format(self) -> str:
@@ -259,7 +304,16 @@ class TrustList:
 
     def limited(self, max_age: timedelta) -> TrustList:
         """Return the list with an age limit, counted from the earlier of `issued` and `fetched`."""
-        return replace(self, source=self.source.limited(max_age))
+        source = self.source.limited(max_age)
+        if self._unsettled is None:
+            return replace(self, source=source)
+        return TrustList.unsettled(
+            source,
+            lambda: (self.certificates, self.dropped, self.remarks),
+            authorities=self.authorities,
+            uploaders=self.uploaders,
+            references=self.references,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return a summary of strings, numbers, lists and maps; kids are in base64.
@@ -287,6 +341,12 @@ class TrustList:
                 for remark in self.remarks
             ],
         }
+
+
+Settled: TypeAlias = tuple[tuple[Certificate, ...], tuple[Dropped, ...], tuple[Remark, ...]]
+"""The certificates of a list, what was dropped, and the remarks."""
+
+_SETTLED: Final = ("certificates", "dropped", "remarks")
 
 
 def _counted(codes: Iterable[str | None]) -> dict[str, int]:
@@ -321,9 +381,8 @@ class ListBuilder:
         self.fetched = about.get("fetched")
         if self.at is not None and self.at.tzinfo is None:
             raise ValueError("at must have a time zone")
-        self._kept: list[Certificate] = []
-        self._dropped: list[Dropped] = []
-        self._remarks: list[Remark] = []
+        self._found: list[Certificate | Dropped | Remark | _Pending] = []
+        self._entry: tuple[bytes | None, str] = (None, "")
         self.authorities: list[Certificate] = []
         self.uploaders: list[Certificate] = []
         self.references: list[str] = []
@@ -342,31 +401,41 @@ class ListBuilder:
         self, place: str, entry: Any, read: Callable[[Any], None], kid: bytes | None = None
     ) -> None:
         """Read one entry, or drop it with its `place` and `kid`."""
+        self._entry = kid, place
         try:
             read(entry)
         except (KeyMaterialError, CmsError) as error:
             self.drop(kid, str(error), place)
 
-    def keep(self, certificate: Certificate) -> None:
-        """Keep a key that may sign passes; raise KeyMaterialError if it cannot be read."""
+    def keep(
+        self, certificate: Certificate, judge: Callable[[], Iterable[Remark]] | None = None
+    ) -> None:
+        """Keep a key that may sign passes; raise KeyMaterialError if it cannot be read.
+
+        With `judge`, all of this waits until the list's certificates are first asked for. `judge`
+        returns remarks, or raises KeyMaterialError for a key that is to be dropped.
+        """
+        if judge is not None:
+            self._found.append(_Pending(certificate, judge, *self._entry))
+            return
         plain = _plainly(certificate)
         plain.check()
-        self._kept.append(plain)
+        self._found.append(plain)
 
     def drop(self, kid: bytes | None, reason: str, place: str) -> None:
         """Record something that is not kept."""
-        self._dropped.append(Dropped(kid, reason, f"{self._name or self.form}, {place}"))
+        self._found.append(self._drop(kid, reason, place))
+
+    def _drop(self, kid: bytes | None, reason: str, place: str) -> Dropped:
+        return Dropped(kid, reason, f"{self._name or self.form}, {place}")
 
     def remark(self, kid: bytes | None, code: str, note: str) -> None:
         """Record something unusual about what is kept."""
-        self._remarks.append(Remark(kid, code, note))
+        self._found.append(Remark(kid, code, note))
 
     def match_kid(self, certificate: Certificate, stated: bytes) -> None:
         """Add a remark if `stated` is not the first 8 bytes of the certificate's SHA-256."""
-        plain = certificate.overrides["kid"] is None and certificate.der is not None
-        own = certificate.kid if plain else _digest(certificate.der or b"")
-        if own != stated:
-            self.remark(stated, "list.kid", "the list states another kid than the certificate's")
+        self._found += kid_remarks(certificate, stated)
 
     def list(
         self,
@@ -376,29 +445,50 @@ class ListBuilder:
     ) -> TrustList:
         """Return the list; raise TrustListError if it is not valid at the moment `at`."""
         self.in_time(issued, expires)
+        source = Source(
+            self.form,
+            self._name,
+            signature,
+            issued,
+            expires,
+            self.fetched,
+            environment=self.environment,
+        )
+        return TrustList.unsettled(
+            source,
+            self._settle,
+            authorities=_each_listed(self.authorities),
+            uploaders=tuple(dict.fromkeys(self.uploaders)),
+            references=tuple(dict.fromkeys(self.references)),
+        )
+
+    def _settle(self) -> Settled:
+        kept: list[Certificate] = []
+        dropped: list[Dropped] = []
+        remarks: list[Remark] = []
+        for each in self._found:
+            if isinstance(each, Certificate):
+                kept.append(each)
+            elif isinstance(each, Dropped):
+                dropped.append(each)
+            elif isinstance(each, Remark):
+                remarks.append(each)
+            else:
+                try:
+                    found = each.judge()
+                    plain = _plainly(each.certificate)
+                    plain.check()
+                    kept.append(plain)
+                    remarks += found
+                except KeyMaterialError as error:
+                    dropped.append(self._drop(each.kid, str(error), each.place))
         # One certificate may be listed in several domains: each is an entry.
-        unique = _each_listed(self._kept)
-        repeated = len(self._kept) - len(unique)
+        unique = _each_listed(kept)
+        repeated = len(kept) - len(unique)
         if repeated:
             note = f"{repeated} entries repeat others and are kept once"
-            self.remark(None, "list.repeated", note)
-        return TrustList(
-            Source(
-                self.form,
-                self._name,
-                signature,
-                issued,
-                expires,
-                self.fetched,
-                environment=self.environment,
-            ),
-            unique,
-            tuple(self._dropped),
-            tuple(dict.fromkeys(self._remarks)),
-            _each_listed(self.authorities),
-            tuple(dict.fromkeys(self.uploaders)),
-            tuple(dict.fromkeys(self.references)),
-        )
+            remarks.append(Remark(None, "list.repeated", note))
+        return unique, tuple(dropped), tuple(dict.fromkeys(remarks))
 
     def in_time(self, issued: datetime | None, expires: datetime | None) -> None:
         """Raise TrustListError if the list has ended, or has not begun, at the moment `at`."""
@@ -412,6 +502,23 @@ class ListBuilder:
     def json(self, data: bytes) -> Any:
         """Return the value of JSON (`documents.load`)."""
         return documents.load(data, self.form)
+
+
+class _Pending(NamedTuple):
+    """A key to be judged yet; `kid` and `place` are those of its entry."""
+
+    certificate: Certificate
+    judge: Callable[[], Iterable[Remark]]
+    kid: bytes | None
+    place: str
+
+
+def kid_remarks(certificate: Certificate, stated: bytes) -> tuple[Remark, ...]:
+    """Return a remark if `stated` is not the first 8 bytes of the certificate's SHA-256."""
+    plain = certificate.overrides["kid"] is None and certificate.der is not None
+    own = certificate.kid if plain else _digest(certificate.der or b"")
+    note = "the list states another kid than the certificate's"
+    return () if own == stated else (Remark(stated, "list.kid", note),)
 
 
 def _each_listed(certificates: Iterable[Certificate]) -> tuple[Certificate, ...]:

@@ -59,29 +59,32 @@ _KEPT_NAME_BYTES: Final = 512
 
 
 class _Name(NamedTuple):
-    """A name: as RFC 4514 writes it, and its first country and common name."""
+    """A name: its parts, and its first country and common name."""
 
-    text: str
+    parts: Names
     country: str | None
     common_name: str | None
 
 
 class Layout(NamedTuple):
-    """Where the fields of a certificate lie in its DER; `extensions` is the SEQUENCE OF, if any.
+    """Where the fields of a certificate start in its DER; `extensions` is 0 where there are none.
 
-    `body` is what the issuer signed, from its first byte to the one after it.
+    `body_end` and `public_key_end` are the first bytes behind what the issuer signed, and behind
+    the key. Plain numbers keep it small: a list has hundreds of certificates.
     """
 
-    body: tuple[int, int]
-    signature_algorithm: asn1.Element
-    signature: asn1.Element
-    serial: asn1.Element
-    issuer: asn1.Element
-    not_before: asn1.Element
-    not_after: asn1.Element
-    subject: asn1.Element
-    public_key: tuple[int, int]
-    extensions: asn1.Element | None
+    body: int
+    body_end: int
+    signature_algorithm: int
+    signature: int
+    serial: int
+    issuer: int
+    not_before: int
+    not_after: int
+    subject: int
+    public_key: int
+    public_key_end: int
+    extensions: int
 
 
 class Extension(NamedTuple):
@@ -98,6 +101,10 @@ def layout(data: bytes) -> Layout:
         raise KeyMaterialError(
             f"a certificate must have at most {MAX_CERTIFICATE_BYTES} bytes, got {len(data)}"
         )
+    return _plain_layout(data) or _layout(data)
+
+
+def _layout(data: bytes) -> Layout:
     outer = asn1.only(data, asn1.SEQUENCE, "the certificate")
     end = outer.end
     tbs = asn1.expect(data, outer.begin, end, asn1.SEQUENCE, "the certificate's body")
@@ -119,37 +126,78 @@ def layout(data: bytes) -> Layout:
     subject = asn1.expect(data, validity.after, tbs_end, asn1.SEQUENCE, "the subject")
     key = asn1.expect(data, subject.after, tbs_end, asn1.SEQUENCE, "the public key")
     return Layout(
-        body=(tbs.start, tbs.after),
-        signature_algorithm=algorithm,
-        signature=signature,
-        serial=serial,
-        issuer=issuer,
-        not_before=not_before,
-        not_after=not_after,
-        subject=subject,
-        public_key=(key.start, key.after),
-        extensions=_extensions_field(data, key.after, tbs_end),
+        tbs.start,
+        tbs.after,
+        algorithm.start,
+        signature.start,
+        serial.start,
+        issuer.start,
+        not_before.start,
+        not_after.start,
+        subject.start,
+        key.start,
+        key.after,
+        _extensions_field(data, key.after, tbs_end),
     )
 
 
-def _extensions_field(data: bytes, at: int, end: int) -> asn1.Element | None:
+def _plain_layout(data: bytes) -> Layout | None:
+    """Return the layout of a certificate of version 2 or 3, quickly; None for any others."""
+    whole = asn1.starts(data, 0, len(data), _WHOLE)
+    if whole is None or whole[-1] != len(data):
+        return None
+    parts = asn1.starts(data, asn1.content(data, 0)[0], len(data), _PARTS)
+    if parts is None or parts[-1] != len(data):
+        return None
+    tbs, algorithm, signature, _ = parts
+    fields = asn1.starts(data, asn1.content(data, tbs)[0], algorithm, _FIELDS)
+    if fields is None:
+        return None
+    _, serial, _, issuer, validity, subject, key, key_end = fields
+    times = asn1.starts(data, asn1.content(data, validity)[0], subject, _VALIDITY)
+    if times is None:
+        return None
+    return Layout(
+        tbs,
+        algorithm,
+        algorithm,
+        signature,
+        serial,
+        issuer,
+        times[0],
+        times[1],
+        subject,
+        key,
+        key_end,
+        _extensions_field(data, key_end, algorithm),
+    )
+
+
+_WHOLE: Final = (asn1.SEQUENCE,)
+_PARTS: Final = (asn1.SEQUENCE, asn1.SEQUENCE, asn1.BIT_STRING)
+_FIELDS: Final = (_VERSION, asn1.INTEGER, *(asn1.SEQUENCE,) * 5)
+_VALIDITY: Final = (asn1.ANY, asn1.ANY)
+
+
+def _extensions_field(data: bytes, at: int, end: int) -> int:
     while at < end:
         field = asn1.element(data, at, end)
         at = field.after
         if field.tag == _EXTENSIONS:
             if at != end:
                 raise KeyMaterialError("bytes follow the certificate's extensions")
-            return asn1.expect(data, field.begin, field.end, asn1.SEQUENCE, "the extensions")
+            asn1.expect(data, field.begin, field.end, asn1.SEQUENCE, "the extensions")
+            return field.begin
         if field.tag not in _UNIQUE_IDS:
             raise KeyMaterialError(f"the certificate has an unknown field 0x{field.tag:02x}")
-    return None
+    return 0
 
 
 def extensions(data: bytes, where: Layout) -> tuple[Extension, ...]:
     """Return the extensions in their order, repeated ones included."""
-    if where.extensions is None:
+    if not where.extensions:
         return ()
-    _, _, begin, end, _ = where.extensions
+    begin, end = asn1.content(data, where.extensions)
     plain = _plain_extensions(data, begin, end)
     if plain is not None:
         return plain
@@ -187,7 +235,7 @@ def _plain_extensions(data: bytes, at: int, end: int) -> tuple[Extension, ...] |
                 content, length = value + 3, data[value + 2]
             if data[value] != asn1.OCTET_STRING or length + content != after or content > after:
                 return None
-            found.append(Extension(asn1.dotted(oid), critical, data[content:after]))
+            found.append(_new(Extension, (asn1.dotted(oid), critical, data[content:after])))
             at = after
     except IndexError:
         return None
@@ -195,6 +243,7 @@ def _plain_extensions(data: bytes, at: int, end: int) -> tuple[Extension, ...] |
 
 
 _TRUE: Final = 0xFF
+_new: Final = tuple.__new__  # a list has thousands of extensions
 
 
 def _extension(data: bytes, item: asn1.Element) -> Extension:
@@ -225,38 +274,52 @@ def key_purposes(found: Iterable[Extension]) -> frozenset[str]:
     return frozenset(purposes)
 
 
-def _purposes(value: bytes) -> set[str]:
+@lru_cache(maxsize=64)
+def _purposes(value: bytes) -> frozenset[str]:
     whole = asn1.only(value, asn1.SEQUENCE, "the extended key usage")
     purposes = set()
     for item in asn1.children(value, whole.begin, whole.end):
         if item.tag != asn1.OBJECT_IDENTIFIER:
             raise KeyMaterialError("a key purpose must be an object identifier")
         purposes.add(asn1.object_identifier(value, item))
-    return purposes
+    return frozenset(purposes)
+
+
+def _element(data: bytes, at: int) -> asn1.Element:
+    """Return the element at a place of a layout, where it was found to be whole."""
+    return asn1.element(data, at, len(data))
+
+
+def _content(data: bytes, at: int) -> bytes:
+    begin, end = asn1.content(data, at)
+    return data[begin:end]
 
 
 def serial(data: bytes, where: Layout) -> int:
     """Return the serial number."""
-    return asn1.integer(data, where.serial)
+    return asn1.integer(data, _element(data, where.serial))
 
 
 def signature_algorithm(data: bytes, where: Layout) -> str:
     """Return the dotted identifier of the algorithm with which the issuer signed."""
-    field = where.signature_algorithm
+    return _algorithm(_content(data, where.signature_algorithm))
+
+
+@lru_cache(maxsize=32)
+def _algorithm(content: bytes) -> str:
     what = "the signature's algorithm"
-    oid = asn1.expect(data, field.begin, field.end, asn1.OBJECT_IDENTIFIER, what)
-    return asn1.object_identifier(data, oid)
+    oid = asn1.expect(content, 0, len(content), asn1.OBJECT_IDENTIFIER, what)
+    return asn1.object_identifier(content, oid)
 
 
 def signed_body(data: bytes, where: Layout) -> bytes:
     """Return the bytes that the issuer signed."""
-    begin, end = where.body
-    return data[begin:end]
+    return data[where.body : where.body_end]
 
 
 def signature(data: bytes, where: Layout) -> bytes:
     """Return the issuer's signature; its BIT STRING must have whole bytes."""
-    begin, end = where.signature.begin, where.signature.end
+    begin, end = asn1.content(data, where.signature)
     if end - begin < 2 or data[begin]:
         raise KeyMaterialError("the certificate's signature is empty or not of whole bytes")
     return data[begin + 1 : end]
@@ -264,12 +327,12 @@ def signature(data: bytes, where: Layout) -> bytes:
 
 def raw_subject(data: bytes, where: Layout) -> bytes:
     """Return the content of the subject's DER, for comparing names byte by byte."""
-    return data[where.subject.begin : where.subject.end]
+    return _content(data, where.subject)
 
 
 def raw_issuer(data: bytes, where: Layout) -> bytes:
     """Return the content of the issuer's DER."""
-    return data[where.issuer.begin : where.issuer.end]
+    return _content(data, where.issuer)
 
 
 def tolerated_fault(data: bytes, where: Layout) -> str | None:
@@ -281,7 +344,7 @@ def tolerated_fault(data: bytes, where: Layout) -> str | None:
     if serial(data, where) <= 0:
         return "the serial number is not positive"
     algorithm = signature_algorithm(data, where)
-    field = where.signature_algorithm
+    field = _element(data, where.signature_algorithm)
     bare = algorithm.startswith(_BARE_ALGORITHMS)
     if bare and asn1.element(data, field.begin, field.end).after != field.end:
         return "the signature algorithm has parameters"
@@ -290,23 +353,22 @@ def tolerated_fault(data: bytes, where: Layout) -> str | None:
 
 def validity(data: bytes, where: Layout) -> tuple[datetime, datetime]:
     """Return the first and last instant of the validity, inclusive, in UTC (RFC 5280 4.1.2.5)."""
-    return asn1.time(data, where.not_before), asn1.time(data, where.not_after)
+    return asn1.time_at(data, where.not_before), asn1.time_at(data, where.not_after)
 
 
 def spki(data: bytes, where: Layout) -> bytes:
     """Return the DER of the SubjectPublicKeyInfo."""
-    begin, end = where.public_key
-    return data[begin:end]
+    return data[where.public_key : where.public_key_end]
 
 
 def subject(data: bytes, where: Layout) -> str:
     """Return the subject in the notation of RFC 4514."""
-    return _name(data, where.subject).text
+    return _text(data, where.subject)
 
 
 def issuer(data: bytes, where: Layout) -> str:
     """Return the issuer in the notation of RFC 4514."""
-    return _name(data, where.issuer).text
+    return _text(data, where.issuer)
 
 
 def country(data: bytes, where: Layout) -> str | None:
@@ -319,9 +381,17 @@ def common_name(data: bytes, where: Layout) -> str | None:
     return _name(data, where.subject).common_name
 
 
-def _name(data: bytes, where: asn1.Element) -> _Name:
+def check(data: bytes, where: Layout) -> None:
+    """Raise KeyMaterialError if a name, the serial number or the algorithm cannot be read."""
+    _name(data, where.subject)
+    _name(data, where.issuer)
+    serial(data, where)
+    signature_algorithm(data, where)
+
+
+def _name(data: bytes, at: int) -> _Name:
     """Return a name; the same few stand in the certificates of a list, and are kept."""
-    content = data[where.begin : where.end]
+    content = _content(data, at)
     return _kept_name(content) if len(content) <= _KEPT_NAME_BYTES else _read_name(content)
 
 
@@ -331,10 +401,22 @@ def _read_name(content: bytes) -> _Name:
     for attributes in names:
         for oid, value in attributes:
             first.setdefault(oid, value)
-    return _Name(_rfc4514(names), first.get(COUNTRY), first.get(COMMON_NAME))
+    return _Name(names, first.get(COUNTRY), first.get(COMMON_NAME))
 
 
 _kept_name: Final = lru_cache(maxsize=1024)(_read_name)
+
+
+def _text(data: bytes, at: int) -> str:
+    content = _content(data, at)
+    return _kept_text(content) if len(content) <= _KEPT_NAME_BYTES else _write_name(content)
+
+
+def _write_name(content: bytes) -> str:
+    return _rfc4514(_read_name(content).parts)
+
+
+_kept_text: Final = lru_cache(maxsize=256)(_write_name)
 
 
 def _plain_names(content: bytes) -> Names | None:

@@ -7,8 +7,11 @@ recipe. The published documents themselves are in `test_gdhcn_published.py`.
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
+import pickle
 from collections.abc import Callable
+from datetime import timedelta
 from functools import cache
 from typing import Any
 
@@ -24,6 +27,7 @@ from coronapas import keys, trust
 from coronapas.errors import KeyMaterialError, TrustListError
 from coronapas.facts import EventKind
 from coronapas.trust import GdhcnEntry, Listing, Pin, TrustStore
+from coronapas.trust import _chain as chain
 from coronapas.trust import _did_proof as did_proof
 from coronapas.trust import _jwk as jwk
 from coronapas.trust import _store as storing
@@ -32,6 +36,7 @@ from coronapas.trust._list import TrustList
 from coronapas.trust._lists import gdhcn
 
 PIN = make.list_signer().certificate
+HOUR = timedelta(hours=1)
 Document = dict[str, Any]
 
 
@@ -537,8 +542,8 @@ def test_the_date_of_the_proof_is_the_lists() -> None:
 def test_version_1_states_the_kid_in_the_identifier_and_no_usage() -> None:
     first, authority = make.dsc(0).certificate, make.csca().certificate
     methods = []
-    for each, chain in ((first, (authority,)), (authority, ())):
-        item = jwk.write(each, chain=chain)
+    for each, above in ((first, (authority,)), (authority, ())):
+        item = jwk.write(each, chain=above)
         kid = item.pop("kid").replace("+", "%2B").replace("/", "%2F")
         methods.append(
             {
@@ -661,3 +666,90 @@ def test_no_change_of_a_member_goes_unnoticed(data: st.DataObject) -> None:
     # Contexts are not signed; all the rest is.
     assert name == "@context"
     assert [each.kid for each in found.certificates] == [make.dsc(0).certificate.kid]
+
+
+# The chains are verified when the keys are asked for, and nothing else shows it.
+
+
+def lying(content: Document, place: int) -> Document:
+    """The list, signed anew, with another authority after the DSC in the x5c of one method."""
+    key = content["verificationMethod"][place]["publicKeyJwk"]
+    key["x5c"] = [key["x5c"][0], codec.encode(make.csca("DK", 1).certificate.der or b"")]
+    return signed(content)
+
+
+def judged(monkeypatch: pytest.MonkeyPatch) -> list[Certificate]:
+    """Collect the certificates whose signatures are verified from now on."""
+    found: list[Certificate] = []
+    verify = chain.signature_fault
+
+    def noted(certificate: Certificate, issuer: Certificate) -> str | None:
+        found.append(certificate)
+        return verify(certificate, issuer)
+
+    monkeypatch.setattr(chain, "signature_fault", noted)
+    monkeypatch.setattr(gdhcn, "_found", {})
+    return found
+
+
+def test_reading_leaves_the_chains_until_the_keys_are_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    content = document(entry(0), entry(1), entry(2))
+    seen = judged(monkeypatch)
+    found = read(content)
+    assert found.signature == "verified"
+    assert found.limited(HOUR).source.max_age == HOUR
+    assert seen == []
+    assert len(found.certificates) == 3
+    assert set(seen) == set(found.certificates)
+    count = len(seen)
+    assert (found.dropped, found.remarks) == ((), ())
+    assert len(read(content).certificates) == 3
+    assert len(seen) == count
+
+
+@pytest.mark.parametrize("member", ["certificates", "dropped", "remarks"])
+def test_whatever_is_asked_first_the_answers_are_the_same(member: str) -> None:
+    content = lying(document(entry(0), entry(1), entry(2)), 1)
+    first, second = read(content), read(content)
+    answer = getattr(first, member)
+    assert [each.kid for each in second.certificates] == [
+        make.dsc(n).certificate.kid for n in (0, 2)
+    ]
+    assert [drop.kid for drop in second.dropped] == [make.dsc(1).certificate.kid]
+    assert reasons(second) == ["the signature does not hold under the issuer's key"]
+    assert [drop.source for drop in second.dropped] == ["gdhcn, method 2"]
+    assert answer == getattr(second, member)
+    assert first == second
+
+
+def test_a_list_that_nobody_asked_is_compared_copied_and_pickled_as_any() -> None:
+    content = lying(document(entry(0), entry(1)), 0)
+    asked = read(content)
+    assert len(asked.certificates) == 1
+    for copied in (
+        copy.copy(read(content)),
+        copy.deepcopy(read(content)),
+        pickle.loads(pickle.dumps(read(content))),
+        dataclasses.replace(read(content), references=()),
+    ):
+        assert copied == asked
+        assert hash(copied) == hash(asked)
+    assert repr(read(content)) == repr(asked)
+    assert read(content).to_json() == asked.to_json()
+    assert read(content).limited(HOUR) == asked.limited(HOUR)
+    assert TrustStore.from_lists(read(content)) == TrustStore.from_lists(asked)
+    with pytest.raises(AttributeError):
+        _ = read(content).nothing  # type: ignore[attr-defined]
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        read(content).source = asked.source  # type: ignore[misc]
+
+
+def test_drops_and_remarks_keep_the_order_of_the_list() -> None:
+    content = document(*(entry(number) for number in range(4)))
+    for place in (0, 2):
+        del content["verificationMethod"][place]["publicKeyJwk"]["x5c"]
+    found = read(lying(content, 1))
+    places = [drop.source for drop in found.dropped]
+    assert places == ["gdhcn, method 1", "gdhcn, method 2", "gdhcn, method 3"]

@@ -19,7 +19,9 @@ Four kinds of document, each a format of its own:
 - ``gdhcn-key``: a key that signs lists, without certificate and without proof. It signs no pass;
   it is there to be pinned, by a caller who got it on another way.
 
-A DSC must be signed by the certificate after it in its x5c. A key is revoked by leaving the list.
+A DSC must be signed by the certificate after it in its x5c. These signatures take longer than all
+else: they are verified, and the DSCs' fields read, when the list's certificates are first asked
+for. A key is revoked by leaving the list.
 The date is the proof's `created`; no end is stated, so that the caller should set an age limit.
 The environment is that of the third context, else that for which the proof holds, else that of the
 pin, else that of the network's host in the document's identifier.
@@ -47,7 +49,7 @@ from coronapas.trust import _documents as documents
 from coronapas.trust import _jwk as jwk
 from coronapas.trust._certificate import Certificate, Listing
 from coronapas.trust._format import ListFormat
-from coronapas.trust._list import ListBuilder
+from coronapas.trust._list import ListBuilder, Remark, kid_remarks
 from coronapas.trust._pins import pinned
 
 if TYPE_CHECKING:
@@ -72,6 +74,7 @@ _DSC: Final = "DSC"
 _AUTHORITY: Final = "SCA"
 _AUTHORITIES: Final = frozenset((_AUTHORITY, "CSCA"))
 
+_BROKEN: Final = "chain.signature"
 _UNUSED: Final = "the key's usage is not the signing of passes"
 _NOT_AN_AUTHORITY: Final = "the certificate of an authority must be one by its extensions"
 
@@ -171,6 +174,7 @@ class _Methods:
         self._builder = builder
         self._named = named
         self._certificates: dict[str, Certificate] = {}
+        self._authorities: dict[str, chain.Authorities] = {}
 
     def read(self, entry: tuple[dict[str, Any], bytes | None]) -> None:
         """Read one method and its kid; raise KeyMaterialError for what is not kept."""
@@ -182,8 +186,7 @@ class _Methods:
             did_proof.code_of(method, member, named=self._named) if member in method else None
             for member in did_proof.CODE_LISTS
         )
-        plain = self._certificate(found[0])
-        usage = usage or _usage_of(plain)
+        usage = usage or _usage_of(self._certificate(found[0]))
         listing = Listing(
             domain,
             participant or _participant(method["id"]),
@@ -192,7 +195,7 @@ class _Methods:
         )
         if kid is None:
             raise KeyMaterialError("the method states no kid")
-        leaf = Certificate.load(plain, listing=listing)
+        leaf = Certificate.load(self._certificate(found[0]), listing=listing)
         if listing.usage == _AUTHORITY:
             if not leaf.is_authority:
                 raise KeyMaterialError(_NOT_AN_AUTHORITY)
@@ -201,31 +204,14 @@ class _Methods:
             return
         if usage != _DSC:
             raise KeyMaterialError(_UNUSED)
-        self._chained(leaf, found[1:])
-        if kid == leaf.kid:
-            self._builder.keep(leaf)
-            return
-        if not leaf.key_purposes & _RAW_KEY:
-            self._builder.match_kid(leaf, kid)
-        self._builder.keep(Certificate.load(leaf, kid=kid))
-
-    def _chained(self, leaf: Certificate, rest: Sequence[str]) -> None:
-        """Require that the next certificate of the x5c signed the DSC; remark anything unusual."""
-        builder = self._builder
-        if not rest:
-            note = "the list holds no issuer of the certificate"
-            builder.remark(leaf.kid, "chain.no-issuer", note)
-            return
-        issuer = self._certificate(rest[0])
-        for text in rest[1:]:
+        issuers = found[1:]
+        for text in issuers:
             self._certificate(text)
-        found = _link(leaf, issuer)
-        if found.broken:
-            raise KeyMaterialError(chain.FAULTS["chain.signature"])
-        if found.fault is not None:
-            builder.remark(leaf.kid, found.fault, chain.FAULTS[found.fault])
-        for code in found.remarks:
-            builder.remark(leaf.kid, code, chain.REMARKS[code])
+        beside: tuple[Remark, ...] = ()
+        if kid != leaf.kid and not leaf.key_purposes & _RAW_KEY:
+            beside = kid_remarks(leaf, kid)
+        kept = leaf if kid == leaf.kid else Certificate.load(leaf, kid=kid)
+        self._builder.keep(kept, partial(self._judge_chain, leaf, issuers, beside))
 
     def _certificate(self, text: str) -> Certificate:
         """Return the certificate in a text; the issuers of many keys are on the list themselves."""
@@ -234,19 +220,42 @@ class _Methods:
             known = self._certificates[text] = jwk.certificate(text)
         return known
 
+    def _judge_chain(
+        self, leaf: Certificate, issuers: Sequence[str], beside: tuple[Remark, ...]
+    ) -> tuple[Remark, ...]:
+        """Return what is unusual about the chain of a DSC, then the remarks `beside`.
 
-def _link(leaf: Certificate, issuer: Certificate) -> _Found:
+        Raises KeyMaterialError where the next certificate of its x5c did not sign it.
+        """
+        if not issuers:
+            note = "the list holds no issuer of the certificate"
+            return (Remark(leaf.kid, "chain.no-issuer", note), *beside)
+        issuer = issuers[0]
+        if issuer not in self._authorities:
+            self._authorities[issuer] = chain.Authorities((self._certificate(issuer),))
+        found = _link(leaf, self._authorities[issuer])
+        if found.broken:
+            raise KeyMaterialError(chain.FAULTS[_BROKEN])
+        remarks = [Remark(leaf.kid, code, chain.REMARKS[code]) for code in found.remarks]
+        if found.fault is not None:
+            remarks.insert(0, Remark(leaf.kid, found.fault, chain.FAULTS[found.fault]))
+        return (*remarks, *beside)
+
+
+def _link(leaf: Certificate, issuers: chain.Authorities) -> _Found:
     """Return what is between a DSC and the certificate after it.
 
     The network repeats a key in each day's edition and in the lists of its domain and participant,
-    and half of the time of reading goes into the signatures of certificates: what was found is
-    remembered. It depends on nothing but the bytes of the two.
+    so that what was found is remembered. It depends on nothing but the bytes of the two.
     """
+    (issuer,) = issuers.certificates
     place = _digest(leaf) + _digest(issuer)
     known = _found.get(place)
     if known is None:
-        link = chain.Authorities((issuer,)).link(leaf)
-        broken = link.issuer is None and chain.signature_fault(leaf, issuer) == "chain.signature"
+        link = issuers.link(leaf)
+        broken = link.fault is not None and (
+            link.fault == _BROKEN or chain.signature_fault(leaf, issuer) == _BROKEN
+        )
         known = _Found(broken, link.fault, link.remarks)
         if len(_found) >= MAX_REMEMBERED:
             _found.clear()  # safe with several threads: at worst, one looks again

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Final
 from coronapas.verify._profile import owner
 from coronapas.verify._profiles.denmark import DK1, DK2, DK3
 from coronapas.verify._profiles.eu import EU
-from coronapas.verify._profiles.evc import EVC
 from coronapas.verify._profiles.icvp import ICVP
 from coronapas.verify._profiles.link import LINK
+from coronapas.verify._profiles.unread import DDCC, EVC
 
 if TYPE_CHECKING:
     from coronapas.hcert import Claims
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 PROFILES: Final[tuple[Profile, ...]] = (EU, DK1, DK2, DK3, ICVP, LINK)
 
-RECOGNISED: Final[tuple[Profile, ...]] = (EVC,)
+RECOGNISED: Final[tuple[Profile, ...]] = (DDCC, EVC)
 """Payloads that are named where they are seen, and that nobody can accept."""
 
 
