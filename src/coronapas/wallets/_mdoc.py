@@ -277,8 +277,9 @@ def _unsigned(
     protected = cbor.dump({cose.HEADER_ALG: signer.algorithm})
     payload = parts.encoded(cbor.dump(mso))
     stated = ders[0] if len(ders) == 1 else ders
-    auth = [protected, {parts.X5CHAIN: stated}, payload, signature]
-    return cbor.dump({"nameSpaces": name_spaces, "issuerAuth": auth})
+    auth = [protected, {parts.X5CHAIN: stated}, payload, b""]
+    whole = cbor.dump({"nameSpaces": name_spaces, "issuerAuth": auth})
+    return cose.signed_bytes(protected, payload), whole.removesuffix(cbor.byte_string(b""))
 
 
 def _tdate(at: datetime) -> cbor2.CBORTag:
