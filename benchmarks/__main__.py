@@ -8,6 +8,7 @@ from benchmarks import (
     bulk,
     certlogic,
     importing,
+    paper,
     passes,
     programmes,
     revocation,
@@ -25,6 +26,7 @@ SUITES = {
     "revocation": revocation.run,
     "trust": trust.run,
     "programmes": programmes.run,
+    "paper": paper.run,
     "wallets": wallets.run,
 }
 

@@ -25,9 +25,11 @@ LAST: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 # of members of an archive, paths of input fields.
 NOT_CODES: Final = frozenset(
     """
-    coronapas.catalogue coronapas.dcc coronapas.programmes coronapas.rules coronapas.wallets
+    coronapas.catalogue coronapas.dcc coronapas.presentation coronapas.programmes coronapas.rules
+    coronapas.wallets
     payload.v payload.dob kid.lst chunk.lst
     vaccination.date vaccination.disease vaccination.doses vaccination.product vaccination.country
+    vaccination.vaccine vaccination.manufacturer
     test.disease test.kind test.name test.device test.result test.centre test.country
     recovery.disease recovery.country signer.certificate
     dose.authority dose.batch dose.product traveller.name traveller.nationality traveller.sex
@@ -50,6 +52,7 @@ HELPERS: Final[dict[tuple[str, str], tuple[int, str | int]]] = {
     ("_json.py", "note"): (1, "json"),
     ("programmes/_loader.py", "note"): (1, "json"),
     ("presentation/_qr.py", "_fault"): (1, 0),
+    ("presentation/_paper.py", "_fault"): (1, "paper"),
     ("cli/_passes.py", "_without"): (1, "input"),
     ("revocation/_bloom.py", "_fault"): (0, "list"),
     ("revocation/_prefixes.py", "_fault"): (0, "list"),
@@ -70,6 +73,7 @@ ENUMERATIONS: Final = {
 }
 # Codes that are put together in an f-string: the templates in the source, and what they give.
 COMPOSED: Final[dict[str, tuple[str, ...]]] = {
+    "paper.{}": (),  # by `_fault`
     "json.{}": (),  # by `note`
     "cose.{}": (),
     "uvci.{}": ("uvci.issuer", "uvci.vaccine", "uvci.opaque"),

@@ -28,6 +28,7 @@ __all__ = [
     "KeyMaterialError",
     "LinkError",
     "MissingExtraError",
+    "PaperError",
     "ProgrammeError",
     "QrError",
     "ReissueError",
@@ -207,6 +208,10 @@ class MissingExtraError(CoronapasError, ImportError):
 
 class QrError(FaultsError):
     """A text that cannot become a QR code, or a size at which none can be drawn."""
+
+
+class PaperError(FaultsError):
+    """A pass that cannot be printed on a sheet, or settings with which none can be."""
 
 
 class ScanError(DecodeError):

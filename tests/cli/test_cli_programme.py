@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +21,7 @@ from coronapas.cli import _output as showing
 from coronapas.cli import _programme as programme_inputs
 from coronapas.facts import History
 from coronapas.facts._history import LARGEST
-from coronapas.programmes import check, load, next_dose, timeline
+from coronapas.programmes import check, load, next_dose, timeline, timeline_svg, timeline_text
 
 if TYPE_CHECKING:
     from click.testing import Result
@@ -317,10 +320,10 @@ def test_a_timeline_is_a_table_of_validity_evidence_and_suspensions(tmp_path: Pa
     result = programme("timeline", "--history", source)
     assert result.exit_code == 0
     lines = result.output.splitlines()
-    assert "  2021-09-10 00:00  2021-09-15 00:00  valid      [2021-09-10], requirement lifted" in (
+    assert "  2021-09-10 00:00  2021-09-15 00:00  valid     [2021-09-10], requirement lifted" in (
         lines
     )
-    assert "  2022-01-20 10:00  2022-01-31 00:00  not valid  [2022-01-16], suspended" in lines
+    assert "  2022-01-20 10:00  2022-01-31 00:00  not valid [2022-01-16], suspended" in lines
     assert "dose 1 (Comirnaty, first):" in lines
     assert "  2021-07-04 00:00  2021-08-01 00:00  first-dose-14-42-days  [2021-07-01]" in lines
     place = lines.index("suspended:")
@@ -380,10 +383,53 @@ def test_a_timeline_is_drawn_into_a_file_for_its_owner_alone(tmp_path: Path, adu
     assert picture.read_text("utf-8") != whole
 
 
+def test_a_picture_has_the_width_that_is_asked_for(tmp_path: Path, adult: str) -> None:
+    picture = tmp_path / "phone.svg"
+    programme("timeline", "--history", adult, "--svg", str(picture), "--width", "390")
+    whole = picture.read_text("utf-8")
+    assert whole == timeline_svg(timeline(load("denmark"), History.from_json(ADULT)), width=390)
+
+
+def test_a_timeline_is_drawn_in_characters_above_its_table(adult: str) -> None:
+    found = timeline(load("denmark"), History.from_json(ADULT))
+    table = programme("timeline", "--history", adult).output
+    whole = programme("timeline", "--history", adult, "--draw")
+    assert (whole.exit_code, whole.output) == (0, f"{timeline_text(found)}\n\n{table}")
+    part = programme("timeline", "--history", adult, "--draw", "--from", "2021-12-01")
+    assert part.output != whole.output
+    assert part.output.endswith(table)
+
+
+def test_on_a_terminal_of_eighty_columns_no_line_is_longer(adult: str) -> None:
+    pty = pytest.importorskip("pty")
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "coronapas", "programme", "timeline", "--history", adult, "--draw"],
+        stdin=theirs,
+        stdout=theirs,
+        env={**os.environ, "COLUMNS": "80", "NO_COLOR": ""},
+    ) as process:
+        os.close(theirs)
+        shown = b""
+        try:
+            while piece := os.read(ours, 65_536):
+                shown += piece
+        except OSError:  # the terminal is closed
+            pass
+        finally:
+            os.close(ours)
+    assert process.returncode == 0
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", shown.decode()).splitlines()
+    assert max(map(len, lines)) == 80
+    assert len(lines) > 40
+
+
 def test_options_of_the_picture_need_one_and_a_time_to_show(tmp_path: Path, adult: str) -> None:
     result = programme("timeline", "--history", adult, "--from", "2021-01-01")
     assert result.exit_code == 2
     assert "add --svg" in result.stderr
+    assert programme("timeline", "--history", adult, "--draw", "--width", "390").exit_code == 2
+    assert programme("timeline", "--history", adult, "--draw", "--json").exit_code == 2
     picture = tmp_path / "timeline.svg"
     arguments = ("timeline", "--history", adult, "--svg", str(picture))
     result = programme(*arguments, "--from", "2022-01-01", "--until", "2021-01-01")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from programme_cases import (
     DENMARK,
     EU,
@@ -22,7 +25,7 @@ from programme_cases import (
 )
 
 from coronapas.facts import History, Tested
-from coronapas.programmes import check, timeline, timeline_svg
+from coronapas.programmes import check, timeline, timeline_svg, timeline_text
 from coronapas.programmes._picture import MOST_LINES, WIDTH
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -38,7 +41,7 @@ PERSON = history(
 )
 
 
-def drawn(one: History, **limits: datetime) -> ElementTree.Element:
+def drawn(one: History, **limits: Any) -> ElementTree.Element:
     return ElementTree.fromstring(timeline_svg(timeline(DENMARK, one), **limits))
 
 
@@ -71,14 +74,115 @@ def test_the_picture_shows_revisions_evidence_suspensions_and_validity() -> None
     assert "valid from 2022-01-24 00:00 until 2022-03-31 00:00" in description
 
 
-def test_every_bar_lies_inside_the_picture() -> None:
-    for svg in (drawn(PERSON), drawn(PERSON, start=local("2021-12-01"), end=local("2021-12-20"))):
+@pytest.mark.parametrize("width", [320, 390, 719, 720, WIDTH, 4000])
+def test_every_bar_lies_inside_the_picture(width: int) -> None:
+    few_days = {"start": local("2021-12-01"), "end": local("2021-12-20")}
+    for svg in (drawn(PERSON, width=width), drawn(PERSON, width=width, **few_days)):
         height = float(svg.get("height") or 0)
+        assert svg.get("width") == str(width)
         for one in svg.iter(f"{SVG}rect"):
             x, y = float(one.get("x") or 0), float(one.get("y") or 0)
-            assert 0 <= x <= WIDTH
-            assert x + float(one.get("width") or 0) <= WIDTH + 1.5
+            assert 0 <= x <= width
+            assert x + float(one.get("width") or 0) <= width + 1.5
             assert y + float(one.get("height") or 0) <= height
+
+
+# Widths of letters in DejaVu Sans, the widest of the fonts named, against the size of the font.
+WIDE = {"heading": 19, "heading narrow": 16, "label": 12, "strong": 14, "small": 11, "day": 10}
+
+
+@pytest.mark.parametrize("width", [320, 390, 719, 720, WIDTH])
+def test_every_text_lies_inside_the_picture_and_on_no_other(width: int) -> None:
+    svg = drawn(PERSON, width=width)
+    height = float(svg.get("height") or 0)
+    places: set[tuple[str | None, str | None]] = set()
+    for text in svg.iter(f"{SVG}text"):
+        x, y = float(text.get("x") or 0), float(text.get("y") or 0)
+        length = 0.58 * len(text.text or "") * WIDE.get(text.get("class") or "", 11)
+        if text.get("text-anchor") == "end":
+            x -= length
+        assert x >= 0, text.text
+        assert x + length <= width or text.get("text-anchor") == "middle", text.text
+        assert 10 <= y <= height
+        place = (text.get("x"), text.get("y"))
+        assert place not in places
+        places.add(place)
+
+
+def test_days_and_times_stand_as_text_where_no_tooltip_can_be_seen() -> None:
+    for width in (390, WIDTH):
+        found = words(drawn(PERSON, width=width))
+        assert any(text.endswith("2021-05-26") for text in found)
+        assert any(text.endswith("2021-12-04 10:00") for text in found)
+        assert "valid from 2021-12-04 10:00 until 2022-01-16" in found
+    open_ended = words(drawn(history(born=day("2012-01-01"))))
+    assert any(text.startswith("valid from") for text in open_ended)
+    mixed = history(dose("2021-06-01", "1/1", "Janssen"), dose("2021-09-01", "2/2"))
+    assert any(text.startswith("ambiguous from 2022-01-31") for text in words(drawn(mixed)))
+
+
+def test_the_legend_and_the_list_have_what_is_drawn_and_nothing_else() -> None:
+    shown = words(drawn(PERSON))
+    assert "booster" in shown
+    assert "first dose" not in shown
+    assert "counts in some readings only" not in shown
+    mixed = history(dose("2021-06-01", "1/1", "Janssen"), dose("2021-09-01", "2/2"))
+    assert {"counts in some readings only", "ambiguous", "completed course"} <= set(
+        words(drawn(mixed))
+    )
+    late = words(drawn(PERSON, start=local("2022-01-01"), end=local("2022-03-01")))
+    assert not any(text.startswith("2021-04-06") for text in late)
+    assert any(text.startswith("2022-01-16") for text in late)
+
+
+def test_an_event_is_marked_on_top_of_its_bar() -> None:
+    svg = list(drawn(PERSON).iter())
+    booster = next(place for place, one in enumerate(svg) if one.get("class") == "booster")
+    marks = [place for place, one in enumerate(svg) if one.get("class") == "event"]
+    assert any(mark > booster for mark in marks)
+
+
+@pytest.mark.parametrize("width", [319, 4001])
+def test_a_picture_has_a_width_that_can_be_seen(width: int) -> None:
+    with pytest.raises(ValueError, match="320 to 4000"):
+        drawn(PERSON, width=width)
+
+
+def test_in_characters_a_timeline_is_read_in_eighty_columns() -> None:
+    lines = timeline_text(timeline(DENMARK, PERSON)).splitlines()
+    lanes = {line[:28].strip(): line[29:] for line in lines}
+    assert lines[1].split() == ["2021", "2022"]
+    assert lines[2].split()[:3] == ["J", "F", "M"]
+    assert re.fullmatch(" +━+─+━+", lanes["Requirement"])
+    assert re.fullmatch(" +●▄?█+▄?", lanes["Dose 2 (Comirnaty, primary)"])
+    assert re.fullmatch(" +●", lanes["Dose 1 (Vaxzevria, first)"])
+    assert re.fullmatch("·+▄?█+▄█+▄█+▄?·+", lanes["Pass"])
+    assert "● the event" in lines[-2] + lines[-1]
+    assert "ambiguous" not in lines[-1]
+
+
+def test_a_short_time_is_not_lost_between_columns() -> None:
+    person = history(sampled("2021-12-04T10:00", "naat"))
+    lanes = timeline_text(timeline(DENMARK, person), columns=40).splitlines()
+    (passed,) = (line for line in lanes if line.startswith("Pass"))
+    assert "▄" in passed
+    line = timeline(DENMARK, person)
+    closer = timeline_text(line, start=local("2021-12-04"), end=local("2021-12-08"))
+    assert re.search(r"^Pass +·+▄?█+▄?·+$", closer, re.MULTILINE)
+
+
+@settings(max_examples=15)
+@given(histories(), st.integers(40, 200))
+def test_any_history_fits_into_the_columns(one: History, columns: int) -> None:
+    text = timeline_text(timeline(DENMARK, one), columns=columns)
+    assert all(len(line) <= columns for line in text.splitlines())
+    assert text.count("Pass ") == 1
+
+
+@pytest.mark.parametrize("columns", [39, 401])
+def test_a_picture_in_characters_has_columns_that_can_be_seen(columns: int) -> None:
+    with pytest.raises(ValueError, match="40 to 400"):
+        timeline_text(timeline(DENMARK, PERSON), columns=columns)
 
 
 def test_ambiguous_and_exempt_times_have_bars_of_their_own() -> None:

@@ -28,6 +28,7 @@ _COMMANDS: Final = {
     "verify": "Say what is true of passes.",
     "inspect": "Show every layer of a pass.",
     "qr": "Draw the QR code of a pass.",
+    "paper": "Print passes on sheets of A4.",
     "link": "Show health links, and open what they lead to.",
     "trust": "Show, verify, compare and convert trust lists.",
     "revocation": "Hash passes, ask revocation lists, make them.",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+import textwrap
 from datetime import date, datetime
 from pathlib import Path
 from typing import (
@@ -572,14 +574,23 @@ def _products(found: NextDose) -> Iterator[str]:
 @click.option("--svg", type=click.Path(path_type=Path), help="Draw a picture (SVG) into this file.")
 @click.option("--from", "start", metavar="TIME", help="Where the picture begins.")
 @click.option("--until", "end", metavar="TIME", help="Where the picture ends.")
+@click.option(
+    "--width",
+    type=click.IntRange(320, 4000),
+    metavar="PIXELS",
+    help="The width of the picture: 1280 by default, 390 for a phone.",
+)
 @click.option("--force", is_flag=True, help="Replace the picture's file if it exists.")
+@click.option("--draw", is_flag=True, help="Draw it in characters, above the table.")
 @json_option
 def timeline(
     name: str,
     svg: Path | None,
     start: str | None,
     end: str | None,
+    width: int | None,
     force: bool,
+    draw: bool,
     as_json: bool,
     **evidence: Any,
 ) -> None:
@@ -592,26 +603,47 @@ def timeline(
     """
     from coronapas import programmes
 
-    if svg is None and (start or end or force):
-        raise click.UsageError("--from, --until and --force are for a picture: add --svg.")
+    if svg is None and (width or force or (not draw and (start or end))):
+        raise click.UsageError(
+            "--from, --until, --width and --force are for a picture: add --svg, or --draw for the "
+            "first two."
+        )
+    if draw and (svg is not None or as_json):
+        raise click.UsageError("--draw is for the table: leave --svg and --json out.")
     programme = programme_from(name)
     bounds = [
         None if text is None else instant(text, programme.zone, option)
         for text, option in ((start, "--from"), (end, "--until"))
     ]
     found = programmes.timeline(programme, history_from(**evidence))
+    columns = max(40, shutil.get_terminal_size().columns) if sys.stdout.isatty() else None
+    limits = {"start": bounds[0], "end": bounds[1]}
+    picture = ""
+    try:
+        if svg is not None:
+            picture = programmes.timeline_svg(found, **limits, width=width or 1280)
+        elif draw:
+            picture = programmes.timeline_text(found, **limits, columns=min(columns or 80, 400))
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
     if svg is not None:
-        try:
-            picture = programmes.timeline_svg(found, start=bounds[0], end=bounds[1])
-        except ValueError as error:
-            raise click.UsageError(str(error)) from None
         write(svg, picture.encode(), force=force)
     if as_json:
         click.echo(json.dumps(found.to_json()))
     elif svg is not None:
         click.echo(plain(str(svg)))
     else:
-        click.echo("\n".join(_timeline_lines(found)))
+        drawn = [*map(plain, picture.splitlines()), ""] if draw else []
+        told = (_folded(line, columns) for line in _timeline_lines(found))
+        click.echo("\n".join((*drawn, *told)))
+
+
+def _folded(line: str, columns: int | None) -> str:
+    """Break a line that is wider than the terminal between words, and indent what follows."""
+    if columns is None or len(click.unstyle(line)) <= columns:
+        return line
+    margin = " " * (len(line) - len(line.lstrip()) + 4)
+    return "\n".join(textwrap.wrap(line, columns, subsequent_indent=margin))
 
 
 def _timeline_lines(found: Timeline) -> Iterator[str]:
@@ -622,7 +654,7 @@ def _timeline_lines(found: Timeline) -> Iterator[str]:
         remarks = "".join(f", {remark}" for remark in _remarks(span))
         times = _times(shown(span.start, zone), shown(span.end, zone))
         answer = _answer(_ANSWERS[span.valid], width=9)
-        yield f"{times}  {answer}  {plain(f'[{span.revision}]{remarks}')}"
+        yield f"{times}  {answer} {plain(f'[{span.revision}]{remarks}')}"
     for line in found.evidence:
         yield plain(f"{line.words}:{'' if line.spans else ' never counts'}")
         for piece in line.spans:

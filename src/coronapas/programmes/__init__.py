@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from coronapas.programmes._model import Term as Term
     from coronapas.programmes._model import Wait as Wait
     from coronapas.programmes._picture import timeline_svg as timeline_svg
+    from coronapas.programmes._picture import timeline_text as timeline_text
     from coronapas.programmes._plan import NextDose as NextDose
     from coronapas.programmes._plan import Status as Status
     from coronapas.programmes._plan import next_dose as next_dose
@@ -91,7 +92,7 @@ else:
                 "Product ProductLimit Programme Reading Requirement Revision Row Schedule Stage "
                 "Suspension TargetGroups Term Wait"
             ),
-            "_picture": "timeline_svg",
+            "_picture": "timeline_svg timeline_text",
             "_plan": "NextDose Status next_dose",
             "_reasons": "Reason",
             "_timeline": "EvidenceLine EvidenceSpan Timeline ValiditySpan timeline",
