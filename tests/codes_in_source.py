@@ -26,7 +26,7 @@ LAST: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 NOT_CODES: Final = frozenset(
     """
     coronapas.catalogue coronapas.dcc coronapas.programmes coronapas.rules coronapas.wallets
-    payload.v payload.dob kid.lst chunk.lst
+    payload.v payload.dob kid.lst chunk.lst manifest.jsonl
     vaccination.date vaccination.disease vaccination.doses vaccination.product vaccination.country
     test.disease test.kind test.name test.device test.result test.centre test.country
     recovery.disease recovery.country signer.certificate
