@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-import bulk_register as register
 import pytest
 from click.testing import CliRunner, Result
 
+import bulk_register as register
 from coronapas.bulk import Manifest, Progress
 from coronapas.cli import _bulk
 from coronapas.cli._app import coronapas
@@ -44,14 +44,18 @@ def test_issuing_says_how_many_and_gives_what_the_library_gives(
     assert len(register.passes(tmp_path / "out")) == 12
     again = issue(facts, tmp_path / "out", keyring, "--json")
     assert json.loads(again.stdout) == {
-        **{"command": "issue", "records": 12, "good": 12, "bad": 0, "results": 12},
-        **{"parts": 3, "parts_done": 3, "complete": True},
+        "command": "issue",
+        "records": 12,
+        "good": 12,
+        "bad": 0,
+        "results": 12,
+        "parts": 3,
+        "parts_done": 3,
+        "complete": True,
     }
 
 
-def test_refused_rows_end_with_1_and_say_nothing_of_a_person(
-    tmp_path: Path, keyring: Path
-) -> None:
+def test_refused_rows_end_with_1_and_say_nothing_of_a_person(tmp_path: Path, keyring: Path) -> None:
     table = register.rows(6)
     table[2] = register.spoilt(table[2], "strange product")
     facts = register.write(tmp_path / "facts.parquet", table)
@@ -69,9 +73,7 @@ def test_too_many_faults_stop_the_run_with_1(tmp_path: Path, keyring: Path) -> N
     assert "more than the bound" in done.stderr
     status = call("status", tmp_path / "out")
     assert status.exit_code == 0
-    assert status.stdout == (
-        "issue: not complete, 1 of 3 parts; 12 records, 0 good, 5 refused\n"
-    )
+    assert status.stdout == ("issue: not complete, 1 of 3 parts; 12 records, 0 good, 5 refused\n")
     assert issue(facts, tmp_path / "out", keyring, "--max-faults", "x").exit_code == 2
 
 
@@ -82,9 +84,7 @@ def test_other_work_in_the_folder_ends_with_2(facts: Path, tmp_path: Path, keyri
     assert "campaign is different" in other.stderr
 
 
-def test_without_a_moment_the_first_one_counts(
-    facts: Path, tmp_path: Path, keyring: Path
-) -> None:
+def test_without_a_moment_the_first_one_counts(facts: Path, tmp_path: Path, keyring: Path) -> None:
     table = [row for row in register.rows(30) if row["kind"] == "vaccination"][:4]
     facts = register.write(tmp_path / "facts.jsonl", table)
     arguments = (
@@ -159,7 +159,8 @@ def test_passes_of_a_run_are_verified_and_decided(
     moment = "2021-09-02T00:00:00Z"
     common = ("--trust", keyring / "dsc.pem", "--at", moment, "--jobs", 1)
     done = call("verify", tmp_path / "out", *common, "--out", tmp_path / "seen")
-    assert (done.exit_code, done.stdout[:22]) == (0, "12 records: 12 ok; 0 s"), done.output
+    assert done.exit_code == 0, done.output
+    assert done.stdout.startswith("12 records: 12 ok; ")
     assert call("verify", tmp_path / "out", *common, "--out", tmp_path / "seen").exit_code == 0
     changed = call(
         *("verify", tmp_path / "out", *common, "--out", tmp_path / "seen"), "--clock-skew", "9m"

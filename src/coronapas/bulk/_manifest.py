@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 
-from coronapas import _files as files
+from coronapas import files
 from coronapas._version import __version__
 from coronapas.errors import BulkError
 

@@ -649,7 +649,7 @@ def resume(out: Path, jobs: int | None, max_faults: str | None) -> None:
     more += [] if max_faults is None else ["--max-faults", max_faults]
     place = out.resolve()
     with chdir(directory):
-        context = began.make_context(began.name, [*more, *map(str, arguments)])
+        context = began.make_context(began.name, [*map(str, arguments), *more])
         with context:
             if context.params["out"].resolve() != place:
                 raise click.UsageError("The folder was moved: give the first command again.")
