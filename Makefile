@@ -14,7 +14,7 @@ PEERS := .venv-peers
 CWT := 3.3.0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test explore lint types docs demo bench oracle clean distclean FORCE
+.PHONY: help setup test engines explore lint types docs demo bench oracle clean distclean FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -45,6 +45,10 @@ test: setup ## run every test with coverage, on the same examples each time; nar
 
 explore: setup ## draw new examples, many more; keeps what fails and says how to make it a test
 	$(PY) -m pytest -n $(WORKERS) --dist worksteal --hypothesis-profile=explore -m hypothesis $(ARGS)
+
+engines: setup ## start Ray and Spark (needs Java 17), kill every engine at 20 moments, read a million dirty rows
+	$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[dev,ray,spark]'
+	$(PY) -m pytest -n 0 -m engines -v -rA tests/bulk $(ARGS)
 
 lint: setup ## check style and formatting
 	$(PY) -m ruff check

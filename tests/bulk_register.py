@@ -156,6 +156,25 @@ def write(path: Path, table: Sequence[Row]) -> Path:
     return path
 
 
+class CsvWriter:
+    """Writes rows as CSV one by one, with every column."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("w", encoding="utf-8", newline="")
+        self._writer = csv.writer(self._file)
+
+    def __enter__(self) -> CsvWriter:
+        self._writer.writerow(FACTS.names)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def add(self, found: Row) -> None:
+        """Write a row."""
+        self._writer.writerow([_text(found.get(name)) for name in FACTS.names])
+
+
 def _members(found: Row) -> Row:
     return {
         name: value if isinstance(value, int | str) else _text(value)

@@ -41,17 +41,3 @@ def test_a_run_that_is_killed_goes_on_and_is_whole(
     command.finish()
     assert kept.items() <= killing.whole_files(command.out).items()
     killing.check_whole(command.out, table, {table[3]["record"]}, tmp_path / "straight")
-
-
-@pytest.mark.engines
-def test_a_pool_that_is_killed_at_twenty_moments_loses_and_doubles_nothing(
-    tmp_path: Path, keyring: Path
-) -> None:
-    draw = Random(20)
-    command, table = prepare(tmp_path, keyring, 1_500)
-    for number in range(20):
-        kept = killing.whole_files(command.out)
-        killing.kill_at(command, draw, ("group", "parent", "worker")[number % 3])
-        assert kept.items() <= killing.whole_files(command.out).items()
-    command.finish()
-    killing.check_whole(command.out, table, {table[3]["record"]}, tmp_path / "straight")
