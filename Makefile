@@ -15,7 +15,7 @@ PEERS := .venv-peers
 CWT := 3.3.0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test coverage explore fuzz lint types docs demo bench oracle clean distclean FORCE
+.PHONY: help setup test coverage engines explore fuzz lint types docs demo bench oracle clean distclean FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -54,6 +54,10 @@ fuzz: setup ## draw hostile input for every entry point for MINUTES (5); finding
 	$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[fuzz]' \
 	  || echo "atheris cannot be had here: the plain engine is used"
 	$(PY) -m fuzz --minutes $(MINUTES) $(ARGS)
+
+engines: setup ## start Ray and Spark (needs Java 17), kill every engine at 20 moments, read a million dirty rows
+	$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[dev,ray,spark]'
+	$(PY) -m pytest -n 0 -m engines -v -rA tests/bulk $(ARGS)
 
 lint: setup ## check style and formatting
 	$(PY) -m ruff check

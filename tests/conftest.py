@@ -67,6 +67,16 @@ def official() -> Path:
     pytest.skip(NOT_RUN)
 
 
+@pytest.fixture(scope="session")
+def keyring(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a DSC, its key, and the secret of a campaign, for bulk work."""
+    from bulk_register import make_keys
+
+    folder = tmp_path_factory.mktemp("keys")
+    make_keys(folder)
+    return folder
+
+
 def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
     """Account for the tests that were not run, and for what exploring found."""
     reasons = Counter(map(_reason, terminalreporter.stats.get("skipped", [])))

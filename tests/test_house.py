@@ -55,6 +55,7 @@ ROOMS = (
     "wallets",
     "certlogic",
     "rules",
+    "bulk",
     "conformance",
     "__init__",
     "cli",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = [
+    "BulkError",
     "CatalogueError",
     "CmsError",
     "CoronapasError",
@@ -328,6 +329,22 @@ class CredentialError(CoronapasError, ValueError):
 
     `code` is stable and names the check that it fails before the dot (``format.malformed``,
     ``disclosure.repeated``).
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class BulkError(CoronapasError):
+    """Bulk work that cannot begin or go on; what is done already stays done.
+
+    `code` is stable: ``bulk.input`` (a file cannot be read, or has changed), ``bulk.form``,
+    ``bulk.columns``, ``bulk.repeated`` (too many rows repeat a record), ``bulk.manifest`` (it
+    cannot be read), ``bulk.mismatch`` (the folder belongs to other work), ``bulk.locked`` (another
+    run is at work there), ``bulk.secret``, ``bulk.key`` (a worker opened another one),
+    ``bulk.too-many-faults``, ``bulk.worker`` (a worker process died), ``bulk.incomplete``.
     """
 
     def __init__(self, code: str, message: str) -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _COMMANDS: Final = {
     "issue": "Issue passes from a register's facts.",
     "verify": "Say what is true of passes.",
+    "bulk": "Issue and verify by the million; go on after a stop.",
     "inspect": "Show every layer of a pass.",
     "qr": "Draw the QR code of a pass.",
     "paper": "Print passes on sheets of A4.",

@@ -243,8 +243,13 @@ def _split_checksum(text: str) -> tuple[str, str | None]:
     return (text[:-2], text[-1]) if text[-2:-1] == "#" else (text.removesuffix("#"), None)
 
 
+def opaque_of(drawn: bytes) -> str:
+    """Return the opaque part that bytes stand for, a character for each: five bits of it count."""
+    return drawn.translate(_DRAWN).decode()
+
+
 def _random_opaque() -> str:
-    return secrets.token_bytes(OPAQUE_LENGTH).translate(_DRAWN).decode()
+    return opaque_of(secrets.token_bytes(OPAQUE_LENGTH))
 
 
 def _part_faults(

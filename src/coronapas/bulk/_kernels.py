@@ -1,0 +1,690 @@
+"""The kernels of bulk work: a batch of rows in, the good rows and the faults of the others out.
+
+A kernel is pure. It reads no clock and writes no file, and the same batch gives the same result in
+any process on any machine, as far as its keys sign alike. It can be pickled, and holds no key:
+keys, certificates and secrets are described (`KeySource`) and opened where the first batch is
+worked on.
+
+An identifier follows from the campaign and the row's record: 22 characters from HMAC-SHA256 under a
+secret, over the campaign, a zero byte and the record. Issuing again gives the same identifiers.
+Without the secret nobody can tell whether a record has a pass.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import hmac
+import json
+import os
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol
+
+import pyarrow as pa
+
+from coronapas.bulk._columns import (
+    FACTS,
+    PASSES,
+    TEXTS,
+    VERIFICATIONS,
+    FactsRow,
+    FactsTable,
+    Trouble,
+    closely,
+    faults_batch,
+    readable,
+    records_of,
+    with_records,
+)
+from coronapas.dcc._scrutiny import ContentPolicy
+from coronapas.dcc._uvci import OPAQUE_LENGTH, opaque_of
+from coronapas.errors import BulkError, HistoryError, IssueError
+from coronapas.facts import History, kind_of
+from coronapas.issue import DEFAULT_VERSION, Issuer
+from coronapas.programmes import invitations
+from coronapas.signing import Signer, SignerSet
+from coronapas.trust import Certificate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from coronapas.dcc import ValueSets
+    from coronapas.facts import Event
+    from coronapas.programmes import Programme, Reason
+    from coronapas.rules import Question, RuleSet
+    from coronapas.verify import Verifier
+
+_TEXT: Final = pa.string()
+_SHORTEST_SECRET: Final = 16
+_MAX_SECRET: Final = 64 * 1024
+
+HISTORIES: Final = pa.schema(
+    [
+        pa.field("record", _TEXT, nullable=False),
+        pa.field("history", _TEXT, nullable=False, metadata={"json": "history.schema.json"}),
+    ]
+)
+"""A register for invitations: ``history`` is JSON that follows ``schemas/history.schema.json``."""
+
+INVITATIONS: Final = pa.schema(
+    [
+        pa.field("record", _TEXT, nullable=False),
+        pa.field("status", _TEXT, nullable=False),
+        pa.field("dose", pa.int32(), nullable=False),
+        pa.field("earliest", pa.date32(), nullable=False),
+        pa.field("latest", pa.date32()),
+        pa.field("products", pa.list_(_TEXT), nullable=False),
+        pa.field("offer", _TEXT, nullable=False),
+        pa.field("marks", pa.list_(_TEXT), nullable=False),
+        pa.field("warnings", pa.list_(_TEXT), nullable=False),
+    ]
+)
+"""Whom to invite. Rows of the register that are not to be invited have none."""
+
+VERDICTS: Final = pa.schema(
+    [
+        pa.field("record", _TEXT),
+        pa.field("country", _TEXT, nullable=False),
+        pa.field("outcome", _TEXT, nullable=False),
+        pa.field("rules", pa.list_(_TEXT), nullable=False),
+    ]
+)
+"""What the rules of a country say of a pass: ``rules`` are those that failed or are open."""
+
+
+class Outcome(NamedTuple):
+    """What a kernel makes of a batch: the results, and the faults of the rows without any.
+
+    The column ``row`` of the faults is a row's place in the batch, from 0.
+    """
+
+    good: pa.RecordBatch
+    faults: pa.RecordBatch
+
+
+class Kernel(Protocol):
+    """What bulk work is made of: picklable, and without a key."""
+
+    name: ClassVar[str]
+    """The name of the work (``issue``)."""
+    results: ClassVar[str]
+    """The name of its results (``passes``), which is that of their folder."""
+    columns: ClassVar[pa.Schema]
+    """The columns that it reads."""
+    schema: ClassVar[pa.Schema]
+    """The columns of its results."""
+    others: ClassVar[bool]
+    """Whether it lets columns be that it does not read."""
+
+    def settings(self) -> dict[str, Any]:
+        """Return what decides about the results, as JSON without secrets."""
+        ...
+
+    def keys(self) -> tuple[str, ...]:
+        """Open the keys, and return the SHA-256 digests of their certificates in hexadecimal."""
+        ...
+
+    def __call__(self, batch: pa.RecordBatch) -> Outcome:
+        """Work on a batch."""
+        ...
+
+
+def read_secret(source: str) -> bytes:
+    """Return the secret that a source names: ``env:NAME`` or the path of a file.
+
+    Raises:
+        BulkError: The variable is not set, or the file is too large or cannot be read.
+
+    """
+    if source.startswith("env:"):
+        value = os.environ.get(source.removeprefix("env:"))
+        if not value:
+            raise BulkError("bulk.secret", f"the variable {source[4:]} is not set, or empty")
+        return value.encode()
+    try:
+        with Path(source.removeprefix("file:")).open("rb") as file:
+            content = file.read(_MAX_SECRET + 1)
+    except OSError as error:
+        raise BulkError("bulk.secret", f"a secret cannot be read: {error.strerror}") from error
+    if len(content) > _MAX_SECRET:
+        raise BulkError("bulk.secret", f"a secret has more than {_MAX_SECRET} bytes")
+    return content
+
+
+@dataclass(frozen=True, slots=True)
+class KeySource:
+    """Where a signing key is: a description, which may be written down and sent to a worker.
+
+    Exactly one of `key`, `pkcs12` and `factory` is given.
+
+    Attributes:
+        key: The path of a private key, PEM or DER.
+        certificate: The path of its certificate.
+        pkcs12: The path of a PKCS #12 file with both.
+        factory: A function without arguments that returns a `Signer`, as ``package.module:name``.
+            It runs in every worker, so a key in an HSM is opened once for each process.
+        password: Where the password is: ``env:NAME``, or the path of a file, of which a line break
+            at the end does not count.
+        deterministic: Whether ECDSA follows RFC 6979. With it, the same input gives the same bytes.
+
+    """
+
+    key: str | None = None
+    certificate: str | None = None
+    pkcs12: str | None = None
+    factory: str | None = None
+    password: str | None = None
+    deterministic: bool = True
+
+    def __post_init__(self) -> None:
+        if sum(source is not None for source in (self.key, self.pkcs12, self.factory)) != 1:
+            raise ValueError("a key source must have exactly one of key, pkcs12 and factory")
+        if self.key is not None and self.certificate is None:
+            raise ValueError("a key must have its certificate")
+
+    def open(self) -> Signer:
+        """Return the signer.
+
+        Raises:
+            KeyMaterialError: The key or the certificate cannot be read.
+            BulkError: There is no password where it should be, or the factory makes no signer.
+            OSError: A file cannot be read.
+
+        """
+        if self.factory is not None:
+            return _made(self.factory)
+        password = None if self.password is None else read_secret(self.password).rstrip(b"\r\n")
+        if self.pkcs12 is not None:
+            content = Path(self.pkcs12).read_bytes()
+            return Signer.from_pkcs12(content, password, deterministic=self.deterministic)
+        certificate = Certificate.load(Path(self.certificate or "").read_bytes())
+        return Signer.from_pem(
+            Path(self.key or "").read_bytes(),
+            certificate,
+            password,
+            deterministic=self.deterministic,
+        )
+
+
+def _made(factory: str) -> Signer:
+    module, _, name = factory.partition(":")
+    try:
+        made = getattr(import_module(module), name)()
+    except (ImportError, AttributeError, TypeError) as error:
+        raise BulkError("bulk.key", f"{factory} cannot be called: {error}") from error
+    if not isinstance(made, Signer):
+        raise BulkError("bulk.key", f"{factory} must return a Signer, got {type(made).__name__}")
+    return made
+
+
+def open_keys(sources: Sequence[KeySource]) -> Signer | SignerSet:
+    """Return the signer of one source, or the set of several."""
+    signers = [source.open() for source in sources]
+    return signers[0] if len(signers) == 1 else SignerSet(signers)
+
+
+def fingerprints(signers: Signer | SignerSet) -> tuple[str, ...]:
+    """Return the SHA-256 digests of the certificates of signers; of one without, its kid."""
+    every = (signers,) if isinstance(signers, Signer) else signers.signers
+    found = []
+    for signer in every:
+        der = None if signer.certificate is None else signer.certificate.der
+        found.append(signer.kid.hex() if der is None else hashlib.sha256(der).hexdigest())
+    return tuple(sorted(found))
+
+
+def campaign_uvci(secret: bytes, campaign: str, country: str, record: str) -> str:
+    """Return the identifier of a record's pass in a campaign.
+
+    Args:
+        secret: At least 16 bytes that nobody can guess; 32 from a generator of randomness are best.
+        campaign: The name of the campaign, without a zero character.
+        country: The issuing country's two capital letters.
+        record: What the register calls the row.
+
+    """
+    return Identifiers(secret, campaign, country)(record)
+
+
+class Identifiers:
+    """The identifiers of one campaign."""
+
+    def __init__(self, secret: bytes, campaign: str, country: str) -> None:
+        if len(secret) < _SHORTEST_SECRET:
+            raise BulkError("bulk.secret", f"the secret must have {_SHORTEST_SECRET} bytes or more")
+        if "\0" in campaign:
+            raise ValueError("a campaign's name cannot hold a zero character")
+        self._base = hmac.new(secret, f"{campaign}\0".encode(), hashlib.sha256)
+        self._start = f"URN:UVCI:01:{country}:"
+        # Says whether a secret is the same one, and nothing else of it.
+        self.check = hmac.digest(secret, b"coronapas bulk\0\0check", "sha256")[:8].hex()
+
+    def __call__(self, record: str) -> str:
+        """Return the identifier of a record."""
+        own = self._base.copy()
+        own.update(record.encode("utf-8", "surrogatepass"))
+        return self._start + opaque_of(own.digest()[:OPAQUE_LENGTH])
+
+
+class _Opening:
+    """Opens what a kernel needs once in each process; what was opened is not pickled."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_opened"}
+
+    def _once(self, make: Callable[[], Any]) -> Any:
+        found = self.__dict__.get("_opened")
+        if found is None:
+            found = make()
+            self.__dict__["_opened"] = found
+        return found
+
+
+@dataclass(frozen=True)
+class IssueKernel(_Opening):
+    """Issues a pass for each row of facts (`FACTS` to `PASSES`).
+
+    Attributes:
+        country: The issuing country, two capital letters.
+        sources: Where the keys are; of several, `SignerSet` chooses.
+        campaign: What the identifiers belong to. A campaign of its own gives other identifiers.
+        secret: Where the secret of the identifiers is: ``env:NAME`` or the path of a file.
+        expires: The last moment of validity, or the time from the issue to it, where a row does not
+            state one.
+        issued_at: The moment of issue, where a row does not state one.
+        issuer: The organisation that the passes name; None for the country.
+        version: The release of the DCC schema.
+        language: The language of the holders' names, where their script depends on it.
+        policy: What an issuing country may see differently.
+        value_sets: The value sets by which codes are judged; None for the bundled release.
+
+    """
+
+    country: str
+    sources: tuple[KeySource, ...]
+    campaign: str
+    secret: str
+    expires: datetime | timedelta
+    issued_at: datetime
+    issuer: str | None = None
+    version: str = DEFAULT_VERSION
+    language: str | None = None
+    policy: ContentPolicy = field(default_factory=ContentPolicy)
+    value_sets: ValueSets | None = field(default=None, repr=False)
+
+    name: ClassVar[str] = "issue"
+    results: ClassVar[str] = "passes"
+    columns: ClassVar[pa.Schema] = FACTS
+    schema: ClassVar[pa.Schema] = PASSES
+    others: ClassVar[bool] = False
+
+    def settings(self) -> dict[str, Any]:
+        """Return what decides about the passes, as JSON; of the secret only a check value."""
+        _, _, identifiers = self._opened_keys()
+        sets = self.value_sets
+        return {
+            "country": self.country,
+            "campaign": self.campaign,
+            "secret_check": identifiers.check,
+            "expires": _stated(self.expires),
+            "issued_at": _stated(self.issued_at),
+            "issuer": self.issuer,
+            "version": self.version,
+            "language": self.language,
+            "policy": _digest(dataclasses.asdict(self.policy)),
+            "value_sets": None if sets is None else _digest(sets.for_rules()),
+            "deterministic": all(source.deterministic for source in self.sources),
+        }
+
+    def keys(self) -> tuple[str, ...]:
+        """Open the keys, and return the SHA-256 digests of their certificates in hexadecimal."""
+        return fingerprints(self._opened_keys()[1])
+
+    def _opened_keys(self) -> tuple[Issuer, Signer | SignerSet, Identifiers]:
+        found: tuple[Issuer, Signer | SignerSet, Identifiers] = self._once(self._open)
+        return found
+
+    def _open(self) -> tuple[Issuer, Signer | SignerSet, Identifiers]:
+        signers = open_keys(self.sources)
+        issuer = Issuer(
+            self.country,
+            signers,
+            name=self.issuer,
+            version=self.version,
+            language=self.language,
+            value_sets=self.value_sets,
+            policy=self.policy,
+        )
+        return issuer, signers, Identifiers(read_secret(self.secret), self.campaign, self.country)
+
+    def __call__(self, batch: pa.RecordBatch) -> Outcome:
+        """Issue a pass for each row of a batch of facts."""
+        issuer, signers, identifiers = self._opened_keys()
+        table = FactsTable(batch)
+        texts: list[str] = []
+        uvcis: list[str] = []
+        starts: list[int] = []
+        ends: list[int] = []
+        kids: list[str] = []
+        good: list[int] = []
+        refused: list[tuple[str | None, int | None, Trouble]] = []
+        kid_of = _kids(signers)
+        usual, issued = self.expires, self.issued_at
+        for row in table.rows():
+            event, terms, place = row.event, row.terms, row.place
+            if event is not None and row.record is not None:
+                start = terms.issued_at or issued
+                try:
+                    made = issuer.issue(
+                        row.holder,
+                        event,
+                        expires=terms.expires or usual,
+                        issued_at=start,
+                        uvci=terms.uvci or identifiers(row.record),
+                    )
+                except IssueError as error:
+                    trouble = self._troubles(table, row, error)
+                else:
+                    good.append(place)
+                    texts.append(made.text)
+                    uvcis.append(made.uvci)
+                    starts.append(made.iat)
+                    ends.append(made.exp)
+                    kids.append(kid_of(event, start))
+                    continue
+            else:
+                trouble = self._troubles(table, row, None)
+            refused.append((row.record, place, trouble))
+        records = table.record.take(pa.array(good, pa.int64()))
+        schema = with_records(PASSES, table.record.type)
+        made_batch = pa.record_batch(
+            [
+                records,
+                pa.array(uvcis, _TEXT),
+                pa.array(texts, _TEXT),
+                pa.array(starts, pa.int64()),
+                pa.array(ends, pa.int64()),
+                pa.array(kids, _TEXT),
+            ],
+            schema=schema,
+        )
+        return Outcome(made_batch, faults_batch(refused, table.record.type))
+
+    def _troubles(self, table: FactsTable, row: FactsRow, error: IssueError | None) -> Trouble:
+        """Return every fault of a row that no pass could be issued for."""
+        issuer, _, identifiers = self._opened_keys()
+        terms = row.terms
+
+        def judge(holder: Any, event: Any) -> tuple[Any, ...]:
+            return issuer.faults(
+                holder,
+                event,
+                expires=terms.expires or self.expires,
+                issued_at=terms.issued_at or self.issued_at,
+                uvci=terms.uvci or identifiers(row.record or "0"),
+            )
+
+        found, _, _ = closely(table, row.place, judge)
+        if not found and error is not None:  # pragma: no cover - both ways read a row alike
+            return tuple((fault.field, fault.code) for fault in error.faults)
+        return found
+
+
+def _kids(signers: Signer | SignerSet) -> Callable[[Event, datetime], str]:
+    """Return a function that says which key signs a pass, in hexadecimal."""
+    if isinstance(signers, Signer):
+        kid = signers.kid.hex()
+        return lambda _event, _start: kid
+
+    def chosen(event: Event, start: datetime) -> str:
+        signer = signers.choose(kind_of(event), start)
+        return "" if signer is None else signer.kid.hex()
+
+    return chosen
+
+
+def _stated(value: datetime | timedelta | date | None) -> str | None:
+    if isinstance(value, timedelta):
+        return f"{value.total_seconds():.0f}s"
+    return None if value is None else value.isoformat()
+
+
+def _digest(value: object) -> str:
+    """Return the digest of settings that are too long to be written down."""
+    text = json.dumps(value, sort_keys=True, default=_settled)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _settled(value: object) -> object:
+    """Return a value that JSON does not have in a form that is the same in every process."""
+    return sorted(map(str, value)) if isinstance(value, set | frozenset) else str(value)
+
+
+class _TextRows(NamedTuple):
+    """The rows of a table of passes."""
+
+    record: pa.Array
+    records: list[str | None]
+    texts: list[str | None]
+
+
+def _text_rows(batch: pa.RecordBatch) -> _TextRows:
+    record, records = records_of(batch)
+    column, _ = readable(batch.column(batch.schema.get_field_index("text")))
+    return _TextRows(record, records, column.cast(_TEXT).to_pylist())
+
+
+@dataclass(frozen=True)
+class VerifyKernel(_Opening):
+    """Verifies passes (`TEXTS` to `VERIFICATIONS`); one that fails has the checks as its faults.
+
+    Attributes:
+        verifier: What verifies.
+        at: The moment of the check.
+        about: What the manifest is to say of the verifier, such as the digests of its lists; a run
+            with another `about` is other work.
+
+    """
+
+    verifier: Verifier = field(repr=False)
+    at: datetime
+    about: Mapping[str, str] = field(default_factory=dict)
+
+    name: ClassVar[str] = "verify"
+    results: ClassVar[str] = "verifications"
+    columns: ClassVar[pa.Schema] = TEXTS
+    schema: ClassVar[pa.Schema] = VERIFICATIONS
+    others: ClassVar[bool] = True
+
+    def settings(self) -> dict[str, Any]:
+        """Return what decides about the answers, as JSON."""
+        accepted = list(self.verifier.accepted)
+        return {"at": _stated(self.at), "accept": accepted, "about": dict(self.about)}
+
+    def keys(self) -> tuple[str, ...]:
+        """Return nothing: no key signs."""
+        return ()
+
+    def __call__(self, batch: pa.RecordBatch) -> Outcome:
+        """Verify each pass of a batch."""
+        verify, at = self.verifier.verify, self.at
+        rows = _text_rows(batch)
+        good: list[int] = []
+        found: list[tuple[str, str | None, str | None, str]] = []
+        refused: list[tuple[str | None, int | None, Trouble]] = []
+        for place, (record, text) in enumerate(zip(rows.records, rows.texts, strict=True)):
+            result = verify(text or "", at)
+            if not result.ok:
+                trouble = tuple((check.name, check.code) for check in result.failures)
+                refused.append((record, place, trouble))
+                continue
+            good.append(place)
+            signer = result.certificate
+            found.append(
+                (
+                    result.profile or "",
+                    None if signer is None else signer.country,
+                    None if signer is None else signer.kid.hex(),
+                    str(result.check("revocation").outcome),
+                )
+            )
+        columns = list(zip(*found, strict=True)) or [()] * 4
+        made = pa.record_batch(
+            [
+                rows.record.take(pa.array(good, pa.int64())),
+                *(pa.array(list(column), _TEXT) for column in columns),
+            ],
+            schema=with_records(VERIFICATIONS, rows.record.type),
+        )
+        return Outcome(made, faults_batch(refused, rows.record.type))
+
+
+@dataclass(frozen=True)
+class DecideKernel(_Opening):
+    """Asks the rules of countries about passes (`TEXTS` to `VERDICTS`).
+
+    A pass that does not verify is not asked about: it has the checks that failed as its faults.
+
+    Attributes:
+        verifier: What verifies.
+        rules: The rules.
+        questions: What is asked: a question for each country.
+        at: The moment of arrival.
+        about: What the manifest is to say of the verifier and the rules.
+
+    """
+
+    verifier: Verifier = field(repr=False)
+    rules: RuleSet = field(repr=False)
+    questions: tuple[Question, ...]
+    at: datetime
+    about: Mapping[str, str] = field(default_factory=dict)
+
+    name: ClassVar[str] = "decide"
+    results: ClassVar[str] = "verdicts"
+    columns: ClassVar[pa.Schema] = TEXTS
+    schema: ClassVar[pa.Schema] = VERDICTS
+    others: ClassVar[bool] = True
+
+    def settings(self) -> dict[str, Any]:
+        """Return what decides about the verdicts, as JSON."""
+        return {
+            "at": _stated(self.at),
+            "accept": list(self.verifier.accepted),
+            "countries": [question.country for question in self.questions],
+            "about": dict(self.about),
+        }
+
+    def keys(self) -> tuple[str, ...]:
+        """Return nothing: no key signs."""
+        return ()
+
+    def __call__(self, batch: pa.RecordBatch) -> Outcome:
+        """Ask the rules about each pass of a batch."""
+        rows = _text_rows(batch)
+        good: list[int] = []
+        found: list[tuple[str, str, list[str]]] = []
+        refused: list[tuple[str | None, int | None, Trouble]] = []
+        for place, (record, text) in enumerate(zip(rows.records, rows.texts, strict=True)):
+            result = self.verifier.verify(text or "", self.at)
+            if not result.ok:
+                trouble = tuple((check.name, check.code) for check in result.failures)
+                refused.append((record, place, trouble))
+                continue
+            for question in self.questions:
+                verdict = self.rules.decide(result, question, at=self.at)
+                named = [each.rule.identifier for each in (*verdict.failures, *verdict.open)]
+                good.append(place)
+                found.append((question.country, str(verdict.outcome), named))
+        columns = list(zip(*found, strict=True)) or [()] * 3
+        made = pa.record_batch(
+            [
+                rows.record.take(pa.array(good, pa.int64())),
+                pa.array(list(columns[0]), _TEXT),
+                pa.array(list(columns[1]), _TEXT),
+                pa.array(list(columns[2]), pa.list_(_TEXT)),
+            ],
+            schema=with_records(VERDICTS, rows.record.type),
+        )
+        return Outcome(made, faults_batch(refused, rows.record.type))
+
+
+@dataclass(frozen=True)
+class InviteKernel(_Opening):
+    """Says whom of a register to invite (`HISTORIES` to `INVITATIONS`).
+
+    A row whose history cannot be read has its faults; one whose readings lead to different answers
+    has ``ambiguous`` for its code. Who is not to be invited has no row in the results.
+
+    Attributes:
+        programme: Whose schedule decides.
+        on: The local day.
+        since: An earlier day; those who were to be invited on it already are left out.
+        about: What the manifest is to say of the programme.
+
+    """
+
+    programme: Programme = field(repr=False)
+    on: date
+    since: date | None = None
+    about: Mapping[str, str] = field(default_factory=dict)
+
+    name: ClassVar[str] = "invite"
+    results: ClassVar[str] = "invitations"
+    columns: ClassVar[pa.Schema] = HISTORIES
+    schema: ClassVar[pa.Schema] = INVITATIONS
+    others: ClassVar[bool] = False
+
+    def settings(self) -> dict[str, Any]:
+        """Return what decides about the invitations, as JSON."""
+        return {
+            "programme": self.programme.id,
+            "on": _stated(self.on),
+            "since": _stated(self.since),
+            "about": dict(self.about),
+        }
+
+    def keys(self) -> tuple[str, ...]:
+        """Return nothing: no key signs."""
+        return ()
+
+    def __call__(self, batch: pa.RecordBatch) -> Outcome:
+        """Judge each history of a batch."""
+        record, records = records_of(batch)
+        column, _ = readable(batch.column(batch.schema.get_field_index("history")))
+        refused: list[tuple[str | None, int | None, Trouble]] = []
+        histories: list[tuple[int, History]] = []
+        for place, text in enumerate(column.cast(_TEXT).to_pylist()):
+            try:
+                histories.append((place, History.from_json(text or "")))
+            except HistoryError as error:
+                trouble = tuple((fault.field, fault.code) for fault in error.faults)
+                refused.append((records[place], place, trouble))
+
+        def ambiguous(place: int, _reasons: tuple[Reason, ...]) -> None:
+            refused.append((records[place], place, (("history", "ambiguous"),)))
+
+        found = list(
+            invitations(
+                self.programme, histories, self.on, since=self.since, on_ambiguous=ambiguous
+            )
+        )
+        made = pa.record_batch(
+            [
+                record.take(pa.array([each.id for each in found], pa.int64())),
+                pa.array([str(each.status) for each in found], _TEXT),
+                pa.array([each.dose for each in found], pa.int32()),
+                pa.array([each.earliest for each in found], pa.date32()),
+                pa.array([each.latest for each in found], pa.date32()),
+                pa.array([list(each.products) for each in found], pa.list_(_TEXT)),
+                pa.array([each.offer for each in found], _TEXT),
+                pa.array([[mark.row for mark in each.marks] for each in found], pa.list_(_TEXT)),
+                pa.array([list(each.warnings) for each in found], pa.list_(_TEXT)),
+            ],
+            schema=with_records(INVITATIONS, record.type),
+        )
+        refused.sort(key=lambda row: row[1] or 0)
+        return Outcome(made, faults_batch(refused, record.type))
