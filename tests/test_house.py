@@ -52,6 +52,7 @@ ROOMS = (
     "gdhcn",
     "verify",
     "reissue",
+    "live",
     "wallets",
     "certlogic",
     "rules",
