@@ -113,6 +113,20 @@ def test_what_fails_is_not_remembered() -> None:
     assert len(door) == 0
 
 
+def test_new_lists_forget_nothing_that_was_seen() -> None:
+    text = issuer().dk1(issued_at=NOW).text
+    before = live(profiles=("dk1",))
+    assert before.verify(text, NOW)
+    after = before.with_verifier(danish_world.verifier())
+    assert after.verify(text, NOW).check.code == "live.replayed"
+    assert after.window == before.window
+    other = issuer().dk1(issued_at=NOW).text
+    assert after.verify(other, NOW)
+    assert not before.verify(other, NOW)
+    with pytest.raises(ValueError, match="accepts"):
+        before.with_verifier(danish_world.verifier(accept=("eu",)))
+
+
 def test_memory_is_bounded_by_time_and_by_number() -> None:
     texts = [issuer().dk1(issued_at=NOW).text for _ in range(5)]
     door = live(capacity=3)

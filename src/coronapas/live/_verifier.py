@@ -245,6 +245,22 @@ class LiveVerifier:
         """How old a token may be (exclusive)."""
         return timedelta(seconds=self._window)
 
+    def with_verifier(self, verifier: Verifier) -> LiveVerifier:
+        """Return the same with another verifier, as after new lists.
+
+        Both share their memory, so that no copy gets through while lists are replaced. Raises
+        ValueError where `verifier` does not accept a profile that must be live.
+        """
+        other = LiveVerifier(
+            verifier,
+            window=timedelta(seconds=self._window),
+            skew=timedelta(seconds=self._skew),
+            profiles=self._profiles,
+            capacity=self._capacity,
+        )
+        other._seen, other._lock = self._seen, self._lock
+        return other
+
     def __len__(self) -> int:
         """How many tokens are remembered."""
         return len(self._seen)
