@@ -55,6 +55,14 @@ def make(folder: Path) -> None:
             (lists / "rules" / f"{rule['Identifier']}.json").write_text(json.dumps(rule, indent=1))
 
 
+def facts() -> dict[str, Any]:
+    """Return the facts of an invented holder, whose vaccination counts today."""
+    day = datetime.now(UTC).date() - timedelta(days=60)
+    holder = {"family_name": "Prøvesen", "given_name": "Åse Marie", "birth_date": "1987-05-04"}
+    dose = {"product": "Comirnaty", "dose_number": 2, "doses": 2, "date": day.isoformat()}
+    return {"holder": holder, "vaccination": dose}
+
+
 def revoke(folder: Path, *texts: str) -> None:
     """Write a revocation store with these passes of the demonstration's issuer, and no others."""
     now = datetime.now(UTC)

@@ -26,6 +26,7 @@ from coronapas.facts import Event, EventKind, Holder, kind_of, parse_facts, read
 from coronapas.live import LIFE, frame_of, holder_key, page
 from coronapas.rules import Question, RuleSet
 from coronapas.signing import SignerSet
+from examples import demo
 from examples.web import (
     PAGES,
     Body,
@@ -205,15 +206,16 @@ def make(folder: Path) -> FastAPI:
     @app.get("/", response_class=HTMLResponse)
     def index() -> Response:
         """Return a form to try the service with."""
-        policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-        return HTMLResponse(
-            (PAGES / "issuing.html").read_text("utf-8"),
-            headers={"Content-Security-Policy": f"{policy}frame-ancestors 'none'"},
+        policy = (
+            "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+            "img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
         )
+        content = (PAGES / "issuing.html").read_text("utf-8")
+        return HTMLResponse(content, headers={"Content-Security-Policy": policy})
 
     @app.post(
         "/passes/{form}",
-        openapi_extra=json_body("facts"),
+        openapi_extra=json_body("facts", demo.facts()),
         response_class=Response,
         responses={
             200: {
@@ -243,7 +245,7 @@ def make(folder: Path) -> FastAPI:
     @app.post(
         "/screens",
         status_code=201,
-        openapi_extra=json_body("facts"),
+        openapi_extra=json_body("facts", demo.facts()),
         responses=problems(409, 413, 422, 503),
     )
     def new_screen(body: Body, language: Language) -> NewScreen:
@@ -286,7 +288,7 @@ def make(folder: Path) -> FastAPI:
         """Mint a token for one display."""
         return minted(name, view, None)
 
-    @app.post("/screens/{name}/{view}/frame", responses=problems(404, 410, 422, 503))
+    @app.post("/screens/{name}/{view}/frame", responses=problems(400, 404, 410, 422, 503))
     def bound_frame(name: str, view: Literal["dk1", "dk2"], key: Jwk) -> Frame:
         """Mint a token that is bound to the key of a browser, and that lives for a day."""
         try:

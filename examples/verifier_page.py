@@ -42,6 +42,7 @@ from examples.web import (
 MOST_PASSES: Final = 10
 LONGEST_TEXT: Final = 10_000
 MAX_PICTURE: Final = 8 * 1024 * 1024
+_COMPARED: Final = (Agreement.MATCH, Agreement.NO_MATCH)
 Picture = Annotated[bytes, Depends(body_of(MAX_PICTURE))]
 HOME: Final = "DK"
 """The country whose domestic tokens count without rules."""
@@ -186,7 +187,7 @@ def make(folder: Path) -> FastAPI:
             codes.append(Code(text=None if foreign else text, looks_like=foreign))
         return codes
 
-    @app.post("/answers", responses=problems(422))
+    @app.post("/answers", responses=problems(400, 422))
     def answer(asked: Request, language: Language) -> Answer:
         """Say what is true of the passes of one holder, in the caller's language."""
         now = datetime.now(UTC)
@@ -244,7 +245,8 @@ def _judged(
         until=until if outcome != "refused" else None,
         passes=seen,
         identity=None if identity is None else identity.value,
-        reminder=reminders[0] if reminders and identity is not Agreement.MATCH else None,
+        # A comparison that was made needs no reminder of it.
+        reminder=None if identity in _COMPARED else next(iter(reminders), None),
         closes_after=60
         if outcome == "refused"
         else int(max(each.closes_after for each in results).total_seconds()),

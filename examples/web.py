@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import socket
+import sys
 import threading
 import time
 from collections import Counter
@@ -29,6 +30,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from coronapas import Fault, catalogue, schemas
+from examples import demo
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -146,7 +148,7 @@ class Metrics:
         self._lock = threading.Lock()
         self._counts: Counter[tuple[str, tuple[tuple[str, str], ...]]] = Counter()
         self.loop_lag = 0.0
-        """The longest time that the event loop was held up, in seconds."""
+        """The longest time that the event loop was held up since it was read, in seconds."""
 
     def count(self, name: str, value: float = 1, **labels: str) -> None:
         """Add to a counter."""
@@ -163,7 +165,8 @@ class Metrics:
             lines.append(f"{name}{{{marks}}} {value:g}" if marks else f"{name} {value:g}")
         pages = int(Path("/proc/self/statm").read_text().split()[1]) if os.name == "posix" else 0
         lines.append(f"process_resident_memory_bytes {pages * 4096}")
-        lines.append(f"event_loop_lag_max_seconds {self.loop_lag:.4f}")
+        lag, self.loop_lag = self.loop_lag, 0.0
+        lines.append(f"event_loop_lag_max_seconds {lag:.4f}")
         return "\n".join(lines) + "\n"
 
 
@@ -352,16 +355,14 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def json_body(schema: str) -> dict[str, Any]:
+def json_body(schema: str, example: dict[str, Any]) -> dict[str, Any]:
     """Return the entry of an operation that takes JSON of a component."""
-    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
-    return {"requestBody": {"required": True, "content": content}}
+    media = {"schema": {"$ref": f"#/components/schemas/{schema}"}, "example": example}
+    return {"requestBody": {"required": True, "content": {"application/json": media}}}
 
 
 def serve(make: Callable[[Path], FastAPI], name: str, port: int) -> None:
     """Run a service on this machine's loopback until it is interrupted."""
-    from examples import demo
-
     parser = argparse.ArgumentParser(prog=name, description=make.__doc__)
     parser.add_argument("--folder", type=Path, default=Path(".demo"), help="keys, lists and rules")
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
@@ -369,6 +370,8 @@ def serve(make: Callable[[Path], FastAPI], name: str, port: int) -> None:
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     demo.make(given.folder)
+    # The loop waits for its turn at the interpreter behind every thread, a turn each.
+    sys.setswitchinterval(0.001)
     listener = socket.create_server((given.host, given.port), reuse_port=False)
     address = f"http://{given.host}:{listener.getsockname()[1]}"
     print(f"{name}: {address}/\nOpenAPI: {address}/openapi.json", flush=True)

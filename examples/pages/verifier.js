@@ -1,7 +1,7 @@
 "use strict";
 const at = (id) => document.getElementById(id);
 const MARKS = {accepted: "✓", genuine: "✓", refused: "✕", open: "?"};
-let words = {}, language = "en", texts = [], look = crypto.randomUUID(), last = null, closing = 0;
+let words = {}, language = "en", chosen = "", texts = [], look = crypto.randomUUID(), last = null, closing = 0;
 
 const word = (name, values = {}) =>
   (words[language]?.[name] ?? name).replace(/\{(\w+)\}/g, (_, key) => values[key] ?? "");
@@ -69,6 +69,7 @@ const show = () => {
     return item;
   }));
   at("document").hidden = !last.passes.some((pass) => pass.name || pass.birth_date);
+  at("add").hidden = last.passes.some((pass) => !pass.ok);
   if (!dialog.open) dialog.showModal();
   at("outcome").focus();
   clearInterval(closing);
@@ -144,12 +145,13 @@ const speak = (tag) => {
   if (stream) at("camera").textContent = word("camera-stop");
   if (at("country").options.length) at("country").options[0].textContent = word("country-none");
 };
-for (const each of document.querySelectorAll("[data-language]")) each.addEventListener("click", () => speak(each.dataset.language));
+for (const each of document.querySelectorAll("[data-language]")) each.addEventListener("click", () => { chosen = each.dataset.language; speak(chosen); });
 (async () => {
   words = await (await fetch("/pages/words.json")).json();
   const tag = (navigator.language || "en").slice(0, 2);
   const lists = await (await fetch("/health")).json();
   at("country").append(new Option("", ""), ...lists.countries.map((country) => new Option(country, country)));
   if (!lists.ok) at("lists").dataset.word = "lists-former";
-  speak(words[tag] ? tag : "en");
+  // Somebody may have chosen before the words were there.
+  speak(chosen || (words[tag] ? tag : "en"));
 })();

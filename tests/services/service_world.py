@@ -83,26 +83,23 @@ def service_log(caplog: pytest.LogCaptureFixture) -> str:
 @contextmanager
 def running(module: str, folder: Path, log: Path) -> Iterator[str]:
     """A service as a process of its own, as its make target starts it; gives its address."""
-    with log.open("wb") as file:
-        process = subprocess.Popen(
+    with (
+        log.open("wb") as file,
+        subprocess.Popen(
             [sys.executable, "-m", f"examples.{module}", "--folder", folder, "--port", "0"],
             cwd=PROJECT,
             env={**os.environ, "PYTHONPATH": f"{PROJECT / 'src'}{os.pathsep}{PROJECT}"},
             stdout=subprocess.PIPE,
             stderr=file,
             text=True,
-        )
+        ) as process,
+    ):
         try:
             assert process.stdout is not None
             found = re.search(r"http://127\.0\.0\.1:[0-9]+", process.stdout.readline())
             assert found, log.read_text()
-            for _ in range(100):
-                try:
-                    httpx.get(f"{found[0]}/health")
-                    break
-                except httpx.ConnectError:
-                    continue
+            # The socket listens already, so the first request waits until the service is there.
+            httpx.get(f"{found[0]}/health", timeout=60).raise_for_status()
             yield found[0]
         finally:
             process.terminate()
-            process.wait(10)
