@@ -69,10 +69,10 @@ demo: setup ## issue passes, draw one, verify them, and one that was tampered wi
 	$(VENV)/bin/coronapas demo
 
 issuing-service: setup ## run the issuing service of examples/ on this machine; ARGS="--port 8801"
-	@$(PY) -m examples.issuing_service $(ARGS)
+	@$(PY) -m examples.issuing_service --demo $(ARGS)
 
 verifier-page: setup ## run the verifier page of examples/ on this machine; ARGS="--port 8802"
-	@$(PY) -m examples.verifier_page $(ARGS)
+	@$(PY) -m examples.verifier_page --demo $(ARGS)
 
 # Needs Debian's chromium, or another one that CHROMIUM names.
 services: setup ## test both services in a browser, under load, and against their OpenAPI

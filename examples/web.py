@@ -365,11 +365,15 @@ def serve(make: Callable[[Path], FastAPI], name: str, port: int) -> None:
     """Run a service on this machine's loopback until it is interrupted."""
     parser = argparse.ArgumentParser(prog=name, description=make.__doc__)
     parser.add_argument("--folder", type=Path, default=Path(".demo"), help="keys, lists and rules")
+    parser.add_argument("--demo", action="store_true", help="make keys and lists to try it with")
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
     parser.add_argument("--port", type=int, default=port, help="0 for any that is free")
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    demo.make(given.folder)
+    if given.demo:
+        demo.make(given.folder)
+    if not given.folder.is_dir():
+        parser.error("the folder does not exist; --demo makes one to try the service with")
     # The loop waits for its turn at the interpreter behind every thread, a turn each.
     sys.setswitchinterval(0.001)
     listener = socket.create_server((given.host, given.port), reuse_port=False)

@@ -86,7 +86,10 @@ def running(module: str, folder: Path, log: Path) -> Iterator[str]:
     with (
         log.open("wb") as file,
         subprocess.Popen(
-            [sys.executable, "-m", f"examples.{module}", "--folder", folder, "--port", "0"],
+            [
+                *(sys.executable, "-m", f"examples.{module}"),
+                *("--demo", "--folder", folder, "--port", "0"),
+            ],
             cwd=PROJECT,
             env={**os.environ, "PYTHONPATH": f"{PROJECT / 'src'}{os.pathsep}{PROJECT}"},
             stdout=subprocess.PIPE,
