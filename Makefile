@@ -15,10 +15,10 @@ PEERS := .venv-peers
 CWT := 3.3.0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test coverage engines explore fuzz lint types docs demo bench oracle clean distclean FORCE
+.PHONY: help setup test coverage engines explore fuzz lint types docs demo issuing-service verifier-page services bench oracle clean distclean FORCE
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 # The stamp holds the place where the environment was made. A copied or moved environment would run
 # the code of the place it came from; one whose interpreter was upgraded or removed runs nothing.
@@ -72,6 +72,18 @@ docs: setup ## build the documentation into site/
 demo: setup ## issue passes, draw one, verify them, and one that was tampered with
 	$(VENV)/bin/coronapas demo
 
+issuing-service: setup ## run the issuing service of examples/ on this machine; ARGS="--port 8801"
+	@$(PY) -m examples.issuing_service --demo $(ARGS)
+
+verifier-page: setup ## run the verifier page of examples/ on this machine; ARGS="--port 8802"
+	@$(PY) -m examples.verifier_page --demo $(ARGS)
+
+# Needs Debian's chromium, or another one that CHROMIUM names.
+services: setup ## test both services in a browser, under load, and against their OpenAPI
+	$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[browser]'
+	@$(PY) -c 'import os, shutil, sys; sys.exit(not shutil.which(os.environ.get("CHROMIUM", "chromium")) and "there is no chromium: apt-get install chromium, or name one: CHROMIUM=...")'
+	$(PY) -m pytest -n 0 -m services tests/services $(ARGS)
+
 # The peers pin older packages than ours, so they live in an environment of their own.
 $(PEERS)/.installed: Makefile
 	$(PYTHON) -m venv --clear $(PEERS)
@@ -87,7 +99,7 @@ oracle: setup ## hold our CertLogic against the reference's JavaScript on 100,00
 
 clean: ## remove what the targets above made, but for the environment and what exploring found
 	rm -rf site dist build .fuzz .coverage .coverage.* .pytest_cache .ruff_cache .mypy_cache
-	find src tests benchmarks testdata -type d -name __pycache__ -prune -exec rm -rf {} +
+	find src tests benchmarks examples testdata -type d -name __pycache__ -prune -exec rm -rf {} +
 
-distclean: clean ## remove the environment, the oracle and what exploring found too
-	rm -rf .hypothesis $(VENV) $(ORACLE) $(PEERS)
+distclean: clean ## remove the environment, the oracle, the demonstration's keys and what exploring found too
+	rm -rf .hypothesis .demo $(VENV) $(ORACLE) $(PEERS)

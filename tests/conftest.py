@@ -79,6 +79,10 @@ def keyring(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
     """Account for the tests that were not run, and for what exploring found."""
+    services = PROJECT / "tests" / "services"
+    if services.is_dir() and not config.option.file_or_dir and config.option.markexpr:
+        text = "The services were not run, in a browser and under load: `make services` does."
+        terminalreporter.write_line(text, yellow=True)
     reasons = Counter(map(_reason, terminalreporter.stats.get("skipped", [])))
     if reasons:
         terminalreporter.section("NOT RUN", yellow=True, bold=True)

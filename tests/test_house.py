@@ -52,6 +52,7 @@ ROOMS = (
     "gdhcn",
     "verify",
     "reissue",
+    "live",
     "wallets",
     "certlogic",
     "rules",
@@ -106,7 +107,7 @@ def modules() -> list[Path]:
 
 
 def python_files() -> list[Path]:
-    folders = ("src", "tests", "benchmarks", "testdata")
+    folders = ("src", "tests", "benchmarks", "examples", "testdata")
     return sorted(path for folder in folders for path in (PROJECT / folder).rglob("*.py"))
 
 

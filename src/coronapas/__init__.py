@@ -73,7 +73,7 @@ else:
             "verify": "Check Outcome Verification VerificationError Verifier",
         },
         rooms=(
-            "catalogue certlogic conformance dcc denmark errors facts files gdhcn hcert keys "
+            "catalogue certlogic conformance dcc denmark errors facts files gdhcn hcert keys live "
             "presentation programmes revocation rules schemas tolerances trust verify "
         ),
     )

@@ -31,6 +31,7 @@ from coronapas.dcc._scrutiny import ContentPolicy
 from coronapas.dcc._text import normal
 from coronapas.denmark._tokens import (
     BIRTH_DATE,
+    CONFIRMATION,
     CTI,
     LEGAL_NAME,
     MOST_ENTRIES,
@@ -62,6 +63,8 @@ from coronapas.issue import _certificate_faults, _check_types, _settings_faults
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
     from coronapas.dcc._valuesets import ValueSets
     from coronapas.facts import EventKind
@@ -230,22 +233,34 @@ class DanishIssuer:
         return self._country
 
     def dk1(
-        self, *, issued_at: datetime | None = None, expires: datetime | None = None
+        self,
+        *,
+        issued_at: datetime | None = None,
+        expires: datetime | None = None,
+        holder_key: EllipticCurvePublicKey | None = None,
     ) -> DomesticToken:
         """Issue a DK1: whoever shows it is valid.
 
         By default `issued_at` is now and `expires` (exclusive) the end of the issuer's `life`; both
-        are cut to the granularity. Raises IssueError with every fault.
+        are cut to the granularity. `holder_key`, of P-256, binds the token to the holder's device
+        (`coronapas.live`); it also makes all tokens of that key one holder's. Raises IssueError
+        with every fault, and ValueError for a key of another curve.
         """
-        return self._signed(self.prepare_dk1(issued_at=issued_at, expires=expires))
+        return self._signed(
+            self.prepare_dk1(issued_at=issued_at, expires=expires, holder_key=holder_key)
+        )
 
     def prepare_dk1(
-        self, *, issued_at: datetime | None = None, expires: datetime | None = None
+        self,
+        *,
+        issued_at: datetime | None = None,
+        expires: datetime | None = None,
+        holder_key: EllipticCurvePublicKey | None = None,
     ) -> PreparedToken:
         """Return the DK1 that `dk1` would issue, before it is signed; no key is used."""
         faults: list[Fault] = []
         times = self._times(issued_at, expires, faults)
-        return self._with_identifier(TokenKind.DK1, times, {}, faults)
+        return self._with_identifier(TokenKind.DK1, times, _confirmation(holder_key), faults)
 
     def dk2(
         self,
@@ -254,15 +269,22 @@ class DanishIssuer:
         legal_name: str | None = None,
         issued_at: datetime | None = None,
         expires: datetime | None = None,
+        holder_key: EllipticCurvePublicKey | None = None,
     ) -> DomesticToken:
         """Issue a DK2: the holder of this name and birth date is valid.
 
         `legal_name` is the name as one text; by default the given and the family name. The birth
-        date must be known, at least in part. Times as for `dk1`. Raises IssueError with every
-        fault.
+        date must be known, at least in part. Times and `holder_key` as for `dk1`. Raises IssueError
+        with every fault, and ValueError for a key of another curve.
         """
         return self._signed(
-            self.prepare_dk2(holder, legal_name=legal_name, issued_at=issued_at, expires=expires)
+            self.prepare_dk2(
+                holder,
+                legal_name=legal_name,
+                issued_at=issued_at,
+                expires=expires,
+                holder_key=holder_key,
+            )
         )
 
     def prepare_dk2(
@@ -272,11 +294,13 @@ class DanishIssuer:
         legal_name: str | None = None,
         issued_at: datetime | None = None,
         expires: datetime | None = None,
+        holder_key: EllipticCurvePublicKey | None = None,
     ) -> PreparedToken:
         """Return the DK2 that `dk2` would issue, before it is signed; no key is used."""
         faults: list[Fault] = []
         times = self._times(issued_at, expires, faults)
         content = {
+            **_confirmation(holder_key),
             LEGAL_NAME: _legal_name(holder, legal_name, faults),
             BIRTH_DATE: _birth_date(holder, faults),
         }
@@ -331,7 +355,7 @@ class DanishIssuer:
         self,
         kind: TokenKind,
         times: tuple[int, int],
-        content: Mapping[str, str],
+        content: Mapping[int | str, object],
         faults: list[Fault],
     ) -> PreparedToken:
         if faults:
@@ -486,6 +510,17 @@ def _no_zone(field_name: str) -> Fault:
         "The moment must have a time zone.",
         "Give a datetime with a tzinfo, such as UTC.",
     )
+
+
+def _confirmation(key: EllipticCurvePublicKey | None) -> dict[int | str, object]:
+    """Return claim ``cnf`` with a COSE_Key (RFC 8747, section 3.2; RFC 9053, section 7.1)."""
+    if key is None:
+        return {}
+    if key.curve.name != "secp256r1":
+        raise ValueError("the holder's key must be of P-256")
+    point = key.public_numbers()
+    x, y = (number.to_bytes(32, "big") for number in (point.x, point.y))
+    return {CONFIRMATION: {1: {1: 2, -1: 1, -2: x, -3: y}}}
 
 
 def _legal_name(holder: Holder, given: str | None, faults: list[Fault]) -> str:

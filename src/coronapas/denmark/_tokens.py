@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 
 CTI: Final = 7
 """Claim 7 ``cti`` (RFC 8392, section 3.1.7): the token's own identifier, a byte string."""
+CONFIRMATION: Final = 8
+"""Claim 8 ``cnf`` (RFC 8747): the key of the holder's device; this project's addition."""
 LEGAL_NAME: Final = "legalName"
 BIRTH_DATE: Final = "dateOfBirth"
 XDU: Final = "xdu"
@@ -90,8 +92,10 @@ class TokenKind(StrEnum):
 
 _DOMESTIC: Final = {kind.value: kind for kind in TokenKind if kind is not TokenKind.HC1}
 _CLAIMS: Final[dict[TokenKind, frozenset[object]]] = {
-    TokenKind.DK1: frozenset({ISSUER, EXPIRES, ISSUED_AT, CTI}),
-    TokenKind.DK2: frozenset({ISSUER, EXPIRES, ISSUED_AT, CTI, LEGAL_NAME, BIRTH_DATE}),
+    TokenKind.DK1: frozenset({ISSUER, EXPIRES, ISSUED_AT, CTI, CONFIRMATION}),
+    TokenKind.DK2: frozenset(
+        {ISSUER, EXPIRES, ISSUED_AT, CTI, CONFIRMATION, LEGAL_NAME, BIRTH_DATE}
+    ),
     TokenKind.DK3: frozenset({ISSUER, EXPIRES, ISSUED_AT, HCERT}),
 }
 
