@@ -93,9 +93,10 @@ $(PEERS)/.installed: Makefile
 bench: setup $(PEERS)/.installed ## measure against the raw cost and against the peers
 	CORONAPAS_PEER_PYTHON=$(PEERS)/bin/python $(PY) -m benchmarks $(ARGS)
 
-oracle: setup ## hold our CertLogic against the reference's JavaScript on 100,000 pairs
+oracle: setup ## hold CertLogic against the reference's JavaScript, programmes against a slow engine
 	npm install --prefix $(ORACLE) --no-audit --no-fund --loglevel=error certlogic-js@$(CERTLOGIC_JS)
 	CORONAPAS_ORACLE_PAIRS=100000 $(PY) -m pytest tests/certlogic -k oracle $(ARGS)
+	CORONAPAS_ORACLE_HISTORIES=100000 $(PY) -m pytest -n $(WORKERS) tests/programmes -k oracle $(ARGS)
 
 clean: ## remove what the targets above made, but for the environment and what exploring found
 	rm -rf site dist build .fuzz .coverage .coverage.* .pytest_cache .ruff_cache .mypy_cache

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coronapas.cli import _output as showing
-from coronapas.cli import _programme as programme_inputs
+from coronapas.cli import _programme_inputs as programme_inputs
 from coronapas.facts import History
 from coronapas.facts._history import LARGEST
 from coronapas.programmes import check, load, next_dose, timeline, timeline_svg, timeline_text

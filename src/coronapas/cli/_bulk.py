@@ -27,7 +27,7 @@ from coronapas.cli._options import (
     value_sets_option,
 )
 from coronapas.cli._output import on_terminal, plain
-from coronapas.cli._programme import local_date, programme_from, programme_option
+from coronapas.cli._programme_inputs import local_date, programme_from, programme_option
 from coronapas.cli._verifier import from_options, verifier_options
 
 if TYPE_CHECKING:

@@ -9,7 +9,6 @@ import textwrap
 from datetime import date, datetime
 from pathlib import Path
 from typing import (
-    IO,
     TYPE_CHECKING,
     Any,
     Final,
@@ -20,256 +19,34 @@ import click
 from coronapas.catalogue import word
 from coronapas.cli._evidence import evidence_options, history_from, unusable
 from coronapas.cli._options import language_option
-from coronapas.cli._output import plain, progress, write
-from coronapas.cli._passes import STDIN, total_size
+from coronapas.cli._output import plain, write
+from coronapas.cli._programme_inputs import (
+    DEFAULT,
+    instant,
+    json_option,
+    local_date,
+    programme_from,
+    programme_option,
+    reason_lines,
+    shown,
+    uncertainties,
+    when,
+)
+from coronapas.cli._register import book, give, invite, register
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from zoneinfo import ZoneInfo
+    from collections.abc import Iterator
 
-    from coronapas.facts import History
     from coronapas.programmes import (
         Finding,
-        Invitation,
         Mark,
         NextDose,
         Programme,
-        Reason,
         Row,
         Timeline,
         Validity,
         ValiditySpan,
     )
-
-DEFAULT: Final = "denmark"
-"""The programme that the commands use by default."""
-
-# What the commands read and show: a programme, a history, days and times.
-
-programme_option = click.option(
-    "--programme",
-    "name",
-    metavar="PROGRAMME",
-    default=DEFAULT,
-    show_default=True,
-    help="The name of a bundled programme, or a file.",
-)
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-
-
-def programme_from(name: str) -> Programme:
-    """Load a programme by its name or file; exit with 2 if it has faults."""
-    from coronapas.errors import ProgrammeError
-    from coronapas.programmes import load
-
-    try:
-        return load(name)
-    except ProgrammeError as error:
-        unusable(name, error)
-
-
-def when(text: str, zone: ZoneInfo, option: str) -> date | datetime:
-    """Parse a local day or an instant; a time without a zone is local to the programme.
-
-    Where a local time occurs twice, as clocks are put back, the first is meant.
-    """
-    from coronapas.programmes import YEARS
-
-    found = _read(date.fromisoformat, text) or _read(datetime.fromisoformat, text)
-    if found is None or found.year not in YEARS:
-        problem = "Write YYYY-MM-DD, or YYYY-MM-DDThh:mm with or without Z or an offset"
-        years = f"the year from {YEARS.start} to {YEARS.stop - 1}"
-        raise click.BadParameter(f"{problem}, {years}.", param_hint=option)
-    if isinstance(found, datetime) and found.utcoffset() is None:
-        return found.replace(tzinfo=zone)
-    return found
-
-
-def _read(reader: Callable[[str], date], text: str) -> date | None:
-    try:
-        return reader(text)
-    except ValueError:
-        return None
-
-
-def instant(text: str | None, zone: ZoneInfo, option: str) -> datetime:
-    """Parse an instant: a day stands for its first instant, and None for now."""
-    from coronapas.programmes import midnight
-
-    if text is None:
-        return datetime.now(zone)
-    found = when(text, zone, option)
-    return found if isinstance(found, datetime) else midnight(found, zone)
-
-
-def local_date(text: str | None, zone: ZoneInfo, option: str) -> date:
-    """Parse a local day: an instant stands for its day, and None for today."""
-    from coronapas.programmes import local_day
-
-    found = datetime.now(zone) if text is None else when(text, zone, option)
-    return local_day(found, zone) if isinstance(found, datetime) else found
-
-
-def shown(moment: datetime | None, zone: ZoneInfo) -> str:
-    """Format an instant in local time, to the minute, or to the second where it has seconds."""
-    from coronapas.programmes import FOREVER
-
-    if moment is None or moment == FOREVER:
-        return "without end"
-    local = moment.astimezone(zone)
-    whole = not (local.second or local.microsecond)
-    text = f"{local:%Y-%m-%d %H:%M}" if whole else f"{local:%Y-%m-%d %H:%M:%S}"
-    # As clocks are put back an hour occurs twice: only the offset tells which is meant.
-    twice = local.utcoffset() != local.replace(fold=1 - local.fold).utcoffset()
-    return f"{text}{local:%z}" if twice else text
-
-
-def uncertainties(marks: tuple[Mark, ...], language: str = "en") -> list[str]:
-    """Return a line for each mark of an answer."""
-    label = word("uncertain", language)
-    return [plain(f"  {label}: {mark.row}: {mark.text}") for mark in marks]
-
-
-# ``coronapas programme invite``
-#
-# The register is read as a stream: it takes no more memory than its longest line, whatever its
-# size, and a line that is longer than any history is not kept.
-
-_Row = tuple[str | int, "History"]
-
-_BEYOND: Final = 1000
-"""Bytes of a line beyond its history: the identifier and what JSON needs."""
-
-
-@click.command("invite", short_help="Say whom in a register to invite.")
-@programme_option
-@click.option(
-    "--register",
-    required=True,
-    type=click.Path(exists=True, dir_okay=False, allow_dash=True),
-    help="A file with a JSON object {id, history} on each line; - reads standard input.",
-)
-@click.option("--on", metavar="DATE", help="The local day of the invitations. Default: today.")
-@click.option(
-    "--since", metavar="DATE", help="Leave out those who were already to be invited on this day."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each invitation.")
-def invite(name: str, register: str, on: str | None, since: str | None, as_json: bool) -> None:
-    """Say whom in a register to invite on a day: those whose next dose is due or may be given.
-
-    A line of the register is {"id": ..., "history": {...}}; the identifier is a string or an
-    integer. A line that cannot be read is named on standard error, and the rest is still judged.
-    Holders whose history has several readings with different answers are not invited; they are
-    named there too, with the reasons.
-
-    Exit codes: 0 every line was judged; 2 a line could not be read, or wrong usage.
-    """
-    from coronapas import programmes
-
-    programme = programme_from(name)
-    day = local_date(on, programme.zone, "--on")
-    earlier = None if since is None else local_date(since, programme.zone, "--since")
-    if earlier is not None and earlier >= day:
-        raise click.UsageError("--since must be a day before --on.")
-    with progress("inviting", total_size((register,)), results_meanwhile=True) as advance:
-        reading = _Reading(register, advance, as_json=as_json)
-        invited = 0
-        for each in programmes.invitations(
-            programme, reading.rows(), day, since=earlier, on_ambiguous=reading.name_ambiguous
-        ):
-            invited += 1
-            click.echo(json.dumps(each.to_json()) if as_json else _line(each, programme))
-    summary = (
-        f"{reading.count} rows: {invited} to be invited, {reading.ambiguous} ambiguous, "
-        f"{reading.unreadable} unreadable"
-    )
-    click.echo(summary, err=as_json)
-    sys.exit(2 if reading.unreadable else 0)
-
-
-def _line(invitation: Invitation[str | int], programme: Programme) -> str:
-    products = ", ".join(map(programme.product_name, invitation.products))
-    latest = f", latest {invitation.latest}" if invitation.latest else ""
-    head = f"{invitation.id}: {invitation.status}, dose {invitation.dose}"
-    since = f"since {invitation.earliest}{latest}"
-    return plain(f"{head}, {since}, {products}: {invitation.reason}")
-
-
-class _Reading:
-    """A register that is read once, with the numbers of its rows of each kind."""
-
-    def __init__(self, source: str, advance: Callable[[int], None], *, as_json: bool) -> None:
-        self._as_json = as_json
-        self.count = 0
-        self.ambiguous = 0
-        self.unreadable = 0
-        self._source = source
-        self._advance = advance
-
-    def name_ambiguous(self, identifier: object, reasons: tuple[Reason, ...]) -> None:
-        """Count and name a row whose readings have different answers, with the reasons."""
-        self.ambiguous += 1
-        texts = [one.text for one in reasons if one.code != "reading"]
-        if self._as_json:
-            line = {"id": identifier, "status": "ambiguous", "reasons": texts}
-            click.echo(json.dumps(line), err=True)
-        else:
-            click.echo(plain(f"{identifier}: ambiguous: {' '.join(texts)}"), err=True)
-
-    def rows(self) -> Iterator[_Row]:
-        """Yield every row that can be read; blank lines do not count."""
-        if self._source == STDIN:
-            yield from self._of_stream(sys.stdin.buffer, "standard input")
-            return
-        with Path(self._source).open("rb") as stream:
-            yield from self._of_stream(stream, self._source)
-
-    def _of_stream(self, stream: IO[bytes], name: str) -> Iterator[_Row]:
-        from coronapas.facts import LARGEST
-
-        number = 0
-        while line := stream.readline(LARGEST + _BEYOND):
-            number += 1
-            taken, whole = len(line), True
-            end = line
-            while len(end) == LARGEST + _BEYOND and not end.endswith(b"\n"):
-                whole = False
-                end = stream.readline(LARGEST + _BEYOND)
-                taken += len(end)
-            self._advance(taken)
-            if not line.strip():
-                continue
-            self.count += 1
-            row = _row(line) if whole else "The line is too long."
-            if isinstance(row, str):
-                self.unreadable += 1
-                click.echo(plain(f"{name}:{number}: {row}"), err=True)
-            else:
-                yield row
-
-
-def _row(line: bytes) -> _Row | str:
-    """Return the row of a line, or why it cannot be read, without any of its values."""
-    from coronapas.errors import HistoryError
-    from coronapas.facts import History
-
-    try:
-        document: Any = json.loads(line)
-    except (ValueError, RecursionError):
-        return "The line must be JSON in UTF-8."
-    if not isinstance(document, dict) or document.keys() != {"id", "history"}:
-        return "The line must be an object with id and history alone."
-    if not isinstance(document["history"], dict):
-        return "history must be an object."
-    key = document["id"]
-    if isinstance(key, bool) or not isinstance(key, str | int):
-        return "id must be a string or an integer."
-    try:
-        return key, History.from_json(document["history"])
-    except HistoryError as error:
-        more = len(error.faults) - 1
-        return f"history.{error.faults[0]}" + (f" (and {more} more faults)" if more else "")
-
 
 # ``coronapas programme diff`` and ``lint``
 
@@ -497,7 +274,7 @@ def _check_lines(found: Validity, language: str) -> Iterator[str]:
         revision = word("revision {revision}", language, revision=found.revision)
     at = word("at {moment}", language, moment=shown(found.at, zone))
     yield plain(f"{found.programme}, {revision}, {at} ({zone})")
-    yield from _reason_lines(found.reasons, language)
+    yield from reason_lines(found.reasons, language)
     yield from uncertainties(found.marks, language)
     if found.revision_until is not None and found.revision is not None:
         later = shown(found.revision_until, zone)
@@ -507,15 +284,6 @@ def _check_lines(found: Validity, language: str) -> Iterator[str]:
 
 def _answer(answer: str, language: str = "en", width: int = 0) -> str:
     return click.style(word(answer, language).ljust(width), fg=_COLOURS.get(answer))
-
-
-def _reason_lines(reasons: tuple[Reason, ...], language: str) -> Iterator[str]:
-    """Yield the reasons in words, each with the row of the programme that it comes from."""
-    for reason in reasons:
-        source = ""
-        if reason.row is not None and reason.source is not None:
-            source = f" [{reason.row}: {reason.source}, {reason.confidence}]"
-        yield plain(f"  {reason.sentence_in(language)}{source}")
 
 
 @command.command("next", short_help="Say which dose is next, and when.")
@@ -558,7 +326,7 @@ def _next_lines(found: NextDose, language: str) -> Iterator[str]:
     for label, value in rows.items():
         if value:
             yield plain(f"  {word(label, language):12} {value}")
-    yield from _reason_lines(found.reasons, language)
+    yield from reason_lines(found.reasons, language)
     yield from uncertainties(found.marks, language)
 
 
@@ -697,5 +465,5 @@ def _marks(found: Timeline) -> tuple[Mark, ...]:
     return tuple(dict.fromkeys(marks))
 
 
-for _command in (invite, diff, lint, show):
+for _command in (invite, book, give, register, diff, lint, show):
     command.add_command(_command)

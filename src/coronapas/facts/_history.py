@@ -58,7 +58,8 @@ class Dose:
     `date` is its local day, `product` a code or a name or None where it is unknown, `dose_number`
     and `doses` are dn and sd or None, `uvci` the identifier of the pass or entry that states it.
     `disease` is the code of the disease that the dose protects from; None is taken as the one that
-    a programme is about.
+    a programme is about. `batch` and `place` are kept for whoever compares statements; no rule
+    asks for them.
     """
 
     date: Day = field(repr=False)
@@ -67,13 +68,15 @@ class Dose:
     doses: int | None = field(default=None, repr=False)
     uvci: str | None = field(default=None, repr=False)
     disease: str | None = field(default=None, repr=False)
+    batch: str | None = field(default=None, repr=False)
+    place: str | None = field(default=None, repr=False)
 
     @property
     def disputed(self) -> bool:
         """Tell whether sources disagree: one statement cannot."""
         return False
 
-    def key(self) -> tuple[Day, str, int, int, str, str]:
+    def key(self) -> tuple[Day, str, int, int, str, str, str, str]:
         """Give what statements are put in order by."""
         return (
             self.date,
@@ -82,6 +85,8 @@ class Dose:
             self.doses or 0,
             self.uvci or "",
             self.disease or "",
+            self.batch or "",
+            self.place or "",
         )
 
 
@@ -315,6 +320,8 @@ def _of_events(
                         event.doses,
                         uvci,
                         event.disease,
+                        event.batch,
+                        event.place,
                     )
                 )
             case Test():
@@ -445,10 +452,11 @@ def _dose(row: Reader) -> Iterator[Dose]:
         )
     product, uvci = row.maybe_text("product"), row.maybe_text("uvci")
     disease = row.maybe_text("disease")
+    batch, place = row.maybe_text("batch"), row.maybe_text("place")
     _passed_over(row, "country", "vaccine", "manufacturer")
     row.close()
     if day is not None:
-        yield Dose(day, product, number, doses, uvci, disease)
+        yield Dose(day, product, number, doses, uvci, disease, batch, place)
 
 
 def _test(row: Reader) -> Iterator[Tested]:
@@ -512,6 +520,8 @@ def history_to_json(history: History) -> dict[str, Any]:
             doses=dose.doses,
             uvci=dose.uvci,
             disease=dose.disease,
+            batch=dose.batch,
+            place=dose.place,
         )
         for dose in history.doses
     ]

@@ -245,7 +245,7 @@ class _Reading:
         return readers[kind](path, value)
 
     def vaccination(self, path: str, value: object) -> Vaccination | None:
-        texts = {"country", "vaccine", "manufacturer"}
+        texts = {"country", "vaccine", "manufacturer", "batch", "place"}
         needed = {"product", "dose_number", "doses", "date"}
         found = self.fields_of(path, value, needed, texts | {"disease"})
         if found is None:

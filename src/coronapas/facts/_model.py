@@ -173,6 +173,10 @@ class Vaccination:
     manufacturer: str | None = field(default=None, repr=False)
     disease: str = field(default=COVID_19, repr=False)
     """The SNOMED CT code of the disease (value set disease-agent-targeted)."""
+    batch: str | None = field(default=None, repr=False)
+    """The batch of the vaccine; the register's own, as no pass states it."""
+    place: str | None = field(default=None, repr=False)
+    """Where the dose was given; the register's own, as no pass states it."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the event as ``schemas/facts.schema.json`` has it, without absent fields."""
@@ -186,6 +190,8 @@ class Vaccination:
                 "vaccine": self.vaccine,
                 "manufacturer": self.manufacturer,
                 "disease": self.disease,
+                "batch": self.batch,
+                "place": self.place,
             }
         )
 

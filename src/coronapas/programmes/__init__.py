@@ -8,6 +8,9 @@ as "a booster is due" and "the pass is valid" are two questions::
     timeline(programme, history)        # and at every other one
     next_dose(programme, history, on)   # which dose is next, and when?
     invitations(programme, rows, on)    # whom of a register to invite
+    may_book(programme, history, groups, day)          # may this person book?
+    may_give(programme, history, groups, day, product) # may they have this dose, now?
+    register_dose(programme, history, product, day)    # a dose was given
 
 `lint` finds what is unwise in a programme that loads, `diff` what changed between two days.
 """
@@ -19,6 +22,16 @@ from typing import TYPE_CHECKING
 from coronapas import _lazy
 
 if TYPE_CHECKING:
+    from coronapas.programmes._booking import Arrival as Arrival
+    from coronapas.programmes._booking import ArrivalCheck as ArrivalCheck
+    from coronapas.programmes._booking import Booking as Booking
+    from coronapas.programmes._booking import BookingAnswer as BookingAnswer
+    from coronapas.programmes._booking import CourseDates as CourseDates
+    from coronapas.programmes._booking import Registration as Registration
+    from coronapas.programmes._booking import SecondDose as SecondDose
+    from coronapas.programmes._booking import may_book as may_book
+    from coronapas.programmes._booking import may_give as may_give
+    from coronapas.programmes._booking import register_dose as register_dose
     from coronapas.programmes._clock import FOREVER as FOREVER
     from coronapas.programmes._clock import YEARS as YEARS
     from coronapas.programmes._clock import Period as Period
@@ -35,6 +48,8 @@ if TYPE_CHECKING:
     from coronapas.programmes._evidence import Evidence as Evidence
     from coronapas.programmes._evidence import Holding as Holding
     from coronapas.programmes._invitations import Invitation as Invitation
+    from coronapas.programmes._invitations import InvitationRecord as InvitationRecord
+    from coronapas.programmes._invitations import InvitationState as InvitationState
     from coronapas.programmes._invitations import invitations as invitations
     from coronapas.programmes._lint import Finding as Finding
     from coronapas.programmes._lint import lint as lint
@@ -80,11 +95,15 @@ else:
     __getattr__, __dir__, __all__ = _lazy.attach(
         __name__,
         {
+            "_booking": (
+                "Arrival ArrivalCheck Booking BookingAnswer CourseDates Registration SecondDose "
+                "may_book may_give register_dose"
+            ),
             "_clock": "FOREVER Period Reckoning Span YEARS local_day midnight",
             "_course": "Ambiguous DoseGiven Events GivenDose",
             "_diff": "Change diff",
             "_evidence": "Evidence Holding",
-            "_invitations": "Invitation invitations",
+            "_invitations": "Invitation InvitationRecord InvitationState invitations",
             "_lint": "Finding lint",
             "_loader": "BUNDLED load",
             "_model": (

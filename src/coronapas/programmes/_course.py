@@ -121,8 +121,8 @@ def distinct(programme: Programme, history: History) -> Events:
     disease = programme.disease
     return Events(
         doses_given(programme, history.doses),
-        _tests(tests_of(history.tests, disease)),
-        _infections(infections_of(history.infections, disease)),
+        distinct_tests(tests_of(history.tests, disease)),
+        distinct_infections(infections_of(history.infections, disease)),
     )
 
 
@@ -237,7 +237,8 @@ def _neighbours(programme: Programme, doses: tuple[Dose, ...]) -> dict[tuple[_Wh
     return found
 
 
-def _tests(tests: tuple[Tested, ...]) -> tuple[Tested, ...]:
+def distinct_tests(tests: tuple[Tested, ...]) -> tuple[Tested, ...]:
+    """Join the statements of tests, which are in the order of their moments, as the result is."""
     if len(tests) < 2:
         return tests
     clusters = _joined(tests, _test_keys)
@@ -261,7 +262,8 @@ def _test_keys(test: Tested) -> list[Hashable]:
     return keys
 
 
-def _infections(infections: tuple[Infection, ...]) -> tuple[Infection, ...]:
+def distinct_infections(infections: tuple[Infection, ...]) -> tuple[Infection, ...]:
+    """Join the statements of infections, which are in the order of days, as the result is."""
     if len(infections) < 2:
         return infections
     clusters = _joined(infections, _infection_keys)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from coronapas.programmes._model import Access, Mark, Programme
@@ -23,6 +24,31 @@ if TYPE_CHECKING:
 _Id = TypeVar("_Id", bound="Hashable")
 
 _INVITED = frozenset({Status.ELIGIBLE, Status.DUE})
+
+
+class InvitationState(StrEnum):
+    """How far an invitation has come, as the caller's records say."""
+
+    INVITED = "invited"
+    BOOKED = "booked"
+    DECLINED = "declined"
+    DONE = "done"
+    """The dose was given, though the history may not state it yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class InvitationRecord:
+    """What the caller's records say about a person's invitation.
+
+    `dose` is the number of the dose that it is for: a record of an earlier dose than the next one
+    is passed over; None stands for the next one. `day` and `product` are those of the appointment,
+    where there is one.
+    """
+
+    state: InvitationState
+    dose: int | None = None
+    day: date | None = field(default=None, repr=False)
+    product: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +122,9 @@ def invitations(
                 reasons_ = plan_reasons(programme, on, plan, plans, course, events, history)
                 on_ambiguous(key, reasons_)
             continue
-        if plan.earliest is None or not _to_be_invited(plan):
+        if plan.earliest is None or not to_be_invited(plan):
             continue
-        if earlier is not None and _to_be_invited(earlier.plan(history)):
+        if earlier is not None and to_be_invited(earlier.plan(history)):
             continue
         offer = plan.offers[0]
         kind = (offer.id, plan.status, plan.dose)
@@ -127,7 +153,8 @@ def _warnings(programme: Programme, history: History, events: Events) -> tuple[s
     return tuple(one.text for one in remarks(programme, history, events))
 
 
-def _to_be_invited(plan: Plan) -> bool:
+def to_be_invited(plan: Plan) -> bool:
+    """Return whether a plan makes an invitation."""
     if not plan.products or plan.access is not Access.INVITATION:
         return False
     if plan.status is Status.TOO_EARLY:

@@ -32,6 +32,8 @@ from coronapas.programmes._course import (
     Course,
     Events,
     GivenDose,
+    distinct_infections,
+    distinct_tests,
     doses_given,
     infections_of,
     read_course,
@@ -147,10 +149,15 @@ class Planner:
             doses = tuple(one for one in doses if one.date <= self.on)
         disease = self.programme.disease
         past = infections_of(history.infections, disease)
+        if len(past) > 1:
+            past = distinct_infections(past)
         if past and past[-1].first_positive > self.on:
             past = tuple(one for one in past if one.first_positive <= self.on)
         tests = tests_of(history.tests, disease)
         if tests:
+            # Without identifiers a joined test is of the moment that each statement has.
+            if any(one.uvci for one in tests):
+                tests = distinct_tests(tests)
             zone = self.programme.zone
             tests = tuple(
                 one for one in tests if one.positive and local_day(one.sampled_at, zone) <= self.on
