@@ -458,29 +458,17 @@ def read_course(
             )
         )
         before = day
-    return _read(tuple(clues), _policies(readings))
+    return _read(tuple(clues), readings.policies)
 
 
 class _Policies(NamedTuple):
-    """The policies of `Readings`, as they apply."""
+    """What `Readings.policies` lists, in its order."""
 
     then_other: Policy
     recovered: Policy
     two_of_one: Policy
     recovered_then_other: Policy
     after_infection: Policy
-
-
-def _policies(readings: Readings) -> _Policies:
-    then_other = readings.single_then_other
-    after = readings.dose_after_infection
-    return _Policies(
-        then_other.policy,
-        readings.one_dose_recovered.policy,
-        readings.two_of_one.policy if readings.two_of_one else Policy.BOOSTER,
-        (readings.recovered_then_other or then_other).policy,
-        Policy.FIRST if after is None else after.policy,
-    )
 
 
 def is_recognised(programme: Programme, dose: GivenDose) -> bool | None:
@@ -527,7 +515,8 @@ class _Standing(NamedTuple):
 
 
 @lru_cache(maxsize=8192)
-def _read(clues: tuple[_Clue, ...], policies: _Policies) -> Course:
+def _read(clues: tuple[_Clue, ...], listed: str) -> Course:
+    policies = _Policies(*map(Policy, listed.split()))
     standings = [_Standing()]
     too_many = False
     # For each dose its stage in each world, with the place of the world before it: worlds share

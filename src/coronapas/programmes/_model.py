@@ -328,6 +328,8 @@ class Readings:
     - `dose_after_infection`: a dose numbered 1/2, or not at all, after an infection; None: a first
       dose;
     - `extra_dose`: who gets an extra dose of the primary course; None: nobody.
+
+    `policies` are those of the first five, as they apply, in one text: it is cheap to look up by.
     """
 
     single_then_other: Reading
@@ -336,6 +338,18 @@ class Readings:
     recovered_then_other: Reading | None = None
     dose_after_infection: DoseAfterInfection | None = None
     extra_dose: ExtraDose | None = None
+    policies: str = field(init=False, repr=False, compare=False, default="")
+
+    def __post_init__(self) -> None:
+        then_other, after = self.single_then_other, self.dose_after_infection
+        policies = (
+            then_other.policy,
+            self.one_dose_recovered.policy,
+            self.two_of_one.policy if self.two_of_one else Policy.BOOSTER,
+            (self.recovered_then_other or then_other).policy,
+            after.policy if after else Policy.FIRST,
+        )
+        object.__setattr__(self, "policies", " ".join(policies))
 
     def rows(self) -> tuple[Row, ...]:
         """Return the rows that are stated."""

@@ -487,6 +487,8 @@ def offer_words(offer: Offer, programme: Programme) -> str:
     words += " after the last dose" if offer.earliest or offer.latest else ""
     if offer.opens is not None:
         words += f", given from {offer.opens}"
+    if offer.variants:
+        words += f", as {' or '.join(offer.variants)}"
     if offer.access is not Access.INVITATION:
         words += f" ({offer.access.replace('-', ' ')})"
     return words
