@@ -434,7 +434,7 @@ def read_course(
     infected = date.max
     after = readings.dose_after_infection
     infected_by: date | None = None
-    if any(dose.dose_number is None for dose in doses):
+    if after is None and any(dose.dose_number is None for dose in doses):
         infected = _first_infection(events, programme.zone)
     if after is not None and (events.infections or events.tests):
         first = _first_infection(events, programme.zone, after.kinds)
