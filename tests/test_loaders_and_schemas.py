@@ -164,8 +164,8 @@ PROGRAMME: Final[dict[str, Any]] = {
          "from": {"days": 14}, "products": ["Comirnaty"], "needs": ["t", "r"],
          "preceded_by": {"event": "dose", "at_least": {"days": 14}, "at_most": {"months": 9}}},
         {"id": "u", "evidence": "vaccination", "stages": ["first"], "from": {"days": 0},
-         "places": ["bar"], "except_regions": ["north"], "age_from": {"days": 42}, "disease": "14189004",
-         "preceded_by": {"event": "infection", "kinds": ["naat"]}},
+         "places": ["bar"], "except_regions": ["north"], "age_from": {"days": 42},
+         "disease": "14189004", "preceded_by": {"event": "infection", "kinds": ["naat"]}},
     ],
     "suspensions": [
         {"id": "s", "kinds": ["naat"], "lasts": {"days": 14}, "lifted_for": ["naat"],

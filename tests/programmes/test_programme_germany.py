@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -13,6 +14,7 @@ from coronapas.programmes import Status, check, diff, is_valid, lint, next_dose,
 
 BERLIN = ZoneInfo("Europe/Berlin")
 TICK = timedelta(microseconds=1)
+Event = Dose | Tested | Infection
 COURSE = dose("2021-06-01", "1/2"), dose("2021-07-10", "2/2")
 BOOSTED = *COURSE, dose("2021-12-20", "3/3")
 JANSSEN = dose("2021-07-01", "1/1", "Janssen")
@@ -29,7 +31,7 @@ def negative(text: str, kind: str = "rat") -> Tested:
 
 def let_in(
     when: str,
-    *events: Dose | Tested | Infection,
+    *events: Event,
     place: str | None = None,
     region: str | None = None,
     born: date = date(1980, 1, 1),
@@ -45,7 +47,7 @@ def let_in(
 
 # What each revision changed, on its day: before and from its first instant on.
 
-TABLE = {
+TABLE: dict[str, list[tuple[dict[str, Any], tuple[Event, ...], bool, bool]]] = {
     # BAnz AT 08.05.2021 V1: in force on 9 May.
     "2021-05-09": [({"place": None}, (negative("2021-05-08T12:00"),), False, True)],
     # zdf.de, August 2021: 3G by 23 August; PCR tests of 48 hours.
@@ -89,19 +91,19 @@ CASES = [(name, *case) for name, cases in TABLE.items() for case in cases]
 
 @pytest.mark.parametrize(("name", "who", "events", "before", "after"), CASES)
 def test_a_revision_changes_the_answer_from_its_first_instant(
-    name: str, who: dict[str, object], events: tuple[object, ...], before: bool, after: bool
+    name: str, who: dict[str, Any], events: tuple[Event, ...], before: bool, after: bool
 ) -> None:
     (revision,) = [one for one in GERMANY.revisions if one.id == name]
     place, region = who.get("place"), who.get("region")
     person = history(
-        *events,  # type: ignore[arg-type]
-        born=who.get("born", date(1980, 1, 1)),  # type: ignore[arg-type]
-        groups=who.get("groups", NONE),  # type: ignore[arg-type]
+        *events,
+        born=who.get("born", date(1980, 1, 1)),
+        groups=who.get("groups", NONE),
     )
     where = {"place": place, "region": region}
-    line = timeline(GERMANY, person, **where)  # type: ignore[arg-type]
+    line = timeline(GERMANY, person, **where)
     for moment, expected in ((revision.starts - TICK, before), (revision.starts, after)):
-        assert is_valid(GERMANY, person, moment, **where) is expected  # type: ignore[arg-type]
+        assert is_valid(GERMANY, person, moment, **where) is expected
         assert line.at(moment) is expected
 
 
@@ -216,11 +218,11 @@ def test_children_are_exempt_by_age_land_and_school() -> None:
 
 def due(
     on: str, *events: Dose | Infection, age: int = 40, groups: frozenset[str] = NONE
-) -> tuple[str, str | None, tuple[str, ...]]:
+) -> tuple[str, str, tuple[str, ...]]:
     when = day(on)
     born = when.replace(year=when.year - age) - timedelta(days=100)
     answer = next_dose(GERMANY, history(*events, born=born, groups=groups), when)
-    return str(answer.status), answer.earliest and str(answer.earliest), answer.product_names
+    return str(answer.status), str(answer.earliest), answer.product_names
 
 
 FIRST_AZ = dose("2021-05-25", "1/2", "AstraZeneca")
