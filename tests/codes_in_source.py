@@ -50,7 +50,7 @@ MAKERS: Final[dict[str, tuple[int, str | int]]] = {
 # Helpers of single modules, by the module's path or folder.
 HELPERS: Final[dict[tuple[str, str], tuple[int, str | int]]] = {
     ("_json.py", "note"): (1, "json"),
-    ("programmes/_loader.py", "note"): (1, "json"),
+    ("programmes/_rows.py", "note"): (1, "json"),
     ("presentation/_qr.py", "_fault"): (1, 0),
     ("presentation/_paper.py", "_fault"): (1, "paper"),
     ("cli/_passes.py", "_without"): (1, "input"),

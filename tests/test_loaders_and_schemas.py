@@ -135,20 +135,37 @@ PROGRAMME: Final[dict[str, Any]] = {
         {"code": "EU/1/20/1528", "name": "Comirnaty", "also": ["Pfizer"], "doses": [2, 3],
          "source": "a", "confidence": "S", "note": "b", "uncertain": "c"},
         {"code": "EU/1/20/1507", "name": "Spikevax"},
+        {"code": "half", "name": "Half", "variant_of": "Spikevax", "strength": "50 micrograms",
+         "diseases": ["840539006"]},
+        {"code": "mmr", "name": "MMR", "doses": [2], "diseases": ["14189004"]},
     ],
+    "diseases": [{"id": "840539006", "meaning": "COVID-19"}, {"id": "14189004", "meaning": "m"}],
+    "regions": [{"id": "north", "meaning": "The north", "source": "a"}],
     "readings": {
         "single_then_other": {"is": "primary", "source": "a"},
         "one_dose_recovered": {"is": "first", "confidence": "K"},
         "extra_dose": {"group": "high-risk", "within": {"days": 90},
                        "booster_from": {"months": 3, "days": 1}, "source": "a"},
+        "two_of_one": {"is": "booster"},
+        "dose_after_infection": {"is": "recovered", "kinds": ["naat"], "at_least": {"days": 28}},
     },
+    "exemptions": [
+        {"id": "e", "reason": "young", "places": ["bar"], "sectors": ["business"],
+         "of": {"age_below": {"years": 12, "months": 3}, "groups": ["x"], "except_groups": ["y"],
+                "born": {"from": "1950-01-01"}}},
+    ],
+    "requirements": [{"id": "q", "is": "lifted", "regions": ["north"], "disease": "840539006"}],
     "rules": [
         {"id": "t", "evidence": "test", "kinds": ["naat"], "from": {"hours": 0},
          "until": {"hours": 72}, "age_from": 2, "age_below": 150, "sectors": ["business"]},
         {"id": "r", "evidence": "recovery", "kinds": ["naat", "rat"], "from": {"days": 11},
          "until": {"days": 180}, "last_day_counts": True, "proved_from": "2021-01-01"},
         {"id": "v", "evidence": "vaccination", "stages": ["primary", "booster"],
-         "from": {"days": 14}, "products": ["Comirnaty"]},
+         "from": {"days": 14}, "products": ["Comirnaty"], "needs": ["t", "r"],
+         "preceded_by": {"event": "dose", "at_least": {"days": 14}, "at_most": {"months": 9}}},
+        {"id": "u", "evidence": "vaccination", "stages": ["first"], "from": {"days": 0},
+         "places": ["bar"], "except_regions": ["north"], "age_from": {"days": 42},
+         "disease": "14189004", "preceded_by": {"event": "infection", "kinds": ["naat"]}},
     ],
     "suspensions": [
         {"id": "s", "kinds": ["naat"], "lasts": {"days": 14}, "lifted_for": ["naat"],
@@ -159,7 +176,8 @@ PROGRAMME: Final[dict[str, Any]] = {
          "exempt_below": 15, "tests": ["t"], "recoveries": ["r"], "vaccinations": ["v"],
          "suspension": "s", "earliest": "2021-04-01", "latest": "2021-04-07"},
         {"id": "two", "from": "2021-06-01T05:30", "title": "Two", "exempt_below": None,
-         "suspension": None, "requirement": "lifted"},
+         "suspension": None, "requirement": "lifted", "exemptions": ["e"], "requirements": ["q"],
+         "readings": {"recovered_then_other": {"is": "primary"}}},
     ],
     "schedule": {
         "offers": [
@@ -167,18 +185,34 @@ PROGRAMME: Final[dict[str, Any]] = {
              "to": [{"groups": ["staff"], "age_from": 18, "age_below": 65,
                      "reached": {"age": 65, "from": "2021-01-01", "until": "2021-09-01"}}, {}],
              "products": ["Spikevax"], "previous": ["Comirnaty"], "earliest": {"days": 1},
-             "recommended": {"days": 21}, "latest": {"months": 2}, "free_of_limits": True},
+             "recommended": {"days": 21}, "latest": {"months": 2}, "free_of_limits": True,
+             "dose": [1, 2]},
             {"id": "p", "from": "2021-03-01", "after": ["first"], "why": "Stopped"},
         ],
         "limits": [
             {"id": "l", "product": "Spikevax", "from": "2021-04-14", "until": "2021-06-01",
              "status": "paused", "why": "Rare clots", "age_below": 18},
         ],
-        "waits": [{"id": "w", "from": "2021-01-01", "until": "2022-01-01", "lasts": {"months": 1}}],
+        "waits": [{"id": "w", "from": "2021-01-01", "until": "2022-01-01", "lasts": {"months": 1},
+                   "after": ["nothing", "first"], "products": ["Half"], "age_from": 5,
+                   "age_below": {"months": 200}}],
         "target_groups": [
             {"id": "g", "from": "2021-01-01", "groups": [{"number": 1, "who": "Care homes"}]},
         ],
     },
+}  # fmt: skip
+
+OVERLAY: Final[dict[str, Any]] = {
+    "extends": "eu-travel",
+    "title": "Travel, and a museum",
+    "places": [{"id": "museum", "meaning": "A museum", "source": "a"}],
+    "requirements": [{"id": "q", "is": "lifted", "places": ["museum"], "source": "a"}],
+    "readings": {"two_of_one": {"is": "primary", "source": "a"}},
+    "revisions": [{"id": "museums", "from": "2022-03-01", "title": "Museums",
+                   "requirements": ["q"], "source": "a"}],
+    "schedule": {"limits": [{"id": "l", "product": "Spikevax", "from": "2021-04-14",
+                             "status": "paused", "why": "Rare clots", "source": "a"}]},
+    "without": {"revisions": ["2023-07-01"]},
 }  # fmt: skip
 
 HISTORY: Final[dict[str, Any]] = {
@@ -310,7 +344,7 @@ PAIRS: Final = {
     "programme": Pair(
         "programme",
         faults_of(lambda one: load_programme(one if isinstance(one, Mapping) else {"": one})),
-        [PROGRAMME],
+        [PROGRAMME, OVERLAY],
         {
             r"time_zone programme\.zone": "which time zones there are",
             r".* programme\.doubled": "names that are unique in a list",
@@ -318,9 +352,20 @@ PAIRS: Final = {
             r"revisions\.\d+\.(tests|recoveries|vaccinations|suspension) json\.choice": (
                 "a name that another list has"
             ),
+            r"revisions\.\d+\.(exemptions|requirements) json\.choice": (
+                "a name that another list has"
+            ),
+            r"rules\.\d+\.needs programme\.needs": "a name that another list has",
+            r"rules\.\d+\.preceded_by programme\.preceded": "a member that depends on another",
+            r"products\.\d+\.variant_of programme\.variant": "a name that the list has",
+            r"diseases? programme\.disease": "a name that another list has",
+            r".* programme\.overlay": "what another document has",
+            r".* programme\.overlay-source": "rows that need more in an overlay",
             r".* programme\.order": "the order of two dates",
             r"rules\.\d+ programme\.rule-hours": "a period whose units depend on the rule",
-            r".*\.(earliest|recommended|latest) programme\.hours": "the schedule has no hours",
+            r".*\.(earliest|recommended|latest|at_least|at_most) programme\.hours": (
+                "doses and infections have no hours"
+            ),
             r".*\.last_day_counts programme\.last-day": "a member that depends on another's value",
             r"revisions\.\d+\.from json\.local-time": (
                 "a day of the calendar: JSON Schema's date-time has a zone"

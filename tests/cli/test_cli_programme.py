@@ -342,8 +342,81 @@ def test_a_timeline_names_readings_exemptions_and_doses_that_never_count(tmp_pat
         "vaccinations": [{"date": "2021-07-01", "product": "Sputnik V"}],
     }
     output = programme("timeline", "--history", written(tmp_path / "x.json", strange)).output
-    assert "exempt by age" in output
+    assert ", exempt" in output
     assert ": never counts\n" in output
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("da", ("gyldighed:", "fritaget", "kan forstås på flere måder: booster eller primary")),
+        ("de", ("Gültigkeit:", "befreit", "kann verschieden gelesen werden: booster oder primary")),
+    ],
+)
+def test_a_timeline_is_told_in_the_language(
+    tmp_path: Path, language: str, words: tuple[str, ...]
+) -> None:
+    source = written(tmp_path / "mixed.json", {**MIXED, "birth_date": "2010-01-01"})
+    output = programme("timeline", "--history", source, "--language", language).output
+    assert all(text in output for text in words)
+    assert "what would settle it" not in output
+    assert "exempt" not in output
+
+
+MEASLES = {
+    "birth_date": "2025-01-15",
+    "groups": [],
+    "vaccinations": [{"date": "2026-01-05", "product": "MMR"}],
+}
+BOOKLET = ("--programme", "yellow-fever-measles")
+
+
+def test_a_programme_for_several_diseases_is_asked_about_one(tmp_path: Path) -> None:
+    source = written(tmp_path / "child.json", MEASLES)
+    at = ("--at", "2026-06-01", "--place", "kindergarten")
+    asked = programme("check", *BOOKLET, "--disease", "measles", *at, "--history", source)
+    assert asked.exit_code == 0
+    assert "At this place a pass is asked for." in asked.output
+    assert programme("check", *BOOKLET, *at, "--history", source).exit_code == 1
+    on = ("--on", "2026-06-01")
+    due = programme("next", *BOOKLET, "--disease", "14189004", *on, "--history", source)
+    assert due.output.startswith("dose 2: due")
+    line = programme("timeline", *BOOKLET, "--disease", "measles", *at[2:], "--history", source)
+    assert "measles-one-dose" in line.output
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--disease", "mumps"), "16541001 (yellow fever), 14189004 (measles)"),
+        (("--place", "bar"), "it knows kindergarten, school, health-facility"),
+        (("--region", "mars"), "it knows saudi-arabia, egypt"),
+    ],
+)
+@pytest.mark.parametrize("command", ["check", "timeline"])
+def test_a_disease_a_place_or_a_region_that_is_not_known_is_refused(
+    tmp_path: Path, command: str, options: tuple[str, ...], words: str
+) -> None:
+    source = written(tmp_path / "child.json", MEASLES)
+    result = programme(command, *BOOKLET, *options, "--history", source)
+    assert result.exit_code == 2
+    assert words in " ".join(result.output.split())
+
+
+def test_the_document_of_a_programme_can_be_changed_and_loaded(tmp_path: Path) -> None:
+    document = json.loads(programme("show", "denmark", "--document").output)
+    document["schedule"]["offers"] = []
+    changed = written(tmp_path / "changed.json", document)
+    assert "offer from" not in programme("show", changed).output
+    shown = programme("show", "yellow-fever-measles").output
+    for words in ("regions:", "diseases:", "rule (vaccination) measles-two-doses",
+                  "exemption born-before-1971", "requirement yellow-fever-at-the-border",
+                  "offer from 2026-01-01, measles-2"):  # fmt: skip
+        assert words in shown
+    overlay = {"extends": "denmark", "title": "Denmark, without a schedule",
+               "schedule": {"offers": []}}  # fmt: skip
+    path = written(tmp_path / "overlay.json", overlay)
+    assert programme("show", path).output.startswith("denmark: Denmark, without a schedule")
 
 
 def test_what_is_uncertain_about_a_used_rule_is_named(tmp_path: Path) -> None:

@@ -18,14 +18,21 @@ from hypothesis import strategies as st
 from coronapas import certlogic
 from coronapas.facts import Dose, History, Infection, Tested
 from coronapas.programmes import (
+    Audience,
     EvidenceRule,
+    Exemption,
     Period,
+    Policy,
+    Preceding,
     Programme,
+    Reading,
+    Readings,
     Reckoning,
     Requirement,
     Revision,
     Stage,
     Suspension,
+    Term,
     check,
     load,
 )
@@ -48,6 +55,7 @@ from pathlib import Path
 
 DENMARK = load("denmark")
 EU = load("eu-travel")
+GERMANY = load("germany")
 PLACES = [
     *(
         (DENMARK, revision, sector)
@@ -55,6 +63,7 @@ PLACES = [
         for sector in (None, "business")
     ),
     *((EU, revision, None) for revision in EU.revisions),
+    *((GERMANY, revision, None) for revision in GERMANY.revisions[1:6:2]),
 ]
 CODES = {"naat": "LP6464-4", "rat": "LP217198-3"}
 
@@ -65,7 +74,7 @@ def place_name(value: object) -> str:
 
 @cache
 def exported(programme_id: str, revision_id: str, sector: str | None) -> RuleExport:
-    programme = {"denmark": DENMARK, "eu-travel": EU}[programme_id]
+    programme = {one.id: one for one in (DENMARK, EU, GERMANY)}[programme_id]
     revision = next(one for one in programme.revisions if one.id == revision_id)
     return export_rules(programme, revision, country="DK", sector=sector)
 
@@ -485,6 +494,24 @@ periods = st.one_of(
     st.builds(Period, months=st.integers(0, 4), days=st.integers(0, 3)),
 )
 ages = st.sampled_from([None, None, 15, 18])
+BAR = frozenset({"bar"})
+BESIDE = EvidenceRule(
+    id="beside",
+    source="made up",
+    confidence="U",
+    evidence="test",
+    starts=Period(),
+    ends=Period(hours=48),
+    kinds=frozenset({"naat"}),
+)
+"""What a rule may need beside its own evidence: no pass of one event has it."""
+PRECEDING = [
+    None,
+    None,
+    None,
+    Preceding(event="dose"),
+    Preceding(event="infection", kinds=frozenset({"naat"})),
+]
 
 
 @st.composite
@@ -517,9 +544,44 @@ def made_up_rules(draw: st.DrawFn, evidence: str, place: int) -> EvidenceRule:
         age_from=draw(ages),
         age_below=draw(ages),
         sectors=draw(st.sampled_from([None, None, frozenset({"business"})])),
+        places=draw(st.sampled_from([None, None, BAR])),
+        except_places=draw(st.sampled_from([frozenset[str](), frozenset[str](), BAR])),
+        needs=(BESIDE,) if evidence != "test" and draw(st.integers(0, 3)) == 0 else (),
+        preceded_by=None if evidence == "test" else draw(st.sampled_from(PRECEDING)),
         proved_from=draw(st.none() | st.dates(date(2022, 3, 1), date(2022, 5, 1)))
         if evidence == "recovery"
         else None,
+    )
+
+
+exemptions = st.builds(
+    Exemption,
+    id=st.just("exempt"),
+    source=st.just("made up"),
+    confidence=st.just("U"),
+    reason=st.just("made up"),
+    places=st.sampled_from([None, BAR]),
+    audience=st.builds(
+        Audience,
+        groups=st.sampled_from([None, None, frozenset({"staff"})]),
+        age_from=st.sampled_from([None, None, 16]),
+        age_below=st.sampled_from([None, 14]),
+        born=st.sampled_from(
+            [None, (date(2005, 1, 1), None), (None, date(2009, 1, 1)),
+             (date(2004, 1, 1), date(2006, 1, 1))]
+        ),
+    ),
+)  # fmt: skip
+read = st.sampled_from([Policy.AMBIGUOUS, Policy.PRIMARY, Policy.BOOSTER])
+
+
+@st.composite
+def made_up_readings(draw: st.DrawFn, before: Readings) -> Readings:
+    row = {"id": "made-up", "source": "made up", "confidence": "U"}
+    return replace(
+        before,
+        single_then_other=Reading(policy=draw(read), **row),
+        two_of_one=Reading(policy=draw(read), **row) if draw(st.booleans()) else None,
     )
 
 
@@ -551,9 +613,12 @@ def made_up_programmes(draw: st.DrawFn) -> Programme:
             draw(made_up_rules("vaccination", place)) for place in range(draw(st.integers(0, 3)))
         ),
         suspension=suspension,
+        exemptions=tuple(draw(st.lists(exemptions, max_size=2))),
+        readings=draw(st.none() | made_up_readings(EU.readings)),
     )
     return replace(
         draw(st.sampled_from([DENMARK, EU])),
+        places={"bar": Term(id="bar", meaning="a bar", source="made up", confidence="U")},
         zone=ZoneInfo(draw(st.sampled_from(["Europe/Copenhagen", "America/New_York", "UTC"]))),
         reckoning=draw(st.sampled_from(list(Reckoning))),
         revisions=(revision,),
@@ -561,9 +626,14 @@ def made_up_programmes(draw: st.DrawFn) -> Programme:
 
 
 @settings(max_examples=max(settings().max_examples // 3, 10))
-@given(made_up_programmes(), st.sampled_from([None, "business"]), st.data())
+@given(
+    made_up_programmes(),
+    st.sampled_from([None, "business"]),
+    st.sampled_from([None, "bar"]),
+    st.data(),
+)
 def test_the_rules_of_any_programme_agree_with_it(
-    programme: Programme, sector: str | None, data: st.DataObject
+    programme: Programme, sector: str | None, place: str | None, data: st.DataObject
 ) -> None:
     (revision,) = programme.revisions
     found = export_rules(
@@ -571,6 +641,7 @@ def test_the_rules_of_any_programme_agree_with_it(
         revision,
         country="XX",
         sector=sector,
+        place=place,
         first_day=date(2022, 3, 1),
         until=revision.starts + timedelta(days=200),
     )
@@ -606,7 +677,7 @@ def test_the_rules_of_any_programme_agree_with_it(
             ),
         ):
             at = data.draw(moments(programme, found, history))
-            expected = check(programme, history, at).valid is True
+            expected = check(programme, history, at, place=place).valid is True
             assert accepts(found, type_, payload, at) is expected
 
 

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 
 from coronapas.facts import Dose, History, Infection, Tested
-from coronapas.programmes import load
+from coronapas.programmes import Programme, load
 
 DENMARK = load("denmark")
 EU = load("eu-travel")
+GERMANY = load("germany")
+YELLOW_FEVER_2026 = load("yellow-fever-measles")
+# In the year of the strategies below, which the programme of 2026 would not see.
+YELLOW_FEVER = load(json.loads(json.dumps(YELLOW_FEVER_2026.to_json()).replace("2026-", "2021-")))
+MEASLES = YELLOW_FEVER.for_disease("measles")
+PROGRAMMES = (DENMARK, EU, GERMANY, YELLOW_FEVER, MEASLES)
 COPENHAGEN = ZoneInfo("Europe/Copenhagen")
 ADULT = date(1970, 1, 1)
 MINOR_BORN = date(2005, 5, 5)
@@ -63,12 +70,24 @@ def history(
     )
 
 
+programmes = st.sampled_from(PROGRAMMES)
+
+
+@st.composite
+def places_of(draw: st.DrawFn, programme: Programme) -> dict[str, str | None]:
+    """Where a check asks: a place and a region that a programme knows, or none."""
+    return {
+        "place": draw(st.sampled_from([None, *programme.places])),
+        "region": draw(st.sampled_from([None, *programme.regions])),
+    }
+
+
 days = st.dates(date(2020, 12, 27), date(2022, 10, 15))
 moments = st.datetimes(datetime(2021, 1, 1), datetime(2022, 12, 31), timezones=st.just(UTC)).map(
     lambda moment: moment.replace(microsecond=0)
 )
 products = st.sampled_from(
-    [COMIRNATY, SPIKEVAX, VAXZEVRIA, JCOVDEN, "Sputnik-V", "Commirnaty", None]
+    [COMIRNATY, SPIKEVAX, VAXZEVRIA, JCOVDEN, "Sputnik-V", "Commirnaty", "Stamaril", "MMR", None]
 )
 diseases = st.sampled_from([None, None, None, "840539006", "6142004"])
 numbers = st.sampled_from([None, (1, 2), (2, 2), (1, 1), (2, 1), (3, 3), (4, 4), (3, 1)])

@@ -16,6 +16,7 @@ from typing import (
 
 import click
 
+from coronapas.catalogue import language as known_language
 from coronapas.catalogue import word
 from coronapas.cli._evidence import evidence_options, history_from, unusable
 from coronapas.cli._options import language_option
@@ -31,6 +32,7 @@ from coronapas.cli._programme_inputs import (
     shown,
     uncertainties,
     when,
+    where_options,
 )
 from coronapas.cli._register import book, give, invite, register
 
@@ -148,32 +150,39 @@ def _level(finding: Finding) -> str:
 @click.command("show", short_help="Print a programme, or the words that it knows.")
 @click.argument("name", metavar="PROGRAMME", default=DEFAULT)
 @click.option("--groups", "only_groups", is_flag=True, help="Print the groups that it knows alone.")
+@click.option("--document", is_flag=True, help="Print the document that can be loaded, as JSON.")
 @json_option
-def show(name: str, only_groups: bool, as_json: bool) -> None:
+def show(name: str, only_groups: bool, document: bool, as_json: bool) -> None:
     """Print the rows of a programme, with their sources: a bundled one by its name, or a file.
 
     With --groups the words that a history's groups, sector and places may use are printed alone.
+    With --document its whole document is printed, which can be changed and loaded again.
 
     Exit codes: 0 shown; 2 a file that cannot be read.
     """
     programme = programme_from(name)
+    if document:
+        click.echo(json.dumps(programme.to_json(), indent=1, ensure_ascii=False))
+        return
     words = {
         "groups": programme.groups,
         "sectors": programme.sectors,
         "places": programme.places,
+        "regions": programme.regions,
+        "diseases": programme.diseases,
     }
     if as_json:
-        document: dict[str, object] = {"programme": programme.id, "title": programme.title}
-        document |= {
+        told: dict[str, object] = {"programme": programme.id, "title": programme.title}
+        told |= {
             kind: {word: term.meaning for word, term in terms.items()}
             for kind, terms in words.items()
         }
         if not only_groups:
-            document["rows"] = [
+            told["rows"] = [
                 {"id": row.id, "kind": kind, "source": row.source, "confidence": row.confidence}
                 for kind, row in _rows_of(programme)
             ]
-        click.echo(json.dumps(document))
+        click.echo(json.dumps(told))
         return
     click.echo(plain(f"{programme.id}: {programme.title}"))
     for kind, terms in words.items():
@@ -190,10 +199,25 @@ def show(name: str, only_groups: bool, as_json: bool) -> None:
 
 
 def _rows_of(programme: Programme) -> Iterator[tuple[str, Row]]:
+    """Yield each row with what it is; of a programme for several diseases, those of all."""
+    parts = tuple(programme.parts.values()) or (programme,)
+    seen = set()
+    for part in parts:
+        for kind, row in _rows_of_part(part):
+            if (kind, row.id) not in seen:
+                seen.add((kind, row.id))
+                yield kind, row
+
+
+def _rows_of_part(programme: Programme) -> Iterator[tuple[str, Row]]:
     for revision in programme.revisions:
         yield "revision", revision
-    for rule in dict.fromkeys(rule for one in programme.revisions for rule in one.rules):
+    taken = [one for revision in programme.revisions for one in revision.rules]
+    for rule in dict.fromkeys((*taken, *(needed for one in taken for needed in one.needs))):
         yield f"rule ({rule.evidence})", rule
+    for revision in programme.revisions:
+        yield from (("exemption", row) for row in revision.exemptions)
+        yield from (("requirement", row) for row in revision.requirements)
     for offer in programme.schedule.offers:
         until = f" until {offer.until}" if offer.until else ""
         yield f"offer from {offer.starts}{until},", offer
@@ -236,9 +260,19 @@ def command() -> None:
     metavar="TIME",
     help="The moment of the check; a day stands for its first instant. Default: now.",
 )
+@where_options[0]
+@where_options[1]
 @language_option
 @json_option
-def check(name: str, at: str | None, language: str, as_json: bool, **evidence: Any) -> None:
+def check(
+    name: str,
+    at: str | None,
+    place: str | None,
+    region: str | None,
+    language: str,
+    as_json: bool,
+    **evidence: Any,
+) -> None:
     """Say whether a history's evidence is valid at a moment, until when, and why.
 
     The rules are those in force at the moment; later events do not count. The end of the answer
@@ -250,7 +284,11 @@ def check(name: str, at: str | None, language: str, as_json: bool, **evidence: A
 
     programme = programme_from(name)
     moment = instant(at, programme.zone, "--at")
-    found = programmes.check(programme, history_from(**evidence), moment)
+    judged = history_from(**evidence)
+    try:
+        found = programmes.check(programme, judged, moment, place=place, region=region)
+    except ValueError as error:
+        raise click.UsageError(plain(str(error))) from None
     if as_json:
         click.echo(json.dumps(found.to_json()))
     else:
@@ -350,6 +388,9 @@ def _products(found: NextDose) -> Iterator[str]:
 )
 @click.option("--force", is_flag=True, help="Replace the picture's file if it exists.")
 @click.option("--draw", is_flag=True, help="Draw it in characters, above the table.")
+@where_options[0]
+@where_options[1]
+@language_option
 @json_option
 def timeline(
     name: str,
@@ -359,6 +400,9 @@ def timeline(
     width: int | None,
     force: bool,
     draw: bool,
+    place: str | None,
+    region: str | None,
+    language: str,
     as_json: bool,
     **evidence: Any,
 ) -> None:
@@ -383,7 +427,11 @@ def timeline(
         None if text is None else instant(text, programme.zone, option)
         for text, option in ((start, "--from"), (end, "--until"))
     ]
-    found = programmes.timeline(programme, history_from(**evidence))
+    judged = history_from(**evidence)
+    try:
+        found = programmes.timeline(programme, judged, place=place, region=region)
+    except ValueError as error:
+        raise click.UsageError(plain(str(error))) from None
     columns = max(40, shutil.get_terminal_size().columns) if sys.stdout.isatty() else None
     limits = {"start": bounds[0], "end": bounds[1]}
     picture = ""
@@ -402,7 +450,7 @@ def timeline(
         click.echo(plain(str(svg)))
     else:
         drawn = [*map(plain, picture.splitlines()), ""] if draw else []
-        told = (_folded(line, columns) for line in _timeline_lines(found))
+        told = (_folded(line, columns) for line in _timeline_lines(found, language))
         click.echo("\n".join((*drawn, *told)))
 
 
@@ -414,42 +462,49 @@ def _folded(line: str, columns: int | None) -> str:
     return "\n".join(textwrap.wrap(line, columns, subsequent_indent=margin))
 
 
-def _timeline_lines(found: Timeline) -> Iterator[str]:
+def _timeline_lines(found: Timeline, language: str) -> Iterator[str]:
     zone = found.programme.zone
-    yield plain(f"{found.programme.title} ({zone}; ends are exclusive)")
-    yield "validity:"
+    yield plain(f"{found.programme.title} ({zone}; {word('ends are exclusive', language)})")
+    yield f"{word('validity', language)}:"
     for span in found.validity:
-        remarks = "".join(f", {remark}" for remark in _remarks(span))
+        remarks = "".join(f", {remark}" for remark in _remarks(span, language))
         times = _times(shown(span.start, zone), shown(span.end, zone))
-        answer = _answer(_ANSWERS[span.valid], width=9)
+        answer = _answer(_ANSWERS[span.valid], language, width=9)
         yield f"{times}  {answer} {plain(f'[{span.revision}]{remarks}')}"
     for line in found.evidence:
-        yield plain(f"{line.words}:{'' if line.spans else ' never counts'}")
+        never = "" if line.spans else f" {word('never counts', language)}"
+        yield plain(f"{line.words}:{never}")
         for piece in line.spans:
-            rules = ", ".join(piece.rules) + ("" if piece.certain else ", in some readings")
+            rules = ", ".join(piece.rules)
+            rules += "" if piece.certain else f", {word('in some readings', language)}"
             times = _times(shown(piece.start, zone), shown(piece.end, zone))
             yield plain(f"{times}  {rules}  [{piece.revision}]")
     if found.suspensions:
-        yield "suspended:"
+        yield f"{word('suspended', language)}:"
         for low, high in found.suspensions:
             yield _times(shown(low, zone), shown(high, zone))
     for one in found.ambiguous:
-        readings, settled = " or ".join(one.readings), "; ".join(one.settled_by)
-        yield f"dose {one.dose} can be read as {readings}; what would settle it: {settled}"
-    yield from uncertainties(_marks(found))
+        # The readings are named as in programmes; what they are is told by the checks.
+        text = "dose {number} can be read as {readings}"
+        readings = f" {word('or', language)} ".join(one.readings)
+        said = word(text, language, number=one.dose, readings=readings)
+        if known_language(language) == "en":
+            said += f"; what would settle it: {'; '.join(one.settled_by)}"
+        yield said
+    yield from uncertainties(_marks(found), language)
 
 
 def _times(start: str, end: str) -> str:
     return f"  {start:16}  {end:16}"
 
 
-def _remarks(span: ValiditySpan) -> Iterator[str]:
+def _remarks(span: ValiditySpan, language: str) -> Iterator[str]:
     if span.suspended:
-        yield "suspended"
+        yield word("suspended", language)
     if span.exempt:
-        yield "exempt by age"
+        yield word("exempt", language)
     if span.requirement is not None and span.requirement != "in-force":
-        yield f"requirement {span.requirement}"
+        yield word(f"requirement {span.requirement}", language)
 
 
 def _marks(found: Timeline) -> tuple[Mark, ...]:

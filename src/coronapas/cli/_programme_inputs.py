@@ -20,14 +20,38 @@ if TYPE_CHECKING:
 DEFAULT: Final = "denmark"
 """The programme that the commands use by default."""
 
-programme_option = click.option(
-    "--programme",
-    "name",
-    metavar="PROGRAMME",
-    default=DEFAULT,
-    show_default=True,
-    help="The name of a bundled programme, or a file.",
+_DISEASE: Final = "coronapas.disease"
+
+
+def _keep_disease(context: click.Context, _option: click.Parameter, value: str | None) -> None:
+    context.meta[_DISEASE] = value
+
+
+def programme_option(function: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that name the programme; `programme_from` takes what they give."""
+    function = click.option(
+        "--disease",
+        metavar="DISEASE",
+        expose_value=False,
+        callback=_keep_disease,
+        help="One of the diseases of a programme for several, by name or code. Default: its first.",
+    )(function)
+    return click.option(
+        "--programme",
+        "name",
+        metavar="PROGRAMME",
+        default=DEFAULT,
+        show_default=True,
+        help="The name of a bundled programme, or a file.",
+    )(function)
+
+
+where_options = (
+    click.option("--place", help="The kind of place where the pass is asked for."),
+    click.option("--region", help="The region where the pass is asked for."),
 )
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
 
@@ -37,9 +61,16 @@ def programme_from(name: str) -> Programme:
     from coronapas.programmes import load
 
     try:
-        return load(name)
+        programme = load(name)
     except ProgrammeError as error:
         unusable(name, error)
+    disease = click.get_current_context().meta.get(_DISEASE)
+    if disease is None:
+        return programme
+    try:
+        return programme.for_disease(disease)
+    except ValueError as error:
+        raise click.UsageError(plain(str(error))) from None
 
 
 def when(text: str, zone: ZoneInfo, option: str) -> date | datetime:

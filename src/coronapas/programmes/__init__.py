@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from coronapas.programmes._booking import register_dose as register_dose
     from coronapas.programmes._clock import FOREVER as FOREVER
     from coronapas.programmes._clock import YEARS as YEARS
+    from coronapas.programmes._clock import Age as Age
     from coronapas.programmes._clock import Period as Period
     from coronapas.programmes._clock import Reckoning as Reckoning
     from coronapas.programmes._clock import Span as Span
@@ -58,16 +59,22 @@ if TYPE_CHECKING:
     from coronapas.programmes._model import Access as Access
     from coronapas.programmes._model import Audience as Audience
     from coronapas.programmes._model import DatedRow as DatedRow
+    from coronapas.programmes._model import DoseAfterInfection as DoseAfterInfection
     from coronapas.programmes._model import EvidenceRule as EvidenceRule
+    from coronapas.programmes._model import Exemption as Exemption
     from coronapas.programmes._model import ExtraDose as ExtraDose
+    from coronapas.programmes._model import LocalRequirement as LocalRequirement
     from coronapas.programmes._model import Mark as Mark
     from coronapas.programmes._model import Offer as Offer
     from coronapas.programmes._model import OtherReckoning as OtherReckoning
+    from coronapas.programmes._model import PlacedRow as PlacedRow
     from coronapas.programmes._model import Policy as Policy
+    from coronapas.programmes._model import Preceding as Preceding
     from coronapas.programmes._model import Product as Product
     from coronapas.programmes._model import ProductLimit as ProductLimit
     from coronapas.programmes._model import Programme as Programme
     from coronapas.programmes._model import Reading as Reading
+    from coronapas.programmes._model import Readings as Readings
     from coronapas.programmes._model import Requirement as Requirement
     from coronapas.programmes._model import Revision as Revision
     from coronapas.programmes._model import Row as Row
@@ -99,7 +106,7 @@ else:
                 "Arrival ArrivalCheck Booking BookingAnswer CourseDates Registration SecondDose "
                 "may_book may_give register_dose"
             ),
-            "_clock": "FOREVER Period Reckoning Span YEARS local_day midnight",
+            "_clock": "Age FOREVER Period Reckoning Span YEARS local_day midnight",
             "_course": "Ambiguous DoseGiven Events GivenDose",
             "_diff": "Change diff",
             "_evidence": "Evidence Holding",
@@ -107,8 +114,9 @@ else:
             "_lint": "Finding lint",
             "_loader": "BUNDLED load",
             "_model": (
-                "Access Audience DatedRow EvidenceRule ExtraDose Mark Offer OtherReckoning Policy "
-                "Product ProductLimit Programme Reading Requirement Revision Row Schedule Stage "
+                "Access Audience DatedRow DoseAfterInfection EvidenceRule Exemption ExtraDose "
+                "LocalRequirement Mark Offer OtherReckoning PlacedRow Policy Preceding Product "
+                "ProductLimit Programme Reading Readings Requirement Revision Row Schedule Stage "
                 "Suspension TargetGroups Term Wait"
             ),
             "_picture": "timeline_svg timeline_text",

@@ -217,7 +217,7 @@ class _Asked(NamedTuple):
     def marks(self) -> tuple[Mark, ...]:
         """Return what is uncertain about the rows that the answer rests on."""
         plan = self.plan
-        marks = [*self.course.marks(self.programme)]
+        marks = [*self.course.marks(planner_of(self.programme, self.on).readings)]
         for row in (*plan.offers, *plan.refusals, *((plan.waiting,) if plan.waiting else ())):
             marks += row.marks()
         return tuple(dict.fromkeys(marks))
@@ -693,7 +693,9 @@ def _numbers_after(asked: _Asked, world: World, code: str) -> _Numbers:
         return 1, 1
     if not given:
         infected = bool(asked.events.infections)
-        recovered = programme.one_dose_recovered.policy is Policy.RECOVERED
+        recovered = (
+            planner_of(programme, asked.on).readings.one_dose_recovered.policy is Policy.RECOVERED
+        )
         if infected and recovered:
             return 1, 1
         return 1, max(lengths) if lengths else 2

@@ -180,15 +180,34 @@ def after_day(day: date, period: Period, zone: ZoneInfo, reckoning: Reckoning) -
     return after(midnight(day, zone), period, zone, reckoning)
 
 
+Age = int | Period
+"""An age: a number of whole years, or a period of months and days."""
+
+
 @lru_cache(maxsize=65536)
-def birthday(born: date, age: int) -> date:
-    """Return the day on which an age is reached; 1 March for 29 February in common years."""
+def birthday(born: date, age: Age) -> date:
+    """Return the day on which an age is reached; 1 March for 29 February in common years.
+
+    An age in months that ends in a shorter month is reached on its last day.
+    """
+    if isinstance(age, Period):
+        return add_to_day(born, age)
     try:
         return born.replace(year=born.year + age)
     except ValueError:
         if born.year + age > date.max.year:
             return date.max
         return date(born.year + age, 3, 1)
+
+
+def age_words(age: Age) -> str:
+    """Return an age in words: ``12 years``, ``15 months``, ``12 years and 3 months``."""
+    if isinstance(age, int):
+        return f"{age} years"
+    years, months = divmod(age.months, 12) if age.months >= 24 else (0, age.months)
+    parts = ((years, "years"), (months, "months"), (age.days, "days"))
+    words = [f"{number} {unit[: -1 if number == 1 else None]}" for number, unit in parts if number]
+    return " and ".join(words) or "0 years"
 
 
 def age_on(born: date, day: date) -> int:

@@ -2,9 +2,9 @@
 
 Statements of one event are joined, whatever their order; the event has the earliest stated time:
 
-- doses on one day are one dose (nobody is given two), and so are doses with the same UVCI and the
-  same number; doses with the same numbers and product on two days that follow each other are
-  probably one;
+- doses on one day are one dose (nobody is given two against one disease), and so are doses with
+  the same UVCI and the same number; doses with the same numbers and product on two days that follow
+  each other are probably one;
 - tests with the same kind and result, and the same moment or the same UVCI;
 - infections on one day, or with the same UVCI.
 
@@ -41,12 +41,13 @@ from typing import (
 
 from coronapas.dcc._uvci import normalise
 from coronapas.facts._history import Dose, Infection, Tested
-from coronapas.programmes._clock import add_to_day, local_day, midnight
+from coronapas.programmes._clock import Period, add_to_day, local_day, midnight
 from coronapas.programmes._model import (
     COMPLETE,
     Mark,
     Policy,
     Programme,
+    Readings,
     Stage,
     is_known,
 )
@@ -159,8 +160,13 @@ def doses_given(programme: Programme, doses: tuple[Dose, ...]) -> tuple[GivenDos
 
 
 def _joined_doses(programme: Programme, doses: tuple[Dose, ...]) -> tuple[GivenDose, ...]:
-    disease = programme.disease
-    doses = tuple(one for one in doses if one.disease is None or one.disease == disease)
+    disease, elsewhere = programme.disease, programme.elsewhere
+    doses = tuple(
+        one
+        for one in doses
+        if one.disease == disease
+        or (one.disease is None and programme.product(one.product) not in elsewhere)
+    )
 
     neighbours = _neighbours(programme, doses)
 
@@ -181,6 +187,10 @@ def _joined_doses(programme: Programme, doses: tuple[Dose, ...]) -> tuple[GivenD
 def _one_dose(programme: Programme, cluster: list[Dose]) -> DoseGiven:
     days = {dose.date for dose in cluster}
     products = {programme.product(dose.product) for dose in cluster if dose.product}
+    if len(products) > 1:
+        # A source that names the product agrees with one that names its variant.
+        known = [programme.products[one] for one in products if one and one in programme.products]
+        products -= {one.variant_of for one in known}
     numbers = {
         (dose.dose_number, dose.doses)
         for dose in cluster
@@ -202,6 +212,7 @@ def _one_dose(programme: Programme, cluster: list[Dose]) -> DoseGiven:
 
 
 _ONE_DAY: Final = timedelta(days=1)
+_NEXT_DAY: Final = Period(days=1)
 
 
 _What = tuple[str, int, int | None]
@@ -372,16 +383,18 @@ class Course(NamedTuple):
                 )
         return tuple(found)
 
-    def marks(self, programme: Programme) -> tuple[Mark, ...]:
+    def marks(self, readings: Readings) -> tuple[Mark, ...]:
         """Return the marks of the programme's readings that these worlds rest on."""
         stages = {stage for world in self.worlds for stage in world}
         found: tuple[Mark, ...] = ()
         if len(self.worlds) > 1 and {Stage.PRIMARY, Stage.BOOSTER} <= stages:
-            found += programme.single_then_other.marks()
+            found += readings.single_then_other.marks()
         if len(self.worlds) > 1 and {Stage.FIRST, Stage.RECOVERED} <= stages:
-            found += programme.one_dose_recovered.marks()
-        if Stage.EXTRA in stages and programme.extra_dose:
-            found += programme.extra_dose.marks()
+            found += readings.one_dose_recovered.marks()
+        if Stage.RECOVERED in stages and readings.dose_after_infection:
+            found += readings.dose_after_infection.marks()
+        if Stage.EXTRA in stages and readings.extra_dose:
+            found += readings.extra_dose.marks()
         return found
 
 
@@ -396,21 +409,39 @@ class _Clue(NamedTuple):
     lengths: frozenset[int] | None
     recognised: bool | None
     infected_before: bool
+    after_infection: bool
+    """Whether it follows an infection as a reading of the programme asks."""
     extra: bool | None
     """Whether it would be an extra dose after a completed course; None where that is open."""
     booster_gap: bool
 
 
-def read_course(programme: Programme, events: Events, groups: frozenset[str] | None) -> Course:
-    """Read every dose of a history in each way that the rest of it allows."""
+def read_course(
+    programme: Programme,
+    events: Events,
+    groups: frozenset[str] | None,
+    readings: Readings | None = None,
+) -> Course:
+    """Read every dose of a history in each way that the rest of it allows.
+
+    `readings` are those in force; None stands for the programme's own.
+    """
     doses = events.doses
     if not doses:
         return _EMPTY
+    if readings is None:
+        readings = programme.readings
     clues = []
     before = None
     infected = date.max
-    if any(dose.dose_number is None for dose in doses):
+    after = readings.dose_after_infection
+    infected_by: date | None = None
+    if after is None and any(dose.dose_number is None for dose in doses):
         infected = _first_infection(events, programme.zone)
+    if after is not None and (events.infections or events.tests):
+        first = _first_infection(events, programme.zone, after.kinds)
+        # Of one day nobody knows which came first.
+        infected_by = max(add_to_day(first, after.at_least), add_to_day(first, _NEXT_DAY))
     for dose in doses:
         product, day = dose.product, dose.date
         recognised = True if product in programme.products else is_recognised(programme, dose)
@@ -424,12 +455,22 @@ def read_course(programme: Programme, events: Events, groups: frozenset[str] | N
                 None if product is None else programme.lengths(product, day),
                 recognised,
                 number is None and infected < day,
-                *(_extra(programme, before, day, groups) if later else (False, False)),
+                infected_by is not None and infected_by <= day and infected_by < date.max,
+                *(_extra(readings, before, day, groups) if later else (False, False)),
             )
         )
         before = day
-    policies = programme.single_then_other.policy, programme.one_dose_recovered.policy
-    return _read(tuple(clues), *policies)
+    return _read(tuple(clues), readings.policies)
+
+
+class _Policies(NamedTuple):
+    """What `Readings.policies` lists, in its order."""
+
+    then_other: Policy
+    recovered: Policy
+    two_of_one: Policy
+    recovered_then_other: Policy
+    after_infection: Policy
 
 
 def is_recognised(programme: Programme, dose: GivenDose) -> bool | None:
@@ -453,8 +494,8 @@ class _Standing(NamedTuple):
     """How many they are, up to the one that completes a course."""
     completed: bool = False
     """Whether a course is complete."""
-    by_one_dose: bool = False
-    """Whether a course was completed by one dose, with no complete stage after it."""
+    by_one_dose: Stage | None = None
+    """The stage of the one dose that completed a course, with no complete stage after it."""
     beyond: bool = False
     """Whether a dose after the course, an extra one or a booster, has been given."""
 
@@ -462,18 +503,22 @@ class _Standing(NamedTuple):
         """Return the standing after one more dose."""
         if stage is Stage.UNCOUNTED:
             return self
+        by_one_dose = self.by_one_dose
         completes = stage in COMPLETE
-        one_dose = stage is Stage.SINGLE or stage is Stage.RECOVERED
+        if completes:
+            one_dose = stage is Stage.SINGLE or stage is Stage.RECOVERED
+            by_one_dose = stage if one_dose and not self.completed else None
         return _Standing(
             self.counted + (not self.completed),
             self.completed or completes,
-            one_dose and not self.completed if completes else self.by_one_dose,
+            by_one_dose,
             self.beyond or stage is Stage.EXTRA or stage is Stage.BOOSTER,
         )
 
 
 @lru_cache(maxsize=8192)
-def _read(clues: tuple[_Clue, ...], then_other: Policy, recovered: Policy) -> Course:
+def _read(clues: tuple[_Clue, ...], listed: str) -> Course:
+    policies = _Policies(*map(Policy, listed.split()))
     standings = [_Standing()]
     too_many = False
     # For each dose its stage in each world, with the place of the world before it: worlds share
@@ -490,7 +535,7 @@ def _read(clues: tuple[_Clue, ...], then_other: Policy, recovered: Policy) -> Co
             if standing not in known:
                 stages: tuple[Stage, ...] = (Stage.UNCOUNTED,)
                 if clue.recognised is not False:
-                    stages = _stages(clue, two_of_two_next, standing, then_other, recovered)
+                    stages = _stages(clue, two_of_two_next, standing, policies)
                 if clue.recognised is None:
                     stages = (*stages, Stage.UNCOUNTED)
                 known[standing] = [(stage, standing.then(stage)) for stage in stages]
@@ -513,25 +558,28 @@ def _unrolled(steps: list[list[tuple[int, Stage]]]) -> tuple[World, ...]:
     return tuple(zip(*reversed(columns), strict=True))
 
 
-def _first_infection(events: Events, zone: ZoneInfo) -> date:
-    """Return the day of the first infection that a PCR test or a statement proves."""
-    days = [one.first_positive for one in events.infections]
+def _first_infection(events: Events, zone: ZoneInfo, kinds: frozenset[str] | None = None) -> date:
+    """Return the day of the first infection that a test of one of `kinds` proves.
+
+    None stands for a PCR test, and for any statement of an infection.
+    """
+    days = [one.first_positive for one in events.infections if kinds is None or one.proof in kinds]
     days += [
         local_day(test.sampled_at, zone)
         for test in events.tests
-        if test.positive and test.kind == "naat"
+        if test.positive and test.kind in (kinds or {"naat"})
     ]
     return min(days, default=date.max)
 
 
 def _extra(
-    programme: Programme, before: date | None, day: date, groups: frozenset[str] | None
+    readings: Readings, before: date | None, day: date, groups: frozenset[str] | None
 ) -> tuple[bool | None, bool]:
     """Return what group and interval say about a dose after a course.
 
     First whether it is an extra dose (None: open), then whether the interval is a booster's.
     """
-    extra = programme.extra_dose
+    extra = readings.extra_dose
     if extra is None:
         return False, True
     gap = before is not None and add_to_day(before, extra.booster_from) <= day
@@ -542,23 +590,35 @@ def _extra(
 
 
 def _stages(
-    clue: _Clue, two_of_two_next: bool, standing: _Standing, then_other: Policy, recovered: Policy
+    clue: _Clue, two_of_two_next: bool, standing: _Standing, policies: _Policies
 ) -> tuple[Stage, ...]:
     """Read one dose after those that count."""
     dose_number, doses = clue.dose_number, clue.doses
     if dose_number is None or doses is None:
-        return _unnumbered(clue, standing, then_other, recovered)
+        return _unnumbered(clue, standing, policies)
     if dose_number < doses:
+        if clue.after_infection and dose_number == 1 and not standing.counted:
+            return _recovered(policies.after_infection)
         return (Stage.FIRST,)
     if dose_number > doses:
+        if (dose_number, doses) == (2, 1) and standing.by_one_dose is not Stage.RECOVERED:
+            return _SECONDS[policies.two_of_one]
         return (Stage.BOOSTER,)
     if doses == 1:
-        return _one_of_one(clue, two_of_two_next, standing, recovered)
+        return _one_of_one(clue, two_of_two_next, standing, policies.recovered)
     if doses == 2:
-        return _two_of_two(clue, standing, then_other)
+        return _two_of_two(clue, standing, policies)
     if clue.lengths and max(clue.lengths) >= doses and not standing.completed:
         return (Stage.PRIMARY,)
     return _later(clue, standing)
+
+
+_SECONDS: Final = {
+    Policy.AMBIGUOUS: (Stage.PRIMARY, Stage.BOOSTER),
+    Policy.PRIMARY: (Stage.PRIMARY,),
+    Policy.BOOSTER: (Stage.BOOSTER,),
+}
+"""What a dose after a completed course is by each policy."""
 
 
 def _one_of_one(
@@ -583,35 +643,37 @@ def _recovered(policy: Policy) -> tuple[Stage, ...]:
     return (Stage.RECOVERED if policy is Policy.RECOVERED else Stage.FIRST,)
 
 
-def _two_of_two(clue: _Clue, standing: _Standing, then_other: Policy) -> tuple[Stage, ...]:
+def _two_of_two(clue: _Clue, standing: _Standing, policies: _Policies) -> tuple[Stage, ...]:
     if clue.lengths == frozenset({1}):
-        return (Stage.BOOSTER,)
+        return _SECONDS[policies.two_of_one] if standing.by_one_dose else (Stage.BOOSTER,)
     if not standing.completed:
         return (Stage.PRIMARY,)
-    return _after_one(standing, then_other)
+    return _after_one(standing, policies)
 
 
-def _after_one(standing: _Standing, then_other: Policy) -> tuple[Stage, ...]:
+def _after_one(standing: _Standing, policies: _Policies) -> tuple[Stage, ...]:
     """Read a second product after a completed course, where its number leaves two readings."""
-    if standing.by_one_dose and then_other is not Policy.AMBIGUOUS:
-        return (Stage(then_other.value),)
+    if standing.by_one_dose is Stage.SINGLE:
+        return _SECONDS[policies.then_other]
+    if standing.by_one_dose is Stage.RECOVERED:
+        return _SECONDS[policies.recovered_then_other]
     return (Stage.PRIMARY, Stage.BOOSTER)
 
 
-def _unnumbered(
-    clue: _Clue, standing: _Standing, then_other: Policy, recovered: Policy
-) -> tuple[Stage, ...]:
+def _unnumbered(clue: _Clue, standing: _Standing, policies: _Policies) -> tuple[Stage, ...]:
     if standing.completed:
         if standing.by_one_dose and clue.lengths != frozenset({1}):
-            return _after_one(standing, then_other)
+            return _after_one(standing, policies)
         return _later(clue, standing)
     place = standing.counted + 1
     if clue.lengths == frozenset({1}):
         return (Stage.SINGLE,)
     if place >= (max(clue.lengths) if clue.lengths else 2):
         return (Stage.PRIMARY,)
-    if place == 1 and clue.infected_before and recovered is Policy.RECOVERED:
+    if place == 1 and clue.infected_before and policies.recovered is Policy.RECOVERED:
         return (Stage.RECOVERED,)
+    if place == 1 and clue.after_infection and policies.after_infection is not Policy.FIRST:
+        return _recovered(policies.after_infection)
     if clue.lengths is None or place in clue.lengths:
         return (Stage.FIRST, Stage.SINGLE if place == 1 else Stage.PRIMARY)
     return (Stage.FIRST,)

@@ -8,13 +8,17 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, NamedTuple
 
 from coronapas._time import as_utc
-from coronapas.programmes._clock import local_day, midnight
+from coronapas.programmes._clock import age_words, local_day, midnight
 from coronapas.programmes._model import TEST_KINDS, Requirement, Stage
 from coronapas.programmes._reasons import (
+    audience_words,
     offer_subject,
     offer_words,
     rule_words,
     suspension_words,
+    wait_subject,
+    wait_words,
+    where_words,
 )
 
 if TYPE_CHECKING:
@@ -42,8 +46,8 @@ class Change:
     """One change between two dates.
 
     `area` is ``requirement``, ``exemption``, ``test``, ``recovery``, ``vaccination``,
-    ``suspension``, ``place``, ``offer``, ``product``, ``wait``, or ``revision`` for one that
-    changes no rule.
+    ``suspension``, ``place``, ``reading``, ``offer``, ``product``, ``wait``, or ``revision`` for
+    one that changes no rule.
     `before` is None for what is new, `after` for what has ended. `rows` are the rows that made the
     change, `marks` what is uncertain about them.
     """
@@ -97,6 +101,12 @@ def diff(
     found: list[Change] = []
     if old is not new:
         found += _rules(old, new, rows, marks)
+        before, after = _readings(programme, old), _readings(programme, new)
+        found += [
+            Change("reading", subject, before.get(subject), after.get(subject), rows, marks)
+            for subject in dict.fromkeys((*before, *after))
+            if before.get(subject) != after.get(subject)
+        ]
         found += [
             Change("place", name, before, after, rows, marks)
             for name, (before, after) in _places(old, new).items()
@@ -123,6 +133,7 @@ def _rules(
     for area, before, after in (
         ("requirement", _requirement(old), _requirement(new)),
         ("exemption", _exemption(old), _exemption(new)),
+        ("place", _local(old), _local(new)),
         ("suspension", _suspension(old), _suspension(new)),
     ):
         if before != after:
@@ -140,9 +151,46 @@ def _requirement(revision: Revision | None) -> str | None:
 
 
 def _exemption(revision: Revision | None) -> str | None:
-    if revision is None or revision.exempt_below is None:
+    if revision is None:
         return None
-    return f"no pass is asked for below {revision.exempt_below} years of age"
+    words = []
+    if revision.exempt_below is not None:
+        words.append(f"below {age_words(revision.exempt_below)} of age")
+    if revision.exempt_groups:
+        words.append(f"of members of {' or '.join(sorted(revision.exempt_groups))}")
+    words += [
+        f"of {audience_words(row.audience)}{where_words(row)} ({row.reason})"
+        for row in revision.exemptions
+    ]
+    return f"no pass is asked for {'; or '.join(words)}" if words else None
+
+
+def _local(revision: Revision | None) -> str | None:
+    """Return the requirement by place, region and sector, in words."""
+    if revision is None or not revision.requirements:
+        return None
+    return "; ".join(
+        f"{_REQUIREMENTS[row.requirement]}{where_words(row)}" for row in revision.requirements
+    )
+
+
+def _readings(programme: Programme, revision: Revision | None) -> dict[str, str]:
+    """Return how doses are read, in words, by what is read."""
+    readings = (revision.readings if revision else None) or programme.readings
+    after = readings.dose_after_infection
+    rows = {
+        "A second product after a single-dose course": readings.single_then_other,
+        "One dose, numbered 1/1, of several": readings.one_dose_recovered,
+        "A dose numbered 2/1": readings.two_of_one,
+        "A dose after one for the recovered": readings.recovered_then_other,
+        "A dose numbered 1/2 after an infection": after,
+    }
+    return {
+        subject: f"read as {row.policy}"
+        + (f", at least {after.at_least} after it" if after and row is after else "")
+        for subject, row in rows.items()
+        if row is not None
+    }
 
 
 def _suspension(revision: Revision | None) -> str | None:
@@ -233,5 +281,5 @@ def _standing(programme: Programme, day: date) -> dict[tuple[str, str], list[_St
             limit,
         )
     for wait in schedule.waits:
-        add("wait", "Wait after infection", f"no dose for {wait.lasts} after an infection", wait)
+        add("wait", wait_subject(wait, programme), wait_words(wait), wait)
     return found

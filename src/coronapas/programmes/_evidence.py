@@ -16,26 +16,32 @@ from coronapas.programmes._clock import (
     FOREVER,
     Period,
     Span,
+    add_to_day,
     after,
     after_day,
+    age_words,
     birthday,
     lies_in,
     local_day,
     midnight,
     overlapping,
     union,
+    within,
 )
 from coronapas.programmes._model import TEST_KINDS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from zoneinfo import ZoneInfo
 
     from coronapas.programmes._course import Events, GivenDose, World
     from coronapas.programmes._model import (
+        Audience,
         EvidenceRule,
+        Preceding,
         Programme,
         Revision,
+        Row,
         Stage,
     )
 
@@ -89,25 +95,29 @@ class Suspended(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What the rules ask about the holder; with `born` None the holder is judged as an adult."""
+    """What the rules ask about the holder; with `born` None the holder is judged as an adult.
+
+    `place` and `region` are those of the check.
+    """
 
     born: date | None = field(repr=False)
     sector: str | None = field(default=None, repr=False)
     groups: frozenset[str] = field(default=frozenset(), repr=False)
+    place: str | None = None
+    region: str | None = None
 
 
 class Shared(NamedTuple):
     """What all readings of the doses have in common: tests, infections, suspensions, exemption.
 
-    The spans are in order and do not overlap. `exempt` is the time before the age of exemption
-    ends.
+    The spans are in order and do not overlap.
     """
 
     holdings: tuple[Holding, ...]
     good: tuple[Span, ...]
     suspensions: tuple[Suspended, ...]
     suspended: tuple[Span, ...]
-    exempt: Span | None
+    exempt: tuple[Span, ...]
 
     def __repr__(self) -> str:
         return f"<Shared: {len(self.holdings)} holdings>"
@@ -128,15 +138,9 @@ class View(NamedTuple):
         """Every piece of evidence that counts at some time."""
         return self.doses + self.shared.holdings
 
-    @property
-    def exempt_until(self) -> datetime | None:
-        """The end of the exemption by age, exclusive, or None."""
-        return self.shared.exempt and self.shared.exempt[1]
-
     def exempt_at(self, moment: datetime) -> bool:
-        """Return whether no pass is asked for at an instant, by age."""
-        exempt = self.shared.exempt
-        return exempt is not None and exempt[0] <= moment < exempt[1]
+        """Return whether no pass is asked of the holder at an instant, whatever the evidence."""
+        return bool(self.shared.exempt) and lies_in(self.shared.exempt, moment)
 
     def suspended_at(self, moment: datetime) -> bool:
         """Return whether a positive test suspends the pass at an instant."""
@@ -160,10 +164,10 @@ def shared_by_all(
     suspended = tuple(union((one.start, one.end) for one in suspensions))
     for person in people:
         holdings = (
-            *_infections(programme, revision, events, person),
-            *_tests(programme, revision, events, person),
+            *_infections(programme, revision.recoveries, events, person),
+            *_tests(programme, revision.tests, events, person),
         )
-        exempt = _exempt(programme.zone, revision, person)
+        exempt = tuple(union(span for span, _, _ in exemptions(programme.zone, revision, person)))
         found.append(Shared(holdings, _spans(holdings), suspensions, suspended, exempt))
     return tuple(found)
 
@@ -175,9 +179,10 @@ class DoseJudge:
     many worlds.
     """
 
-    def __init__(self, programme: Programme, revision: Revision) -> None:
+    def __init__(self, programme: Programme, revision: Revision, events: Events) -> None:
         self._programme = programme
         self._revision = revision
+        self._events = events
         self._found: dict[tuple[int, Stage, Person], tuple[Holding, ...]] = {}
 
     def holdings(
@@ -187,7 +192,7 @@ class DoseJudge:
         key = (place, stage, person)
         found = self._found.get(key)
         if found is None:
-            found = _dose(self._programme, self._revision, place, dose, stage, person)
+            found = _dose(self._programme, self._revision, self._events, place, dose, stage, person)
             self._found[key] = found
         return found
 
@@ -204,7 +209,7 @@ def views(
     if len(worlds) == len(people) == 1:
         doses = _doses(programme, revision, events, worlds[0], people[0])
         return (View(doses, _spans(doses), shared[0]),)
-    judge = DoseJudge(programme, revision)
+    judge = DoseJudge(programme, revision, events)
     found = []
     for person, common in zip(people, shared, strict=True):
         for world in worlds:
@@ -230,8 +235,7 @@ def bounds(several: Sequence[View], start: datetime, end: datetime) -> set[datet
     """Return the instants after `start` and before `end` at which an answer may change."""
     found: set[datetime] = set()
     for one in {id(each.shared): each.shared for each in several}.values():
-        exempt = () if one.exempt is None else (one.exempt,)
-        for spans in (one.good, one.suspended, exempt):
+        for spans in (one.good, one.suspended, one.exempt):
             found.update(*overlapping(spans, start, end))
     for each in several:
         found.update(*overlapping(each.good, start, end))
@@ -244,19 +248,94 @@ def _spans(holdings: Sequence[Holding]) -> tuple[Span, ...]:
     return tuple(union((one.start, one.end) for one in holdings))
 
 
-def _exempt(zone: ZoneInfo, revision: Revision, person: Person) -> Span | None:
-    if revision.exempt_groups and not revision.exempt_groups.isdisjoint(person.groups):
-        return _BEGINNING, FOREVER
-    if revision.exempt_below is None or person.born is None:
+Exempt = tuple[Span, str, "Row"]
+"""A time for which no pass is asked of a holder, why, and the row that says so."""
+
+
+def exemptions(zone: ZoneInfo, revision: Revision, person: Person) -> Iterator[Exempt]:
+    """Yield the exemptions of a holder under a revision."""
+    groups = revision.exempt_groups & person.groups
+    if groups:
+        words = " or ".join(sorted(groups))
+        yield (_BEGINNING, FOREVER), f"No pass is asked of members of {words}.", revision
+    below, born = revision.exempt_below, person.born
+    if below is not None and born is not None:
+        span = midnight(born, zone), midnight(birthday(born, below), zone)
+        yield span, f"No pass is asked for below {age_words(below)} of age", revision
+    for row in revision.exemptions:
+        if row.holds(person.place, person.region, person.sector):
+            found = _of_audience(row.audience, person, zone)
+            if found is not None:
+                yield found, f"No pass is asked of the holder: {row.reason}", row
+
+
+def _of_audience(audience: Audience, person: Person, zone: ZoneInfo) -> Span | None:
+    """Return the time for which a holder belongs to an audience; None for never."""
+    if audience.groups is not None and audience.groups.isdisjoint(person.groups):
         return None
-    end = midnight(birthday(person.born, revision.exempt_below), zone)
-    return midnight(person.born, zone), end
+    if not audience.except_groups.isdisjoint(person.groups):
+        return None
+    start, end = _BEGINNING, FOREVER
+    if audience.age_from is None and audience.age_below is None and audience.born is None:
+        return start, end
+    born = person.born
+    if born is None:
+        return None
+    first, last = audience.born or (None, None)
+    if (first is not None and born < first) or (last is not None and born >= last):
+        return None
+    if audience.age_from is not None:
+        start = midnight(birthday(born, audience.age_from), zone)
+    elif audience.age_below is not None:
+        start = midnight(born, zone)
+    if audience.age_below is not None:
+        end = midnight(birthday(born, audience.age_below), zone)
+    return (start, end) if start < end else None
 
 
-def _fits(rule: EvidenceRule, person: Person) -> bool:
+def fits(rule: EvidenceRule, person: Person) -> bool:
+    """Return whether a rule applies to a holder where the pass is asked for."""
     if rule.sectors is not None and person.sector not in rule.sectors:
         return False
+    if rule.places is not None and person.place not in rule.places:
+        return False
+    if rule.regions is not None and person.region not in rule.regions:
+        return False
+    if person.place in rule.except_places or person.region in rule.except_regions:
+        return False
     return person.born is not None or rule.age_below is None
+
+
+def _is_preceded(programme: Programme, preceding: Preceding, events: Events, day: date) -> bool:
+    """Return whether what a rule asks for lies before the event of a day."""
+    if preceding.event == "dose":
+        days = [dose.date for dose in events.doses if dose.date < day][-1:]
+    else:
+        proved = infections(events, programme.zone)
+        days = [one for one, kind, _ in proved if one < day and kind in preceding.kinds]
+    least, most = preceding.at_least, preceding.at_most
+    return any(
+        (least is None or add_to_day(one, least) <= day)
+        and (most is None or day <= add_to_day(one, most))
+        for one in days
+    )
+
+
+def _while_needed(
+    programme: Programme, rule: EvidenceRule, events: Events, person: Person, span: Span
+) -> Iterator[Span]:
+    """Yield the parts of a time for which one of the rules that a rule needs lets something count.
+
+    The needed evidence is asked for by its own rules, and by the holder's age, sector and place.
+    """
+    found: list[Span] = []
+    for needed in rule.needs:
+        if needed.evidence == "test":
+            holdings = _tests(programme, (needed,), events, person)
+        else:
+            holdings = _infections(programme, (needed,), events, person)
+        found += [(one.start, one.end) for one in holdings]
+    yield from within(union(found), *span)
 
 
 def _clip_age(rule: EvidenceRule, person: Person, zone: ZoneInfo, span: Span) -> Span:
@@ -285,13 +364,14 @@ def _doses(
     return tuple(
         holding
         for place, (dose, stage) in enumerate(zip(events.doses, world, strict=True))
-        for holding in _dose(programme, revision, place, dose, stage, person)
+        for holding in _dose(programme, revision, events, place, dose, stage, person)
     )
 
 
 def _dose(
     programme: Programme,
     revision: Revision,
+    events: Events,
     place: int,
     dose: GivenDose,
     stage: Stage,
@@ -299,15 +379,22 @@ def _dose(
 ) -> tuple[Holding, ...]:
     found = []
     for rule in revision.vaccinations:
-        if stage not in rule.stages or not _fits(rule, person):
+        if stage not in rule.stages or not fits(rule, person):
             continue
         if rule.products is not None and dose.product not in rule.products:
+            continue
+        preceding = rule.preceded_by
+        if preceding and not _is_preceded(programme, preceding, events, dose.date):
             continue
         span = _day_span(programme, rule, dose.date)
         start, end = _clip_age(rule, person, programme.zone, span)
         if start < end:
             piece = Evidence("vaccination", place + 1, dose.date, stage, dose.product)
-            found.append(Holding(piece, rule, start, end))
+            if rule.needs:
+                spans = _while_needed(programme, rule, events, person, (start, end))
+                found += [Holding(piece, rule, *each) for each in spans]
+            else:
+                found.append(Holding(piece, rule, start, end))
     return tuple(found)
 
 
@@ -327,35 +414,42 @@ def infections(events: Events, zone: ZoneInfo) -> list[tuple[date, str, datetime
 
 
 def _infections(
-    programme: Programme, revision: Revision, events: Events, person: Person
+    programme: Programme, rules: tuple[EvidenceRule, ...], events: Events, person: Person
 ) -> list[Holding]:
-    if not revision.recoveries or not (events.infections or events.tests):
+    if not rules or not (events.infections or events.tests):
         return []
     found = []
     for place, (day, proof, known) in enumerate(infections(events, programme.zone)):
-        for rule in revision.recoveries:
-            if proof not in rule.kinds or not _fits(rule, person):
+        for rule in rules:
+            if proof not in rule.kinds or not fits(rule, person):
                 continue
             if rule.proved_from is not None and day < rule.proved_from:
+                continue
+            preceding = rule.preceded_by
+            if preceding and not _is_preceded(programme, preceding, events, day):
                 continue
             span = _day_span(programme, rule, day)
             start, end = _clip_age(rule, person, programme.zone, span)
             start = max(start, known)
             if start < end:
                 piece = Evidence("recovery", place + 1, day, None, proof)
-                found.append(Holding(piece, rule, start, end))
+                if rule.needs:
+                    spans = _while_needed(programme, rule, events, person, (start, end))
+                    found += [Holding(piece, rule, *each) for each in spans]
+                else:
+                    found.append(Holding(piece, rule, start, end))
     return found
 
 
 def _tests(
-    programme: Programme, revision: Revision, events: Events, person: Person
+    programme: Programme, rules: tuple[EvidenceRule, ...], events: Events, person: Person
 ) -> list[Holding]:
     found = []
     for place, test in enumerate(events.tests):
         if test.positive is not False:
             continue
-        for rule in revision.tests:
-            if test.kind not in rule.kinds or not _fits(rule, person):
+        for rule in rules:
+            if test.kind not in rule.kinds or not fits(rule, person):
                 continue
             at = test.sampled_at
             start = after(at, rule.starts, programme.zone, programme.reckoning)

@@ -9,10 +9,11 @@ from difflib import get_close_matches
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from coronapas.programmes._clock import Period, add_to_day, local_day
+from coronapas.programmes._clock import Period, add_to_day, age_words, birthday, local_day
 from coronapas.programmes._model import (
     EvidenceRule,
     Offer,
+    PlacedRow,
     Requirement,
     Revision,
     Row,
@@ -20,9 +21,10 @@ from coronapas.programmes._model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from coronapas.programmes._model import Programme
+    from coronapas.programmes._clock import Age
+    from coronapas.programmes._model import Programme, Readings
 
 _DAY = date(2021, 1, 1)
 
@@ -50,18 +52,22 @@ class Finding:
 
 
 def lint(programme: Programme) -> tuple[Finding, ...]:
-    """Find what is unwise in a programme that loads."""
-    found = [*_sources(programme), *_revisions(programme)]
-    for revision in programme.revisions:
-        found += _overlapping_rules(revision)
-        found += _age_gaps(revision)
-    found += _offers(programme)
-    found += _course_gaps(programme)
-    found += _pauses(programme)
-    found += _limited_courses(programme)
-    found += _words(programme)
-    found += _unused(programme)
-    found += _endless(programme)
+    """Find what is unwise in a programme that loads, for each of its diseases."""
+    parts = tuple(programme.parts.values()) or (programme,)
+    found: list[Finding] = []
+    for part in parts:
+        found += [*_sources(part), *_revisions(part)]
+        for revision in part.revisions:
+            found += _overlapping_rules(revision)
+            found += _age_gaps(revision)
+        found += _offers(part)
+        found += _course_gaps(part)
+        found += _pauses(part)
+        found += _limited_courses(part)
+        found += _words(part)
+        found += _unused(part)
+        found += _endless(part)
+    found += _unused_words(programme, parts)
     return tuple(dict.fromkeys(found))
 
 
@@ -73,10 +79,19 @@ def _rows(programme: Programme) -> Iterator[Row]:
     schedule = programme.schedule
     for rows in (schedule.offers, schedule.limits, schedule.waits, schedule.groups):
         yield from rows
-    yield programme.single_then_other
-    yield programme.one_dose_recovered
-    if programme.extra_dose:
-        yield programme.extra_dose
+    for revision in programme.revisions:
+        yield from revision.exemptions
+        yield from revision.requirements
+        yield from (one for rule in revision.rules for one in rule.needs)
+    for readings in _all_readings(programme):
+        yield from readings.rows()
+
+
+def _all_readings(programme: Programme) -> Iterator[Readings]:
+    yield programme.readings
+    for revision in programme.revisions:
+        if revision.readings is not None:
+            yield revision.readings
 
 
 def _sources(programme: Programme) -> Iterator[Finding]:
@@ -105,23 +120,42 @@ def _revisions(programme: Programme) -> Iterator[Finding]:
 
 
 def _same_people(one: EvidenceRule, other: EvidenceRule) -> bool:
-    """Return whether two rules can apply to one person in one sector at once."""
-    if (one.sectors is None) is not (other.sectors is None):
-        return False
-    if (
-        one.sectors is not None
-        and other.sectors is not None
-        and one.sectors.isdisjoint(other.sectors)
+    """Return whether two rules can apply to one person in one place and sector at once."""
+    for words, others in (
+        (one.sectors, other.sectors),
+        (one.places, other.places),
+        (one.regions, other.regions),
     ):
+        if (words is None) is not (others is None):
+            return False
+        if words is not None and others is not None and words.isdisjoint(others):
+            return False
+    if _apart(one, other) or _apart(other, one):
+        return False
+    # A rule with a condition is meant to stand beside one without.
+    if (one.needs, one.preceded_by) != (other.needs, other.preceded_by):
         return False
     return _ages_meet(one.age_from, one.age_below, other.age_from, other.age_below)
 
 
+def _apart(one: EvidenceRule, other: EvidenceRule) -> bool:
+    """Return whether a rule applies only where another one does not."""
+    places, regions = one.places, one.regions
+    return (places is not None and places <= other.except_places) or (
+        regions is not None and regions <= other.except_regions
+    )
+
+
 def _ages_meet(
-    from_a: int | None, below_a: int | None, from_b: int | None, below_b: int | None
+    from_a: Age | None, below_a: Age | None, from_b: Age | None, below_b: Age | None
 ) -> bool:
-    low = max(from_a or 0, from_b or 0)
-    return all(below is None or low < below for below in (below_a, below_b))
+    low = max(_days_of(from_a or 0), _days_of(from_b or 0))
+    return all(below is None or low < _days_of(below) for below in (below_a, below_b))
+
+
+def _days_of(age: Age) -> int:
+    """Return an age in days, by a calendar without leap days at its end."""
+    return (birthday(_DAY, age) - _DAY).days
 
 
 def _overlapping_rules(revision: Revision) -> Iterator[Finding]:
@@ -140,17 +174,23 @@ def _age_gaps(revision: Revision) -> Iterator[Finding]:
     """Find the ages that no rule of a stage covers although others are covered."""
     for stage in Stage:
         rules = [rule for rule in revision.vaccinations if stage in rule.stages]
-        reached = 0
-        for rule in sorted(rules, key=lambda one: one.age_from or 0):
-            if (rule.age_from or 0) > reached:
+        reached: Age | None = 0
+        for rule in sorted(rules, key=lambda one: _days_of(one.age_from or 0)):
+            low = rule.age_from or 0
+            if reached is not None and _days_of(low) > _days_of(reached):
                 text = (
-                    f"In revision {revision.id} no rule covers the stage {stage} from {reached} "
-                    f"to {rule.age_from} years of age."
+                    f"In revision {revision.id} no rule covers the stage {stage} from "
+                    f"{age_words(reached)} to {age_words(low)} of age."
                 )
                 yield Finding("gap", rule.id, text)
-            reached = 999 if rule.age_below is None else max(reached, rule.age_below)
-        if rules and reached < 999:
-            text = f"In revision {revision.id} no rule covers {stage} from {reached} years on."
+            if rule.age_below is None:
+                reached = None
+            elif reached is not None:
+                reached = max(reached, rule.age_below, key=_days_of)
+        # A course that was begun may count for the young alone.
+        if rules and reached is not None and stage is not Stage.FIRST:
+            words = age_words(reached)
+            text = f"In revision {revision.id} no rule covers {stage} from {words} on."
             yield Finding("gap", rules[-1].id, text)
 
 
@@ -270,23 +310,29 @@ def _limited_courses(programme: Programme) -> Iterator[Finding]:
             and one.stands_on(limit.starts)
             and (one.previous is None or limit.product in one.previous)
         ]
-        age = None if limit.age_below is None else limit.age_below - 1
+        below = limit.age_below
         against = {
             one.product
             for one in limits
             if one.stands_on(limit.starts)
-            and (one.age_below is None or (age is not None and age < one.age_below))
+            and (
+                one.age_below is None
+                or (below is not None and _days_of(below) <= _days_of(one.age_below))
+            )
         }
-        if not any(_leaves_something(one, against, age) for one in following):
+        if not any(_leaves_something(one, against, below) for one in following):
             name = programme.product_name(limit.product)
             text = f"From {limit.starts} no product is left for a course begun with {name}."
             yield Finding("course", limit.id, text)
 
 
-def _leaves_something(offer: Offer, against: set[str], age: int | None) -> bool:
+def _leaves_something(offer: Offer, against: set[str], below: Age | None) -> bool:
     """Return whether an offer says something under limits: a product, or why there is none."""
-    if age is not None and not any(
-        _ages_meet(one.age_from, one.age_below, age, age + 1) for one in offer.audiences
+    # The oldest of those below an age are meant.
+    if below is not None and not any(
+        _days_of(one.age_from or 0) < _days_of(below)
+        and (one.age_below is None or _days_of(below) <= _days_of(one.age_below))
+        for one in offer.audiences
     ):
         return False
     return not offer.products or offer.free_of_limits or not against.issuperset(offer.products)
@@ -298,6 +344,7 @@ def _words(programme: Programme) -> Iterator[Finding]:
         ("group", programme.groups, list(_groups_used(programme))),
         ("sector", programme.sectors, list(_sectors_used(programme))),
         ("place", programme.places, list(_places_used(programme))),
+        ("region", programme.regions, list(_regions_used(programme))),
     ):
         counts = Counter(word for word, _ in used)
         for word, row in used:
@@ -320,17 +367,39 @@ def _groups_used(programme: Programme) -> Iterator[tuple[str, str]]:
     for revision in programme.revisions:
         for word in sorted(revision.exempt_groups):
             yield word, revision.id
-    if programme.extra_dose:
-        yield programme.extra_dose.group, programme.extra_dose.id
+        for row in revision.exemptions:
+            for word in sorted({*(row.audience.groups or ()), *row.audience.except_groups}):
+                yield word, row.id
+    for readings in _all_readings(programme):
+        if readings.extra_dose:
+            yield readings.extra_dose.group, readings.extra_dose.id
+
+
+def _placed(programme: Programme) -> Iterator[PlacedRow]:
+    """Yield the rows that places, regions and sectors can limit, once."""
+    rows: dict[PlacedRow, None] = {}
+    for one in programme.revisions:
+        rows |= dict.fromkeys((*one.rules, *one.exemptions, *one.requirements))
+        rows |= dict.fromkeys(needed for rule in one.rules for needed in rule.needs)
+    yield from rows
 
 
 def _sectors_used(programme: Programme) -> Iterator[tuple[str, str]]:
-    for rule in dict.fromkeys(rule for one in programme.revisions for rule in one.rules):
-        for word in sorted(rule.sectors or ()):
-            yield word, rule.id
+    for row in _placed(programme):
+        for word in sorted(row.sectors or ()):
+            yield word, row.id
+
+
+def _regions_used(programme: Programme) -> Iterator[tuple[str, str]]:
+    for row in _placed(programme):
+        for word in sorted({*(row.regions or ()), *row.except_regions}):
+            yield word, row.id
 
 
 def _places_used(programme: Programme) -> Iterator[tuple[str, str]]:
+    for row in _placed(programme):
+        for word in sorted({*(row.places or ()), *row.except_places}):
+            yield word, row.id
     seen: set[str] = set()
     for revision in programme.revisions:
         # A place is carried from revision to revision: the first one named it.
@@ -342,19 +411,23 @@ def _places_used(programme: Programme) -> Iterator[tuple[str, str]]:
 def _unused(programme: Programme) -> Iterator[Finding]:
     for name in programme.unused:
         yield Finding("unused", name, "No revision takes this row.")
-    for listed, used in (
-        (programme.groups, _groups_used(programme)),
-        (programme.sectors, _sectors_used(programme)),
-        (programme.places, _places_used(programme)),
-    ):
-        words = {word for word, _ in used}
-        for word in listed:
-            if word not in words:
-                yield Finding("unused", word, "No row uses this word.")
     given = {code for one in programme.schedule.offers for code in one.products}
     for limit in programme.schedule.limits:
         if limit.product not in given:
             yield Finding("unused", limit.id, "No offer names the product of this limit.")
+
+
+def _unused_words(programme: Programme, parts: Iterable[Programme]) -> Iterator[Finding]:
+    used = {
+        word
+        for part in parts
+        for rows in (_groups_used, _sectors_used, _places_used, _regions_used)
+        for word, _ in rows(part)
+    }
+    for terms in (programme.groups, programme.sectors, programme.places, programme.regions):
+        for word in terms:
+            if word not in used:
+                yield Finding("unused", word, "No row uses this word.")
 
 
 def _endless(programme: Programme) -> Iterator[Finding]:

@@ -13,15 +13,17 @@ those of `coronapas.dcc` (value sets of the EU DCC, and the makers' names that p
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
 from functools import lru_cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from coronapas.programmes._clock import (
     FOREVER,
+    Age,
     Period,
     Reckoning,
     midnight,
@@ -39,13 +41,19 @@ class Product:
     """A product that a programme recognises.
 
     `lengths` are the numbers of doses that complete a course of it; None leaves them to the EU's
-    products. `also` are other names.
+    products. `also` are other names. `variant_of` is the code of the product that this one is a
+    version of, adapted or of another strength: what names that product means this one too, except
+    where a product is offered. `strength` is the amount of one dose, in words. `diseases` are the
+    codes of those that it protects from; empty stands for the programme's.
     """
 
     code: str
     name: str
     also: tuple[str, ...] = ()
     lengths: frozenset[int] | None = None
+    variant_of: str | None = None
+    strength: str | None = None
+    diseases: frozenset[str] = frozenset()
 
 
 @lru_cache(maxsize=1024)
@@ -114,6 +122,10 @@ COMPLETE: Final = frozenset(
 """Stages at which a course is complete."""
 
 
+def _nothing() -> Mapping[str, Any]:
+    return MappingProxyType({})
+
+
 class Requirement(StrEnum):
     """Whether a pass is asked for at all; the rules of evidence may stay while it is not."""
 
@@ -149,7 +161,8 @@ class Row:
     """What every row of a programme has.
 
     `confidence` is ``S``, ``P``, ``K`` or ``U``. `uncertain` says in words what about the row is
-    uncertain (its day, an inferred bound), or is None.
+    uncertain (its day, an inferred bound), or is None. `disease` is the code of the disease that
+    the row is about; None stands for the programme's.
     """
 
     id: str
@@ -157,6 +170,7 @@ class Row:
     confidence: str
     note: str | None = None
     uncertain: str | None = None
+    disease: str | None = None
 
     def marks(self) -> tuple[Mark, ...]:
         """Return the marks of the answers that rest on this row."""
@@ -184,8 +198,47 @@ class DatedRow(Row):
         return self.starts <= day and (self.until is None or day < self.until)
 
 
+@dataclass(frozen=True, slots=True)
+class Preceding:
+    """What must come before an event for a rule to accept it.
+
+    `event` is ``dose``, the last dose before it, or ``infection``, any infection before it that is
+    proved by a test of one of `kinds`. It lies at least `at_least` and at most `at_most` before the
+    event, both inclusive, in days of the calendar; None: any number of days.
+    """
+
+    event: str
+    kinds: frozenset[str] = frozenset()
+    at_least: Period | None = None
+    at_most: Period | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EvidenceRule(Row):
+class PlacedRow(Row):
+    """A row that applies in some kinds of place, regions and sectors; each None for everywhere.
+
+    It does not apply in `except_places` and `except_regions`.
+    """
+
+    places: frozenset[str] | None = None
+    regions: frozenset[str] | None = None
+    sectors: frozenset[str] | None = None
+    except_places: frozenset[str] = frozenset()
+    except_regions: frozenset[str] = frozenset()
+
+    def holds(self, place: str | None, region: str | None, sector: str | None) -> bool:
+        """Return whether the row applies there; None stands for no special one."""
+        return (
+            (self.places is None or place in self.places)
+            and (self.regions is None or region in self.regions)
+            and (self.sectors is None or sector in self.sectors)
+            and place not in self.except_places
+            and region not in self.except_regions
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceRule(PlacedRow):
     """When one kind of evidence counts.
 
     `evidence` is ``test``, ``recovery`` or ``vaccination``. It counts from `starts` after the
@@ -195,8 +248,12 @@ class EvidenceRule(Row):
 
     `kinds` are the kinds of test (``naat``, ``rat``): negative ones for a test, the proof of the
     infection for a recovery; `proved_from` is the first day of such proofs. `stages` are those of a
-    dose. `age_from` and `age_below` are ages at the check, in years; `sectors` and `products` limit
-    the rule where they are given.
+    dose. `age_from` and `age_below` are ages at the check; `places`, `regions`, `sectors` and
+    `products` limit the rule where they are given.
+
+    `needs` are rules of other kinds of evidence: the event counts only while some evidence counts
+    by one of them, whether or not a revision takes them on their own. `preceded_by` is what must
+    come before the event.
     """
 
     evidence: str
@@ -206,10 +263,11 @@ class EvidenceRule(Row):
     kinds: frozenset[str] = frozenset()
     stages: frozenset[Stage] = frozenset()
     products: frozenset[str] | None = None
-    age_from: int | None = None
-    age_below: int | None = None
-    sectors: frozenset[str] | None = None
+    age_from: Age | None = None
+    age_below: Age | None = None
     proved_from: date | None = None
+    needs: tuple[EvidenceRule, ...] = ()
+    preceded_by: Preceding | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,42 +283,6 @@ class Suspension(Row):
     lasts: Period
     lifted_for: frozenset[str] = frozenset()
     lifted_by: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Revision(Row):
-    """The rules in force from an instant on until the next revision's.
-
-    `starts` is in UTC. Where the day is uncertain `earliest` and `latest` bound it (both
-    inclusive, local days) if they are known. `changed` names what the revision's own row states;
-    the rest is as in the revision before it.
-
-    `places` are the kinds of place for which the requirement is stated apart. No pass is asked
-    of members of `exempt_groups`, whatever their age.
-    """
-
-    starts: datetime
-    title: str
-    requirement: Requirement
-    exempt_below: int | None
-    tests: tuple[EvidenceRule, ...]
-    recoveries: tuple[EvidenceRule, ...]
-    vaccinations: tuple[EvidenceRule, ...]
-    suspension: Suspension | None
-    earliest: date | None = None
-    latest: date | None = None
-    changed: frozenset[str] = frozenset()
-    places: Mapping[str, Requirement] = field(default_factory=lambda: MappingProxyType({}))
-    exempt_groups: frozenset[str] = frozenset()
-
-    def requirement_at(self, place: str | None) -> Requirement:
-        """Return whether a pass is asked for at a kind of place; None stands for no special one."""
-        return self.requirement if place is None else self.places.get(place, self.requirement)
-
-    @property
-    def rules(self) -> tuple[EvidenceRule, ...]:
-        """All rules of evidence: tests, recoveries, vaccinations."""
-        return self.tests + self.recoveries + self.vaccinations
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,21 +305,144 @@ class Reading(Row):
     policy: Policy
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoseAfterInfection(Reading):
+    """How a dose below the end of a course is read that follows an infection.
+
+    The infection is proved by a test of one of `kinds`, at least `at_least` before the dose.
+    """
+
+    kinds: frozenset[str]
+    at_least: Period
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readings:
+    """How a programme reads the doses that their numbers do not settle.
+
+    - `single_then_other`: a second product after a single-dose course, numbered 2/2 or not at all;
+    - `one_dose_recovered`: one dose, numbered 1/1, of a product that takes several;
+    - `two_of_one`: a dose numbered 2/1; None: a booster;
+    - `recovered_then_other`: a dose, numbered 2/2 or not at all, after one that completed the
+      course of somebody who had recovered; None: as `single_then_other`;
+    - `dose_after_infection`: a dose numbered 1/2, or not at all, after an infection; None: a first
+      dose;
+    - `extra_dose`: who gets an extra dose of the primary course; None: nobody.
+
+    `policies` are those of the first five, as they apply, in one text: it is cheap to look up by.
+    """
+
+    single_then_other: Reading
+    one_dose_recovered: Reading
+    two_of_one: Reading | None = None
+    recovered_then_other: Reading | None = None
+    dose_after_infection: DoseAfterInfection | None = None
+    extra_dose: ExtraDose | None = None
+    policies: str = field(init=False, repr=False, compare=False, default="")
+
+    def __post_init__(self) -> None:
+        then_other, after = self.single_then_other, self.dose_after_infection
+        policies = (
+            then_other.policy,
+            self.one_dose_recovered.policy,
+            self.two_of_one.policy if self.two_of_one else Policy.BOOSTER,
+            (self.recovered_then_other or then_other).policy,
+            after.policy if after else Policy.FIRST,
+        )
+        object.__setattr__(self, "policies", " ".join(policies))
+
+    def rows(self) -> tuple[Row, ...]:
+        """Return the rows that are stated."""
+        rows = (
+            self.single_then_other,
+            self.one_dose_recovered,
+            self.two_of_one,
+            self.recovered_then_other,
+            self.dose_after_infection,
+            self.extra_dose,
+        )
+        return tuple(row for row in rows if row is not None)
+
+
 @dataclass(frozen=True, slots=True)
 class Audience:
     """Whom an offer is made to: everyone for whom each given limit holds.
 
-    `groups`: member of one of them; `except_groups`: of none of these. Ages in years on the day.
+    `groups`: member of one of them; `except_groups`: of none of these. Ages on the day.
     `reached` (age, first day, last day or None): those who reach the age in that time, both days
     inclusive. `born` (first day or None, end or None): a birth cohort, its end exclusive.
     """
 
     groups: frozenset[str] | None = None
-    age_from: int | None = None
-    age_below: int | None = None
-    reached: tuple[int, date, date | None] | None = None
+    age_from: Age | None = None
+    age_below: Age | None = None
+    reached: tuple[Age, date, date | None] | None = None
     born: tuple[date | None, date | None] | None = None
     except_groups: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exemption(PlacedRow):
+    """Of whom no pass is asked, and why; the evidence does not matter then.
+
+    `audience` has no `reached`. A holder whose birth date is unknown is not exempt by age.
+    """
+
+    audience: Audience
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalRequirement(PlacedRow):
+    """Whether a pass is asked for in some kinds of place, regions or sectors."""
+
+    requirement: Requirement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision(Row):
+    """The rules in force from an instant on until the next revision's.
+
+    `starts` is in UTC. Where the day is uncertain `earliest` and `latest` bound it (both
+    inclusive, local days) if they are known. `changed` names what the revision's own row states;
+    the rest is as in the revision before it.
+
+    `places` are the kinds of place for which the requirement is stated apart, `requirements` the
+    rows that state it by place, region or sector: the first that applies decides. No pass is asked
+    below the age `exempt_below`, of members of `exempt_groups`, whatever their age, and of those
+    whom one of `exemptions` names. `readings` are how doses are read; None: as the programme says.
+    """
+
+    starts: datetime
+    title: str
+    requirement: Requirement
+    exempt_below: Age | None
+    tests: tuple[EvidenceRule, ...]
+    recoveries: tuple[EvidenceRule, ...]
+    vaccinations: tuple[EvidenceRule, ...]
+    suspension: Suspension | None
+    earliest: date | None = None
+    latest: date | None = None
+    changed: frozenset[str] = frozenset()
+    places: Mapping[str, Requirement] = field(default_factory=_nothing)
+    exempt_groups: frozenset[str] = frozenset()
+    exemptions: tuple[Exemption, ...] = ()
+    requirements: tuple[LocalRequirement, ...] = ()
+    readings: Readings | None = None
+
+    def requirement_at(
+        self, place: str | None, region: str | None = None, sector: str | None = None
+    ) -> Requirement:
+        """Return whether a pass is asked for at a kind of place; None stands for no special one."""
+        for row in self.requirements:
+            if row.holds(place, region, sector):
+                return row.requirement
+        return self.requirement if place is None else self.places.get(place, self.requirement)
+
+    @property
+    def rules(self) -> tuple[EvidenceRule, ...]:
+        """All rules of evidence: tests, recoveries, vaccinations."""
+        return self.tests + self.recoveries + self.vaccinations
 
 
 class Access(StrEnum):
@@ -326,8 +471,9 @@ class Offer(DatedRow):
     `access` is how one comes to the dose. `opens` is the first day on which it is given, where the
     row begins with the invitations, before it. Each of these limits the offer where it is given:
     `last_dose_from` and `last_dose_until` (exclusive) bound the day of the last dose, so that a
-    season's dose is offered once; `had` are products of which any dose was. `variants` are words
-    for the adapted versions of the products that are given.
+    season's dose is offered once; `had` are products of which any dose was; `numbers` are those
+    of the dose that is offered, among the doses that count. `variants` are words for the adapted
+    versions of the products that are given.
     """
 
     after: frozenset[Stage | None]
@@ -345,12 +491,13 @@ class Offer(DatedRow):
     last_dose_until: date | None = None
     had: frozenset[str] | None = None
     variants: tuple[str, ...] = ()
+    numbers: frozenset[int] | None = None
 
     @property
     def is_limited_by_doses(self) -> bool:
-        """Whether the day of the last dose, or the product of any, limits the offer."""
-        limits = (self.last_dose_from, self.last_dose_until, self.had)
-        return limits != (None, None, None)
+        """Whether the number of doses, the day of the last or the product of any limits it."""
+        limits = (self.last_dose_from, self.last_dose_until, self.had, self.numbers)
+        return any(limit is not None for limit in limits)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -363,14 +510,23 @@ class ProductLimit(DatedRow):
     product: str
     status: str
     why: str
-    age_below: int | None = None
+    age_below: Age | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait(DatedRow):
-    """How long after an infection no dose is given."""
+    """How long after an infection no dose is given.
+
+    Each of these limits the wait where it is given: `after` are the stages that were reached, None
+    among them for those without a dose; `products` those that are given; ages are those on the day.
+    Of the waits that apply to a dose the longest decides.
+    """
 
     lasts: Period
+    after: frozenset[Stage | None] | None = None
+    products: frozenset[str] | None = None
+    age_from: Age | None = None
+    age_below: Age | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -385,7 +541,10 @@ class TargetGroups(DatedRow):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Term(Row):
-    """A word that histories and rows use for a group, a sector or a kind of place; `id` is it."""
+    """A word that histories, rows and checks use; `id` is the word.
+
+    For a group, a sector, a kind of place, a region, or the code of a disease.
+    """
 
     meaning: str
 
@@ -417,8 +576,12 @@ class Programme:
 
     `disease` is the code of the disease (SNOMED CT): statements about another one do not count.
     `other_reckoning` is a second way of counting that the evidence does not rule out. `groups`,
-    `sectors` and `places` are the words that the programme knows; empty where it lists none.
-    `unused` names the rules and suspensions of its file that no revision takes.
+    `sectors`, `places` and `regions` are the words that the programme knows; empty where it lists
+    none. `unused` names the rows of its file that no revision takes.
+
+    A programme for several diseases lists them as `diseases`. Its rows are those for the first of
+    them, and `for_disease` has the others. `elsewhere` are the products that protect only from
+    another of its diseases: a dose of one that states no disease is no dose here.
     """
 
     id: str
@@ -426,25 +589,61 @@ class Programme:
     zone: ZoneInfo = field(repr=False)
     reckoning: Reckoning = field(repr=False)
     products: Mapping[str, Product] = field(repr=False)
-    single_then_other: Reading = field(repr=False)
-    one_dose_recovered: Reading = field(repr=False)
-    extra_dose: ExtraDose | None = field(repr=False)
+    readings: Readings = field(repr=False)
     revisions: tuple[Revision, ...] = field(repr=False)
     schedule: Schedule = field(repr=False)
     names: Mapping[str, str] = field(repr=False)
     disease: str = field(default=COVID_19, repr=False)
     other_reckoning: OtherReckoning | None = field(default=None, repr=False)
-    groups: Mapping[str, Term] = field(default_factory=lambda: MappingProxyType({}), repr=False)
-    sectors: Mapping[str, Term] = field(default_factory=lambda: MappingProxyType({}), repr=False)
-    places: Mapping[str, Term] = field(default_factory=lambda: MappingProxyType({}), repr=False)
-
+    groups: Mapping[str, Term] = field(default_factory=_nothing, repr=False)
+    sectors: Mapping[str, Term] = field(default_factory=_nothing, repr=False)
+    places: Mapping[str, Term] = field(default_factory=_nothing, repr=False)
+    regions: Mapping[str, Term] = field(default_factory=_nothing, repr=False)
+    diseases: Mapping[str, Term] = field(default_factory=_nothing, repr=False)
+    elsewhere: frozenset[str] = field(default=frozenset(), repr=False)
     unused: tuple[str, ...] = ()
+    parts: Mapping[str, Programme] = field(default_factory=_nothing, repr=False, compare=False)
+    document: Mapping[str, Any] = field(default_factory=_nothing, repr=False, compare=False)
+
+    def for_disease(self, disease: str) -> Programme:
+        """Return the programme for one of its diseases, named by its code or its meaning.
+
+        Raises ValueError for a disease that the programme is not about.
+        """
+        word = disease.strip().casefold()
+        for code, term in self.diseases.items():
+            if word in {code.casefold(), term.meaning.casefold()}:
+                return self.parts[code]
+        if word == self.disease.casefold():
+            return self
+        known = ", ".join(f"{code} ({term.meaning})" for code, term in self.diseases.items())
+        raise ValueError(f"The programme is not about it, but about {known or self.disease}.")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the document that the programme was loaded from, overlays applied.
+
+        `coronapas.programmes.load` makes the same programme of it. Empty for one that was put
+        together otherwise.
+        """
+        return deepcopy(dict(self.document))
+
+    def readings_at(self, moment: datetime) -> Readings:
+        """Return how doses are read at an instant."""
+        revision = self.revision_at(moment)
+        return (revision.readings if revision else None) or self.readings
 
     def by_other_reckoning(self) -> Programme | None:
         """Return the programme as the other way of counting has it; None where there is none."""
         if self.other_reckoning is None:
             return None
-        return replace(self, reckoning=self.other_reckoning.reckoning, other_reckoning=None)
+        document = {**self.document, "reckoning": str(self.other_reckoning.reckoning)}
+        document.pop("other_reckoning", None)
+        return replace(
+            self,
+            reckoning=self.other_reckoning.reckoning,
+            other_reckoning=None,
+            document=MappingProxyType(document if self.document else {}),
+        )
 
     def revision_at(self, moment: datetime) -> Revision | None:
         """Return the revision in force at an instant; None before the first."""
@@ -486,9 +685,20 @@ class Programme:
         product = self.products.get(code)
         return product.name if product else code
 
+    def variants_of(self, code: str) -> tuple[str, ...]:
+        """Return the codes of the variants of a product."""
+        return tuple(one.code for one in self.products.values() if one.variant_of == code)
+
+    def strength(self, code: str) -> str | None:
+        """Return the amount of one dose of a product, in words; None where none is stated."""
+        product = self.products.get(code)
+        return product.strength if product else None
+
     def lengths(self, code: str, day: date) -> frozenset[int] | None:
         """Return how many doses complete a course for a dose of a day; None if unknown."""
         product = self.products.get(code)
         if product and product.lengths:
             return product.lengths
+        if product and product.variant_of:
+            return self.lengths(product.variant_of, day)
         return course_lengths(code, day)

@@ -42,7 +42,7 @@ COLOURS: Final = (
     ("primary doubtful-bar", "counts in some readings only"),
     ("suspension", "suspended"),
     ("answer-valid", "valid"),
-    ("answer-exempt", "exempt by age"),
+    ("answer-exempt", "exempt"),
     ("answer-open", "ambiguous"),
     ("answer-not", "not valid"),
     ("required-in-force", "pass asked for"),
@@ -664,7 +664,7 @@ def _answer_kind(span: ValiditySpan) -> str:
 def _answer_words(span: ValiditySpan) -> str:
     words = _ANSWERS[span.valid]
     if span.exempt:
-        words += ", exempt by age"
+        words += ", exempt"
     if span.suspended:
         words += ", suspended"
     return f"{words}, revision {span.revision}"

@@ -27,6 +27,7 @@ from coronapas.programmes._clock import (
     add_to_day,
     birthday,
     local_day,
+    midnight,
 )
 from coronapas.programmes._course import (
     Course,
@@ -126,7 +127,8 @@ class Planner:
         self._limits: dict[str, list[ProductLimit]] = {}
         for limit in schedule.limits:
             if limit.stands_on(on):
-                self._limits.setdefault(limit.product, []).append(limit)
+                for code in (limit.product, *programme.variants_of(limit.product)):
+                    self._limits.setdefault(code, []).append(limit)
         self._offers: dict[Stage | None, list[_Ready]] = {}
         for offer in schedule.offers:
             if offer.stands_on(on):
@@ -138,6 +140,8 @@ class Planner:
                     self._offers.setdefault(stage, []).append(row)
         self._deciding: dict[Stage | None, list[str]] = {}
         self._waits = [wait for wait in schedule.waits if wait.stands_on(on)]
+        end = midnight(on + timedelta(days=1), programme.zone) - timedelta(microseconds=1)
+        self.readings = programme.readings_at(end)
         # The youngest adult was not born on the day itself: nobody is taken to turn 18 on it.
         youngest = birthday(on, -ADULT - 1) + timedelta(days=1)
         self._unknown_births = (youngest, date(1850, 1, 1))
@@ -174,27 +178,27 @@ class Planner:
     def plans(self, history: History) -> tuple[list[Plan], Course, Events]:
         """Return the answer in every reading of the doses and the birth date."""
         events = self.events(history)
-        course = read_course(self.programme, events, history.groups)
+        course = read_course(self.programme, events, history.groups, self.readings)
         days = births(history.birth_date) or self._unknown_births
-        wait = self._waiting(events)
+        infected = self._last_infection(events)
         births_ = days if days[0] != days[1] else days[:1]
         groups = history.groups
         known = self.programme.groups
         if groups and known and not groups <= known.keys():
             # A word that the programme does not know may stand for any group.
-            found = self._in_every_group(events, course, births_, groups & known.keys(), wait)
+            found = self._in_every_group(events, course, births_, groups & known.keys(), infected)
             return found, course, events
         if groups is not None and len(births_) == len(course.worlds) == 1:
-            plan = self._plan(events, course.worlds[0], days[0], groups, wait)
+            plan = self._plan(events, course.worlds[0], days[0], groups, infected)
             return [plan], course, events
         if groups is not None:
             found = [
-                self._plan(events, world, born, groups, wait)
+                self._plan(events, world, born, groups, infected)
                 for born in births_
                 for world in course.worlds
             ]
             return found, course, events
-        return self._in_every_group(events, course, births_, _NO_GROUPS, wait), course, events
+        return self._in_every_group(events, course, births_, _NO_GROUPS, infected), course, events
 
     def _in_every_group(
         self,
@@ -202,16 +206,16 @@ class Planner:
         course: Course,
         births_: Sequence[date],
         groups: frozenset[str],
-        wait: tuple[date, Row] | None,
+        infected: date | None,
     ) -> list[Plan]:
         """Return the answers for members of the groups that are known, and of one more group."""
         found = []
         for born in births_:
             for world in course.worlds:
-                found.append(self._plan(events, world, born, groups, wait))
+                found.append(self._plan(events, world, born, groups, infected))
                 reached = _standing(events.doses, world)[0]
                 found += [
-                    self._plan(events, world, born, groups | {name}, wait)
+                    self._plan(events, world, born, groups | {name}, infected)
                     for name in self._groups_that_decide(reached)
                     if name not in groups
                 ]
@@ -234,17 +238,36 @@ class Planner:
             found = self._deciding[stage] = sorted(names)
         return found
 
-    def _waiting(self, events: Events) -> tuple[date, Row] | None:
+    def _last_infection(self, events: Events) -> date | None:
+        """Return the day of the last infection, where it can keep a dose waiting."""
         if not self._waits or not (events.infections or events.tests):
             return None
         days = infections(events, self.programme.zone)
-        if not days:
-            return None
-        last = days[-1][0]
-        return max(
-            ((add_to_day(last, wait.lasts), wait) for wait in self._waits),
-            key=lambda one: one[0],
-        )
+        return days[-1][0] if days else None
+
+    def _waiting(
+        self, infected: date, stage: Stage | None, product: str, born: date
+    ) -> tuple[date, Row] | None:
+        """Return until when a product is not given after an infection, and by which row."""
+        found = [
+            (add_to_day(infected, wait.lasts), wait)
+            for wait in self._waits
+            if (wait.after is None or stage in wait.after)
+            and (wait.products is None or product in wait.products)
+            and (wait.age_from is None or birthday(born, wait.age_from) <= self.on)
+            and (wait.age_below is None or self.on < birthday(born, wait.age_below))
+        ]
+        return max(found, key=lambda one: one[0], default=None)
+
+    def _by_wait(
+        self, infected: date, stage: Stage | None, products: tuple[str, ...], born: date
+    ) -> list[tuple[tuple[date, Row] | None, tuple[str, ...]]]:
+        """Return the products that are kept waiting alike, with their wait."""
+        found: dict[tuple[date, Row] | None, tuple[str, ...]] = {}
+        for product in products:
+            wait = self._waiting(infected, stage, product, born)
+            found[wait] = (*found.get(wait, ()), product)
+        return list(found.items())
 
     def _plan(
         self,
@@ -252,7 +275,7 @@ class Planner:
         world: World,
         born: date,
         groups: frozenset[str],
-        wait: tuple[date, Row] | None,
+        infected: date | None,
     ) -> Plan:
         stage, counted, last = _standing(events.doses, world)
         matches: list[_Match] = []
@@ -261,7 +284,7 @@ class Planner:
         for offer, by_doses, limited in self._offers.get(stage, ()):
             if offer.previous is not None and (last is None or last.product not in offer.previous):
                 continue
-            if by_doses and not _fits_doses(offer, events.doses, world, last):
+            if by_doses and not _fits_doses(offer, events.doses, world, last, counted):
                 continue
             since = _member_since(offer.audiences, born, self.on, groups)
             if since is None or (since > self.on and not _comes_in_time(offer, since, self.on)):
@@ -274,8 +297,12 @@ class Planner:
                 products = self._allowed(offer, born, refusals)
             if products:
                 before = events.doses[-1].date if events.doses else None
-                match = _match(offer, products, since, before, last, wait)
-                (matches if since <= self.on else later).append(match)
+                several = matches if since <= self.on else later
+                if infected is None:
+                    several.append(_match(offer, products, since, before, last, None))
+                    continue
+                for wait, waiting in self._by_wait(infected, stage, products, born):
+                    several.append(_match(offer, waiting, since, before, last, wait))
         return self._chosen(matches or later, refusals, counted + 1)
 
     def _allowed(self, offer: Offer, born: date, refusals: list[Row]) -> tuple[str, ...]:
@@ -367,9 +394,15 @@ def _comes_in_time(offer: Offer, since: date, on: date) -> bool:
 
 
 def _fits_doses(
-    offer: Offer, doses: tuple[GivenDose, ...], world: World, last: GivenDose | None
+    offer: Offer,
+    doses: tuple[GivenDose, ...],
+    world: World,
+    last: GivenDose | None,
+    counted: int,
 ) -> bool:
     """Return whether the doses that count are those after which a dose is offered."""
+    if offer.numbers is not None and counted + 1 not in offer.numbers:
+        return False
     if last is not None:
         if offer.last_dose_from is not None and last.date < offer.last_dose_from:
             return False
@@ -469,7 +502,8 @@ class NextDose:
     of the next dose among those that count. `products` are codes. With readings that differ,
     `status` is `Status.AMBIGUOUS` and the days are None; where only the days differ the cautious
     ones are given. `access` is how one comes to the dose, None where there is none; `variants` are
-    words for the adapted products that are given.
+    words for the adapted products that are given. `strengths` are the amounts of one dose, in
+    words, in the order of the products; None where the programme states none.
     """
 
     programme: str
@@ -488,6 +522,7 @@ class NextDose:
     marks: tuple[Mark, ...] = field(repr=False)
     access: Access | None = None
     variants: tuple[str, ...] = ()
+    strengths: tuple[str | None, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the answer as a JSON object; days as YYYY-MM-DD, inclusive, local."""
@@ -504,6 +539,7 @@ class NextDose:
             "offers": list(self.offers),
             "access": self.access and str(self.access),
             "variants": list(self.variants),
+            "strengths": list(self.strengths),
             "overdue": self.overdue,
             "reasons": [reason.to_json() for reason in self.reasons],
             "ambiguous": [one.to_json() for one in self.ambiguous],
@@ -519,9 +555,10 @@ def next_dose(programme: Programme, history: History, on: date | datetime) -> Ne
     """
     if isinstance(on, datetime):
         on = local_day(as_utc(on), programme.zone)
-    plans, course, events = planner_of(programme, on).plans(history)
+    planner = planner_of(programme, on)
+    plans, course, events = planner.plans(history)
     plan = joined(plans, course)
-    marks = [*course.marks(programme)]
+    marks = [*course.marks(planner.readings)]
     for row in (*plan.offers, *plan.refusals, *((plan.waiting,) if plan.waiting else ())):
         marks += row.marks()
     return NextDose(
@@ -541,6 +578,7 @@ def next_dose(programme: Programme, history: History, on: date | datetime) -> Ne
         marks=tuple(dict.fromkeys(marks)),
         access=plan.access,
         variants=tuple(dict.fromkeys(word for one in plan.offers for word in one.variants)),
+        strengths=tuple(programme.strength(code) for code in plan.products),
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from coronapas import catalogue
 from coronapas.facts._history import births
-from coronapas.programmes._clock import FOREVER, Period, midnight
+from coronapas.programmes._clock import FOREVER, Period, age_words, midnight
 from coronapas.programmes._course import DoseGiven, is_recognised
 from coronapas.programmes._evidence import (
     Holding,
@@ -17,11 +17,14 @@ from coronapas.programmes._evidence import (
     View,
     all_holdings,
     describe,
+    exemptions,
+    fits,
     other_end,
 )
 from coronapas.programmes._model import (
     TEST_KINDS,
     Access,
+    Audience,
     Programme,
     Requirement,
     Revision,
@@ -30,12 +33,20 @@ from coronapas.programmes._model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from coronapas.facts._history import History
     from coronapas.programmes._course import Course, Events, GivenDose
-    from coronapas.programmes._model import Audience, EvidenceRule, Offer, Suspension
+    from coronapas.programmes._evidence import Person
+    from coronapas.programmes._model import (
+        EvidenceRule,
+        Offer,
+        PlacedRow,
+        Suspension,
+        Term,
+        Wait,
+    )
 
 MOST_OTHERS: Final = 20
 """The most pieces of evidence named that do not count at the moment: the latest."""
@@ -48,9 +59,9 @@ class Reason:
     `code` is stable: ``holds``, ``lapsed``, ``not-yet``, ``suspended``, ``exempt``, ``no-rule``,
     ``no-evidence``, ``ambiguous``, ``no-revision``, ``requirement``, ``birth-date``, ``disputed``,
     ``product``, ``group``, ``sector``, ``contradiction``, ``probably-same``, ``reckoning``,
-    ``place``; and those of the next dose: ``due``, ``eligible``, ``too-early``, ``not-offered``,
-    ``audience``, ``access``, ``waiting``, ``overdue``, ``groups``, ``reading``, and the status of a
-    limit on a product.
+    ``place``, ``region``, ``together``; and those of the next dose: ``due``, ``eligible``,
+    ``too-early``, ``not-offered``, ``audience``, ``access``, ``waiting``, ``overdue``, ``groups``,
+    ``reading``, and the status of a limit on a product.
     `text` may hold the holder's dates. `row` is the rule or revision that the reason comes from.
     """
 
@@ -91,22 +102,22 @@ def reasons_of(
     programme: Programme,
     revision: Revision,
     history: History,
+    people: Sequence[Person],
     events: Events,
     course: Course,
     views: tuple[View, ...],
     valid: bool | None,
     moment: datetime,
-    place: str | None = None,
 ) -> tuple[Reason, ...]:
     """Return the reasons of one check, the deciding ones first."""
     writer = _Writer(programme, revision, moment)
     found: list[Reason] = []
-    found += writer.exempt(history, views)
+    found += writer.exempt(people)
     found += writer.suspended(views)
     found += writer.evidence(views, with_past=valid is not True)
     found += writer.reckoning(views)
     if valid is not True:
-        found += writer.without_rule(events, course, views)
+        found += writer.without_rule(events, course, views, people[0])
     if valid is None:
         found += writer.ambiguous(history, course)
     if not (events.doses or events.tests or events.infections or found):
@@ -116,7 +127,7 @@ def reasons_of(
         found.append(writer.without_any(text))
     found += writer.about_the_data(history, events)
     found += remarks(programme, history, events)
-    found += writer.requirement(place)
+    found += writer.requirement(people[0])
     return tuple(dict.fromkeys(found))
 
 
@@ -157,20 +168,13 @@ class _Writer:
                 )
                 yield self._said("reckoning", text, other)
 
-    def exempt(self, history: History, views: tuple[View, ...]) -> Iterator[Reason]:
-        groups = self.revision.exempt_groups & (history.groups or frozenset())
-        if groups:
-            text = f"No pass is asked of members of {' or '.join(sorted(groups))}."
-            yield self._said("exempt", text)
-            return
-        untils = {one.exempt_until for one in views}
-        for until in untils:
-            if until is not None and any(one.exempt_at(self.moment) for one in views):
-                text = (
-                    f"No pass is asked for below {self.revision.exempt_below} years of age, "
-                    f"until {self._local(until)}."
-                )
-                yield self._said("exempt", text)
+    def exempt(self, people: Sequence[Person]) -> Iterator[Reason]:
+        zone = self.programme.zone
+        for person in people:
+            for (start, end), text, row in exemptions(zone, self.revision, person):
+                if start <= self.moment < end:
+                    until = "" if end is FOREVER else f", until {self._local(end)}"
+                    yield self._said("exempt", f"{text.removesuffix('.')}{until}.", row)
 
     def suspended(self, views: tuple[View, ...]) -> Iterator[Reason]:
         for one in views[0].shared.suspensions:
@@ -206,7 +210,7 @@ class _Writer:
             yield self._said("lapsed", text)
 
     def without_rule(
-        self, events: Events, course: Course, views: tuple[View, ...]
+        self, events: Events, course: Course, views: tuple[View, ...], person: Person
     ) -> Iterator[Reason]:
         """Name the doses that no rule of the revision accepts, in any reading."""
         used = {one.evidence.number for each in views for one in each.doses}
@@ -218,6 +222,14 @@ class _Writer:
                 continue
             why = "no rule of this revision accepts it"
             words = " or ".join(sorted(stages))
+            for rule in self.revision.vaccinations:
+                if (
+                    (rule.needs or rule.preceded_by)
+                    and not rule.stages.isdisjoint(stages)
+                    and fits(rule, person)
+                ):
+                    what = f"Dose {place + 1} ({words})"
+                    yield self._said("together", f"{what} counts {condition_words(rule)}.", rule)
             yield self._said("no-rule", f"Dose {place + 1} ({words}) does not count: {why}.")
 
     def ambiguous(self, history: History, course: Course) -> Iterator[Reason]:
@@ -248,13 +260,19 @@ class _Writer:
                 )
                 yield Reason("disputed", text)
 
-    def requirement(self, place: str | None) -> Iterator[Reason]:
+    def requirement(self, person: Person) -> Iterator[Reason]:
+        revision = self.revision
+        place, region = person.place, person.region
         free = sorted(
-            name for name, each in self.revision.places.items() if each is not Requirement.IN_FORCE
+            name for name, each in revision.places.items() if each is not Requirement.IN_FORCE
         )
-        if place is not None:
-            asked = self.revision.requirement_at(place) is Requirement.IN_FORCE
-            yield self._said("place", f"At this place {'a' if asked else 'no'} pass is asked for.")
+        if place is not None or region is not None:
+            found = revision.requirement_at(place, region, person.sector)
+            asked = "a" if found is Requirement.IN_FORCE else "no"
+            if place is not None:
+                yield self._said("place", f"At this place {asked} pass is asked for.")
+            else:
+                yield self._said("region", f"In this region {asked} pass is asked for.")
         elif free:
             yield self._said("place", f"No pass is asked for at: {', '.join(free)}.")
         if self.revision.requirement is Requirement.LIFTED:
@@ -307,19 +325,20 @@ def remarks(programme: Programme, history: History, events: Events) -> tuple[Rea
 
 def _unknown_words(programme: Programme, history: History) -> Iterator[Reason]:
     """Name the groups and the sector of a history that a programme with a list does not know."""
+    for meant in _unknown(history.groups or (), programme.groups):
+        yield Reason("group", f"The history names a group that the programme does not know.{meant}")
     sector = () if history.sector is None else (history.sector,)
-    for kind, words, known in (
-        ("group", history.groups or (), programme.groups),
-        ("sector", sector, programme.sectors),
-    ):
-        if not known:
-            continue
-        for word in sorted(set(words) - known.keys()):
-            close = get_close_matches(word.casefold(), known, n=1, cutoff=0.75)
-            meant = f" Did you mean {close[0]}?" if close else ""
-            yield Reason(
-                kind, f"The history names a {kind} that the programme does not know.{meant}"
-            )
+    for meant in _unknown(sector, programme.sectors):
+        yield Reason(
+            "sector", f"The history names a sector that the programme does not know.{meant}"
+        )
+
+
+def _unknown(words: Iterable[str], known: Mapping[str, Term]) -> Iterator[str]:
+    """Yield for each word that is not on a list, unless that is empty, what was probably meant."""
+    for word in sorted(set(words) - known.keys()) if known else ():
+        close = get_close_matches(word.casefold(), known, n=1, cutoff=0.75)
+        yield f" Did you mean {close[0]}?" if close else ""
 
 
 def _contradiction(text: str) -> Reason:
@@ -374,16 +393,50 @@ def rule_words(rule: EvidenceRule) -> str:
     if rule.last_day_counts:
         words += ", the last day included"
     if rule.age_from is not None:
-        words += f", {rule.age_from} years of age and over"
+        words += f", {age_words(rule.age_from)} of age and over"
     if rule.age_below is not None:
-        words += f", below {rule.age_below} years of age"
-    if rule.sectors:
-        words += f", in the sector {' or '.join(sorted(rule.sectors))}"
+        words += f", below {age_words(rule.age_below)} of age"
+    words += where_words(rule)
     if rule.products is not None:
         words += f", products {', '.join(sorted(rule.products))}"
     if rule.proved_from is not None:
         words += f", for tests from {rule.proved_from} on"
+    if rule.needs or rule.preceded_by:
+        words += f", {condition_words(rule)}"
     return words
+
+
+def where_words(row: PlacedRow) -> str:
+    """Describe where a row applies, beginning with a comma; empty for everywhere."""
+    return "".join(
+        f", {kind} {' or '.join(sorted(words))}"
+        for kind, words in (
+            ("in the sector", row.sectors),
+            ("at the place", row.places),
+            ("in the region", row.regions),
+            ("not at the place", row.except_places),
+            ("not in the region", row.except_regions),
+        )
+        if words
+    )
+
+
+def condition_words(rule: EvidenceRule) -> str:
+    """Describe what a rule asks for beside its evidence."""
+    parts = []
+    if rule.needs:
+        kinds = {"test": "a negative test", "recovery": "a recovery"}
+        needed = " or ".join(f"{kinds[one.evidence]} ({one.id})" for one in rule.needs)
+        parts.append(f"only together with {needed}")
+    if rule.preceded_by is not None:
+        least, most = rule.preceded_by.at_least, rule.preceded_by.at_most
+        within = [f"at least {least}"] if least else []
+        within += [f"at most {most}"] if most else []
+        event = "a dose" if rule.preceded_by.event == "dose" else "an infection"
+        parts.append(
+            f"only {' and '.join(within)} after {event}".replace("only  after", "only after")
+        )
+    return ", and ".join(parts)
 
 
 def suspension_words(suspension: Suspension | None) -> str:
@@ -410,6 +463,8 @@ def offer_subject(offer: Offer, programme: Programme) -> str:
     if offer.had is not None:
         names = " or ".join(programme.product_name(code) for code in sorted(offer.had))
         words += f", a dose of {names} among them"
+    if offer.numbers is not None:
+        words += f", as dose {' or '.join(map(str, sorted(offer.numbers)))}"
     if offer.last_dose_from is not None:
         words += f", last dose from {offer.last_dose_from}"
     if offer.last_dose_until is not None:
@@ -432,9 +487,28 @@ def offer_words(offer: Offer, programme: Programme) -> str:
     words += " after the last dose" if offer.earliest or offer.latest else ""
     if offer.opens is not None:
         words += f", given from {offer.opens}"
+    if offer.variants:
+        words += f", as {' or '.join(offer.variants)}"
     if offer.access is not Access.INVITATION:
         words += f" ({offer.access.replace('-', ' ')})"
     return words
+
+
+def wait_subject(wait: Wait, programme: Programme) -> str:
+    """Describe which doses an infection keeps waiting."""
+    words = "Wait after infection"
+    if wait.after is not None:
+        stages = sorted("no dose" if one is None else str(one) for one in wait.after)
+        words += f", after {' or '.join(stages)}"
+    if wait.products is not None:
+        words += f", {' or '.join(programme.product_name(one) for one in sorted(wait.products))}"
+    ages = Audience(age_from=wait.age_from, age_below=wait.age_below)
+    return words if ages == Audience() else f"{words}, {audience_words(ages)}"
+
+
+def wait_words(wait: Wait) -> str:
+    """Describe how long an infection keeps doses waiting."""
+    return f"no dose for {wait.lasts} after an infection"
 
 
 def audience_words(audience: Audience) -> str:
@@ -447,15 +521,18 @@ def audience_words(audience: Audience) -> str:
         parts.append(f"born {' '.join(born)}")
     if audience.groups is not None:
         parts.append("members of " + " or ".join(sorted(audience.groups)))
-    if audience.age_from is not None and audience.age_below is not None:
-        parts.append(f"{audience.age_from} to {audience.age_below - 1} years of age")
-    elif audience.age_from is not None:
-        parts.append(f"{audience.age_from} years of age and over")
-    elif audience.age_below is not None:
-        parts.append(f"below {audience.age_below} years of age")
+    low, high = audience.age_from, audience.age_below
+    if isinstance(low, int) and isinstance(high, int):
+        parts.append(f"{low} to {high - 1} years of age")
+    else:
+        if low is not None:
+            parts.append(f"{age_words(low)} of age and over")
+        if high is not None:
+            parts.append(f"below {age_words(high)} of age")
     if audience.reached is not None:
         age, first, last = audience.reached
-        parts.append(f"those turning {age} from {first}" + (f" until {last}" if last else ""))
+        words = str(age) if isinstance(age, int) else age_words(age)
+        parts.append(f"those turning {words} from {first}" + (f" until {last}" if last else ""))
     if audience.except_groups:
         whom = ", ".join(parts) or "everyone"
         return f"{whom}, not members of {' or '.join(sorted(audience.except_groups))}"

@@ -29,7 +29,7 @@ from coronapas.programmes._evidence import (
     describe,
     shared_by_all,
 )
-from coronapas.programmes._validity import agreed, people_of
+from coronapas.programmes._validity import agreed, people_of, require_known
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -187,10 +187,21 @@ def _bounds(span: Span, zone: ZoneInfo) -> dict[str, str | None]:
     }
 
 
-def timeline(programme: Programme, history: History) -> Timeline:
-    """Follow a history through all revisions of a programme."""
+def timeline(
+    programme: Programme,
+    history: History,
+    *,
+    place: str | None = None,
+    region: str | None = None,
+) -> Timeline:
+    """Follow a history through all revisions of a programme.
+
+    `place` and `region` are those of all the checks; raises ValueError for one that the programme
+    does not know.
+    """
+    require_known(programme, place, region)
     events = distinct(programme, history)
-    builder = _Builder(programme, history)
+    builder = _Builder(programme, history, people_of(history, place, region))
     for start, end in _slabs(programme, events):
         builder.add(_with_doses(events, start, programme.zone), start, end)
     return Timeline(
@@ -198,7 +209,7 @@ def timeline(programme: Programme, history: History) -> Timeline:
         tuple(builder.validity),
         tuple(builder.lines(events)),
         tuple(union(builder.suspensions)),
-        read_course(programme, events, history.groups).ambiguous(),
+        builder.last_course(events).ambiguous(),
         events,
     )
 
@@ -238,14 +249,14 @@ _Readings = dict[tuple["Person", "Stage"], tuple["Holding", ...]]
 
 
 class _Builder:
-    def __init__(self, programme: Programme, history: History) -> None:
+    def __init__(self, programme: Programme, history: History, people: list[Person]) -> None:
         self.programme = programme
         self.history = history
         self.validity: list[ValiditySpan] = []
         self.suspensions: list[Span] = []
         self.spans: dict[_Key, list[EvidenceSpan]] = {}
         self.evidence: dict[_Key, list[Evidence]] = {}
-        self.people = people_of(history)
+        self.people = people
         self.revision: Revision | None = None
         self.shared: tuple[Shared, ...] = ()
 
@@ -253,11 +264,15 @@ class _Builder:
         revision = self.programme.revision_at(start)
         if revision is None:  # pragma: no cover - slabs begin with the first revision
             return
-        if self.revision is not revision:
+        asks_doses = any(
+            rule.preceded_by is not None and rule.preceded_by.event == "dose"
+            for rule in revision.rules
+        )
+        if self.revision is not revision or asks_doses:
             self.revision = revision
             self.shared = shared_by_all(self.programme, revision, known, self.people)
-            self.judge = DoseJudge(self.programme, revision)
-        course = read_course(self.programme, known, self.history.groups)
+            self.judge = DoseJudge(self.programme, revision, known)
+        course = read_course(self.programme, known, self.history.groups, revision.readings)
         doses = self._doses(known, course, start, end)
         self._add_validity(revision, course, self._views(course, doses), start, end)
         self.suspensions.extend(within(self.shared[0].suspended, start, end))
@@ -313,7 +328,7 @@ class _Builder:
                 high,
                 agreed(several, course, low),
                 revision.id,
-                revision.requirement,
+                self.requirement_of(revision),
                 several[0].suspended_at(low),
                 all(one.exempt_at(low) for one in several),
             )
@@ -322,6 +337,10 @@ class _Builder:
                 self.validity[-1] = last._replace(end=high)
             else:
                 self.validity.append(span)
+
+    def requirement_of(self, revision: Revision) -> Requirement:
+        person = self.people[0]
+        return revision.requirement_at(person.place, person.region, person.sector)
 
     def _add_evidence(
         self,
@@ -360,8 +379,13 @@ class _Builder:
         else:
             spans.append(span)
 
+    def last_course(self, events: Events) -> Course:
+        """Return how the doses are read in the end, by the last revision."""
+        readings = self.programme.revisions[-1].readings if self.programme.revisions else None
+        return read_course(self.programme, events, self.history.groups, readings)
+
     def lines(self, events: Events) -> Iterator[EvidenceLine]:
-        last = read_course(self.programme, events, self.history.groups).worlds[0]
+        last = self.last_course(events).worlds[0]
         for place, (dose, stage) in enumerate(zip(events.doses, last, strict=True)):
             piece = Evidence("vaccination", place + 1, dose.date, stage, dose.product)
             self.evidence.setdefault(_key(piece), [piece])

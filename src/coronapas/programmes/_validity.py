@@ -130,23 +130,29 @@ def _written(moment: datetime | None) -> str | None:
 
 
 def check(
-    programme: Programme, history: History, at: datetime, *, place: str | None = None
+    programme: Programme,
+    history: History,
+    at: datetime,
+    *,
+    place: str | None = None,
+    region: str | None = None,
 ) -> Validity:
     """Judge a history at an instant, which must have a time zone (ValueError).
 
-    `place` is a kind of place (`Programme.places`) for which `Validity.requirement` is given;
-    raises ValueError for one that the programme does not know.
+    `place` and `region` are where the pass is asked for: a kind of place (`Programme.places`) and a
+    region (`Programme.regions`). They decide about `Validity.requirement`, exemptions and rules
+    that are limited to them. Raises ValueError for one that the programme does not know.
     """
-    if place is not None and place not in programme.places:
-        known = ", ".join(programme.places) or "none"
-        raise ValueError(f"The programme does not know the place; it knows {known}.")
+    require_known(programme, place, region)
     moment = as_utc(at)
     events = distinct(programme, history).known_at(moment, programme.zone)
     revision = programme.revision_at(moment)
     if revision is None:
         return _before(programme, moment)
-    course = read_course(programme, events, history.groups)
-    several = views_of(programme, revision, events, course, history)
+    readings = revision.readings or programme.readings
+    course = read_course(programme, events, history.groups, readings)
+    people = people_of(history, place, region)
+    several = views_of(programme, revision, events, course, history, people)
     valid = agreed(several, course, moment)
     since, until = _limits(several, course, moment, valid)
     later = programme.period_of(revision)[1]
@@ -159,12 +165,12 @@ def check(
         until=until,
         revision=revision.id,
         revision_until=None if later is FOREVER else later,
-        requirement=revision.requirement_at(place),
+        requirement=revision.requirement_at(place, region, history.sector),
         exempt=all(one.exempt_at(moment) for one in several),
         suspended=several[0].suspended_at(moment),
         holdings=holdings,
         reasons=reasons_of(
-            programme, revision, history, events, course, several, valid, moment, place
+            programme, revision, history, people, events, course, several, valid, moment
         ),
         ambiguous=course.ambiguous(),
         marks=_marks(programme, revision, course, several, holdings, moment),
@@ -172,33 +178,66 @@ def check(
     )
 
 
-def is_valid(programme: Programme, history: History, at: datetime) -> bool | None:
+def is_valid(
+    programme: Programme,
+    history: History,
+    at: datetime,
+    *,
+    place: str | None = None,
+    region: str | None = None,
+) -> bool | None:
     """Return the answer of `check` alone, at a fraction of its cost."""
+    if place is not None or region is not None:
+        require_known(programme, place, region)
     moment = as_utc(at)
     revision = programme.revision_at(moment)
     if revision is None:
         return False
     events = distinct(programme, history).known_at(moment, programme.zone)
-    course = read_course(programme, events, history.groups)
-    return agreed(views_of(programme, revision, events, course, history), course, moment)
+    course = read_course(programme, events, history.groups, revision.readings)
+    people = people_of(history, place, region)
+    several = views_of(programme, revision, events, course, history, people)
+    return agreed(several, course, moment)
+
+
+def require_known(programme: Programme, place: str | None, region: str | None) -> None:
+    """Raise ValueError for a place or a region that a programme does not know."""
+    for kind, word, words in (
+        ("place", place, programme.places),
+        ("region", region, programme.regions),
+    ):
+        if word is not None and word not in words:
+            known = ", ".join(words) or "none"
+            raise ValueError(f"The programme does not know the {kind}; it knows {known}.")
 
 
 def views_of(
-    programme: Programme, revision: Revision, events: Events, course: Course, history: History
+    programme: Programme,
+    revision: Revision,
+    events: Events,
+    course: Course,
+    history: History,
+    people: list[Person] | None = None,
 ) -> tuple[View, ...]:
-    """Judge a history under one revision in every reading of its doses and its birth date."""
-    people = people_of(history)
+    """Judge a history under one revision in every reading of its doses and its birth date.
+
+    `people` are the holder in each reading of the birth date; None stands for those of no special
+    place and region.
+    """
+    people = people_of(history) if people is None else people
     shared = shared_by_all(programme, revision, events, people)
     return views(programme, revision, events, course.worlds, people, shared)
 
 
-def people_of(history: History) -> list[Person]:
+def people_of(
+    history: History, place: str | None = None, region: str | None = None
+) -> list[Person]:
     """Return the holder in each reading of the birth date: its first and its last day."""
     days = births(history.birth_date)
     groups = history.groups or frozenset()
     if days is None:
-        return [Person(None, history.sector, groups)]
-    return [Person(day, history.sector, groups) for day in dict.fromkeys(days)]
+        return [Person(None, history.sector, groups, place, region)]
+    return [Person(day, history.sector, groups, place, region) for day in dict.fromkeys(days)]
 
 
 def agreed(several: tuple[View, ...], course: Course, moment: datetime) -> bool | None:
@@ -240,7 +279,8 @@ def _marks(
     holdings: tuple[Holding, ...],
     moment: datetime,
 ) -> tuple[Mark, ...]:
-    found = [*programme.marks_at(moment), *course.marks(programme)]
+    readings = revision.readings or programme.readings
+    found = [*programme.marks_at(moment), *course.marks(readings)]
     for holding in holdings:
         found.extend(holding.rule.marks())
         if programme.other_reckoning and other_end(programme, holding) is not None:

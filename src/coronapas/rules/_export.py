@@ -34,19 +34,22 @@ from datetime import (
     datetime,
     timedelta,
 )
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from coronapas import certlogic
 from coronapas.facts import TestKind, TestResult
 from coronapas.programmes._clock import (
     FOREVER,
+    Age,
     Period,
     Reckoning,
     after,
     after_day,
+    age_words,
     midnight,
 )
 from coronapas.programmes._course import DoseGiven, Events, read_course
+from coronapas.programmes._validity import require_known
 from coronapas.rules._model import CertificateType, Rule, read_rule
 
 if TYPE_CHECKING:
@@ -146,8 +149,10 @@ class Times:
             lambda day: {"before": [plus(value, 0), literal(day)]},
         )
 
-    def age_reached(self, age: int) -> Logic:
+    def age_reached(self, age: Age) -> Logic:
         """Return that the local day is the birthday, or a later day; for full birth dates."""
+        if not isinstance(age, int):
+            raise NotExpressibleError("an age in months or days")
         runs = self._offsets()
         self._check_midnights()
 
@@ -287,6 +292,8 @@ def export_rules(
     *,
     country: str,
     sector: str | None = None,
+    place: str | None = None,
+    region: str | None = None,
     first_day: date = FIRST_DAY,
     until: datetime | None = None,
 ) -> RuleExport:
@@ -297,14 +304,18 @@ def export_rules(
         revision: One of its revisions.
         country: The country of the rules.
         sector: The sector that the rules are for; None for where no sector is named.
+        place: The kind of place that they are for, likewise.
+        region: The region that they are for, likewise.
         first_day: The first day of the events for which the rules are exact, inclusive.
         until: The end of the rules, exclusive, where it comes before that of the revision; it must
             have a time zone. The last revision ends by default `OPEN_END` after its start.
 
     Raises:
-        ValueError: `until` is not after the revision's start.
+        ValueError: `until` is not after the revision's start, or the programme does not know the
+            place or the region.
 
     """
+    require_known(programme, place, region)
     start, end = programme.period_of(revision)
     if until is not None:
         end = min(end, until.astimezone(UTC))
@@ -314,10 +325,11 @@ def export_rules(
         raise ValueError("the rules would end before they begin")
     last = max(end.astimezone(programme.zone).date(), first_day)
     times = Times(programme.zone, first_day, last, start, end)
-    writer = _Writer(programme, revision, sector, times)
+    where = _Where(place, region, sector)
+    writer = _Writer(programme, revision, where, times)
     rules: list[Rule] = []
     claims = set()
-    omissions = [*_beyond(programme, revision, sector)]
+    omissions = [*_beyond(programme, revision, where)]
     for kind, write in (
         (CertificateType.VACCINATION, writer.vaccination),
         (CertificateType.TEST, writer.test),
@@ -369,27 +381,54 @@ def _rule(
     return read_rule(document)
 
 
+class _Where(NamedTuple):
+    """Where the rules are asked, in the order that `model.PlacedRow.holds` takes."""
+
+    place: str | None
+    region: str | None
+    sector: str | None
+
+
 class _Writer:
     """Writes the conditions of one revision."""
 
     def __init__(
-        self, programme: Programme, revision: Revision, sector: str | None, times: Times
+        self, programme: Programme, revision: Revision, where: _Where, times: Times
     ) -> None:
         self.programme = programme
         self.revision = revision
-        self.sector = sector
+        self.where = where
         self.times = times
 
     def exempt(self) -> Logic:
-        """Return whether no pass is asked for, by age."""
+        """Return whether no pass is asked for, by age or birth date."""
         below = self.revision.exempt_below
-        return False if below is None else negated(self.times.age_reached(below))
+        found = [] if below is None else [negated(self.times.age_reached(below))]
+        for row in self.revision.exemptions:
+            # The groups of a pass's holder are not known, so that it is a member of none.
+            if row.holds(*self.where) and row.audience.groups is None:
+                found.append(self._belongs(row.audience))
+        return any_of(found)
+
+    def _belongs(self, audience: model.Audience) -> Logic:
+        parts = []
+        if audience.age_from is not None:
+            parts.append(self.times.age_reached(audience.age_from))
+        if audience.age_below is not None:
+            parts.append(negated(self.times.age_reached(audience.age_below)))
+        first, end = audience.born or (None, None)
+        if first is not None:
+            parts.append({"not-before": [plus(BIRTH, 0), literal(first)]})
+        if end is not None:
+            parts.append({"before": [plus(BIRTH, 0), literal(end)]})
+        return all_of(parts)
 
     def vaccination(self) -> Iterable[tuple[Logic, str]]:
         """Return the conditions that a vaccination must all meet."""
         codes = sorted(self.programme.products)
         yield {"in": [_MP, codes]}, "The vaccine must be one that the programme recognises."
-        for stages, doses in sorted(_readings(self.programme, self.times).items()):
+        readings = self.revision.readings or self.programme.readings
+        for stages, doses in sorted(_readings(self.programme, readings, self.times).items()):
             words = " or ".join(stages)
             accepted = all_of([self._dose_of(stage) for stage in stages])
             logic = {"if": [any_of(doses), accepted, True]}
@@ -451,7 +490,12 @@ class _Writer:
             yield over, f"The infection suspends the pass for {suspension.lasts}."
 
     def _applying(self, rules: Iterable[model.EvidenceRule]) -> list[model.EvidenceRule]:
-        return [rule for rule in rules if rule.sectors is None or self.sector in rule.sectors]
+        """Return the rules that can accept an event on its own, here."""
+        return [
+            rule
+            for rule in rules
+            if rule.holds(*self.where) and not rule.needs and rule.preceded_by is None
+        ]
 
     def _moved(self, period: Period, *, whole_day: bool = False) -> Callable[[date], datetime]:
         zone, reckoning = self.programme.zone, self.programme.reckoning
@@ -495,15 +539,17 @@ class _Writer:
         until = "without end" if rule.ends is None else f"until {rule.ends} after it"
         day = ", that day included" if rule.last_day_counts else ""
         ages = [
-            f"from the age of {rule.age_from}" if rule.age_from is not None else "",
-            f"below the age of {rule.age_below}" if rule.age_below is not None else "",
+            "" if rule.age_from is None else f"from {age_words(rule.age_from)} of age",
+            "" if rule.age_below is None else f"below {age_words(rule.age_below)} of age",
         ]
         kinds = f" ({', '.join(sorted(rule.kinds))})" if rule.kinds else ""
         words = [f"{rule.id}{kinds}: from {rule.starts} after the event, {until}{day}", *ages]
         return ", ".join(word for word in words if word)
 
 
-def _readings(programme: Programme, times: Times) -> dict[tuple[Stage, ...], list[Logic]]:
+def _readings(
+    programme: Programme, readings: model.Readings, times: Times
+) -> dict[tuple[Stage, ...], list[Logic]]:
     """Return the conditions under which a dose is read as each stage.
 
     The engine is asked about a dose of each product and number, so that the two cannot differ.
@@ -512,7 +558,7 @@ def _readings(programme: Programme, times: Times) -> dict[tuple[Stage, ...], lis
     tables: dict[str, dict[tuple[Stage, ...], list[Logic]]] = {}
     for code in sorted(programme.products):
         for start, end, day in _spans_of_lengths(programme, code, times.days()):
-            table = _numbers(programme, code, day)
+            table = _numbers(programme, readings, code, day)
             written = repr(table)
             tables[written] = table
             alike.setdefault((start, end, written), []).append(code)
@@ -546,14 +592,18 @@ def _spans_of_lengths(
     ]
 
 
-def _numbers(programme: Programme, code: str, day: date) -> dict[tuple[Stage, ...], list[Logic]]:
+def _numbers(
+    programme: Programme, readings: model.Readings, code: str, day: date
+) -> dict[tuple[Stage, ...], list[Logic]]:
     """Return the conditions on dn and sd that make a dose each stage."""
     # Beyond the longest course that a product can have, all equal numbers are read alike.
     most = max(programme.lengths(code, day) or {2}) + 2
-    asked: list[tuple[tuple[int, int], Logic]] = [
-        ((1, 2), {"<": [_DN, _SD]}),
-        ((2, 1), {">": [_DN, _SD]}),
-    ]
+    asked: list[tuple[tuple[int, int], Logic]] = [((1, 2), {"<": [_DN, _SD]})]
+    beyond, two_of_one = {">": [_DN, _SD]}, {"and": [{"===": [_DN, 2]}, {"===": [_SD, 1]}]}
+    if readings.two_of_one is None:
+        asked.append(((2, 1), beyond))
+    else:
+        asked += [((2, 1), two_of_one), ((3, 1), {"and": [beyond, negated(two_of_one)]})]
     for number in range(1, most + 1):
         last = number == most
         same = {">=": [_SD, number]} if last else {"===": [_SD, number]}
@@ -561,13 +611,13 @@ def _numbers(programme: Programme, code: str, day: date) -> dict[tuple[Stage, ..
     found: dict[tuple[Stage, ...], list[Logic]] = {}
     for (dose_number, doses), condition in asked:
         given = Events((DoseGiven(day, code, dose_number, doses),), (), ())
-        worlds = read_course(programme, given, None).worlds
+        worlds = read_course(programme, given, None, readings).worlds
         stages = tuple(sorted({world[0] for world in worlds}))
         found.setdefault(stages, []).append(condition)
     return found
 
 
-def _beyond(programme: Programme, revision: Revision, sector: str | None) -> Iterable[Omission]:
+def _beyond(programme: Programme, revision: Revision, where: _Where) -> Iterable[Omission]:
     """Return what no rule on one pass can say, of this revision."""
     yield Omission(
         "a history of several events",
@@ -604,14 +654,41 @@ def _beyond(programme: Programme, revision: Revision, sector: str | None) -> Ite
                 "recoveries proved by a rapid test",
                 "A recovery's pass does not say how the infection was proved.",
             )
-    named = sorted({one for rule in revision.rules for one in rule.sectors or ()})
-    if named:
+    rows = (*revision.rules, *revision.exemptions)
+    for kind, here, named in (
+        ("sectors", where.sector, {one for row in rows for one in row.sectors or ()}),
+        ("places", where.place, {one for row in rows for one in row.places or ()}),
+        ("regions", where.region, {one for row in rows for one in row.regions or ()}),
+    ):
+        if named:
+            words = ", ".join(sorted(named))
+            yield Omission(
+                f"the {kind} ({words})",
+                "No data says where a pass is shown; these rules are for "
+                f"{here or 'none of them'}.",
+            )
+    joint = [rule.id for rule in revision.rules if rule.needs or rule.preceded_by]
+    if joint:
         yield Omission(
-            f"the sectors ({', '.join(named)})",
-            f"No data says where a pass is shown; these rules are for {sector or 'none of them'}.",
+            f"evidence that counts together or in an order ({', '.join(joint)})",
+            "A rule sees one pass, and these ask for another event.",
         )
-    if programme.extra_dose is not None:
+    groups = set(revision.exempt_groups)
+    for row in revision.exemptions:
+        groups |= {*(row.audience.groups or ()), *row.audience.except_groups}
+    if groups:
         yield Omission(
-            f"the group {programme.extra_dose.group}",
+            f"exemptions of groups ({', '.join(sorted(groups))})",
+            "A pass does not say to which groups its holder belongs: it is read as to none.",
+        )
+    readings = revision.readings or programme.readings
+    if readings.dose_after_infection is not None:
+        yield Omission(
+            "the reading of a dose after an infection",
+            "The infection is on another pass; the dose is read as without one.",
+        )
+    if readings.extra_dose is not None:
+        yield Omission(
+            f"the group {readings.extra_dose.group}",
             "A pass does not say to which groups its holder belongs.",
         )
