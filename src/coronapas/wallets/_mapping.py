@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC
 from functools import cache
@@ -139,7 +139,12 @@ def unstated(form: Form, names: Collection[str]) -> tuple[Loss, ...]:
 
 def _entry(dcc: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
     """Return the group and the one event of a payload."""
-    found = [(group, entry) for group in _GROUPS for entry in dcc.get(group) or ()]
+    found = [
+        (group, entry)
+        for group in _GROUPS
+        if isinstance(entries := dcc.get(group), Sequence)
+        for entry in entries
+    ]
     if len(found) != 1 or not isinstance(found[0][1], Mapping):
         raise CredentialError("issue.events", "a credential states exactly one event")
     return found[0]
@@ -148,7 +153,8 @@ def _entry(dcc: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
 def _values(dcc: Mapping[str, Any]) -> list[tuple[Row, Any]]:
     """Return the rows that a payload has a value for, with the values."""
     group, entry = _entry(dcc)
-    names = dcc.get("nam") or {}
+    stated = dcc.get("nam")
+    names = stated if isinstance(stated, Mapping) else {}
     partial = calendar_day(dcc.get("dob")) is None
     homes: dict[str, Mapping[str, Any]] = {"pass": dcc, "nam": names, group: entry}
     found = []
@@ -223,7 +229,8 @@ def to_elements(dcc: Mapping[str, Any]) -> Mapped:
             holder[row.micov] = _element(row.kind, value)
     if group == "t":
         return Mapped({VTR: holder, ATTESTATION: {_TEST: event}}, tuple(lost))
-    holder[f"v_RA01_{min(int(entry.get('dn', 1)), _MAX_DOSES)}"] = event
+    number = entry.get("dn")
+    holder[f"v_RA01_{min(number, _MAX_DOSES) if isinstance(number, int) else 1}"] = event
     return Mapped({VTR: holder}, tuple(lost))
 
 
@@ -306,7 +313,8 @@ def to_icvp(
     born, given = calendar_day(dcc.get("dob")), calendar_day(entry.get("dt"))
     if born is None or given is None:
         raise CredentialError("issue.no-place", "a digital ICVP needs whole dates")
-    names = dcc.get("nam") or {}
+    stated = dcc.get("nam")
+    names = stated if isinstance(stated, Mapping) else {}
     parts = [str(names[part]) for part in ("gn", "fn") if names.get(part)]
     certificate = Icvp(
         Shape.B,

@@ -213,10 +213,10 @@ def prepare_sd_jwt(
         CredentialError: A payload that no credential can state.
 
     """
-    content = mapping.to_claims(dcc)
-    hidden = [(name,) for name in content.content if name not in set(shown)]
     life = lifetime(issued_at, expires)
     check_signer(signer, life, dcc)
+    content = mapping.to_claims(dcc)
+    hidden = [(name,) for name in content.content if name not in set(shown)]
     stated: dict[str, Any] = {"iat": life.issued_at, "exp": life.expires, **content.content}
     if issuer is not None:
         stated["iss"] = issuer
