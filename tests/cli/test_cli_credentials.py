@@ -168,8 +168,12 @@ def test_the_three_fail_alike_where_the_facts_do_not_suffice() -> None:
         result = run("decide", name, *TRUST, *late, "--rules", "eu-travel", "--country", "EU")
         assert result.exit_code == 1
         assert "REFUSED" in result.output
+        # A programme judges the event; that the pass itself has ended is said.
         checked = run("programme", "check", "--pass", name, *TRUST, *late, "--json")
         assert json.loads(checked.stdout)["valid"] is not None
+        assert "the pass itself is not valid at that moment" in checked.stderr
+        checked = run("programme", "check", "--pass", name, *TRUST, *WHEN, "--json")
+        assert checked.stderr.count("not valid at that moment") == 0
 
 
 @pytest.mark.usefixtures("folder")

@@ -20,11 +20,13 @@ from coronapas.cli._verifier import Judge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import datetime
     from pathlib import Path
 
     from coronapas.errors import FaultsError
     from coronapas.facts import History, PassFacts
     from coronapas.trust import TrustStore
+    from coronapas.verify import Verification
 
 _FORGIVEN: Final = frozenset({"time.expired"})
 """What may fail of a pass that states an event: its own end says nothing against the event."""
@@ -73,11 +75,13 @@ def history_from(
     pins: tuple[Path, ...],
     beside: tuple[Path, ...],
     unverified_trust: bool,
+    at: datetime | None = None,
 ) -> History:
     """Return one history of everything that is given; what cannot be used ends the command with 2.
 
     A pass counts where its signature and its content hold, also after its own end, if its
-    certificate was valid when it was issued.
+    certificate was valid when it was issued: a programme judges the event. Standard error says of
+    which passes the own validity does not cover the moment `at`.
     """
     from coronapas.errors import HistoryError
     from coronapas.facts import History, merge
@@ -90,7 +94,7 @@ def history_from(
     try:
         if passes:
             store = trust_from(trust, pins=pins, beside=beside, unverified=unverified_trust)
-            found.append(History.from_passes(_facts(passes, _judge(store))))
+            found.append(History.from_passes(_facts(passes, _judge(store), at)))
         return merge(*found)
     except HistoryError as error:
         unusable("", error)
@@ -137,7 +141,7 @@ def _judge(store: TrustStore) -> Judge:
     )
 
 
-def _facts(sources: tuple[str, ...], judge: Judge) -> Iterator[PassFacts]:
+def _facts(sources: tuple[str, ...], judge: Judge, at: datetime | None) -> Iterator[PassFacts]:
     for source in sources:
         for item in items(source):
             verification = judge.verify(item.readable().text)
@@ -146,7 +150,12 @@ def _facts(sources: tuple[str, ...], judge: Judge) -> Iterator[PassFacts]:
             if failed or facts is None:
                 what = failed[0].sentence if failed else "The pass states no event."
                 raise click.UsageError(plain(f"{item.place}: {what}"))
-            if verification.failures:
-                ended = "the pass itself has ended; the event that it states counts"
-                click.echo(plain(f"{item.place}: {ended}."), err=True)
+            if at is not None and not _covers(verification, at):
+                note = "the pass itself is not valid at that moment; its event is judged"
+                click.echo(plain(f"{item.place}: {note}."), err=True)
             yield facts
+
+
+def _covers(verification: Verification, at: datetime) -> bool:
+    begin, end = verification.issued_at, verification.expires
+    return (begin is None or begin <= at) and (end is None or at <= end)

@@ -284,7 +284,7 @@ def check(
 
     programme = programme_from(name)
     moment = instant(at, programme.zone, "--at")
-    judged = history_from(**evidence)
+    judged = history_from(**evidence, at=moment)
     try:
         found = programmes.check(programme, judged, moment, place=place, region=region)
     except ValueError as error:
