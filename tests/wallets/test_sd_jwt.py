@@ -42,9 +42,11 @@ from coronapas.wallets import (
     SD_JWT_TYPE,
     VCT,
     KeyBinding,
+    MdocVerifier,
     SdJwtVerifier,
     StatusReference,
     claims_in,
+    credential_in,
     issue_claims,
     issue_sd_jwt,
     jwk_of,
@@ -583,6 +585,22 @@ def test_each_broken_rule_is_refused_under_its_code(case: str) -> None:
     assert found.content is None or code.partition(".")[0] in later
 
 
+@pytest.mark.parametrize(
+    "name", ["iss", "nbf", "exp", "cnf", "vct", "vct#integrity", "aka_vcts", "status"]
+)
+def test_what_must_show_is_refused_where_it_was_hidden_or_a_part_of_it(name: str) -> None:
+    whole = disclosure("salt-of-22-characters", name, {"x": 1})
+    part = disclosure("salt-of-22-characters", "x", 1)
+    for text in (
+        token(whole, _sd=[digest(whole)], **({name: None} if name in claims() else {})),
+        token(part, **{name: {"_sd": [digest(part)]}}),
+    ):
+        found = verify(text)
+        assert not found.ok
+        assert set(failures(found)) & {"disclosure.never-hidden", "format.time"}
+        assert found.payload is None
+
+
 BROKEN_BINDING: Mapping[str, tuple[Callable[[str], str], str]] = {
     "none at all": (lambda text: text, "binding.missing"),
     "garbage": (lambda text: f"{text}x", "binding.malformed"),
@@ -708,6 +726,34 @@ def test_a_status_list_decides_where_it_is_at_hand() -> None:
 @given(st.text(max_size=200))
 def test_no_text_makes_the_verifier_raise(text: str) -> None:
     assert not verify(text).ok
+
+
+@given(
+    st.one_of(
+        st.binary(max_size=200),
+        st.text(max_size=200),
+        st.builds(
+            lambda head, rest: head + rest, st.just("eyJ."), st.text("aA0-_.~=", max_size=60)
+        ),
+        st.builds(lambda rest: b"\xa2jissuerAuth" + rest, st.binary(max_size=60)),
+        st.builds(lambda rest: (b"\xa2jissuerAuth" + rest).hex(), st.binary(max_size=60)),
+        st.builds(
+            lambda rest: base64.b64encode(b"\xa3gversion" + rest).decode(), st.binary(max_size=60)
+        ),
+    )
+)
+def test_whatever_is_received_is_a_credential_or_not_and_raises_nothing(
+    content: str | bytes,
+) -> None:
+    found = credential_in(content)
+    if isinstance(found, str):
+        assert not verify(found).ok
+    elif found is not None:
+        assert not MdocVerifier(trust()).verify(found, NOW).ok
+    if isinstance(content, bytes) and content.startswith(b"\xa2jissuerAuth"):
+        assert found == content
+    if isinstance(content, str) and content.startswith("a26a697373756572"):
+        assert found == bytes.fromhex(content)
 
 
 @given(

@@ -250,6 +250,33 @@ def test_the_same_facts_in_three_containers_give_one_verdict(
     assert verdicts["eu"][0] == expected
 
 
+@pytest.mark.parametrize("event", [TEST, RECOVERY])
+@pytest.mark.parametrize("later", [timedelta(0), timedelta(days=40)])
+def test_tests_and_recoveries_come_to_one_verdict_in_the_containers_that_state_them(
+    event: Event, later: timedelta
+) -> None:
+    issuer = Issuer("DK", signer(), name="Health Data")
+    text = issuer.issue(HOLDER, event, expires=LIFE, issued_at=ISSUED, uvci=UVCI).text
+    certificate = signer().certificate
+    assert certificate is not None
+    at = ISSUED + later
+    qr = Verifier(TrustStore([certificate])).verify(text, at)
+    dcc: Any = qr.payload
+    made = issue_sd_jwt(dcc, signer(), expires=LIFE, issued_at=ISSUED).text
+    found = SdJwtVerifier(trust()).verify(made, at)
+    assert (qr.ok, found.ok) == (True, True), found.failures
+    assert found.facts == qr.facts
+    rules = RuleSet.load(eu_travel())
+    verdicts = [rules.decide(each, country="EU") for each in (qr, found)]
+    first, second = (
+        (each.outcome, [(one.rule.identifier, one.outcome) for one in each.results])
+        for each in verdicts
+    )
+    assert first == second
+    with pytest.raises(CredentialError):
+        to_elements(dcc_of(RECOVERY))
+
+
 def test_histories_and_wallets_take_all_three() -> None:
     found = three(DOSE)
     stated = [each.facts for each in found.values() if each.facts is not None]
