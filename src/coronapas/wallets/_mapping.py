@@ -326,7 +326,7 @@ def to_icvp(
     lost = tuple(
         Loss(row.path, row.reason("icvp"))
         for row, _ in _values(dcc)
-        if row.icvp is None or row.path == "v.is"
+        if row.icvp is None or (row.group, row.dcc) == ("v", "is")
     )
     return Mapped(write(certificate), lost)
 
