@@ -8,13 +8,14 @@ import time
 import tracemalloc
 import zipfile
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 
 import der_writer
 import list_makers as make
 from coronapas import _asn1 as asn1
-from coronapas.errors import KeyMaterialError, TrustListError
+from coronapas.errors import KeyMaterialError, TrustListError, TrustStoreError
 from coronapas.trust import Dropped, TrustStore, pinned
 from coronapas.trust import _chain as chain
 from coronapas.trust import _cms as cms
@@ -22,6 +23,7 @@ from coronapas.trust import _documents as documents
 from coronapas.trust import _list as listing
 from coronapas.trust import _pins as pins
 from coronapas.trust import _reading as reading
+from coronapas.trust import _store as storing
 from coronapas.trust._certificate import Certificate, key_work, signature_work
 from coronapas.trust._list import Source
 from coronapas.trust._lists import ec_zip, plain, switzerland
@@ -291,3 +293,34 @@ def test_the_chains_of_a_network_s_list_are_counted_when_it_is_read(
     monkeypatch.setattr(listing, "MAX_WORK", 43)
     with pytest.raises(TrustListError, match="work"):
         reading.read(data, pins=pins)
+
+
+def test_a_bundle_for_a_store_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storing, "MAX_ENTRIES", 3)
+    for count, kept in ((3, 3), (4, 0)):
+        bundle = b"".join(make.dsc(number).certificate.pem() for number in range(count))
+        store = TrustStore.from_certificates([bundle], on_error="drop")
+        assert (len(store), len(store.dropped)) == (kept, 0 if kept else 1)
+        (tmp_path / "bundle.pem").write_bytes(bundle)
+        if kept:
+            assert len(reading.certificates_in(tmp_path / "bundle.pem")) == kept
+        else:
+            with pytest.raises(KeyMaterialError, match="at most 3"):
+                reading.certificates_in(tmp_path / "bundle.pem")
+
+
+def test_a_store_that_could_not_be_loaded_is_not_saved(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = TrustStore((), (Dropped(n.to_bytes(8, "big"), "old, and so on", "a") for n in range(9)))
+    saved = store.to_bytes()
+    content = saved.split(b"\n", 2)[2]
+    most = documents.parts(content)
+    for limit, fits in ((most, True), (most - 1, False)):
+        monkeypatch.setattr(documents, "MAX_PARTS", limit)
+        if fits:
+            assert store.to_bytes() == saved
+            assert storing.parse(saved) == store
+            continue
+        for call in (store.to_bytes, lambda: storing.parse(saved)):
+            with pytest.raises(TrustStoreError) as caught:
+                call()
+            assert caught.value.code == "store.too-large"
