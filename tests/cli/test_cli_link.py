@@ -218,6 +218,17 @@ def test_what_a_link_leads_to_is_opened(place: Path) -> None:
     assert "another key" in wrong.stderr
 
 
+def test_no_more_than_the_largest_manifest_is_read(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (place / "file.jwe").write_text(encrypt_file(b"x", KEY))
+    size = (place / "file.jwe").stat().st_size
+    for limit, code in ((size, 0), (size - 1, 2)):
+        monkeypatch.setattr("coronapas.gdhcn.LARGEST_MANIFEST", limit)
+        opened = run("link", "open", str(place / "link.txt"), str(place / "file.jwe"))
+        assert opened.exit_code == code
+
+
 def test_the_bundle_behind_a_vhl_says_what_is_to_be_fetched(place: Path) -> None:
     document = {
         "resourceType": "DocumentReference",

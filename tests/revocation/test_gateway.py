@@ -253,6 +253,19 @@ def test_a_document_of_too_many_parts_is_not_parsed(monkeypatch: pytest.MonkeyPa
     assert caught.value.code == "list.too-large"
 
 
+@pytest.mark.parametrize("size", [0, 1_200_000])
+def test_the_parts_of_a_document_go_by_its_size(size: int) -> None:
+    most = documents.FREE_PARTS + size // documents.BYTES_A_PART
+    within = b"[" + b"0," * (most - 2) + b"0]"
+    assert len(within) < 2 * documents.FREE_PARTS + size
+    padded = within.ljust(size)
+    if len(within) <= size:
+        assert len(documents.parse(padded, form="x", what="y")) == most - 1
+    with pytest.raises(RevocationListError) as caught:
+        documents.parse((b"[" + b"0," * 2 * most + b"0]").ljust(size), form="x", what="y")
+    assert caught.value.code == "list.too-large"
+
+
 def test_moments_are_written_with_their_zone() -> None:
     assert documents.stamp(NOW) == "2023-01-15T12:00:00Z"
     with pytest.raises(ValueError, match="time zone"):

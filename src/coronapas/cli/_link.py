@@ -93,12 +93,15 @@ def open_(link: str, fetched: str, number: int | None, output: Path | None, forc
 
     Exit codes: 0 opened; 2 it cannot be decrypted with this link, or cannot be read.
     """
-    from coronapas.gdhcn import decrypt_file
+    from coronapas.gdhcn import LARGEST_MANIFEST, decrypt_file
 
     key = _link(link).key
     if key is None:
         raise LinkError("no-key", "the link has no key that can be used")
-    content = Path(fetched).read_bytes()
+    with Path(fetched).open("rb") as opened:
+        content = opened.read(LARGEST_MANIFEST + 1)
+    if len(content) > LARGEST_MANIFEST:
+        raise LinkError("too-large", f"the file is larger than {LARGEST_MANIFEST} bytes")
     found: list[LinkFile] = []
     if content.lstrip()[:1] == b"{":
         for each in _embedded(content, number):

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from coronapas.gdhcn._link import FHIR as FHIR
     from coronapas.gdhcn._link import HEALTH_CARD as HEALTH_CARD
     from coronapas.gdhcn._link import LARGEST_FILE as LARGEST_FILE
+    from coronapas.gdhcn._link import LARGEST_MANIFEST as LARGEST_MANIFEST
     from coronapas.gdhcn._link import LINK_LABEL as LINK_LABEL
     from coronapas.gdhcn._link import Link as Link
     from coronapas.gdhcn._link import LinkClaim as LinkClaim
@@ -70,9 +71,9 @@ else:
         {
             "_catalogue": "COVID_19 Catalogue Family POLIO Product YELLOW_FEVER",
             "_link": (
-                "API_ACCESS FHIR HEALTH_CARD LARGEST_FILE LinkFile Manifest ManifestFile "
-                "decrypt_file encrypt_file read_manifest write_manifest LINK_LABEL Link "
-                "LinkClaim LinkFinding LinkKind build_link judge_link "
+                "API_ACCESS FHIR HEALTH_CARD LARGEST_FILE LARGEST_MANIFEST LinkFile Manifest "
+                "ManifestFile decrypt_file encrypt_file read_manifest write_manifest LINK_LABEL "
+                "Link LinkClaim LinkFinding LinkKind build_link judge_link "
                 "read_link_claim=read_claim read_link"
             ),
             "_icvp": (

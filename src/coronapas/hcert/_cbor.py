@@ -82,8 +82,10 @@ _ENDLESS: Final = -(2**80)
 _ARRAY, _MAP, _TAG = 4, 5, 6
 
 
-def has_container_key(data: bytes) -> bool:
+def has_container_key(data: bytes, most: int | None = None) -> bool:
     """Return whether a map in `data` has an array, a map or a tag as a key; False if malformed.
+
+    Raises OverflowError if `data` has more than `most` items.
 
     Their hashes can be made to collide, and then reading the map takes time by the square of its
     size. Nobody outside can choose the hashes of texts and byte strings, and few integers collide.
@@ -92,8 +94,12 @@ def has_container_key(data: bytes) -> bool:
     lacking: list[int] = []
     maps: list[bool] = []
     place, size = 0, len(data)
+    left = size if most is None else most
     try:
         while place < size:
+            if not left:
+                raise OverflowError("there are too many items")
+            left -= 1
             head = data[place]
             major, info = head >> 5, head & 0x1F
             place += 1

@@ -21,6 +21,12 @@ MAX_PARTS: Final = 4_000_000
 """A document with more commas, colons and brackets than this is refused unread: its values would
 fill the memory."""
 
+FREE_PARTS: Final = 100_000
+"""As many a document may have however small it is; beyond them, one for every `BYTES_A_PART`."""
+
+BYTES_A_PART: Final = 12
+"""A hash with its quotation marks and comma has 27 bytes, the smallest real members some 14."""
+
 
 class Document:
     """One JSON object of a list, read member by member; every error names the member."""
@@ -103,7 +109,8 @@ class Document:
 def parse(data: bytes, *, form: str, what: str) -> Any:
     """The value of a JSON text of at most `MAX_BYTES`, in which no object states a name twice."""
     try:
-        return _json.load(data, limit=MAX_BYTES, parts=MAX_PARTS)
+        parts = min(MAX_PARTS, FREE_PARTS + len(data) // BYTES_A_PART)
+        return _json.load(data, limit=MAX_BYTES, parts=parts)
     except _json.JsonError as error:
         code = "too-large" if error.reason == "too-large" else "malformed"
         raise RevocationListError(form, code, f"{what} cannot be read: {error}") from None

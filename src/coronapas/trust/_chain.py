@@ -101,14 +101,21 @@ class Authorities:
             if own is not None:
                 self._by_key.setdefault(own, []).append(certificate)
 
-    def link(self, certificate: Certificate) -> Link:
-        """Return the issuer of `certificate` among these, or the fault."""
+    def link(
+        self, certificate: Certificate, spend: Callable[[Certificate], None] | None = None
+    ) -> Link:
+        """Return the issuer of `certificate` among these, or the fault.
+
+        `spend` is called before each attempt; what it raises ends the search.
+        """
         try:
             candidates = self._candidates(certificate)
         except KeyMaterialError:
             return Link(None, "chain.unreadable")
         fault = "chain.no-issuer"
         for candidate in candidates:
+            if spend is not None:
+                spend(candidate)
             found = fault_between(certificate, candidate)
             if found is None:
                 return Link(candidate, None, _remarks(certificate, candidate))

@@ -124,15 +124,20 @@ def verify_attached(message: bytes) -> Attached:
     return Attached(parsed.content, parsed.certificate)
 
 
-def verify_detached(message: bytes, content: bytes) -> Certificate:
+def verify_detached(
+    message: bytes, content: bytes, spend: Callable[[Certificate], None] | None = None
+) -> Certificate:
     """Return the certificate whose key signed `content`, which is separate from `message`.
 
     A message that holds the same content is accepted, too; other content raises CmsError
-    (``cms.content``), as does every other fault with its own code.
+    (``cms.content``), as does every other fault with its own code. `spend` is called with the
+    signer before its signature is judged; what it raises ends the verification.
     """
     parsed = _parse(message)
     if parsed.content is not None and parsed.content != content:
         raise CmsError("content", "the message holds content other than the one given")
+    if spend is not None:
+        spend(parsed.certificate)
     _verify(message, parsed, content)
     return parsed.certificate
 

@@ -16,7 +16,8 @@ from typing import Any, Final, TypeVar
 from coronapas import _base64 as base64
 from coronapas import _json
 from coronapas._time import exact_moment
-from coronapas.errors import KeyMaterialError, TrustListError
+from coronapas.errors import DecodeError, KeyMaterialError, TrustListError
+from coronapas.hcert import _cbor as cbor
 
 MAX_BYTES: Final = 16 * 1024 * 1024
 """Larger lists are refused unread (bytes, inclusive). The largest real ones have some 3 MB."""
@@ -24,9 +25,12 @@ MAX_BYTES: Final = 16 * 1024 * 1024
 MAX_CBOR_BYTES: Final = 4 * 1024 * 1024
 """The same for CBOR, whose smallest values fill the memory fastest."""
 
-MAX_PARTS: Final = 1_000_000
+MAX_PARTS: Final = 250_000
 """The most commas, colons and opening brackets of a document (inclusive). One with more is refused
 unread: its values would fill the memory."""
+
+MAX_CBOR_ITEMS: Final = 250_000
+"""The most items of a CBOR document, inclusive; each map, array, text or number is one."""
 
 _MAX_KID_CHARACTERS: Final = 512
 
@@ -51,6 +55,26 @@ def load(data: bytes, form: str) -> Any:
     except _json.JsonError as error:
         code = "too-large" if error.reason == "too-large" else "malformed"
         raise TrustListError(form, code, f"the list cannot be read: {error}") from None
+
+
+def parts(data: bytes) -> int:
+    """Return how many parts a JSON document has, as `MAX_PARTS` counts them."""
+    return len(data) - len(data.translate(None, b",:[{"))
+
+
+def load_cbor(data: bytes, form: str) -> Any:
+    """Return the value of CBOR; TrustListError: ``trust.too-large`` or ``trust.malformed``."""
+    bounded(data, form, MAX_CBOR_BYTES)
+    try:
+        cbor.has_container_key(data, MAX_CBOR_ITEMS)
+        return cbor.load(data)[0]
+    except OverflowError:
+        raise TrustListError(
+            form, "too-large", f"the list has more than {MAX_CBOR_ITEMS} items"
+        ) from None
+    except DecodeError as error:
+        message = f"the list cannot be read: {error.message}"
+        raise TrustListError(form, "malformed", message) from None
 
 
 def dump(value: object) -> bytes:

@@ -10,8 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
-from coronapas.errors import DecodeError, TrustListError
-from coronapas.hcert import _cbor as cbor
 from coronapas.trust import _documents as documents
 from coronapas.trust import _jws as jws
 
@@ -121,14 +119,5 @@ def classify(data: bytes) -> Content:
         payload = jws.payload(data, UNKNOWN)
         return Content(data, "jws", documents.load(payload, UNKNOWN))
     if data and data[0] in _MAP:
-        return Content(data, "cbor", _cbor(data))
+        return Content(data, "cbor", documents.load_cbor(data, UNKNOWN))
     return content
-
-
-def _cbor(data: bytes) -> Any:
-    documents.bounded(data, UNKNOWN, documents.MAX_CBOR_BYTES)
-    try:
-        return cbor.load(data)[0]
-    except DecodeError as error:
-        message = f"CBOR that cannot be read: {error.message}"
-        raise TrustListError(UNKNOWN, "malformed", message) from None

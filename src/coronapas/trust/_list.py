@@ -25,7 +25,7 @@ from coronapas import _base64 as base64
 from coronapas.errors import CmsError, KeyMaterialError, TrustListError
 from coronapas.hcert._cose import KID_LENGTH
 from coronapas.trust import _documents as documents
-from coronapas.trust._certificate import Certificate, Listing
+from coronapas.trust._certificate import Certificate, Listing, key_work, signature_work
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -364,6 +364,13 @@ def _country(certificate: Certificate) -> str:
         return ""
 
 
+MAX_ENTRIES: Final = 20_000
+"""A list with more entries is refused (inclusive); the largest real ones have some 3,000."""
+
+MAX_WORK: Final = 200_000
+"""The most work that the keys and signatures of a list may cost, in units of some ten
+microseconds; a list that asks for more is refused. It is that of 20,000 signatures of P-256."""
+
 CLOCK_SKEW: Final = timedelta(minutes=5)
 """How far the date of a list may lie in the future (inclusive). Its end has no such margin."""
 
@@ -383,6 +390,8 @@ class ListBuilder:
             raise ValueError("at must have a time zone")
         self._found: list[Certificate | Dropped | Remark | _Pending] = []
         self._entry: tuple[bytes | None, str] = (None, "")
+        self._entries = 0
+        self._work = 0
         self.authorities: list[Certificate] = []
         self.uploaders: list[Certificate] = []
         self.references: list[str] = []
@@ -401,11 +410,31 @@ class ListBuilder:
         self, place: str, entry: Any, read: Callable[[Any], None], kid: bytes | None = None
     ) -> None:
         """Read one entry, or drop it with its `place` and `kid`."""
+        self._count()
         self._entry = kid, place
         try:
             read(entry)
         except (KeyMaterialError, CmsError) as error:
-            self.drop(kid, str(error), place)
+            self._found.append(self._drop(kid, str(error), place))
+
+    def _count(self) -> None:
+        self._entries += 1
+        if self._entries > MAX_ENTRIES:
+            raise self.error("too-large", f"the list has more than {MAX_ENTRIES} entries")
+
+    def spend(self, signer: Certificate) -> None:
+        """Count the work of a signature under the key of `signer`; TrustListError for too much."""
+        self._spend(signature_work(signer.spki))
+
+    def check(self, certificate: Certificate) -> None:
+        """Read every part of a certificate, its key too; KeyMaterialError if that fails."""
+        self._spend(key_work(certificate.spki))
+        certificate.check()
+
+    def _spend(self, work: int) -> None:
+        self._work += work
+        if self._work > MAX_WORK:
+            raise self.error("too-large", "the keys and signatures of the list cost too much work")
 
     def keep(
         self, certificate: Certificate, judge: Callable[[], Iterable[Remark]] | None = None
@@ -416,14 +445,16 @@ class ListBuilder:
         returns remarks, or raises KeyMaterialError for a key that is to be dropped.
         """
         if judge is not None:
+            self._spend(key_work(certificate.spki))
             self._found.append(_Pending(certificate, judge, *self._entry))
             return
         plain = _plainly(certificate)
-        plain.check()
+        self.check(plain)
         self._found.append(plain)
 
     def drop(self, kid: bytes | None, reason: str, place: str) -> None:
         """Record something that is not kept."""
+        self._count()
         self._found.append(self._drop(kid, reason, place))
 
     def _drop(self, kid: bytes | None, reason: str, place: str) -> Dropped:

@@ -33,10 +33,11 @@ def pieces(material: Material) -> Iterator[Material]:
     if text is None or _MARK not in text:
         yield material
         return
-    blocks = list(_pem_blocks(text))
-    if not blocks:
+    block = None
+    for block in _pem_blocks(text):
+        yield block
+    if block is None:
         raise KeyMaterialError("the PEM text holds no certificate")
-    yield from blocks
 
 
 def to_der(material: Material) -> bytes:

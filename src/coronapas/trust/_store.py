@@ -17,6 +17,7 @@ import math
 import os
 from dataclasses import replace
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import (
     TYPE_CHECKING,
@@ -33,7 +34,7 @@ from coronapas.errors import KeyMaterialError, TrustListError, TrustStoreError
 from coronapas.facts import EventKind
 from coronapas.trust import _documents as documents
 from coronapas.trust._certificate import Certificate, Listing
-from coronapas.trust._list import GIVEN, Dropped, Source
+from coronapas.trust._list import GIVEN, MAX_ENTRIES, Dropped, Source
 from coronapas.trust._material import pieces
 
 if TYPE_CHECKING:
@@ -418,7 +419,7 @@ def _loaded(
     whole = [sources] if isinstance(sources, str | bytes) else sources
     for number, source in enumerate(whole, start=1):
         try:
-            parts = [source] if isinstance(source, Certificate) else list(pieces(source))
+            parts = [source] if isinstance(source, Certificate) else _pieces(source)
         except KeyMaterialError as error:
             yield f"source {number}", error
             continue
@@ -428,6 +429,13 @@ def _loaded(
                 yield place, Certificate.load(part)
             except KeyMaterialError as error:
                 yield place, error
+
+
+def _pieces(source: Material) -> list[Material]:
+    found = list(islice(pieces(source), MAX_ENTRIES + 1))
+    if len(found) > MAX_ENTRIES:
+        raise KeyMaterialError(f"a bundle must hold at most {MAX_ENTRIES} certificates")
+    return found
 
 
 def _grouped(pairs: Iterable[tuple[K, V]]) -> dict[K, tuple[V, ...]]:
@@ -488,6 +496,8 @@ def dump(store: TrustStore) -> bytes:
     data = b"".join((_NAME, str(VERSION).encode(), b"\n", digest, b"\n", content))
     if len(data) > MAX_BYTES:
         raise TrustStoreError("too-large", f"the file would have more than {MAX_BYTES} bytes")
+    if documents.parts(content) > documents.MAX_PARTS:
+        raise TrustStoreError("too-large", "the file would hold too much to be read again")
     return data
 
 

@@ -13,7 +13,6 @@ import hmac
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from coronapas.errors import DecodeError
-from coronapas.hcert import _cbor as cbor
 from coronapas.hcert import _cose as cose
 from coronapas.trust import _documents as documents
 from coronapas.trust._certificate import Certificate, VerifyingKey
@@ -56,7 +55,7 @@ def read(
     """
     builder = ListBuilder(NAME, about)
     life = _judge(data, beside[0] if beside else None, pins, builder)
-    entries = documents.whole(_content(data, builder).get("c"), list, NAME, "'c'")
+    entries = documents.whole(_content(data).get("c"), list, NAME, "'c'")
 
     def key(entry: Any) -> None:
         kid = documents.part(entry, "i", bytes)
@@ -92,7 +91,7 @@ def _documents(
     builder = ListBuilder(NAME, about)
     life = _judge(data, signature, pins, builder)
     whole, identifier, value = names
-    entries = documents.whole(_content(data, builder).get(whole), list, NAME, f"{whole!r}")
+    entries = documents.whole(_content(data).get(whole), list, NAME, f"{whole!r}")
     found: list[Document] = []
 
     def document(entry: Any) -> None:
@@ -105,16 +104,8 @@ def _documents(
     return DocumentList(listed.source, tuple(found), listed.dropped)
 
 
-def _content(data: bytes, builder: ListBuilder) -> dict[Any, Any]:
-    return documents.whole(_cbor(data, builder), dict, NAME, "the map")
-
-
-def _cbor(data: bytes, builder: ListBuilder) -> Any:
-    documents.bounded(data, NAME, documents.MAX_CBOR_BYTES)
-    try:
-        return cbor.load(data)[0]
-    except DecodeError as error:
-        raise builder.error("malformed", f"the list cannot be read: {error.message}") from None
+def _content(data: bytes) -> dict[Any, Any]:
+    return documents.whole(documents.load_cbor(data, NAME), dict, NAME, "the map")
 
 
 def _judge(data: bytes, signature: bytes | None, pins: Pins, builder: ListBuilder) -> _Life:
@@ -136,7 +127,9 @@ def _judge(data: bytes, signature: bytes | None, pins: Pins, builder: ListBuilde
             builder.at,
             NAME,
         )
-    payload = documents.whole(_cbor(message.payload, builder), dict, NAME, "the payload's map")
+    payload = documents.whole(
+        documents.load_cbor(message.payload, NAME), dict, NAME, "the payload's map"
+    )
     digest = documents.whole(payload.get(_DIGEST), bytes, NAME, "the content's digest")
     if not hmac.compare_digest(digest, hashlib.sha256(data).digest()):
         raise builder.error("signature", "the content is not the one that was signed")

@@ -142,7 +142,7 @@ def read_files(
 
     def csca(file: _File) -> None:
         certificate, signer = _open(file, builder)
-        certificate.check()
+        builder.check(certificate)
         if pinned_at_all and signer.spki not in anchors:
             raise KeyMaterialError("the CSCA is not signed by the pinned trust anchor")
         builder.authorities.append(certificate)
@@ -157,7 +157,7 @@ def read_files(
         if signer.spki not in anchors | allowed:
             _foreign(certificate, signer, uploaders_known=bool(allowed))
         if pinned_at_all or authorities.certificates:
-            link = authorities.link(certificate)
+            link = authorities.link(certificate, builder.spend)
             if link.fault is not None:
                 raise KeyMaterialError(link.sentence)
             for code in link.remarks:
@@ -190,11 +190,11 @@ def _open(file: _File, builder: ListBuilder) -> tuple[Certificate, Certificate]:
         raise KeyMaterialError("the signature file is missing")
     message = _message(file.signature)
     try:
-        signer = cms.verify_detached(message, der)
+        signer = cms.verify_detached(message, der, builder.spend)
     except CmsError as error:
         if error.code not in ("cms.digest", "cms.content"):
             raise
-        signer = cms.verify_detached(message, file.data)
+        signer = cms.verify_detached(message, file.data, builder.spend)
     if file.thumbprint != hashlib.sha256(der).hexdigest():
         note = "the file's name is not the SHA-256 of the certificate"
         builder.remark(certificate.kid, "list.thumbprint", note)

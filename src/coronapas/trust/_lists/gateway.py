@@ -31,7 +31,7 @@ from coronapas.trust._list import ListBuilder, stated_kid
 from coronapas.trust._pins import pinned
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
     from typing import Unpack
 
@@ -117,7 +117,7 @@ class _Reading:
         )
 
     def dsc(self, entry: Any) -> None:
-        certificate, signer = open_entry(entry)
+        certificate, signer = open_entry(entry, self.builder.spend)
         self._uploaded(certificate, signer)
         self._chained(certificate)
         stated = entry.get("kid")
@@ -126,8 +126,8 @@ class _Reading:
         self.builder.keep(certificate)
 
     def _anchored(self, entry: Any) -> Certificate:
-        certificate, signer = open_entry(entry)
-        certificate.check()
+        certificate, signer = open_entry(entry, self.builder.spend)
+        self.builder.check(certificate)
         if self.anchors:
             self._is_anchor(signer)
         return certificate
@@ -153,17 +153,18 @@ class _Reading:
             self.authorities = Authorities(self.builder.authorities)
         if not self.anchors and not self.authorities.certificates:
             return
-        link = self.authorities.link(certificate)
+        link = self.authorities.link(certificate, self.builder.spend)
         if link.fault is not None:
             raise KeyMaterialError(link.sentence)
         for code in link.remarks:
             self.builder.remark(certificate.kid, code, REMARKS[code])
 
 
-def open_entry(entry: Any) -> Signed:
+def open_entry(entry: Any, spend: Callable[[Certificate], None] | None = None) -> Signed:
     """Return the certificate of an entry whose CMS holds, and the CMS's signer (no trust implied).
 
-    Raises CmsError or KeyMaterialError, also for a wrong thumbprint or country.
+    Raises CmsError or KeyMaterialError, also for a wrong thumbprint or country. `spend` is that of
+    `cms.verify_detached`.
     """
     der = documents.base64_part(entry, "rawData")
     certificate = Certificate(der)
@@ -178,7 +179,7 @@ def open_entry(entry: Any) -> Signed:
         Certificate.load(certificate, country=stated)
         if certificate.country is None
         else certificate,
-        cms.verify_detached(signature, der),
+        cms.verify_detached(signature, der, spend),
     )
 
 

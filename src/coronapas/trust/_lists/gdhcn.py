@@ -199,14 +199,16 @@ class _Methods:
         if listing.usage == _AUTHORITY:
             if not leaf.is_authority:
                 raise KeyMaterialError(_NOT_AN_AUTHORITY)
-            leaf.check()
+            self._builder.check(leaf)
             self._builder.authorities.append(leaf)
             return
         if usage != _DSC:
             raise KeyMaterialError(_UNUSED)
         issuers = found[1:]
-        for text in issuers:
-            self._certificate(text)
+        for place, text in enumerate(issuers):
+            issuer = self._certificate(text)
+            if not place:
+                self._builder.spend(issuer)
         beside: tuple[Remark, ...] = ()
         if kid != leaf.kid and not leaf.key_purposes & _RAW_KEY:
             beside = kid_remarks(leaf, kid)

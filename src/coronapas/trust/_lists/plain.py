@@ -7,6 +7,7 @@ DSC that none of them issued is kept with a remark.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from coronapas import _base64 as base64
@@ -16,7 +17,7 @@ from coronapas.trust import _material as material
 from coronapas.trust._certificate import Certificate
 from coronapas.trust._chain import REMARKS, Authorities
 from coronapas.trust._format import ListFormat
-from coronapas.trust._list import ListBuilder
+from coronapas.trust._list import MAX_ENTRIES, ListBuilder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,7 +51,7 @@ def read(
 
     def certificate(piece: Any) -> None:
         loaded = Certificate.load(piece)
-        loaded.check()
+        builder.check(loaded)
         if loaded.signs_only_certificates:
             builder.authorities.append(loaded)
         else:
@@ -58,7 +59,7 @@ def read(
 
     for name, data in whole.items():
         try:
-            pieces = list(material.pieces(data))
+            pieces = list(islice(material.pieces(data), MAX_ENTRIES + 1))
         except KeyMaterialError as error:
             builder.drop(None, str(error), name)
             continue
@@ -74,7 +75,7 @@ def _keep(certificate: Certificate, authorities: Authorities, builder: ListBuild
     builder.keep(certificate)
     if not authorities.certificates:
         return
-    link = authorities.link(certificate)
+    link = authorities.link(certificate, builder.spend)
     if link.fault is not None:
         builder.remark(certificate.kid, link.fault, link.sentence)
     for code in link.remarks:
