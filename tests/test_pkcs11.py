@@ -321,6 +321,66 @@ def test_a_signer_with_a_key_in_a_token_is_pickled_without_key_and_pin(dsc: Soft
     assert printed == "64 True\n"
 
 
+def test_the_command_line_makes_and_uses_keys_in_a_token(token: SoftToken) -> None:
+    begin = ("--from", "2021-01-01T00:00:00Z")
+    token.command("keys", "csca", "--country", "DK", "--pkcs11", token.key("csca"), *begin)
+    asked = ("keys", "request", "--country", "DK", "--organisation", "Invented")
+    token.command(*asked, "--pkcs11", token.key("asked"))
+    again = token.command(*asked, "--key", token.key("asked"), "--file-name", "again")
+    assert again.stdout == "again.csr.pem\n"
+    authority = ("--csca-key", token.key("csca"), "--csca-cert", "csca.pem")
+    made = token.command("keys", "dsc", *authority, "--each", *begin, "--pkcs11", token.key("dsc"))
+    assert made.stdout.split() == ["dsc-vaccination.pem", "dsc-test.pem", "dsc-recovery.pem"]
+    (token.folder / "facts.json").write_text(
+        """{"holder": {"family_name": "Eksempel", "given_name": "Ibine", "birth_date": "1979"},
+        "vaccination": {"product": "Comirnaty", "dose_number": 2, "doses": 2,
+        "date": "2021-06-01"}}"""
+    )
+    issue = ("issue", "facts.json", "--expires", "365d", "--issued-at", "2021-09-01T00:00:00Z")
+    key = ("--key", token.key("dsc-vaccination"), "--cert")
+    text = token.command(*issue, *key, "dsc-vaccination.pem").stdout
+    (token.folder / "pass.txt").write_text(text)
+    trust = ("--trust", "dsc-vaccination.pem", "--at", "2021-09-02T00:00:00Z")
+    assert token.command("verify", "pass.txt", *trust).returncode == 0
+    wrong = token.command(*issue, *key, "dsc-test.pem", check=False)
+    assert wrong.returncode == 2
+    assert "the certificate is for another key than the token's" in wrong.stderr
+    assert not list(token.folder.glob("*.key.pem"))
+
+
+def test_the_command_line_makes_no_key_whose_certificate_it_could_not_write(
+    token: SoftToken,
+) -> None:
+    csca = ("keys", "csca", "--country", "DK", "--pkcs11")
+    token.command(*csca, token.key("csca"))
+    for arguments, problem in (
+        ((token.key("second"),), "csca.pem exists; --force replaces it"),
+        ((token.key("csca"), "--force"), "the token has a key 'csca' already"),
+        ((token.uri, "--force"), "needs a label or a key_id"),
+        ((token.uri.replace("?", ";id=%01?"), "--force"), "object=LABEL"),
+        ((token.key("third"), "--file-name", "third", "--password", "env:X"), "writes none"),
+    ):
+        refused = token.command(*csca, *arguments, check=False)
+        assert refused.returncode == 2
+        assert problem in refused.stderr
+    printed = token.run(
+        """
+        for label in ("csca", "second", "third"):
+            try:
+                print(token.key(label).public_key.key_size)
+            except Exception as error:
+                print(error)
+        """
+    ).stdout.splitlines()
+    assert printed == ["256", "the token has no key 'second'", "the token has no key 'third'"]
+    both = token.command(
+        *("keys", "request", "--country", "DK", "--organisation", "Invented"),
+        *("--key", token.key("csca"), "--pkcs11", token.key("more")),
+        check=False,
+    )
+    assert "give its URI to --key" in both.stderr
+
+
 # What needs no token.
 
 

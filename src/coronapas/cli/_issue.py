@@ -16,7 +16,9 @@ import click
 from coronapas.cli import _qr as drawing
 from coronapas.cli._claims import issue_icvp, products_option
 from coronapas.cli._options import (
+    KEY_PLACE,
     filled,
+    key_place,
     lifetime,
     message_language_option,
     moment,
@@ -221,10 +223,11 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 )
 @click.option(
     "--key",
-    type=_FILE,
+    type=key_place,
+    metavar=KEY_PLACE,
     multiple=True,
-    help="A signing key, PEM or DER. Of several, in the order of their --cert, each signs what its "
-    "certificate allows, and the newest valid one wins.",
+    help="A signing key, PEM or DER, or the URI of one in a token. Of several, in the order of "
+    "their --cert, each signs what its certificate allows, and the newest valid one wins.",
 )
 @click.option("--cert", type=_FILE, multiple=True, help="Its certificate (DSC).")
 @click.option(
@@ -282,7 +285,7 @@ def command(
     mapping: Path | None,
     keep_going: bool,
     rejects: Path | None,
-    key: tuple[Path, ...],
+    key: tuple[Path | str, ...],
     cert: tuple[Path, ...],
     pkcs12: tuple[Path, ...],
     password: str | None,
@@ -436,9 +439,12 @@ def _reject(row: _Refusal) -> str:
 
 
 def _signers(
-    keys: tuple[Path, ...], certs: tuple[Path, ...], bundles: tuple[Path, ...], password: str | None
+    keys: tuple[Path | str, ...],
+    certs: tuple[Path, ...],
+    bundles: tuple[Path, ...],
+    password: str | None,
 ) -> list[Signer]:
-    from coronapas.signing import Signer
+    from coronapas.signing import Pkcs11Key, Signer
     from coronapas.trust import Certificate
 
     if bool(keys) == bool(bundles) or len(keys) != len(certs):
@@ -448,7 +454,9 @@ def _signers(
     return [
         *(_named(bundle, Signer.from_pkcs12, bundle.read_bytes(), secret) for bundle in bundles),
         *(
-            _named(key, Signer.from_pem, key.read_bytes(), certificate, secret)
+            Pkcs11Key.from_uri(key).signer(certificate)
+            if isinstance(key, str)
+            else _named(key, Signer.from_pem, key.read_bytes(), certificate, secret)
             for key, certificate in zip(keys, loaded, strict=True)
         ),
     ]

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from coronapas.cli._options import filled, moment, password_from
+from coronapas.cli._options import KEY_PLACE, filled, key_place, moment, password_from
 from coronapas.cli._options import password as password_source
 from coronapas.cli._output import write
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
 
     from coronapas.facts import EventKind
     from coronapas.keys import Authority, KeyPair
@@ -67,6 +67,12 @@ def _validity(days: int) -> Callable[[Callable[..., None]], Callable[..., None]]
     return decorate
 
 
+_pkcs11 = click.option(
+    "--pkcs11",
+    metavar="URI",
+    help="Make the key in a token, under the label object= (RFC 7512); no key file is written. "
+    "pin-source=env:NAME or a file says where the PIN is.",
+)
 _name = click.option("--name", callback=filled, help="The certificate's common name.")
 _organisation = click.option(
     "--organisation", callback=filled, help="The certificate's organisation."
@@ -84,7 +90,9 @@ _usage = click.option(
 def command() -> None:
     """Make keys and certificates: a test CSCA, its DSCs, and requests for real DSCs.
 
-    Only their owner can read key files. No file is replaced without --force.
+    Only their owner can read key files. No file is replaced without --force. A key may also be in
+    a hardware module, described by a URI (needs the extra hsm):
+    pkcs11:token=LABEL;object=KEY?module-path=MODULE.so&pin-source=env:NAME
     """
 
 
@@ -92,12 +100,14 @@ def command() -> None:
 @click.option("--country", required=True, help="ISO 3166-1 alpha-2.")
 @_name
 @_organisation
+@_pkcs11
 @_validity(4 * 365)
 @_places
 def csca(
     country: str,
     name: str | None,
     organisation: str | None,
+    pkcs11: str | None,
     start: datetime | None,
     days: int,
     out: Path,
@@ -108,18 +118,27 @@ def csca(
     """Make a CSCA for tests: a self-signed P-256 key that certifies DSCs."""
     from coronapas.keys import make_csca
 
+    stem = stem or "csca"
+    key = _in_token(pkcs11, "P-256", password, [out / f"{stem}.pem"], force)
     pair = make_csca(
         country,
         valid_from=start or datetime.now(UTC),
         valid_for=timedelta(days=days),
         name=name,
         organisation=organisation,
+        key="P-256" if key is None else key,
     )
-    _write_pairs({stem or "csca": pair}, out, password, force)
+    _write_pairs({stem: pair}, out, password, force, keys=key is None)
 
 
 @command.command("dsc")
-@click.option("--csca-key", required=True, type=_FILE, help="The CSCA's key, PEM or DER.")
+@click.option(
+    "--csca-key",
+    required=True,
+    type=key_place,
+    metavar=KEY_PLACE,
+    help="The CSCA's key, PEM or DER.",
+)
 @click.option("--csca-cert", required=True, type=_FILE, help="The CSCA's certificate.")
 @click.option(
     "--csca-password",
@@ -138,10 +157,11 @@ def csca(
 )
 @_name
 @_organisation
+@_pkcs11
 @_validity(2 * 365)
 @_places
 def dsc(
-    csca_key: Path,
+    csca_key: Path | str,
     csca_cert: Path,
     csca_password: str | None,
     usages: tuple[str, ...],
@@ -149,6 +169,7 @@ def dsc(
     key_type: Any,
     name: str | None,
     organisation: str | None,
+    pkcs11: str | None,
     start: datetime | None,
     days: int,
     out: Path,
@@ -157,23 +178,28 @@ def dsc(
     force: bool,
 ) -> None:
     """Make a DSC, and its key, under a CSCA that is at hand."""
+    from coronapas.keys import KeyPair, make_key
+
     if each and usages:
         raise click.UsageError("Give --usage or --each, not both.")
     authority = _authority(csca_key, csca_cert, csca_password)
     stem = stem or "dsc"
-    wanted = {f"{stem}-{kind}": (kind,) for kind in _KINDS} if each else {stem: usages}
-    pairs = {
-        file: authority.issue_dsc(
+    wanted = {f"-{kind}": (kind,) for kind in _KINDS} if each else {"": usages}
+    pairs = {}
+    for suffix, kinds in wanted.items():
+        files = [out / f"{stem}{other}.pem" for other in wanted]
+        key = _in_token(pkcs11, key_type, password, files, force, suffix)
+        private_key = make_key(key_type) if key is None else key
+        certificate = authority.certify(
+            private_key.public_key(),
             valid_from=start or datetime.now(UTC),
             valid_for=timedelta(days=days),
             usages=_kinds(kinds),
-            key=key_type,
             name=name,
             organisation=organisation,
         )
-        for file, kinds in wanted.items()
-    }
-    _write_pairs(pairs, out, password, force)
+        pairs[f"{stem}{suffix}"] = KeyPair(private_key, certificate)
+    _write_pairs(pairs, out, password, force, keys=pkcs11 is None)
 
 
 @command.command("request")
@@ -190,13 +216,16 @@ def dsc(
     default="P-256",
     show_default=True,
 )
-@click.option("--key", type=_FILE, help="An existing key [default: a new one].")
+@click.option(
+    "--key", type=key_place, metavar=KEY_PLACE, help="An existing key [default: a new one]."
+)
 @click.option(
     "--key-password",
     callback=password_source,
     metavar="prompt|env:NAME",
     help="Where to read its password.",
 )
+@_pkcs11
 @_places
 def request(
     country: str,
@@ -204,8 +233,9 @@ def request(
     name: str | None,
     usages: tuple[str, ...],
     key_type: Any,
-    key: Path | None,
+    key: Path | str | None,
     key_password: str | None,
+    pkcs11: str | None,
     out: Path,
     stem: str | None,
     password: str | None,
@@ -218,21 +248,54 @@ def request(
 
     if key is not None and password is not None:
         raise click.UsageError("--password is for a new key: give --key-password.")
-    private_key = (
-        make_key(key_type) if key is None else _private_key(key, password_from(key_password))
-    )
+    if key is not None and pkcs11 is not None:
+        raise click.UsageError("--pkcs11 is for a new key: give its URI to --key.")
+    stem = stem or "request"
+    in_token = _in_token(pkcs11, key_type, password, [out / f"{stem}.csr.pem"], force)
+    if in_token is not None:
+        private_key = in_token
+    elif key is not None:
+        private_key = _private_key(key, password_from(key_password))
+    else:
+        private_key = make_key(key_type)
     asked = make_request(
         private_key, country=country, organisation=organisation, name=name, usages=_kinds(usages)
     )
-    stem = stem or "request"
     files = {out / f"{stem}.csr.pem": (asked.public_bytes(Encoding.PEM), False)}
-    if key is None:
+    if key is None and in_token is None:
         secret = password_from(password, new=True)
         files[out / f"{stem}.key.pem"] = _key_pem(private_key, secret), True
     _write_all(files, force)
 
 
-def _authority(key: Path, certificate: Path, password: str | None) -> Authority:
+def _in_token(
+    uri: str | None,
+    kind: Any,
+    password: str | None,
+    files: Sequence[Path],
+    force: bool,
+    suffix: str = "",
+) -> PrivateKey | None:
+    """Return a new key in the token of a URI, its label with a suffix; None without a URI.
+
+    Nothing is made in the token where a file of `files` could not be written afterwards.
+    """
+    from coronapas.signing import Pkcs11Key
+
+    if uri is None:
+        return None
+    if password is not None:
+        raise click.UsageError("--password is for a key file, and --pkcs11 writes none.")
+    described = Pkcs11Key.from_uri(uri)
+    if described.label is None:
+        raise click.UsageError("--pkcs11 must state the label of the new key: object=LABEL.")
+    _refuse_existing(files, force)
+    key_id = None if suffix else described.key_id
+    new = described.token.make_key(f"{described.label}{suffix}", kind, key_id=key_id)
+    return new.private_key()
+
+
+def _authority(key: Path | str, certificate: Path, password: str | None) -> Authority:
     from coronapas.keys import Authority
     from coronapas.trust import Certificate
 
@@ -241,11 +304,13 @@ def _authority(key: Path, certificate: Path, password: str | None) -> Authority:
     )
 
 
-def _private_key(path: Path, password: str | None) -> PrivateKey:
-    """Return the key in a file; KeyMaterialError, with the file, says why it cannot be used."""
+def _private_key(path: Path | str, password: str | None) -> PrivateKey:
+    """Return the key in a file or a token; KeyMaterialError, with the file, says why it cannot."""
     from coronapas.errors import KeyMaterialError
-    from coronapas.signing import load_private_key
+    from coronapas.signing import Pkcs11Key, load_private_key
 
+    if isinstance(path, str):
+        return Pkcs11Key.from_uri(path).private_key()
     try:
         return load_private_key(path.read_bytes(), password)
     except KeyMaterialError as error:
@@ -270,21 +335,29 @@ def _kinds(names: tuple[str, ...]) -> tuple[EventKind, ...]:
     return tuple(map(EventKind, names))
 
 
-def _write_pairs(pairs: dict[str, KeyPair], out: Path, password: str | None, force: bool) -> None:
+def _write_pairs(
+    pairs: dict[str, KeyPair], out: Path, password: str | None, force: bool, *, keys: bool
+) -> None:
+    """Write certificates, and their keys unless these are in a token."""
     secret = password_from(password, new=True)
     files: dict[Path, tuple[bytes, bool]] = {}
     for stem, pair in pairs.items():
-        files[out / f"{stem}.key.pem"] = pair.key_pem(secret), True
+        if keys:
+            files[out / f"{stem}.key.pem"] = pair.key_pem(secret), True
         files[out / f"{stem}.pem"] = pair.certificate_pem(), False
     _write_all(files, force)
 
 
 def _write_all(files: dict[Path, tuple[bytes, bool]], force: bool) -> None:
     """Write all files, or none if one exists that must not be replaced."""
-    for path in files:
-        if path.exists() and not force:
-            raise click.UsageError(f"{path} exists; --force replaces it.")
+    _refuse_existing(files, force)
     for path, (content, secret) in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         write(path, content, force=force, secret=secret)
         click.echo(path)
+
+
+def _refuse_existing(files: Iterable[Path], force: bool) -> None:
+    for path in files:
+        if path.exists() and not force:
+            raise click.UsageError(f"{path} exists; --force replaces it.")

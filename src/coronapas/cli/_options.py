@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from coronapas.dcc import ValueSets
     from coronapas.rules import RuleSet
 
+_EXISTING: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
+
 # Callbacks of click, each for one form of value.
 
 
@@ -164,6 +166,18 @@ def duration(ctx: click.Context, param: click.Parameter, value: str | None) -> t
         problem = "Write a whole number of seconds, or one with s, m or h: 90s, 5m, 1h."
         raise click.BadParameter(problem, ctx, param)
     return timedelta(seconds=int(found[1]) * _SECONDS[found[2]])
+
+
+def key_place(value: str) -> Path | str:
+    """Return where a private key is: the path of a file that exists, or a ``pkcs11:`` URI."""
+    if value.startswith("pkcs11:"):
+        return value
+    path: Path = _EXISTING.convert(value, None, None)
+    return path
+
+
+KEY_PLACE: Final = "FILE|pkcs11:URI"
+"""What the help shows for an option that takes a `key_place`."""
 
 
 def filled(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
