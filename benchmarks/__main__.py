@@ -13,6 +13,7 @@ from benchmarks import (
     programmes,
     revocation,
     rules,
+    signing,
     trust,
     wallets,
 )
@@ -23,6 +24,7 @@ SUITES = {
     "importing": importing.run,
     "certlogic": certlogic.run,
     "rules": rules.run,
+    "signing": signing.run,
     "revocation": revocation.run,
     "trust": trust.run,
     "programmes": programmes.run,
