@@ -148,13 +148,8 @@ class PreparedPass:
             SigningError: It is not a signature of that key over this pass.
 
         """
-        return self._sealed(self._check(signature, self.digest, form=form))
-
-    def _sealed(self, signature: bytes) -> Pass:
-        """Return the pass with a signature in COSE's form that is known to hold."""
-        message = cose.with_signature(self._head, signature)
-        text = envelope.encode(message, signature_length=len(signature))
-        return Pass(text, self.uvci, self.iat, self.exp, message)
+        checked = self._check(signature, self.digest, form=form)
+        return _sealed(self._head, checked, self.uvci, self.iat, self.exp)
 
     def __repr__(self) -> str:
         start, end = (datetime.fromtimestamp(each, UTC) for each in (self.iat, self.exp))
@@ -250,8 +245,10 @@ class Issuer:
             TypeError: A moment is not a datetime.
 
         """
-        signer, prepared = self._prepare(holder, event, expires, issued_at, uvci)
-        return prepared._sealed(signer.sign_digest(prepared.digest))
+        signer, to_sign, head, identifier, iat, exp = self._unsigned(
+            holder, event, expires, issued_at, uvci
+        )
+        return _sealed(head, signer.sign(to_sign), identifier, iat, exp)
 
     def prepare(
         self,
@@ -271,16 +268,21 @@ class Issuer:
             TypeError: A moment is not a datetime.
 
         """
-        return self._prepare(holder, event, expires, issued_at, uvci)[1]
+        signer, to_sign, head, identifier, iat, exp = self._unsigned(
+            holder, event, expires, issued_at, uvci
+        )
+        digest = sha256(to_sign).digest()
+        return PreparedPass(digest, signer.kid, identifier, iat, exp, signer.check, head)
 
-    def _prepare(
+    def _unsigned(
         self,
         holder: Holder,
         event: Event,
         expires: datetime | timedelta,
         issued_at: datetime | None,
         uvci: str | None,
-    ) -> tuple[Signer, PreparedPass]:
+    ) -> tuple[Signer, bytes, bytes, str, int, int]:
+        """Return the signer, what it signs, the message before that; ``ci``, ``iat``, ``exp``."""
         identifier = uvcis.make(self._country) if uvci is None else uvci
         faults: list[Fault] = []
         signer, iat, exp, dcc = self._examined(
@@ -290,8 +292,7 @@ class Issuer:
             raise IssueError(faults)
         payload = cwt.dump(issuer=self._country, issued_at=iat, expires=exp, hcert={cwt.DCC: dcc})
         to_sign, head = cose.unsigned(payload, algorithm=signer.algorithm, kid=signer.kid)
-        digest = sha256(to_sign).digest()
-        return signer, PreparedPass(digest, signer.kid, identifier, iat, exp, signer.check, head)
+        return signer, to_sign, head, identifier, iat, exp
 
     def faults(
         self,
@@ -369,6 +370,13 @@ class Issuer:
         except IssueError as error:
             faults[:0] = error.faults
             return {}
+
+
+def _sealed(head: bytes, signature: bytes, uvci: str, iat: int, exp: int) -> Pass:
+    """Return the pass of a message up to its signature, and that, which is known to hold."""
+    message = cose.with_signature(head, signature)
+    text = envelope.encode(message, signature_length=len(signature))
+    return Pass(text, uvci, iat, exp, message)
 
 
 @dataclass(frozen=True, slots=True)
