@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import pickle
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import softhsm
-from coronapas.errors import KeyMaterialError
+from coronapas.errors import KeyMaterialError, MissingExtraError
 from coronapas.signing import Pkcs11Key, Pkcs11Token
 
 if TYPE_CHECKING:
@@ -276,7 +277,7 @@ def test_a_csca_and_a_request_are_made_with_keys_that_never_leave_the_token(
     printed = token.run(
         """
         import copy, pickle
-        from coronapas.errors import KeyMaterialError
+        from coronapas.errors import KeyMaterialError, MissingExtraError
         root = token.make_key("csca", "P-384").private_key()
         csca = keys.make_csca("DK", valid_from=START, key=root)
         for label, kind in (("dsc", "P-256"), ("rsa", "RSA-2048")):
@@ -319,6 +320,145 @@ def test_a_signer_with_a_key_in_a_token_is_pickled_without_key_and_pin(dsc: Soft
         """
     ).stdout
     assert printed == "64 True\n"
+
+
+def test_odd_keys_of_a_token_are_refused_by_what_they_are(token: SoftToken) -> None:
+    printed = token.run(
+        f"""
+        import pkcs11
+        from pkcs11 import Attribute, KeyType, ObjectClass
+        token.make_key("twice", key_id=b"1").public_key
+        library = pkcs11.lib({token.module!r})
+        session = library.get_token(token_label={softhsm.LABEL!r}).open(rw=True)
+        def make(curve, label, kind=KeyType.EC):
+            from pkcs11.util.ec import encode_named_curve_parameters
+            parameters = {{Attribute.EC_PARAMS: encode_named_curve_parameters(curve)}}
+            domain = session.create_domain_parameters(kind, parameters, local=True)
+            domain.generate_keypair(store=True, label=label, id=b"2")
+        make("secp256r1", "twice")
+        make("secp256k1", "bitcoin")
+        def say(work):
+            try:
+                print(work())
+            except Exception as error:
+                print(type(error).__name__, error)
+        say(lambda: token.key("twice").public_key)
+        say(lambda: token.key("twice", key_id=b"2").public_key.key_size)
+        say(lambda: token.key(key_id=b"1").public_key.key_size)
+        say(lambda: token.key("bitcoin").public_key)
+        say(lambda: token.make_key("new", "P-999"))
+        say(lambda: token.make_key("new", "ED25519"))
+        session.close()
+        """
+    ).stdout.splitlines()
+    assert printed == [
+        "KeyMaterialError the token has several keys for key 'twice'",
+        "256",
+        "256",
+        "KeyMaterialError the token's key is on a curve that is not known here",
+        "KeyMaterialError a token makes no keys of the kind 'P-999'",
+        "KeyMaterialError a token makes no keys of the kind 'ED25519'",
+    ]
+
+
+def test_a_token_that_does_not_state_the_public_key_needs_the_certificate(dsc: SoftToken) -> None:
+    printed = dsc.run(
+        f"""
+        import pkcs11
+        library = pkcs11.lib({dsc.module!r})
+        session = library.get_token(token_label={softhsm.LABEL!r}).open(
+            rw=True, user_pin=os.environ["TOKEN_PIN"]
+        )
+        for item in list(session.get_objects(
+            {{pkcs11.Attribute.CLASS: pkcs11.ObjectClass.PUBLIC_KEY}}
+        )):
+            item.destroy()
+        session.close()
+        signer = {SIGNER}
+        print(len(signer.sign(b"a message")))
+        library.reinitialize()
+        print(len(signer.sign(b"a message")))
+        other = keys.make_csca("DK", valid_from=START).issue_dsc(valid_from=START)
+        for work in (
+            lambda: token.key("dsc-1").public_key,
+            lambda: token.key("dsc-1").private_key(),
+            lambda: token.key("dsc-1").signer(other.certificate),
+        ):
+            try:
+                work()
+            except Exception as error:
+                print(error)
+        """
+    ).stdout.splitlines()
+    unknown = "the token does not state the public key: give the certificate"
+    wrong = "the remote signer's answer is not a signature under the certificate's key"
+    assert printed == ["64", "64", unknown, unknown, wrong]
+
+
+@pytest.mark.parametrize("kind", ["P-256", "P-521", "RSA-2048"])
+def test_a_key_in_a_token_serves_as_one_of_cryptography(token: SoftToken, kind: str) -> None:
+    printed = token.run(
+        f"""
+        from cryptography.hazmat.primitives.asymmetric import ec, padding
+        from cryptography.hazmat.primitives.hashes import SHA256
+        key = token.make_key("a key", {kind!r}).private_key()
+        public = key.public_key()
+        if {kind!r}.startswith("RSA"):
+            pss = padding.PSS(padding.MGF1(SHA256()), 32)
+            for scheme in (pss, padding.PKCS1v15()):
+                signature = key.sign(b"a message", scheme, SHA256())
+                public.verify(signature, b"a message", scheme, SHA256())
+        else:
+            public.verify(
+                key.sign(b"a message", ec.ECDSA(SHA256())), b"a message", ec.ECDSA(SHA256())
+            )
+            assert key.curve.name == public.curve.name
+        assert key.key_size == public.key_size
+        csca = keys.make_csca("DK", valid_from=START, key=key)
+        if {kind!r} != "P-521":
+            signer = Signer(key, kid=b"12345678")
+            digest = bytes(range(32))
+            print(signer.check(signer.sign_digest(digest), digest) != b"")
+        else:
+            print(csca.certificate.country == "DK")
+        """
+    ).stdout
+    assert printed == "True\n"
+
+
+def test_a_pin_may_come_from_a_function_and_must_not_be_empty(
+    dsc: SoftToken, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    printed = dsc.run(
+        """
+        def say(pin):
+            own = Pkcs11Token(token.module, token.label, pin)
+            try:
+                print(len(own.key("dsc-1").sign_digest(bytes(32))))
+            except Exception as error:
+                print(type(error).__name__, error)
+            own.close()
+        say(lambda: os.environ["TOKEN_PIN"])
+        say(lambda: "")
+        (FOLDER / "pin").write_bytes(bytes([255, 254]))
+        (FOLDER / "pin").chmod(0o600)
+        say(f"file:{FOLDER / 'pin'}")
+        """
+    ).stdout.splitlines()
+    assert printed[:2] == ["64", "KeyMaterialError the token's PIN must not be empty"]
+    assert printed[2].endswith("the file is not UTF-8")
+
+
+def test_without_the_extra_the_error_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    from coronapas.signing import _pkcs11
+
+    monkeypatch.setitem(sys.modules, "pkcs11", None)
+    _pkcs11._hsm.cache_clear()
+    try:
+        with pytest.raises(MissingExtraError, match="extra hsm"):
+            described().key("a key").sign_digest(bytes(32))
+    finally:
+        _pkcs11._hsm.cache_clear()
 
 
 def test_the_command_line_makes_and_uses_keys_in_a_token(token: SoftToken) -> None:
