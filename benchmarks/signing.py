@@ -143,7 +143,8 @@ def _service(made: Sample, count: int = 8_000) -> None:
             raise AssertionError("a pass was lost, doubled or out of order")
         told = ", ".join(f"{number} {name}" for name, number in sorted(door.counts.items()))
         goal = "   at least 3,000" if window == 64 else ""
-        print(f"  window {window:4} {rate:7,.0f} a second, {busy:4.0f} µs of CPU each ({told}){goal}")
+        speed = f"{rate:7,.0f} a second, {busy:4.0f} µs of CPU each"
+        print(f"  window {window:4} {speed} ({told}){goal}")
 
 
 def _issue(key: Pkcs11Key, certificate: bytes, count: int) -> float:

@@ -1,7 +1,7 @@
 """Call a service that holds the key: one digest at a time, in batches, or many at once.
 
-What goes wrong on the way to a key service is not the door's business. A door (the function that
-speaks to the service) makes one call and raises what happened; the classes here decide:
+The function that speaks to a key service makes one call and raises what happened. What is to be
+done when something goes wrong on the way, the classes here decide:
 
 1. The circuit breaker is asked first. Once it is open nothing is called and `SigningStoppedError`
    ends the run: a service that is down must not turn a million passes into a million errors.
@@ -75,7 +75,7 @@ class Retry:
         deadline: How long one digest may take with all its attempts; None for no end. No delay
             begins that would end after it.
         timeout: How long one attempt of an asynchronous call may take; None for no end. A call that
-            is not asynchronous cannot be interrupted: give the door its own.
+            is not asynchronous cannot be interrupted: give the function its own.
         retryable: Whether a failure passes by. By default that is a ConnectionError, a TimeoutError
             or a `ServiceBusyError`.
 
@@ -296,7 +296,7 @@ class KeyService:
     """Calls a service for one digest at a time: the `sign_digest` of `Signer.remote`.
 
     Args:
-        sign_digest: The door: one call, which gives a signature or raises.
+        sign_digest: Speaks to the service: one call, which gives a signature or raises.
         retry: When a call is made again.
         rate: How many calls a second; None for no limit.
         breaker: When the service counts as down; None for never. Of a wrong signature it cannot
@@ -355,8 +355,8 @@ class BatchKeyService:
     """Calls a service that signs several digests in one call.
 
     Args:
-        sign_digests: The door: it gets up to `max_batch` digests and returns an answer for each, in
-            their order: a signature, or the exception that stands for it.
+        sign_digests: Speaks to the service: it gets up to `max_batch` digests and returns an answer
+            for each, in their order: a signature, or the exception that stands for it.
         max_batch: The most digests of a call, at least 1.
         form: How the answers encode an ECDSA signature.
         retry: When a call, or the digests of it that failed, are sent again.
@@ -450,7 +450,7 @@ class AsyncKeyService:
     """Keeps many calls to a service in flight from one thread, and gives the results in order.
 
     Args:
-        sign_digest: The door: a coroutine function for one digest.
+        sign_digest: Speaks to the service: a coroutine function for one digest.
         window: The most calls in flight, at least 1.
         ahead: The most results, finished or in flight, from the oldest unfinished one on; by
             default 16 windows. It bounds the memory, and lets one slow call not hold up the others.
