@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 import bulk_register as register
 from coronapas.bulk import Manifest, Progress
-from coronapas.cli import _bulk
+from coronapas.cli import _runs
 from coronapas.cli._app import coronapas
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def test_issuing_says_how_many_and_gives_what_the_library_gives(
 ) -> None:
     done = issue(facts, tmp_path / "out", keyring)
     assert done.exit_code == 0, done.output
-    assert done.stdout.startswith("12 records: 12 issued; ")
+    assert done.stdout.startswith("12 records: 12 issued\n")
     assert len(register.passes(tmp_path / "out")) == 12
     again = issue(facts, tmp_path / "out", keyring, "--json")
     assert json.loads(again.stdout) == {
@@ -160,7 +160,7 @@ def test_passes_of_a_run_are_verified_and_decided(
     common = ("--trust", keyring / "dsc.pem", "--at", moment, "--jobs", 1)
     done = call("verify", tmp_path / "out", *common, "--out", tmp_path / "seen")
     assert done.exit_code == 0, done.output
-    assert done.stdout.startswith("12 records: 12 ok; ")
+    assert done.stdout.startswith("12 records: 12 ok\n")
     assert call("verify", tmp_path / "out", *common, "--out", tmp_path / "seen").exit_code == 0
     changed = call(
         *("verify", tmp_path / "out", *common, "--out", tmp_path / "seen"), "--clock-skew", "9m"
@@ -218,11 +218,11 @@ def test_a_bar_shows_rate_end_and_faults(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     moments = iter([0.0, 10.0])
-    monkeypatch.setattr(_bulk, "on_terminal", lambda **_: True)
-    monkeypatch.setattr(_bulk, "monotonic", lambda: next(moments))
-    with _bulk._bar("issue") as show:
+    monkeypatch.setattr(_runs, "on_terminal", lambda **_: True)
+    monkeypatch.setattr(_runs, "monotonic", lambda: next(moments))
+    with _runs.bar("issue") as show:
         show(Progress(0, 10_000, 0))
         show(Progress(2_000, 10_000, 3))
     shown = capsys.readouterr().err
     assert "20%  200/s  0:40 left  3 refused" in shown
-    assert _bulk._clock(3_725) == "1:02:05"
+    assert _runs._clock(3_725) == "1:02:05"

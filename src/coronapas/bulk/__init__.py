@@ -21,6 +21,15 @@ if find_spec("pyarrow") is None:  # pragma: no cover - the tests have the extra
     raise errors.MissingExtraError("bulk", "pyarrow")
 
 if TYPE_CHECKING:
+    from coronapas.bulk._campaigns import REISSUED as REISSUED
+    from coronapas.bulk._campaigns import REISSUES as REISSUES
+    from coronapas.bulk._campaigns import REVOCATIONS as REVOCATIONS
+    from coronapas.bulk._campaigns import REVOKED as REVOKED
+    from coronapas.bulk._campaigns import BatchSink as BatchSink
+    from coronapas.bulk._campaigns import BatchWriter as BatchWriter
+    from coronapas.bulk._campaigns import Condition as Condition
+    from coronapas.bulk._campaigns import ReissueKernel as ReissueKernel
+    from coronapas.bulk._campaigns import RevokeKernel as RevokeKernel
     from coronapas.bulk._columns import FACTS as FACTS
     from coronapas.bulk._columns import FAULTS as FAULTS
     from coronapas.bulk._columns import PASSES as PASSES
@@ -38,10 +47,11 @@ if TYPE_CHECKING:
     from coronapas.bulk._kernels import InviteKernel as InviteKernel
     from coronapas.bulk._kernels import IssueKernel as IssueKernel
     from coronapas.bulk._kernels import Kernel as Kernel
-    from coronapas.bulk._kernels import KeySource as KeySource
     from coronapas.bulk._kernels import Outcome as Outcome
     from coronapas.bulk._kernels import VerifyKernel as VerifyKernel
-    from coronapas.bulk._kernels import campaign_uvci as campaign_uvci
+    from coronapas.bulk._keys import KeyServices as KeyServices
+    from coronapas.bulk._keys import KeySource as KeySource
+    from coronapas.bulk._keys import campaign_uvci as campaign_uvci
     from coronapas.bulk._manifest import Manifest as Manifest
     from coronapas.bulk._manifest import PartFile as PartFile
     from coronapas.bulk._manifest import PartRecord as PartRecord
@@ -65,12 +75,17 @@ else:
     __getattr__, __dir__, __all__ = _lazy.attach(
         __name__,
         {
+            "_campaigns": (
+                "BatchSink BatchWriter Condition REISSUED REISSUES REVOCATIONS REVOKED "
+                "ReissueKernel RevokeKernel"
+            ),
             "_columns": "FACTS FAULTS PASSES TEXTS VERIFICATIONS",
             "_inputs": "Input InputForm Part Plan plan",
             "_kernels": (
-                "DecideKernel HISTORIES INVITATIONS InviteKernel IssueKernel Kernel KeySource "
-                "Outcome VERDICTS VerifyKernel campaign_uvci"
+                "DecideKernel HISTORIES INVITATIONS InviteKernel IssueKernel Kernel "
+                "Outcome VERDICTS VerifyKernel"
             ),
+            "_keys": "KeyServices KeySource campaign_uvci",
             "_manifest": "Manifest PartFile PartRecord Status status",
             "_run": (
                 "DEFAULT_MAX_FAULTS Engine OutputForm PartFiles PartSink PartWorker PartWriter "

@@ -54,9 +54,12 @@ _TEXT: Final = pa.string()
 _DAY: Final = pa.date32()
 _MOMENT: Final = pa.timestamp("us", tz="UTC")
 
+UNIQUE: Final = {"unique": "true"}
+"""Marks a column of which no value may occur twice in an input."""
+
 FACTS: Final = pa.schema(
     [
-        pa.field("record", _TEXT, nullable=False),
+        pa.field("record", _TEXT, nullable=False, metadata=UNIQUE),
         pa.field("family_name", _TEXT),
         pa.field("given_name", _TEXT),
         pa.field("birth_date", _TEXT, nullable=False),
@@ -82,7 +85,7 @@ FACTS: Final = pa.schema(
         pa.field("disease", _TEXT),
         pa.field("issued_at", _MOMENT),
         pa.field("expires", _MOMENT),
-        pa.field("uvci", _TEXT),
+        pa.field("uvci", _TEXT, metadata=UNIQUE),
     ]
 )
 """One event of one person a row. Columns that are nullable here may be left out."""
@@ -171,6 +174,8 @@ def is_text(kind: pa.DataType) -> bool:
 
 def fits(wanted: pa.Field, given: pa.DataType) -> bool:
     """Return whether a column of a type can be read as a column of a schema."""
+    if pa.types.is_list(wanted.type) and pa.types.is_struct(wanted.type.value_type):
+        return bool(pa.types.is_list(given) and pa.types.is_struct(given.value_type))
     if is_text(given) or pa.types.is_null(given):
         return True
     if wanted.name == "record":

@@ -67,6 +67,8 @@ class InputForm(StrEnum):
     CSV = "csv"
     LINES = "jsonl"
     """JSON lines: an object a line."""
+    TEXT = "txt"
+    """An identifier (``uvci``) a line; what begins with # counts for nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,11 +175,12 @@ def form_of(path: str | os.PathLike[str]) -> InputForm:
         (InputForm.PARQUET, (".parquet", ".pq")),
         (InputForm.CSV, (".csv", ".tsv")),
         (InputForm.LINES, (".jsonl", ".ndjson")),
+        (InputForm.TEXT, (".txt",)),
     ):
         if ending in endings:
             return form
     raise BulkError(
-        "bulk.form", f"{Path(path).name}: the name must end in .parquet, .csv or .jsonl"
+        "bulk.form", f"{Path(path).name}: the name must end in .parquet, .csv, .jsonl or .txt"
     )
 
 
@@ -208,7 +211,7 @@ def plan(
     if rows is not None and rows < 1:
         raise ValueError("a part must have at least one row")
     found: list[tuple[Input, _Cuts]] = []
-    wanted = tuple(name for name in _REPEATED if name in columns.names)
+    wanted = [one.name for one in columns if b"unique" in (one.metadata or {})]
     with tempfile.TemporaryDirectory(prefix="coronapas-") as folder, ExitStack() as stack:
         seen = {name: stack.enter_context(_Seen(Path(folder), name)) for name in wanted}
         for path in paths:
@@ -479,6 +482,21 @@ def _scan_lines(
     return cuts
 
 
+def _scan_text(
+    path: Path, columns: pa.Schema, others: bool, seen: _SeenColumns, step: int
+) -> _Cuts:
+    given = pa.schema([pa.field("uvci", _TEXT)])
+    check_columns(columns, given, path.name, others=others)
+    cuts = _Cuts(step)
+    with path.open("rb") as file:
+        cuts.end = os.fstat(file.fileno()).st_size
+        for offset, line in _text_lines(file, 0, cuts.end):
+            cuts.add(offset)
+            for name, one in seen.items():
+                one.add((_identifier(line) if name == "uvci" else None,))
+    return cuts
+
+
 def _note(seen: _SeenColumns, batch: pa.RecordBatch) -> None:
     for name, one in seen.items():
         one.add(_values(batch, name))
@@ -567,15 +585,37 @@ def _line_chunks(part: Part, columns: pa.Schema, others: bool) -> Iterator[Chunk
             yield Chunk(pa.record_batch(arrays, schema=schema), places, broken)
 
 
+def _text_chunks(part: Part, columns: pa.Schema, others: bool) -> Iterator[Chunk]:
+    schema = pa.schema([pa.field("uvci", _TEXT)])
+    with Path(part.path).open("rb") as file:
+        file.seek(part.start)
+        rows = _text_lines(file, part.start, part.stop)
+        place = part.first
+        while taken := [_identifier(line) for _, line in islice(rows, BATCH)]:
+            batch = pa.record_batch([pa.array(taken, _TEXT)], schema=schema)
+            yield Chunk(batch, range(place, place + len(taken)), ())
+            place += len(taken)
+
+
+def _text_lines(file: BinaryIO, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
+    return ((at, line) for at, line in _lines(file, start, stop) if line.lstrip()[:1] != b"#")
+
+
+def _identifier(line: bytes) -> str:
+    return line.decode("utf-8", "replace").strip()
+
+
 _SCANNERS: Final = {
     InputForm.PARQUET: _scan_parquet,
     InputForm.CSV: _scan_table,
     InputForm.LINES: _scan_lines,
+    InputForm.TEXT: _scan_text,
 }
 _READERS: Final = {
     InputForm.PARQUET: _parquet_chunks,
     InputForm.CSV: _table_chunks,
     InputForm.LINES: _line_chunks,
+    InputForm.TEXT: _text_chunks,
 }
 
 

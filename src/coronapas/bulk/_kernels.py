@@ -4,23 +4,15 @@ A kernel is pure. It reads no clock and writes no file, and the same batch gives
 any process on any machine, as far as its keys sign alike. It can be pickled, and holds no key:
 keys, certificates and secrets are described (`KeySource`) and opened where the first batch is
 worked on.
-
-An identifier follows from the campaign and the row's record: 22 characters from HMAC-SHA256 under a
-secret, over the campaign, a zero byte and the record. Issuing again gives the same identifiers.
-Without the secret nobody can tell whether a record has a pass.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
-import hmac
 import json
-import os
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol
 
 import pyarrow as pa
@@ -29,6 +21,7 @@ from coronapas.bulk._columns import (
     FACTS,
     PASSES,
     TEXTS,
+    UNIQUE,
     VERIFICATIONS,
     FactsRow,
     FactsTable,
@@ -39,31 +32,32 @@ from coronapas.bulk._columns import (
     records_of,
     with_records,
 )
+from coronapas.bulk._keys import Identifiers, KeySource, Signing, fingerprints, read_secret
 from coronapas.dcc._scrutiny import ContentPolicy
-from coronapas.dcc._uvci import OPAQUE_LENGTH, opaque_of
-from coronapas.errors import BulkError, HistoryError, IssueError
+from coronapas.errors import HistoryError, IssueError
 from coronapas.facts import History, kind_of
 from coronapas.issue import DEFAULT_VERSION, Issuer
 from coronapas.programmes import invitations
-from coronapas.signing import Signer, SignerSet
-from coronapas.trust import Certificate
+from coronapas.signing import (
+    Signer,
+    SignerSet,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from coronapas.dcc import ValueSets
     from coronapas.facts import Event
+    from coronapas.issue import Pass, PreparedPass
     from coronapas.programmes import Programme, Reason
     from coronapas.rules import Question, RuleSet
     from coronapas.verify import Verifier
 
 _TEXT: Final = pa.string()
-_SHORTEST_SECRET: Final = 16
-_MAX_SECRET: Final = 64 * 1024
 
 HISTORIES: Final = pa.schema(
     [
-        pa.field("record", _TEXT, nullable=False),
+        pa.field("record", _TEXT, nullable=False, metadata=UNIQUE),
         pa.field("history", _TEXT, nullable=False, metadata={"json": "history.schema.json"}),
     ]
 )
@@ -132,143 +126,6 @@ class Kernel(Protocol):
         ...
 
 
-def read_secret(source: str) -> bytes:
-    """Return the secret that a source names: ``env:NAME`` or the path of a file.
-
-    Raises:
-        BulkError: The variable is not set, or the file is too large or cannot be read.
-
-    """
-    if source.startswith("env:"):
-        value = os.environ.get(source.removeprefix("env:"))
-        if not value:
-            raise BulkError("bulk.secret", f"the variable {source[4:]} is not set, or empty")
-        return value.encode()
-    try:
-        with Path(source.removeprefix("file:")).open("rb") as file:
-            content = file.read(_MAX_SECRET + 1)
-    except OSError as error:
-        raise BulkError("bulk.secret", f"a secret cannot be read: {error.strerror}") from error
-    if len(content) > _MAX_SECRET:
-        raise BulkError("bulk.secret", f"a secret has more than {_MAX_SECRET} bytes")
-    return content
-
-
-@dataclass(frozen=True, slots=True)
-class KeySource:
-    """Where a signing key is: a description, which may be written down and sent to a worker.
-
-    Exactly one of `key`, `pkcs12` and `factory` is given.
-
-    Attributes:
-        key: The path of a private key, PEM or DER.
-        certificate: The path of its certificate.
-        pkcs12: The path of a PKCS #12 file with both.
-        factory: A function without arguments that returns a `Signer`, as ``package.module:name``.
-            It runs in every worker, so a key in an HSM is opened once for each process.
-        password: Where the password is: ``env:NAME``, or the path of a file, of which a line break
-            at the end does not count.
-        deterministic: Whether ECDSA follows RFC 6979. With it, the same input gives the same bytes.
-
-    """
-
-    key: str | None = None
-    certificate: str | None = None
-    pkcs12: str | None = None
-    factory: str | None = None
-    password: str | None = None
-    deterministic: bool = True
-
-    def __post_init__(self) -> None:
-        if sum(source is not None for source in (self.key, self.pkcs12, self.factory)) != 1:
-            raise ValueError("a key source must have exactly one of key, pkcs12 and factory")
-        if self.key is not None and self.certificate is None:
-            raise ValueError("a key must have its certificate")
-
-    def open(self) -> Signer:
-        """Return the signer.
-
-        Raises:
-            KeyMaterialError: The key or the certificate cannot be read.
-            BulkError: There is no password where it should be, or the factory makes no signer.
-            OSError: A file cannot be read.
-
-        """
-        if self.factory is not None:
-            return _made(self.factory)
-        password = None if self.password is None else read_secret(self.password).rstrip(b"\r\n")
-        if self.pkcs12 is not None:
-            content = Path(self.pkcs12).read_bytes()
-            return Signer.from_pkcs12(content, password, deterministic=self.deterministic)
-        certificate = Certificate.load(Path(self.certificate or "").read_bytes())
-        return Signer.from_pem(
-            Path(self.key or "").read_bytes(),
-            certificate,
-            password,
-            deterministic=self.deterministic,
-        )
-
-
-def _made(factory: str) -> Signer:
-    module, _, name = factory.partition(":")
-    try:
-        made = getattr(import_module(module), name)()
-    except (ImportError, AttributeError, TypeError) as error:
-        raise BulkError("bulk.key", f"{factory} cannot be called: {error}") from error
-    if not isinstance(made, Signer):
-        raise BulkError("bulk.key", f"{factory} must return a Signer, got {type(made).__name__}")
-    return made
-
-
-def open_keys(sources: Sequence[KeySource]) -> Signer | SignerSet:
-    """Return the signer of one source, or the set of several."""
-    signers = [source.open() for source in sources]
-    return signers[0] if len(signers) == 1 else SignerSet(signers)
-
-
-def fingerprints(signers: Signer | SignerSet) -> tuple[str, ...]:
-    """Return the SHA-256 digests of the certificates of signers; of one without, its kid."""
-    every = (signers,) if isinstance(signers, Signer) else signers.signers
-    found = []
-    for signer in every:
-        der = None if signer.certificate is None else signer.certificate.der
-        found.append(signer.kid.hex() if der is None else hashlib.sha256(der).hexdigest())
-    return tuple(sorted(found))
-
-
-def campaign_uvci(secret: bytes, campaign: str, country: str, record: str) -> str:
-    """Return the identifier of a record's pass in a campaign.
-
-    Args:
-        secret: At least 16 bytes that nobody can guess; 32 from a generator of randomness are best.
-        campaign: The name of the campaign, without a zero character.
-        country: The issuing country's two capital letters.
-        record: What the register calls the row.
-
-    """
-    return Identifiers(secret, campaign, country)(record)
-
-
-class Identifiers:
-    """The identifiers of one campaign."""
-
-    def __init__(self, secret: bytes, campaign: str, country: str) -> None:
-        if len(secret) < _SHORTEST_SECRET:
-            raise BulkError("bulk.secret", f"the secret must have {_SHORTEST_SECRET} bytes or more")
-        if "\0" in campaign:
-            raise ValueError("a campaign's name cannot hold a zero character")
-        self._base = hmac.new(secret, f"{campaign}\0".encode(), hashlib.sha256)
-        self._start = f"URN:UVCI:01:{country}:"
-        # Says whether a secret is the same one, and nothing else of it.
-        self.check = hmac.digest(secret, b"coronapas bulk\0\0check", "sha256")[:8].hex()
-
-    def __call__(self, record: str) -> str:
-        """Return the identifier of a record."""
-        own = self._base.copy()
-        own.update(record.encode("utf-8", "surrogatepass"))
-        return self._start + opaque_of(own.digest()[:OPAQUE_LENGTH])
-
-
 class _Opening:
     """Opens what a kernel needs once in each process; what was opened is not pickled."""
 
@@ -323,7 +180,7 @@ class IssueKernel(_Opening):
 
     def settings(self) -> dict[str, Any]:
         """Return what decides about the passes, as JSON; of the secret only a check value."""
-        _, _, identifiers = self._opened_keys()
+        identifiers = self.office.identifiers
         sets = self.value_sets
         return {
             "country": self.country,
@@ -341,81 +198,75 @@ class IssueKernel(_Opening):
 
     def keys(self) -> tuple[str, ...]:
         """Open the keys, and return the SHA-256 digests of their certificates in hexadecimal."""
-        return fingerprints(self._opened_keys()[1])
+        return fingerprints(self.office.signing.signers)
 
-    def _opened_keys(self) -> tuple[Issuer, Signer | SignerSet, Identifiers]:
-        found: tuple[Issuer, Signer | SignerSet, Identifiers] = self._once(self._open)
+    @property
+    def office(self) -> Office:
+        """What issues, opened once in each process."""
+        found: Office = self._once(self._open)
         return found
 
-    def _open(self) -> tuple[Issuer, Signer | SignerSet, Identifiers]:
-        signers = open_keys(self.sources)
+    def _open(self) -> Office:
+        signing = Signing(self.sources)
         issuer = Issuer(
             self.country,
-            signers,
+            signing.signers,
             name=self.issuer,
             version=self.version,
             language=self.language,
             value_sets=self.value_sets,
             policy=self.policy,
         )
-        return issuer, signers, Identifiers(read_secret(self.secret), self.campaign, self.country)
+        identifiers = Identifiers(read_secret(self.secret), self.campaign, self.country)
+        return Office(issuer, signing, identifiers)
 
     def __call__(self, batch: pa.RecordBatch) -> Outcome:
         """Issue a pass for each row of a batch of facts."""
-        issuer, signers, identifiers = self._opened_keys()
+        issuer, signing, identifiers = self.office
         table = FactsTable(batch)
-        texts: list[str] = []
-        uvcis: list[str] = []
-        starts: list[int] = []
-        ends: list[int] = []
-        kids: list[str] = []
+        kid_of = _kids(signing.signers)
+        passes: list[tuple[Pass, bytes]] = []
+        prepared: list[PreparedPass] = []
         good: list[int] = []
         refused: list[tuple[str | None, int | None, Trouble]] = []
-        kid_of = _kids(signers)
-        usual, issued = self.expires, self.issued_at
+        usual, issued, remote = self.expires, self.issued_at, signing.is_remote
         for row in table.rows():
-            event, terms, place = row.event, row.terms, row.place
+            event, terms = row.event, row.terms
+            trouble = None
             if event is not None and row.record is not None:
-                start = terms.issued_at or issued
+                start, end = terms.issued_at or issued, terms.expires or usual
+                uvci = terms.uvci or identifiers(row.record)
                 try:
-                    made = issuer.issue(
-                        row.holder,
-                        event,
-                        expires=terms.expires or usual,
-                        issued_at=start,
-                        uvci=terms.uvci or identifiers(row.record),
-                    )
+                    if remote:
+                        prepared.append(
+                            issuer.prepare(
+                                row.holder, event, expires=end, issued_at=start, uvci=uvci
+                            )
+                        )
+                    else:
+                        made = issuer.issue(
+                            row.holder, event, expires=end, issued_at=start, uvci=uvci
+                        )
+                        passes.append((made, kid_of(event, start)))
                 except IssueError as error:
                     trouble = self._troubles(table, row, error)
                 else:
-                    good.append(place)
-                    texts.append(made.text)
-                    uvcis.append(made.uvci)
-                    starts.append(made.iat)
-                    ends.append(made.exp)
-                    kids.append(kid_of(event, start))
+                    good.append(row.place)
                     continue
-            else:
+            if trouble is None:
                 trouble = self._troubles(table, row, None)
-            refused.append((row.record, place, trouble))
-        records = table.record.take(pa.array(good, pa.int64()))
-        schema = with_records(PASSES, table.record.type)
-        made_batch = pa.record_batch(
-            [
-                records,
-                pa.array(uvcis, _TEXT),
-                pa.array(texts, _TEXT),
-                pa.array(starts, pa.int64()),
-                pa.array(ends, pa.int64()),
-                pa.array(kids, _TEXT),
-            ],
-            schema=schema,
-        )
-        return Outcome(made_batch, faults_batch(refused, table.record.type))
+            refused.append((row.record, row.place, trouble))
+        if remote:
+            signed = signing.sign([(each.kid, each) for each in prepared])
+            passes = [(made, each.kid) for made, each in zip(signed, prepared, strict=True)]
+        kind = table.record.type
+        columns = passes_columns(table.record.take(pa.array(good, pa.int64())), passes)
+        made_batch = pa.record_batch(columns, schema=with_records(PASSES, kind))
+        return Outcome(made_batch, faults_batch(refused, kind))
 
     def _troubles(self, table: FactsTable, row: FactsRow, error: IssueError | None) -> Trouble:
         """Return every fault of a row that no pass could be issued for."""
-        issuer, _, identifiers = self._opened_keys()
+        issuer, _, identifiers = self.office
         terms = row.terms
 
         def judge(holder: Any, event: Any) -> tuple[Any, ...]:
@@ -433,15 +284,35 @@ class IssueKernel(_Opening):
         return found
 
 
-def _kids(signers: Signer | SignerSet) -> Callable[[Event, datetime], str]:
-    """Return a function that says which key signs a pass, in hexadecimal."""
+class Office(NamedTuple):
+    """What issues: an issuer, its keys, and the identifiers of a campaign."""
+
+    issuer: Issuer
+    signing: Signing
+    identifiers: Identifiers
+
+
+def passes_columns(records: pa.Array, passes: Sequence[tuple[Pass, bytes]]) -> list[pa.Array]:
+    """Return the columns of `PASSES`, given the passes with the kids of their keys."""
+    return [
+        records,
+        pa.array([made.uvci for made, _ in passes], _TEXT),
+        pa.array([made.text for made, _ in passes], _TEXT),
+        pa.array([made.iat for made, _ in passes], pa.int64()),
+        pa.array([made.exp for made, _ in passes], pa.int64()),
+        pa.array([kid.hex() for _, kid in passes], _TEXT),
+    ]
+
+
+def _kids(signers: Signer | SignerSet) -> Callable[[Event, datetime], bytes]:
+    """Return a function that says which key signs a pass."""
     if isinstance(signers, Signer):
-        kid = signers.kid.hex()
+        kid = signers.kid
         return lambda _event, _start: kid
 
-    def chosen(event: Event, start: datetime) -> str:
+    def chosen(event: Event, start: datetime) -> bytes:
         signer = signers.choose(kind_of(event), start)
-        return "" if signer is None else signer.kid.hex()
+        return b"" if signer is None else signer.kid
 
     return chosen
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import json
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -197,6 +198,8 @@ def _csv_writer(
 
 
 def _cell(value: Any) -> Any:
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return json.dumps(value)
     if isinstance(value, list):
         return " ".join(map(str, value))
     return value.isoformat() if isinstance(value, date) else value
@@ -267,7 +270,7 @@ class PartWorker:
 
 def _remove_stale(folder: Path, number: int) -> None:
     """Remove files of the part that an earlier, unfinished run left."""
-    for path in folder.glob(f"*/part-{number:05}.*"):
+    for path in folder.glob(f"*/part-{number:05}[.-]*"):
         if manifests.TEMPORARY not in path.name:
             path.unlink()
 
@@ -502,10 +505,24 @@ class _RayWorker:
 
 def spark_schema(kernel: Kernel) -> str:
     """Return the columns of `spark_function` as Spark's DDL: those of the results, and faults."""
-    names = {pa.string(): "string", pa.int64(): "bigint", pa.int32(): "int", pa.date32(): "date"}
-    names[pa.list_(pa.string())] = "array<string>"
-    columns = [f"{one.name} {names[one.type]}" for one in kernel.schema]
-    return ", ".join([*columns, "faults array<struct<field: string, code: string>>"])
+    columns = [*kernel.schema, FAULTS.field("faults")]
+    return ", ".join(f"{one.name} {_ddl(one.type)}" for one in columns)
+
+
+def _ddl(kind: pa.DataType) -> str:
+    if pa.types.is_list(kind):
+        return f"array<{_ddl(kind.value_type)}>"
+    if pa.types.is_struct(kind):
+        return f"struct<{', '.join(f'{one.name}: {_ddl(one.type)}' for one in kind)}>"
+    return _SPARK_TYPES[kind]
+
+
+_SPARK_TYPES: Final = {
+    pa.string(): "string",
+    pa.int64(): "bigint",
+    pa.int32(): "int",
+    pa.date32(): "date",
+}
 
 
 def spark_function(

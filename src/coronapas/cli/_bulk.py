@@ -5,12 +5,9 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
-import sys
-from contextlib import chdir, contextmanager
+from contextlib import chdir
 from datetime import UTC, datetime
 from pathlib import Path
-from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -26,26 +23,29 @@ from coronapas.cli._options import (
     value_sets_from,
     value_sets_option,
 )
-from coronapas.cli._output import on_terminal, plain
+from coronapas.cli._output import plain, write
 from coronapas.cli._programme_inputs import local_date, programme_from, programme_option
-from coronapas.cli._verifier import from_options, verifier_options
+from coronapas.cli._runs import (
+    Recorded,
+    begun,
+    fault_bound,
+    finish,
+    run_and_finish,
+    run_options,
+    work,
+)
+from coronapas.cli._verifier import NAMES, from_options, verifier_options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import timedelta
 
-    from coronapas.bulk import Engine, Kernel, OutputForm, Progress, Status
+    from coronapas.bulk import (
+        IssueKernel,
+        Status,
+    )
 
-_ARGUMENTS: Final = "coronapas.bulk.arguments"
-_CLEAR_LINE: Final = "\r\x1b[2K"
-
-
-class _Recorded(click.Command):
-    """A command whose arguments go into the manifest, so that ``resume`` can give them again."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        ctx.meta[_ARGUMENTS] = list(args)
-        return super().parse_args(ctx, args)
+_OF_VERIFIER: Final = NAMES | {"policy"}
 
 
 @click.group("bulk", short_help="Issue and verify by the million; go on after a stop.")
@@ -63,6 +63,11 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
+_OUT = click.option(
+    "--out", required=True, type=_FOLDER, metavar="FOLDER", help="The folder of the run."
+)
+
+
 def _password(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
     if value is not None and value.partition(":")[0] not in ("env", "file"):
         problem = "Write env: and the name of a variable, or file: and a path."
@@ -70,138 +75,106 @@ def _password(ctx: click.Context, param: click.Parameter, value: str | None) -> 
     return value
 
 
-def _bound(ctx: click.Context, param: click.Parameter, value: str) -> str:
-    from coronapas.bulk import most_faults
-
-    try:
-        most_faults(value)
-    except ValueError:
-        problem = "Write a number, a share such as 5%, or none."
-        raise click.BadParameter(problem, ctx, param) from None
-    return value
-
-
-def _run_options(function: Callable[..., None]) -> Callable[..., None]:
-    """Add the options of every run; `_run` takes what they give."""
+def _issuing_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of whatever issues passes; `_issuing` takes what they give."""
     for option in reversed(
         (
             click.option(
-                "--jobs",
-                type=click.IntRange(1, 1024),
-                help="How many processes work [default: one for each CPU].",
+                "--country",
+                callback=filled,
+                help="The issuing country [default: the certificate's].",
+            ),
+            click.option("--key", type=_FILE, multiple=True, help="A signing key, PEM or DER."),
+            click.option(
+                "--certificate",
+                "--cert",
+                "certificate",
+                type=_FILE,
+                multiple=True,
+                help="The certificates of --key and then of --pkcs11, in their order.",
             ),
             click.option(
-                "--engine",
-                type=click.Choice(["processes", "ray"]),
-                default="processes",
+                "--pkcs12", type=_FILE, multiple=True, help="Key and certificate in one file."
+            ),
+            click.option(
+                "--pkcs11",
+                multiple=True,
+                metavar="URI",
+                help="A key in a token (RFC 7512), with module-path and pin-source.",
+            ),
+            click.option(
+                "--key-factory",
+                multiple=True,
+                metavar="MODULE:NAME",
+                help="A function that returns a signer, called in each process.",
+            ),
+            click.option(
+                "--password",
+                callback=_password,
+                metavar="env:NAME|file:PATH",
+                help="Where each process reads the key's password.",
+            ),
+            click.option(
+                "--random-signatures",
+                is_flag=True,
+                help="Sign with random numbers; by default the same rows give the same bytes "
+                "(RFC 6979).",
+            ),
+            click.option("--issuer", callback=filled, metavar="NAME", help="The organisation."),
+            click.option(
+                "--expires",
+                required=True,
+                callback=lifetime,
+                metavar="MOMENT|DAYS",
+                help="The last moment of validity, or a number of days: 365d.",
+            ),
+            click.option(
+                "--issued-at",
+                callback=moment,
+                metavar="MOMENT",
+                help="The moment of issue [default: when the run first began].",
+            ),
+            click.option(
+                "--campaign",
+                required=True,
+                callback=filled,
+                metavar="NAME",
+                help="The name that, with the secret and a row's record, gives the row's "
+                "identifier.",
+            ),
+            click.option(
+                "--secret-file",
+                required=True,
+                metavar="FILE",
+                type=_FILE,
+                help="The secret of the identifiers: 32 random bytes, kept like a key.",
+            ),
+            click.option(
+                "--language", callback=filled, metavar="LANG", help="The language of the names."
+            ),
+            click.option(
+                "--schema-version",
+                type=click.Choice(["1.3.2", "1.3.0"]),
+                default="1.3.2",
                 show_default=True,
-                help="Where they work: on this machine, or as actors of Ray.",
+                help="The release of the DCC schema.",
             ),
-            click.option("--ray-address", metavar="ADDRESS", help="With ray: the cluster."),
-            click.option(
-                "--output-form",
-                type=click.Choice(["parquet", "csv"]),
-                default="parquet",
-                show_default=True,
-                help="The form of the results and faults.",
-            ),
-            click.option(
-                "--part-rows",
-                type=click.IntRange(1, 1_000_000),
-                help="The most rows of a part [default: 2,000 to 50,000, by the input].",
-            ),
-            click.option(
-                "--max-faults",
-                default="50%",
-                show_default=True,
-                callback=_bound,
-                metavar="NUMBER|SHARE%|none",
-                help="Stop beyond so many refused rows.",
-            ),
-            click.option("--json", "as_json", is_flag=True, help="Print the status as JSON."),
+            value_sets_option,
+            policy_options,
         )
     ):
         function = option(function)
     return function
 
 
-@command.command("issue", cls=_Recorded, short_help="Issue a pass for each row of facts.")
-@click.argument("facts", nargs=-1, required=True, type=_FILE)
-@click.argument("out", type=_FOLDER)
-@click.option(
-    "--country", callback=filled, help="The issuing country [default: the certificate's]."
-)
-@click.option("--key", type=_FILE, multiple=True, help="A signing key, PEM or DER.")
-@click.option(
-    "--certificate", "--cert", "certificate", type=_FILE, multiple=True, help="Its certificate."
-)
-@click.option("--pkcs12", type=_FILE, multiple=True, help="Key and certificate in one file.")
-@click.option(
-    "--key-factory",
-    multiple=True,
-    metavar="MODULE:NAME",
-    help="A function that returns a signer, called in each process: for a key in an HSM.",
-)
-@click.option(
-    "--password",
-    callback=_password,
-    metavar="env:NAME|file:PATH",
-    help="Where each process reads the key's password.",
-)
-@click.option(
-    "--random-signatures",
-    is_flag=True,
-    help="Sign with random numbers; by default the same rows give the same bytes (RFC 6979).",
-)
-@click.option("--issuer", callback=filled, metavar="NAME", help="The organisation.")
-@click.option(
-    "--expires",
-    required=True,
-    callback=lifetime,
-    metavar="MOMENT|DAYS",
-    help="The last moment of validity, or a number of days: 365d.",
-)
-@click.option(
-    "--issued-at",
-    callback=moment,
-    metavar="MOMENT",
-    help="The moment of issue [default: when the run first began].",
-)
-@click.option(
-    "--campaign",
-    required=True,
-    callback=filled,
-    metavar="NAME",
-    help="The name that, with the secret and a row's record, gives the row's identifier.",
-)
-@click.option(
-    "--secret-file",
-    required=True,
-    metavar="FILE",
-    type=_FILE,
-    help="The secret of the identifiers: 32 random bytes, kept like a key.",
-)
-@click.option("--language", callback=filled, metavar="LANG", help="The language of the names.")
-@click.option(
-    "--schema-version",
-    type=click.Choice(["1.3.2", "1.3.0"]),
-    default="1.3.2",
-    show_default=True,
-    help="The release of the DCC schema.",
-)
-@value_sets_option
-@policy_options
-@_run_options
-@click.pass_context
-def issue(
-    ctx: click.Context,
-    /,
-    facts: tuple[Path, ...],
+def _issuing(
     out: Path,
+    *,
     country: str | None,
     key: tuple[Path, ...],
     certificate: tuple[Path, ...],
     pkcs12: tuple[Path, ...],
+    pkcs11: tuple[str, ...],
     key_factory: tuple[str, ...],
     password: str | None,
     random_signatures: bool,
@@ -217,21 +190,13 @@ def issue(
     refusals: tuple[str, ...],
     bounds: tuple[tuple[str, str], ...],
     chosen_letters: tuple[tuple[str, str], ...],
-    **given: Any,
-) -> None:
-    """Issue a pass for each row of FACTS into the folder OUT.
-
-    Give the same command again after a stop: it goes on. Passes are in OUT/passes, refused rows in
-    OUT/faults.
-
-    Exit codes: 0 every row has a pass; 1 rows are refused; 2 the run could not begin or go on.
-    """
+) -> IssueKernel:
+    """Return the kernel that the options of `_issuing_options` describe."""
     from coronapas.bulk import IssueKernel
 
-    sources = _keys(key, certificate, pkcs12, key_factory, password, random_signatures)
-    country = country or _country(sources)
-    kernel = IssueKernel(
-        country,
+    sources = _keys(key, certificate, pkcs12, pkcs11, key_factory, password, random_signatures)
+    return IssueKernel(
+        country or _country(sources),
         sources,
         campaign,
         str(secret_file.resolve()),
@@ -243,22 +208,79 @@ def issue(
         policy=policy_from(grants, refusals, bounds, chosen_letters),
         value_sets=value_sets_from(value_sets),
     )
-    _run(ctx, facts, out, kernel, "issued", **given)
+
+
+@command.command("issue", cls=Recorded, short_help="Issue a pass for each row of facts.")
+@click.argument("facts", nargs=-1, required=True, type=_FILE)
+@click.argument("out", type=_FOLDER)
+@_issuing_options
+@run_options
+@click.pass_context
+def issue(ctx: click.Context, /, facts: tuple[Path, ...], out: Path, **given: Any) -> None:
+    """Issue a pass for each row of FACTS into the folder OUT.
+
+    Give the same command again after a stop: it goes on. Passes are in OUT/passes, refused rows in
+    OUT/faults.
+
+    Exit codes: 0 every row has a pass; 1 rows are refused; 2 the run could not begin or go on.
+    """
+    options, issuing = _parted(given)
+    run_and_finish(ctx, facts, out, _issuing(out, **issuing), "issued", **options)
+
+
+@command.command("reissue", cls=Recorded, short_help="Issue passes again, without a register.")
+@click.argument("action", type=click.Choice(["renew", "extend", "combine"]))
+@click.argument("passes", nargs=-1, required=True, type=_INPUT)
+@_OUT
+@_issuing_options
+@verifier_options(trust_required=True)
+@run_options
+@click.pass_context
+def reissue(
+    ctx: click.Context,
+    /,
+    action: str,
+    passes: tuple[Path, ...],
+    out: Path,
+    **given: Any,
+) -> None:
+    """Issue PASSES again: tables with text, or texts with all passes of a person.
+
+    renew corrects the numbering of a dose, extend gives a new validity, combine states the newest
+    dose in the place of several passes. The folder of a run that issued stands for its passes. The
+    campaign must be another one than theirs. What the new passes replace is in their column
+    replaced; the command revoke takes the folder.
+
+    Exit codes: 0 every row has a new pass; 1 rows are refused; 2 the run could not begin or go on.
+    """
+    from coronapas.bulk import ReissueKernel
+    from coronapas.reissue import Action
+
+    options, rest = _parted(given)
+    verifier_given = {name: rest.pop(name) for name in list(rest) if name in _OF_VERIFIER}
+    kernel = _issuing(out, **rest)
+    about = _about(**verifier_given)
+    judge = from_options(at=kernel.issued_at, value_sets=kernel.value_sets, **verifier_given)
+    again = ReissueKernel(kernel, judge.verifier, Action(action), about=about)
+    run_and_finish(ctx, _tables(passes), out, again, "issued again", **options)
 
 
 def _keys(
     keys: Sequence[Path],
     certificates: Sequence[Path],
     bundles: Sequence[Path],
+    tokens: Sequence[str],
     factories: Sequence[str],
     password: str | None,
     random_signatures: bool,
 ) -> tuple[Any, ...]:
     from coronapas.bulk import KeySource
 
-    if len(keys) != len(certificates) or not (keys or bundles or factories):
+    every = (*keys, *tokens)
+    if len(every) != len(certificates) or not (every or bundles or factories):
         raise click.UsageError(
-            "Give --key and --certificate (as many of each), --pkcs12 or --key-factory."
+            "Give --key or --pkcs11 with --certificate (as many of each), --pkcs12 or "
+            "--key-factory."
         )
     if password is not None and password.startswith("file:"):
         password = str(Path(password.removeprefix("file:")).resolve())
@@ -266,7 +288,11 @@ def _keys(
     return (
         *(
             KeySource(key=str(key.resolve()), certificate=str(own.resolve()), **common)
-            for key, own in zip(keys, certificates, strict=True)
+            for key, own in zip(keys, certificates, strict=False)
+        ),
+        *(
+            KeySource(pkcs11=token, certificate=str(own.resolve()))
+            for token, own in zip(tokens, certificates[len(keys) :], strict=True)
         ),
         *(KeySource(pkcs12=str(bundle.resolve()), **common) for bundle in bundles),
         *(KeySource(factory=factory) for factory in factories),
@@ -293,12 +319,7 @@ def _first_issued(out: Path) -> datetime | None:
         return None
 
 
-_OUT = click.option(
-    "--out", required=True, type=_FOLDER, metavar="FOLDER", help="The folder of the run."
-)
-
-
-@command.command("verify", cls=_Recorded, short_help="Verify every pass of a table.")
+@command.command("verify", cls=Recorded, short_help="Verify every pass of a table.")
 @click.argument("passes", nargs=-1, required=True, type=_INPUT)
 @_OUT
 @verifier_options(trust_required=True)
@@ -310,7 +331,7 @@ _OUT = click.option(
     "first began].",
 )
 @value_sets_option
-@_run_options
+@run_options
 @click.pass_context
 def verify(
     ctx: click.Context,
@@ -329,16 +350,16 @@ def verify(
     """
     from coronapas.bulk import VerifyKernel
 
-    run_options, verifier_given = _parted(given)
-    at = at or _begun(out)
+    options, verifier_given = _parted(given)
+    at = at or begun(out)
     about = _about(value_sets=value_sets, **verifier_given)
     sets = value_sets_from(value_sets)
     verifier = from_options(at=at, value_sets=sets, **verifier_given).verifier
     kernel = VerifyKernel(verifier, at, about)
-    _run(ctx, _tables(passes), out, kernel, "ok", **run_options)
+    run_and_finish(ctx, _tables(passes), out, kernel, "ok", **options)
 
 
-@command.command("decide", cls=_Recorded, short_help="Ask the rules of countries about passes.")
+@command.command("decide", cls=Recorded, short_help="Ask the rules of countries about passes.")
 @click.argument("passes", nargs=-1, required=True, type=_INPUT)
 @_OUT
 @click.option(
@@ -366,7 +387,7 @@ def verify(
     help="The moment of arrival [default: when the run first began].",
 )
 @value_sets_option
-@_run_options
+@run_options
 @click.pass_context
 def decide(
     ctx: click.Context,
@@ -387,8 +408,8 @@ def decide(
     from coronapas.bulk import DecideKernel
     from coronapas.rules import Question
 
-    run_options, verifier_given = _parted(given)
-    at = at or _begun(out)
+    options, verifier_given = _parted(given)
+    at = at or begun(out)
     files = tuple(Path(name) for name in rules if Path(name).exists())
     named = ",".join(name for name in rules if not Path(name).exists())
     about = _about(value_sets=value_sets, rules=files, named=named, **verifier_given)
@@ -396,10 +417,10 @@ def decide(
     verifier = from_options(at=at, value_sets=sets, **verifier_given).verifier
     questions = tuple(Question(country=each, value_sets=sets) for each in countries)
     kernel = DecideKernel(verifier, rules_from(rules), questions, at, about)
-    _run(ctx, _tables(passes), out, kernel, "asked about", **run_options)
+    run_and_finish(ctx, _tables(passes), out, kernel, "asked about", **options)
 
 
-@command.command("invite", cls=_Recorded, short_help="Say whom in a register to invite.")
+@command.command("invite", cls=Recorded, short_help="Say whom in a register to invite.")
 @click.argument("register", nargs=-1, required=True, type=_FILE)
 @_OUT
 @programme_option
@@ -407,7 +428,7 @@ def decide(
 @click.option(
     "--since", metavar="DATE", help="Leave out those who were already to be invited on this day."
 )
-@_run_options
+@run_options
 @click.pass_context
 def invite(
     ctx: click.Context,
@@ -426,13 +447,15 @@ def invite(
     from coronapas.bulk import InviteKernel
 
     programme = programme_from(name)
-    day = local_date(on or _begun(out).isoformat(), programme.zone, "--on")
+    day = local_date(on or begun(out).isoformat(), programme.zone, "--on")
     earlier = None if since is None else local_date(since, programme.zone, "--since")
     if earlier is not None and earlier >= day:
         raise click.UsageError("--since must be a day before --on.")
     path = Path(name)
     about = _about(programme=(path,)) if path.is_file() else {}
-    _run(ctx, register, out, InviteKernel(programme, day, earlier, about), "judged", **given)
+    run_and_finish(
+        ctx, register, out, InviteKernel(programme, day, earlier, about), "judged", **given
+    )
 
 
 def _parted(given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -446,19 +469,8 @@ def _parted(given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         "max_faults",
         "as_json",
     }
-    run_options = {name: value for name, value in given.items() if name in names}
-    return run_options, {name: value for name, value in given.items() if name not in names}
-
-
-def _begun(out: Path) -> datetime:
-    """Return when the run of a folder first began: now, if there is none."""
-    from coronapas.bulk import Manifest
-    from coronapas.errors import BulkError
-
-    try:
-        return datetime.fromisoformat(Manifest.read(out).header["note"]["begun"])
-    except (BulkError, OSError, KeyError, TypeError, ValueError):
-        return datetime.now(UTC).replace(microsecond=0)
+    own = {name: value for name, value in given.items() if name in names}
+    return own, {name: value for name, value in given.items() if name not in names}
 
 
 def _about(**given: Any) -> dict[str, str]:
@@ -495,109 +507,129 @@ def _digest_of(paths: Sequence[Path]) -> str:
 
 
 def _tables(passes: Iterable[Path]) -> tuple[Path, ...]:
-    """Return the tables of passes: files as they are, and of folders those of the manifest."""
+    """Return the tables of passes: files as they are, and of folders those of the manifest.
+
+    A file that is not as its manifest says does not count as there.
+    """
     from coronapas.bulk import Manifest
 
     found: list[Path] = []
     for path in passes:
-        found += Manifest.read(path).results() if path.is_dir() else (path,)
+        found += Manifest.read(path).verified().results() if path.is_dir() else (path,)
     return tuple(found)
 
 
-def _run(
+@command.command("revoke", cls=Recorded, short_help="Make revocation lists of passes.")
+@click.argument("passes", nargs=-1, required=True, type=_INPUT)
+@_OUT
+@click.option(
+    "--where",
+    multiple=True,
+    callback=lambda ctx, param, value: tuple(_condition(ctx, param, each) for each in value),
+    metavar="CONDITION",
+    help="Which rows count: record, uvci, iat, exp or kid, with =, !=, <, <=, > or >= and a value "
+    "(iat>=2021-09-01T00:00:00Z); of several, all must hold.",
+)
+@click.option(
+    "--records", type=_FILE, metavar="FILE", help="Which records count, one on each line."
+)
+@click.option(
+    "--type",
+    "kind",
+    type=click.Choice(["UCI", "COUNTRYCODEUCI", "SIGNATURE"]),
+    default="UCI",
+    show_default=True,
+    help="What the hashes are made of.",
+)
+@click.option(
+    "--spellings",
+    is_flag=True,
+    help="Hash every spelling of an identifier that passes carry, about 200: for identifiers that "
+    "were not taken from the passes themselves.",
+)
+@click.option("--country", required=True, callback=filled, help="Whose passes these are.")
+@click.option(
+    "--expires",
+    required=True,
+    callback=moment,
+    metavar="MOMENT",
+    help="Until when the batches count.",
+)
+@click.option("--key", required=True, type=_FILE, help="The UPLOAD key, PEM or DER.")
+@click.option(
+    "--certificate", "--cert", "certificate", required=True, type=_FILE, help="Its certificate."
+)
+@click.option("--password", callback=_password, metavar="env:NAME|file:PATH")
+@run_options
+@click.pass_context
+def revoke(
     ctx: click.Context,
-    inputs: Sequence[Path],
+    /,
+    passes: tuple[Path, ...],
     out: Path,
-    kernel: Kernel,
-    good: str,
-    *,
-    jobs: int | None,
-    engine: str,
-    ray_address: str | None,
-    output_form: OutputForm,
-    part_rows: int | None,
-    max_faults: str,
-    as_json: bool,
+    where: tuple[Any, ...],
+    records: Path | None,
+    kind: str,
+    spellings: bool,
+    country: str,
+    expires: datetime,
+    key: Path,
+    certificate: Path,
+    password: str | None,
+    **given: Any,
 ) -> None:
-    """Run a kernel, show how far it is, print the counts, and exit."""
-    from coronapas.bulk import run
-    from coronapas.errors import BulkError
+    """Make signed batches for the gateway of PASSES that are to be revoked.
 
-    if ray_address is not None and engine != "ray":
-        raise click.UsageError("--ray-address needs --engine ray.")
-    note = {
-        "arguments": ctx.meta[_ARGUMENTS],
-        "directory": os.getcwd(),
-        "begun": _begun(out).isoformat(),
-    }
-    began = monotonic()
-    try:
-        with _bar(kernel.name) as progress:
-            found = run(
-                inputs,
-                out,
-                kernel,
-                engine=_engine(engine, jobs, ray_address),
-                form=output_form,
-                rows=part_rows,
-                max_faults=max_faults,
-                progress=progress,
-                note=note,
-            )
-    except BulkError as error:
-        if error.code != "bulk.too-many-faults":
-            raise
-        click.echo(f"Error: {plain(str(error))}", err=True)
-        sys.exit(1)
-    if as_json:
-        click.echo(json.dumps(found.to_json()))
-    else:
-        refused = f", {found.bad:,} refused" if found.bad else ""
-        took = f"{monotonic() - began:,.0f} s"
-        click.echo(f"{found.records:,} records: {found.good:,} {good}{refused}; {took}")
-    sys.exit(1 if found.bad else 0)
+    PASSES are tables with uvci (or text, for hashes of signatures), text files (.txt) with an
+    identifier on each line, or the folder of a run. Of a run of reissue, what the new passes
+    replace is revoked. The batches are in OUT/batches, and their list in OUT/batches.json.
+
+    Exit codes: 0 all is named; 1 rows could not be; 2 the run could not begin or go on.
+    """
+    from coronapas.bulk import BatchWriter, RevokeKernel
+    from coronapas.revocation import HashType
+
+    named = None
+    if records is not None:
+        named = frozenset(filter(None, map(str.strip, records.read_text("utf-8").splitlines())))
+    about = {"expires": expires.isoformat(), "certificate": _digest_of((certificate,))}
+    kernel = RevokeKernel(HashType(kind), country, not spellings, where, named, about)
+    (source,) = _keys((key,), (certificate,), (), (), (), password, False)
+    writer = BatchWriter(country, expires, HashType(kind), source)
+    found = work(ctx, _tables(passes), out, kernel, writers=(writer,), **_without_json(given))
+    if found.complete:
+        _write_batch_list(out, country)
+    finish(found, "named", given["as_json"])
 
 
-def _engine(name: str, jobs: int | None, address: str | None) -> Engine:
-    from coronapas.bulk import ProcessEngine, RayEngine
-
-    return RayEngine(address, jobs) if name == "ray" else ProcessEngine(jobs)
+def _without_json(given: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in given.items() if name != "as_json"}
 
 
-@contextmanager
-def _bar(label: str) -> Iterator[Callable[[Progress], None]]:
-    """Show on a terminal how far a run is, how fast it is and when it will end."""
-    if not on_terminal(results_meanwhile=False):
-        yield lambda _: None
-        return
-    first: tuple[float, int] | None = None
+def _write_batch_list(out: Path, country: str) -> None:
+    """Write the list of a run's batches as the gateway gives it: an id for each file."""
+    from coronapas.bulk import Manifest
+    from coronapas.revocation import BatchEntry, write_batch_list
 
-    def show(progress: Progress) -> None:
-        nonlocal first
-        now = monotonic()
-        if first is None:
-            first = now, progress.rows
-        took, done = now - first[0], progress.rows - first[1]
-        share = progress.rows / progress.records if progress.records else 1.0
-        line = f"{label}  {'#' * int(share * 30):30}  {share:4.0%}"
-        if took > 0 and done:
-            rate = done / took
-            left = (progress.records - progress.rows) / rate
-            line += f"  {rate:,.0f}/s  {_clock(left)} left"
-        if progress.bad:
-            line += f"  {progress.bad:,} refused"
-        click.echo(f"{_CLEAR_LINE}{line}", err=True, nl=False)
+    manifest = Manifest.read(out)
+    begun = datetime.fromisoformat(manifest.header["note"]["begun"])
+    names = (
+        Path(one.path).stem
+        for _, record in sorted(manifest.records.items())
+        for one in record.files
+        if one.path.startswith("batches/")
+    )
+    entries = [BatchEntry(name, country, begun, False) for name in names]
+    write(out / "batches.json", write_batch_list(entries), force=True, secret=False)
+
+
+def _condition(ctx: click.Context, param: click.Parameter, text: str) -> Any:
+    from coronapas.bulk import Condition
 
     try:
-        yield show
-    finally:
-        click.echo(_CLEAR_LINE, err=True, nl=False)
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+        return Condition.parse(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{error}.", ctx, param) from None
 
 
 @command.command("status", short_help="Say how far a run is.")
@@ -628,7 +660,7 @@ def _sentence(found: Status) -> str:
 @command.command("resume", short_help="Go on with a run that was stopped.")
 @click.argument("out", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--jobs", type=click.IntRange(1, 1024), help="Another number of processes.")
-@click.option("--max-faults", callback=lambda c, p, v: v and _bound(c, p, v), metavar="BOUND")
+@click.option("--max-faults", callback=lambda c, p, v: v and fault_bound(c, p, v), metavar="BOUND")
 def resume(out: Path, jobs: int | None, max_faults: str | None) -> None:
     """Go on with the run of a folder, with the options that it began with.
 
@@ -657,5 +689,5 @@ def resume(out: Path, jobs: int | None, max_faults: str | None) -> None:
 
 
 _RESUMABLE: Final[Mapping[str, click.Command]] = {
-    str(each.name): each for each in (issue, verify, decide, invite)
+    str(each.name): each for each in (issue, reissue, verify, decide, invite, revoke)
 }
