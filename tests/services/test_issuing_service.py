@@ -235,7 +235,8 @@ def test_a_signer_that_does_not_answer_is_a_problem(
 
     client = world.Client(issuing_service.make(folder))
     path = client.post("/screens", json=world.facts()).json()["views"]["dk1"]
-    monkeypatch.setattr(Signer, "sign", silent)
+    for name in ("sign", "sign_digest"):
+        monkeypatch.setattr(Signer, name, silent)
     assert client.post("/passes/text", json=world.facts()).status_code == 503
     assert client.get(f"{path}/frame").status_code == 503
 
