@@ -11,7 +11,7 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from importlib import import_module
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
@@ -21,9 +21,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from coronapas import IssueError, Issuer, Pass, Signer, decode
 from coronapas.denmark import DanishIssuer
-from coronapas.errors import FactsError, Fault, KeyMaterialError, SigningError
+from coronapas.errors import FactsError, Fault, KeyMaterialError, PaperError, SigningError
 from coronapas.facts import Event, EventKind, Holder, kind_of, parse_facts, read_facts
 from coronapas.live import LIFE, frame_of, holder_key, page
+from coronapas.presentation import Paper
 from coronapas.rules import Question, RuleSet
 from coronapas.signing import SignerSet
 from examples import demo
@@ -227,7 +228,7 @@ def make(folder: Path) -> FastAPI:
                     "application/pdf": {"schema": {"type": "string", "format": "binary"}},
                 },
             },
-            **problems(413, 422, 501, 503),
+            **problems(413, 422, 503),
         },
     )
     def new_pass(form: Form, body: Body, language: Language) -> Response:
@@ -240,7 +241,12 @@ def make(folder: Path) -> FastAPI:
             return Response(made.text, media_type="text/plain; charset=utf-8")
         if form == "png":
             return Response(made.qr().draw("png"), media_type="image/png")
-        return Response(_paper(made, language), media_type="application/pdf")
+        try:
+            sheet = _press(language).pdf(made.text)
+        except PaperError as error:
+            # A name in letters that no font has, or too long for its panel.
+            raise ProblemError(422, "The facts have faults.", error.faults) from None
+        return Response(sheet, media_type="application/pdf")
 
     @app.post(
         "/screens",
@@ -336,14 +342,10 @@ def make(folder: Path) -> FastAPI:
     return app
 
 
-def _paper(made: Pass, language: str) -> bytes:
-    """Return the sheet to fold; a problem where the library was installed without its extra."""
-    try:
-        paper = import_module("coronapas.presentation").paper
-    except (ImportError, AttributeError):
-        raise ProblemError(501, "Paper needs the extra `paper`.") from None
-    content: bytes = paper(made, language=language)
-    return content
+@cache
+def _press(language: str) -> Paper:
+    """Return what prints the EU's sheet to fold, in English and a language."""
+    return Paper("fold", language=language)
 
 
 def main() -> None:

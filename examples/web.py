@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Generic, TypeVar
 
@@ -380,4 +380,5 @@ def serve(make: Callable[[Path], FastAPI], name: str, port: int) -> None:
     address = f"http://{given.host}:{listener.getsockname()[1]}"
     print(f"{name}: {address}/\nOpenAPI: {address}/openapi.json", flush=True)
     config = uvicorn.Config(make(given.folder), log_level="warning", access_log=False)
-    uvicorn.Server(config).run(sockets=[listener])
+    with suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[listener])

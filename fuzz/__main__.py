@@ -36,6 +36,7 @@ ROOMS: Final = {
     "message": ("hcert", "verify"),
     "claims": ("hcert", "verify", "dcc", "denmark", "gdhcn"),
     "domestic": ("denmark",),
+    "live": ("live", "denmark"),
     "trust-list": ("trust", "_asn1"),
     "trust-store": ("trust",),
     "certificate": ("trust", "_asn1"),

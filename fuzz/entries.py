@@ -27,6 +27,7 @@ from coronapas import (
     denmark,
     gdhcn,
     hcert,
+    live,
     programmes,
     rules,
     trust,
@@ -187,6 +188,26 @@ def _verify_claims(data: bytes) -> None:
         result.to_json()
         if result.ok and result.facts is not None:
             programmes.check(denmark_programme(), History.from_passes([result.facts]), AT)
+
+
+@cache
+def proofs() -> tuple[bytes, ...]:
+    """A token that is bound to a device, with the device's proof, and without it."""
+    device = ec.derive_private_key(7, ec.SECP256R1())
+    issuer = denmark.DanishIssuer(_signer(), life=timedelta(hours=24))
+    token = issuer.dk1(issued_at=AT, holder_key=device.public_key()).text
+    return live.prove(token, device, at=AT).encode(), token.encode()
+
+
+def _live(data: bytes) -> None:
+    result = live.LiveVerifier(verifier()).verify(data.decode("utf-8", "surrogateescape"), AT)
+    result.to_json()
+    # The signatures of a proof and of its token can be rewritten; what they sign cannot.
+    if result.ok and result.bound:
+        envelope = result.verification.envelope
+        token = hcert.open_layers(proofs()[1].decode(), prefixes=_prefixes()).message
+        if envelope is None or token is None or envelope.message.payload != token.payload:
+            raise UnexpectedAcceptanceError("a proof was accepted that no device made")
 
 
 def payloads() -> Iterator[bytes]:
@@ -590,6 +611,7 @@ ENTRIES: Final = (
     Entry("message", _verify_message, messages, seconds=1.0),
     Entry("claims", _verify_claims, payloads),
     Entry("domestic", refused(lambda data: denmark.read(data)), texts),
+    Entry("live", _live, proofs),
     Entry("trust-list", refused(_trust_list), trust_lists, longest=65_536, seconds=2.0),
     Entry("trust-store", _file("store", TrustStore.load), stores("trust"), seconds=2.0),
     Entry("certificate", refused(Certificate.load), certificates),

@@ -6,6 +6,7 @@ at("date").value = month.toISOString().slice(0, 10);
 const say = (...nodes) => {
   at("result").hidden = false;
   at("said").replaceChildren(...nodes);
+  at("result").scrollIntoView({block: "nearest"});
 };
 const element = (name, text, attributes = {}) => {
   const made = Object.assign(document.createElement(name), attributes);

@@ -69,9 +69,10 @@ const show = () => {
     return item;
   }));
   at("document").hidden = !last.passes.some((pass) => pass.name || pass.birth_date);
-  at("add").hidden = last.passes.some((pass) => !pass.ok);
+  at("add").hidden = last.passes.some((pass) => !pass.ok) || last.identity === "no match";
   if (!dialog.open) dialog.showModal();
-  at("outcome").focus();
+  at("outcome").focus({preventScroll: true});
+  dialog.scrollTop = 0;
   clearInterval(closing);
   let left = last.closes_after;
   const tick = () => {

@@ -58,13 +58,20 @@ def test_a_pass_comes_out_as_it_was_asked_for(client: world.Client, made: Path) 
         assert result.facts.holder.family_name == world.FAMILY
 
 
-def test_paper_comes_out_or_its_absence_is_said(client: world.Client) -> None:
-    answer = client.post("/passes/pdf", json=world.facts())
-    if answer.status_code == 501:
-        assert answer.json()["title"] == "Paper needs the extra `paper`."
-    else:
-        assert answer.content.startswith(b"%PDF-")
-        assert scan(answer.content)[0].text.startswith("HC1:")
+@pytest.mark.parametrize("language", catalogue.LANGUAGES)
+def test_paper_comes_out_in_the_callers_language(client: world.Client, language: str) -> None:
+    headers = {"Accept-Language": language}
+    answer = client.post("/passes/pdf", json=world.facts(), headers=headers)
+    assert answer.content.startswith(b"%PDF-")
+    assert scan(answer.content)[0].text.startswith("HC1:")
+
+
+def test_a_name_that_no_font_has_is_a_fault(client: world.Client) -> None:
+    strange = world.facts()
+    strange["holder"]["given_name"] = "\u16a0\u16a2"
+    answer = client.post("/passes/pdf", json=strange, headers={"Accept-Language": "da"})
+    assert answer.status_code == 422
+    assert "\u16a0" not in answer.text
 
 
 def test_each_kind_is_signed_by_its_own_key(client: world.Client, made: Path) -> None:
@@ -228,7 +235,8 @@ def test_a_signer_that_does_not_answer_is_a_problem(
 
     client = world.Client(issuing_service.make(folder))
     path = client.post("/screens", json=world.facts()).json()["views"]["dk1"]
-    monkeypatch.setattr(Signer, "sign", silent)
+    for name in ("sign", "sign_digest"):
+        monkeypatch.setattr(Signer, name, silent)
     assert client.post("/passes/text", json=world.facts()).status_code == 503
     assert client.get(f"{path}/frame").status_code == 503
 
