@@ -369,6 +369,26 @@ def test_an_exemption_goes_by_age_in_months_place_region_and_reason() -> None:
     assert (line.at(turn - TICK), line.at(turn)) == (True, False)
 
 
+def test_uncertain_rows_of_requirement_exemption_and_need_mark_the_answer() -> None:
+    doubt = {"uncertain": "The day was not found."}
+    programme = arcadia(
+        [rule(COURSE, needs=["only-pcr"]), rule(PCR, id="only-pcr", **doubt)],
+        exemptions=[{"id": "old", "reason": "x", "of": {"age_from": 90}, **doubt, **SAID}],
+        requirements=[{"id": "bars", "is": "lifted", "places": ["bar"], **doubt, **SAID}],
+        revision={"exemptions": ["old"], "requirements": ["bars"]},
+        **PLACES,
+    )
+
+    def marks(person: History, **where: str) -> set[str]:
+        return {one.row for one in check(programme, person, at("2021-07-11"), **where).marks}
+
+    both = history(*DOSES, negative("2021-07-10T12:00"))
+    assert marks(both) == {"only-pcr"}
+    assert marks(history(*DOSES)) == set()
+    assert marks(history(), place="bar") == {"bars"}
+    assert marks(history(born=date(1930, 1, 1))) == {"old"}
+
+
 def test_an_exemption_goes_by_group_and_birth_cohort() -> None:
     programme = exempting(
         {"id": "old", "reason": "had it as a child", "of": {"born": {"until": "1971-01-01"}}},
@@ -666,6 +686,7 @@ def test_an_overlay_extends_a_file_beside_it(tmp_path: Path) -> None:
     [
         ({"extends": "nowhere.json"}, "programme.overlay"),
         ({"extends": "\0"}, "programme.overlay"),
+        ({"extends": "/etc/passwd"}, "programme.overlay"),
         ({"without": {"offers": ["nothing"]}}, "programme.overlay"),
         ({"without": {"x": ["nothing"]}}, "programme.overlay"),
         ({"schedule": {"limits": [{**WITHDRAWN, "source": ""}]}}, "programme.overlay-source"),
@@ -678,6 +699,27 @@ def test_a_fault_of_an_overlay_is_named(members: dict[str, Any], code: str) -> N
     with pytest.raises(ProgrammeError) as caught:
         load({**overlay(), **members})
     assert code in {fault.code for fault in caught.value.faults}
+
+
+def test_an_overlay_reads_no_file_but_those_beside_its_own(tmp_path: Path) -> None:
+    (tmp_path / "base.json").write_text(json.dumps(DOCUMENT))
+    folder = tmp_path / "programmes"
+    folder.mkdir()
+    for name in ("../base.json", str(tmp_path / "base.json"), "..", "."):
+        (folder / "mine.json").write_text(json.dumps({"extends": name}))
+        with pytest.raises(ProgrammeError, match="not there"):
+            load(folder / "mine.json")
+        with pytest.raises(ProgrammeError, match="not there"):
+            load({"extends": name})
+    (folder / "list.json").write_text("[]")
+    (folder / "mine.json").write_text(json.dumps({"extends": "list.json"}))
+    with pytest.raises(ProgrammeError, match="not there"):
+        load(folder / "mine.json")
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_an_overlay_that_changes_nothing_is_what_it_extends(name: str) -> None:
+    assert load({"extends": name}) == load(name)
 
 
 def test_overlays_lie_on_each_other_only_so_deep(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ a source of its own.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import replace
 from functools import cache
@@ -67,9 +68,8 @@ DEEPEST: Final = 4
 def load(source: str | Path | Mapping[str, object]) -> Programme:
     """Load a programme: a bundled one by its name, a file by its path, or a parsed document.
 
-    What an overlay extends is a bundled programme, or a file by its path, which is relative to the
-    overlay's file. Raises ProgrammeError with every fault; FileNotFoundError for a path without a
-    file.
+    What an overlay extends is a bundled programme, or a file in the folder of the overlay's own.
+    Raises ProgrammeError with every fault; FileNotFoundError for a path without a file.
     """
     if isinstance(source, str) and source in BUNDLED:
         return _bundled(source)
@@ -110,11 +110,11 @@ def _parse(data: bytes) -> object:
 def read_programme(document: object, folder: Path | None = None) -> Programme:
     """Make a programme from a parsed document; raises ProgrammeError with every fault.
 
-    `folder` is where the paths of overlays begin; None: where the process runs.
+    `folder` is that of the files that an overlay can extend; None: it can extend none.
     """
     faults = Faults()
     if isinstance(document, Mapping) and "extends" in document:
-        document = _extended(document, faults, folder or Path(), DEEPEST)
+        document = _extended(document, faults, folder, DEEPEST)
         if faults.found:
             raise ProgrammeError(faults.found)
     top = Reader(document, "", faults)
@@ -302,9 +302,9 @@ _SCHEDULE: Final = ("offers", "limits", "waits", "target_groups")
 _Document = Mapping[str, Any]
 
 
-def _extended(overlay: _Document, faults: Faults, folder: Path, deepest: int) -> _Document:
+def _extended(overlay: _Document, faults: Faults, folder: Path | None, deepest: int) -> _Document:
     """Lay an overlay on what it extends; the result is checked when it is read."""
-    base, beside = _base(overlay, faults, folder)
+    base = _base(overlay, faults, folder)
     if base is None:
         return overlay
     if "extends" in base:
@@ -312,7 +312,7 @@ def _extended(overlay: _Document, faults: Faults, folder: Path, deepest: int) ->
             hint = "Put several of them into one."
             faults.note("extends", "programme.overlay", "Too many overlays lie here.", hint)
             return overlay
-        base = _extended(base, faults, beside, deepest - 1)
+        base = _extended(base, faults, folder, deepest - 1)
     merged = deepcopy(dict(base))
     _leave_out(merged, overlay.get("without"), faults)
     for name, value in overlay.items():
@@ -332,23 +332,21 @@ def _extended(overlay: _Document, faults: Faults, folder: Path, deepest: int) ->
     return merged
 
 
-def _base(overlay: _Document, faults: Faults, folder: Path) -> tuple[_Document | None, Path]:
-    """Return the document that an overlay extends, and the folder of its file."""
+def _base(overlay: _Document, faults: Faults, folder: Path | None) -> _Document | None:
+    """Return the document that an overlay extends; None, and a fault, where it is not there."""
     name = Reader(overlay, "", faults).text("extends", required=True)
-    if not name:
-        return None, folder
-    try:
-        path = folder / name
-        document = _bundled_document(name) if name in BUNDLED else _from_file(path)
-    except (FileNotFoundError, ValueError):
-        hint = f"Name a file, or one of {', '.join(BUNDLED)}."
+    document: object = None
+    if name in BUNDLED:
+        document = _bundled_document(name)
+    elif name and folder is not None and name == Path(name).name:
+        with suppress(FileNotFoundError, ValueError):
+            document = _from_file(folder / name)
+    if isinstance(document, Mapping):
+        return document
+    if name:
+        hint = f"Name a programme's file beside it, or one of {', '.join(BUNDLED)}."
         faults.note("extends", "programme.overlay", "What it extends is not there.", hint)
-        return None, folder
-    if not isinstance(document, Mapping):
-        hint = "Name the file of a programme."
-        faults.note("extends", "programme.overlay", "What it extends is no programme.", hint)
-        return None, folder
-    return document, path.parent
+    return None
 
 
 def _rows(value: object) -> dict[str, Any]:

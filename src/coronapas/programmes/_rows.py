@@ -131,15 +131,13 @@ class Known(NamedTuple):
 
     products: Mapping[str, Product]
     names: Mapping[str, str]
+    variants: Mapping[str, list[str]]
 
     def with_variants(self, codes: tuple[str, ...] | None) -> frozenset[str] | None:
         """Return the codes with those of the variants of each."""
         if codes is None:
             return None
-        variants = (
-            code for code, product in self.products.items() if product.variant_of in set(codes)
-        )
-        return frozenset((*codes, *variants))
+        return frozenset((*codes, *(one for code in codes for one in self.variants.get(code, ()))))
 
 
 def read_products(top: Reader) -> Known:
@@ -172,6 +170,7 @@ def read_products(top: Reader) -> Known:
         for name in (*product.also, product.name, code)
     }
     varying = {code for _, code, _ in variants}
+    by_base: dict[str, list[str]] = {}
     for row, code, name in variants:
         base = names.get(name.casefold()) or canonical(name)
         if base not in found or base in varying:
@@ -183,7 +182,8 @@ def read_products(top: Reader) -> Known:
             )
         else:
             found[code] = replace(found[code], variant_of=base)
-    return Known(MappingProxyType(found), MappingProxyType(names))
+            by_base.setdefault(base, []).append(code)
+    return Known(MappingProxyType(found), MappingProxyType(names), by_base)
 
 
 def codes(row: Reader, name: str, known: Known) -> tuple[str, ...] | None:
