@@ -542,6 +542,17 @@ def test_a_variant_is_one_of_a_product_that_is_none(base: str) -> None:
     ]
 
 
+def test_variants_and_diseases_are_bounded() -> None:
+    variants = [{"code": f"v{one}", "name": "v", "variant_of": "Half"} for one in range(101)]
+    products = [{"code": "Half", "name": "Half"}, *variants]
+    with pytest.raises(ProgrammeError) as caught:
+        load({**DOCUMENT, "products": products})
+    assert [one.field for one in caught.value.faults] == ["products.101.variant_of"]
+    load({**DOCUMENT, "products": products[:-1]})
+    with pytest.raises(ProgrammeError, match="at most 50"):
+        load({**DOCUMENT, "diseases": [{"id": str(one), "meaning": "x"} for one in range(51)]})
+
+
 # Diseases.
 
 MEASLES = "14189004"

@@ -35,6 +35,7 @@ from coronapas.programmes._model import (
     Programme,
     Revision,
     Schedule,
+    Term,
 )
 from coronapas.programmes._rows import (
     Named,
@@ -46,7 +47,6 @@ from coronapas.programmes._rows import (
     read_rules,
     read_schedule,
     read_suspensions,
-    read_terms,
     row_members,
 )
 
@@ -60,6 +60,9 @@ BUNDLED: Final = ("denmark", "eu-travel", "germany", "yellow-fever-measles")
 
 LARGEST: Final = 4_000_000
 """The most bytes of a programme's file, inclusive."""
+
+MOST_DISEASES: Final = 50
+"""The most diseases that a programme is about, inclusive: this project's bound."""
 
 DEEPEST: Final = 4
 """The most overlays that lie on each other, inclusive."""
@@ -139,11 +142,11 @@ def read_programme(document: object, folder: Path | None = None) -> Programme:
         ),
         schedule=read_schedule(top, known),
         other_reckoning=_other_reckoning(top),
-        groups=read_terms(top, "groups"),
-        sectors=read_terms(top, "sectors"),
-        places=read_terms(top, "places"),
-        regions=read_terms(top, "regions"),
-        diseases=read_terms(top, "diseases"),
+        groups=_terms(top, "groups"),
+        sectors=_terms(top, "sectors"),
+        places=_terms(top, "places"),
+        regions=_terms(top, "regions"),
+        diseases=_terms(top, "diseases", most=MOST_DISEASES),
         document=MappingProxyType(dict(top.values)),
     )
     used = {row.id for row in _used(programme)}
@@ -178,6 +181,21 @@ def _zone(top: Reader) -> ZoneInfo:
         hint = "Give an IANA name; where the system has no database install the package tzdata."
         top.faults.note("time_zone", "programme.zone", "The time zone is unknown here.", hint)
         return ZoneInfo("UTC")
+
+
+def _terms(top: Reader, name: str, *, most: int = 10_000) -> Mapping[str, Term]:
+    """Read the words of a kind that the programme knows, at most `most` of them."""
+    found: dict[str, Term] = {}
+    for row in top.rows(name, most=most):
+        members = row_members(row, of_a_disease=False)
+        term = Term(meaning=row.text("meaning", required=True), **members)
+        if term.id in found:
+            row.faults.note(
+                f"{row.path}.id", "programme.doubled", "The word is here twice.", "Leave one."
+            )
+        found[term.id] = term
+        row.close()
+    return MappingProxyType(found)
 
 
 def _other_reckoning(top: Reader) -> OtherReckoning | None:
