@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from coronapas.programmes import (
     timeline,
 )
 from coronapas.programmes._clock import age_words, birthday
+from coronapas.programmes._evidence import MOST_TOGETHER
 
 ATHENS = ZoneInfo("Europe/Athens")
 SAID: dict[str, Any] = {"source": "an order", "confidence": "S"}
@@ -811,3 +813,21 @@ def test_rules_of_other_places_or_with_a_condition_do_not_overlap() -> None:
     assert not [one for one in lint(programme) if one.code == "overlap"]
     same = arcadia([COURSE, rule(COURSE, id="again")])
     assert ("overlap", "course") in codes(same)
+
+
+def test_many_tests_beside_many_doses_take_bounded_steps() -> None:
+    """Of the times of needed evidence so many are looked at for each dose, and no more."""
+    start = at("2021-07-10T12:00")
+    moments = [start + timedelta(hours=50 * place) for place in range(300)]
+    tests = tuple(Tested("naat", moment, positive=False) for moment in moments)
+    doses = tuple(
+        Dose(day("2021-05-01") + timedelta(days=2 * place), "EU/1/20/1528", 2, 2)
+        for place in range(100)
+    )
+    person = History(date(1980, 1, 1), doses, tests)
+    counted = [len(one.spans) for one in timeline(BOTH, person).evidence]
+    assert max(counted) == MOST_TOGETHER // len(doses)
+    alone = replace(person, doses=doses[:1])
+    assert max(len(one.spans) for one in timeline(BOTH, alone).evidence) == len(tests)
+    latest = check(BOTH, person, tests[-1].sampled_at + timedelta(hours=1))
+    assert {one.start for one in latest.holdings} == {tests[-1].sampled_at}
