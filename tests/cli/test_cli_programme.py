@@ -403,6 +403,22 @@ def test_a_disease_a_place_or_a_region_that_is_not_known_is_refused(
     assert words in " ".join(result.output.split())
 
 
+def test_the_difference_and_the_strength_are_shown_of_a_disease_and_a_product(
+    tmp_path: Path,
+) -> None:
+    days = ("2025-12-31", "2026-01-01")
+    first = programme("diff", "yellow-fever-measles", *days).output
+    second = programme("diff", "yellow-fever-measles", "--disease", "measles", *days).output
+    assert "Stamaril" in first
+    assert "Stamaril" not in second
+    assert "M-M-RvaxPro" in second
+    source = written(tmp_path / "history.json", {"birth_date": "1980-01-01", "groups": []})
+    on = ("--on", "2021-07-01", "--history", source)
+    assert (
+        "Spikevax (100 µg), EU/1/20/1507" in programme("next", "--programme", "germany", *on).output
+    )
+
+
 def test_the_document_of_a_programme_can_be_changed_and_loaded(tmp_path: Path) -> None:
     document = json.loads(programme("show", "denmark", "--document").output)
     document["schedule"]["offers"] = []

@@ -704,6 +704,27 @@ def test_a_course_whose_length_changed_is_read_by_the_day_of_the_dose(
     assert accepts(found, CertificateType.VACCINATION, payload, moment) is expected
 
 
+def test_what_the_wider_model_says_of_more_than_one_pass_is_listed_as_left_out() -> None:
+    revision = next(one for one in GERMANY.revisions if one.id == "2021-12-15")
+    found = export_rules(GERMANY, revision, country="DE", place="2g", region="bavaria")
+    left_out = {one.what: one.why for one in found.omissions}
+    together = next(what for what in left_out if "together or in an order" in what)
+    for rule in ("course-tested", "recovery-6-months-tested", "booster-tested"):
+        assert rule in together
+    assert left_out["the places (2g, 2g-plus, 2g-restaurant, 3g, transport-work)"].endswith(
+        "these rules are for 2g."
+    )
+    assert left_out["the regions (bavaria)"].endswith("these rules are for bavaria.")
+    assert "exemptions of groups (pupil)" in left_out
+    assert "the reading of a dose after an infection" in left_out
+    # An age in months cannot be reckoned in the language: nothing is claimed where it is asked for.
+    assert found.claims == frozenset()
+    assert any("an age in months or days" in why for why in left_out.values())
+    assert export_rules(GERMANY, revision, country="DE", place="2g").claims
+    with pytest.raises(ValueError, match="does not know the place"):
+        export_rules(GERMANY, revision, country="DE", place="pub")
+
+
 COMIRNATY = "EU/1/20/1528"
 ROW: dict[str, Any] = {"source": "made up", "confidence": "U"}
 

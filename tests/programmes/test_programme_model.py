@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from coronapas.programmes import (
     timeline,
 )
 from coronapas.programmes._clock import age_words, birthday
+from coronapas.programmes._evidence import MOST_TOGETHER
 
 ATHENS = ZoneInfo("Europe/Athens")
 SAID: dict[str, Any] = {"source": "an order", "confidence": "S"}
@@ -369,6 +371,26 @@ def test_an_exemption_goes_by_age_in_months_place_region_and_reason() -> None:
     assert (line.at(turn - TICK), line.at(turn)) == (True, False)
 
 
+def test_uncertain_rows_of_requirement_exemption_and_need_mark_the_answer() -> None:
+    doubt = {"uncertain": "The day was not found."}
+    programme = arcadia(
+        [rule(COURSE, needs=["only-pcr"]), rule(PCR, id="only-pcr", **doubt)],
+        exemptions=[{"id": "old", "reason": "x", "of": {"age_from": 90}, **doubt, **SAID}],
+        requirements=[{"id": "bars", "is": "lifted", "places": ["bar"], **doubt, **SAID}],
+        revision={"exemptions": ["old"], "requirements": ["bars"]},
+        **PLACES,
+    )
+
+    def marks(person: History, **where: str) -> set[str]:
+        return {one.row for one in check(programme, person, at("2021-07-11"), **where).marks}
+
+    both = history(*DOSES, negative("2021-07-10T12:00"))
+    assert marks(both) == {"only-pcr"}
+    assert marks(history(*DOSES)) == set()
+    assert marks(history(), place="bar") == {"bars"}
+    assert marks(history(born=date(1930, 1, 1))) == {"old"}
+
+
 def test_an_exemption_goes_by_group_and_birth_cohort() -> None:
     programme = exempting(
         {"id": "old", "reason": "had it as a child", "of": {"born": {"until": "1971-01-01"}}},
@@ -522,6 +544,17 @@ def test_a_variant_is_one_of_a_product_that_is_none(base: str) -> None:
     ]
 
 
+def test_variants_and_diseases_are_bounded() -> None:
+    variants = [{"code": f"v{one}", "name": "v", "variant_of": "Half"} for one in range(101)]
+    products = [{"code": "Half", "name": "Half"}, *variants]
+    with pytest.raises(ProgrammeError) as caught:
+        load({**DOCUMENT, "products": products})
+    assert [one.field for one in caught.value.faults] == ["products.101.variant_of"]
+    load({**DOCUMENT, "products": products[:-1]})
+    with pytest.raises(ProgrammeError, match="at most 50"):
+        load({**DOCUMENT, "diseases": [{"id": str(one), "meaning": "x"} for one in range(51)]})
+
+
 # Diseases.
 
 MEASLES = "14189004"
@@ -666,6 +699,7 @@ def test_an_overlay_extends_a_file_beside_it(tmp_path: Path) -> None:
     [
         ({"extends": "nowhere.json"}, "programme.overlay"),
         ({"extends": "\0"}, "programme.overlay"),
+        ({"extends": "/etc/passwd"}, "programme.overlay"),
         ({"without": {"offers": ["nothing"]}}, "programme.overlay"),
         ({"without": {"x": ["nothing"]}}, "programme.overlay"),
         ({"schedule": {"limits": [{**WITHDRAWN, "source": ""}]}}, "programme.overlay-source"),
@@ -678,6 +712,27 @@ def test_a_fault_of_an_overlay_is_named(members: dict[str, Any], code: str) -> N
     with pytest.raises(ProgrammeError) as caught:
         load({**overlay(), **members})
     assert code in {fault.code for fault in caught.value.faults}
+
+
+def test_an_overlay_reads_no_file_but_those_beside_its_own(tmp_path: Path) -> None:
+    (tmp_path / "base.json").write_text(json.dumps(DOCUMENT))
+    folder = tmp_path / "programmes"
+    folder.mkdir()
+    for name in ("../base.json", str(tmp_path / "base.json"), "..", "."):
+        (folder / "mine.json").write_text(json.dumps({"extends": name}))
+        with pytest.raises(ProgrammeError, match="not there"):
+            load(folder / "mine.json")
+        with pytest.raises(ProgrammeError, match="not there"):
+            load({"extends": name})
+    (folder / "list.json").write_text("[]")
+    (folder / "mine.json").write_text(json.dumps({"extends": "list.json"}))
+    with pytest.raises(ProgrammeError, match="not there"):
+        load(folder / "mine.json")
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_an_overlay_that_changes_nothing_is_what_it_extends(name: str) -> None:
+    assert load({"extends": name}) == load(name)
 
 
 def test_overlays_lie_on_each_other_only_so_deep(tmp_path: Path) -> None:
@@ -758,3 +813,21 @@ def test_rules_of_other_places_or_with_a_condition_do_not_overlap() -> None:
     assert not [one for one in lint(programme) if one.code == "overlap"]
     same = arcadia([COURSE, rule(COURSE, id="again")])
     assert ("overlap", "course") in codes(same)
+
+
+def test_many_tests_beside_many_doses_take_bounded_steps() -> None:
+    """Of the times of needed evidence so many are looked at for each dose, and no more."""
+    start = at("2021-07-10T12:00")
+    moments = [start + timedelta(hours=50 * place) for place in range(300)]
+    tests = tuple(Tested("naat", moment, positive=False) for moment in moments)
+    doses = tuple(
+        Dose(day("2021-05-01") + timedelta(days=2 * place), "EU/1/20/1528", 2, 2)
+        for place in range(100)
+    )
+    person = History(date(1980, 1, 1), doses, tests)
+    counted = [len(one.spans) for one in timeline(BOTH, person).evidence]
+    assert max(counted) == MOST_TOGETHER // len(doses)
+    alone = replace(person, doses=doses[:1])
+    assert max(len(one.spans) for one in timeline(BOTH, alone).evidence) == len(tests)
+    latest = check(BOTH, person, tests[-1].sampled_at + timedelta(hours=1))
+    assert {one.start for one in latest.holdings} == {tests[-1].sampled_at}

@@ -66,6 +66,7 @@ def test_a_doctor_s_letter_exempts_and_is_marked_as_uncertain() -> None:
     assert (answer.valid, answer.exempt) == (True, True)
     (reason,) = [one for one in answer.reasons if one.code == "exempt"]
     assert (reason.row, "contraindication" in reason.text) == ("yellow-fever-waiver", True)
+    assert "yellow-fever-waiver" in {mark.row for mark in answer.marks}
 
 
 @pytest.mark.parametrize(

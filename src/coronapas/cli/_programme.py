@@ -23,6 +23,7 @@ from coronapas.cli._options import language_option
 from coronapas.cli._output import plain, write
 from coronapas.cli._programme_inputs import (
     DEFAULT,
+    disease_option,
     instant,
     json_option,
     local_date,
@@ -60,6 +61,7 @@ _ADVICE: Final = frozenset({"uncertain", "unused", "pause", "endless"})
 @click.command("diff", short_help="Say in words what changed between two dates.")
 @click.argument("arguments", nargs=-1, metavar="[PROGRAMME] DATE DATE")
 @click.option("--programme", "name", metavar="PROGRAMME", help=f"Default: {DEFAULT}.")
+@disease_option
 @json_option
 def diff(arguments: tuple[str, ...], name: str | None, as_json: bool) -> None:
     """Say in words what changed in a programme between two dates.
@@ -370,8 +372,10 @@ def _next_lines(found: NextDose, language: str) -> Iterator[str]:
 
 def _products(found: NextDose) -> Iterator[str]:
     """Yield each product by its name and its code."""
-    for code, name in zip(found.products, found.product_names, strict=True):
-        yield name if name == code else f"{name}, {code}"
+    rows = zip(found.products, found.product_names, found.strengths, strict=True)
+    for code, name, strength in rows:
+        said = name if strength is None else f"{name} ({strength})"
+        yield said if name == code else f"{said}, {code}"
 
 
 @command.command("timeline", short_help="Show when a history was valid under each revision.")

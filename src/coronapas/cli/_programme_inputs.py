@@ -27,15 +27,18 @@ def _keep_disease(context: click.Context, _option: click.Parameter, value: str |
     context.meta[_DISEASE] = value
 
 
+disease_option = click.option(
+    "--disease",
+    metavar="DISEASE",
+    expose_value=False,
+    callback=_keep_disease,
+    help="One of the diseases of a programme for several, by name or code. Default: its first.",
+)
+
+
 def programme_option(function: Callable[..., None]) -> Callable[..., None]:
     """Add the options that name the programme; `programme_from` takes what they give."""
-    function = click.option(
-        "--disease",
-        metavar="DISEASE",
-        expose_value=False,
-        callback=_keep_disease,
-        help="One of the diseases of a programme for several, by name or code. Default: its first.",
-    )(function)
+    function = disease_option(function)
     return click.option(
         "--programme",
         "name",

@@ -264,7 +264,8 @@ def overlapping(spans: Sequence[Span], start: datetime, end: datetime) -> Sequen
 def layers(several: Sequence[Sequence[Span]], bounds: Iterable[datetime]) -> list[tuple[Span, int]]:
     """Cut the time between the least and the largest bound where any of the layers changes.
 
-    Return each piece with the number of layers that cover it; `bounds` adds further cuts.
+    Return each piece with the number of layers that cover it; `bounds` adds further cuts. The spans
+    of a layer are as `union` returns them.
     """
     cuts = set(bounds)
     if not cuts:
@@ -275,6 +276,6 @@ def layers(several: Sequence[Sequence[Span]], bounds: Iterable[datetime]) -> lis
             cuts.update(bound for bound in (start, end) if low < bound < high)
     marks = sorted(cuts)
     return [
-        ((start, end), sum(covers(spans, start) for spans in several))
+        ((start, end), sum(lies_in(spans, start) for spans in several))
         for start, end in pairwise(marks)
     ]

@@ -156,16 +156,21 @@ class View(NamedTuple):
 
 
 def shared_by_all(
-    programme: Programme, revision: Revision, events: Events, people: Sequence[Person]
+    programme: Programme,
+    revision: Revision,
+    events: Events,
+    people: Sequence[Person],
+    needed: Needed | None = None,
 ) -> tuple[Shared, ...]:
     """Judge tests and infections under one revision, for each reading of the birth date."""
     found = []
+    needed = needed or Needed(programme, events)
     suspensions = _suspensions(programme, revision, events)
     suspended = tuple(union((one.start, one.end) for one in suspensions))
     for person in people:
         holdings = (
-            *_infections(programme, revision.recoveries, events, person),
-            *_tests(programme, revision.tests, events, person),
+            *_infections(programme, revision.recoveries, events, person, needed),
+            *_tests(programme, revision.tests, events, person, needed),
         )
         exempt = tuple(union(span for span, _, _ in exemptions(programme.zone, revision, person)))
         found.append(Shared(holdings, _spans(holdings), suspensions, suspended, exempt))
@@ -179,10 +184,13 @@ class DoseJudge:
     many worlds.
     """
 
-    def __init__(self, programme: Programme, revision: Revision, events: Events) -> None:
+    def __init__(
+        self, programme: Programme, revision: Revision, events: Events, needed: Needed
+    ) -> None:
         self._programme = programme
         self._revision = revision
         self._events = events
+        self._needed = needed
         self._found: dict[tuple[int, Stage, Person], tuple[Holding, ...]] = {}
 
     def holdings(
@@ -192,7 +200,16 @@ class DoseJudge:
         key = (place, stage, person)
         found = self._found.get(key)
         if found is None:
-            found = _dose(self._programme, self._revision, self._events, place, dose, stage, person)
+            found = _dose(
+                self._programme,
+                self._revision,
+                self._events,
+                place,
+                dose,
+                stage,
+                person,
+                self._needed,
+            )
             self._found[key] = found
         return found
 
@@ -206,10 +223,11 @@ def views(
     shared: Sequence[Shared],
 ) -> tuple[View, ...]:
     """Judge the doses too, in each reading; `shared` has an item for each of the people."""
+    needed = Needed(programme, events)
     if len(worlds) == len(people) == 1:
-        doses = _doses(programme, revision, events, worlds[0], people[0])
+        doses = _doses(programme, revision, events, worlds[0], people[0], needed)
         return (View(doses, _spans(doses), shared[0]),)
-    judge = DoseJudge(programme, revision, events)
+    judge = DoseJudge(programme, revision, events, needed)
     found = []
     for person, common in zip(people, shared, strict=True):
         for world in worlds:
@@ -227,7 +245,8 @@ def all_holdings(several: Sequence[View]) -> tuple[Holding, ...]:
     if len(several) == 1:
         return several[0].holdings
     shared = {id(each.shared): each.shared for each in several}.values()
-    found = [one for each in several for one in each.doses]
+    # Worlds share the holdings of a dose that they read alike.
+    found = {id(one): one for each in several for one in each.doses}.values()
     return tuple(dict.fromkeys([*found, *(one for each in shared for one in each.holdings)]))
 
 
@@ -321,21 +340,39 @@ def _is_preceded(programme: Programme, preceding: Preceding, events: Events, day
     )
 
 
-def _while_needed(
-    programme: Programme, rule: EvidenceRule, events: Events, person: Person, span: Span
-) -> Iterator[Span]:
-    """Yield the parts of a time for which one of the rules that a rule needs lets something count.
+MOST_TOGETHER: Final = 4000
+"""The most times of needed evidence that are looked at for all doses: this project's bound."""
 
-    The needed evidence is asked for by its own rules, and by the holder's age, sector and place.
+
+class Needed:
+    """The times for which rules that others need let something count, each found once.
+
+    They go by tests and infections alone. Of more times than the bound allows for each dose the
+    latest are taken.
     """
-    found: list[Span] = []
-    for needed in rule.needs:
-        if needed.evidence == "test":
-            holdings = _tests(programme, (needed,), events, person)
-        else:
-            holdings = _infections(programme, (needed,), events, person)
-        found += [(one.start, one.end) for one in holdings]
-    yield from within(union(found), *span)
+
+    def __init__(self, programme: Programme, events: Events) -> None:
+        self._programme = programme
+        self._events = events
+        self._most = max(MOST_TOGETHER // max(len(events.doses), 1), 1)
+        self._found: dict[tuple[tuple[str, ...], Person], list[Span]] = {}
+
+    def within(self, rule: EvidenceRule, person: Person, span: Span) -> Iterator[Span]:
+        """Yield the parts of a time for which something counts by one of the rules it needs.
+
+        The needed evidence is asked for by its own rules, and by the holder's age, sector and
+        place.
+        """
+        key = tuple(one.id for one in rule.needs), person
+        spans = self._found.get(key)
+        if spans is None:
+            holdings: list[Holding] = []
+            for needed in rule.needs:
+                find = _tests if needed.evidence == "test" else _infections
+                holdings += find(self._programme, (needed,), self._events, person, self)
+            spans = union((one.start, one.end) for one in holdings)[-self._most :]
+            self._found[key] = spans
+        yield from within(spans, *span)
 
 
 def _clip_age(rule: EvidenceRule, person: Person, zone: ZoneInfo, span: Span) -> Span:
@@ -359,12 +396,17 @@ def _day_span(programme: Programme, rule: EvidenceRule, day: date) -> Span:
 
 
 def _doses(
-    programme: Programme, revision: Revision, events: Events, world: World, person: Person
+    programme: Programme,
+    revision: Revision,
+    events: Events,
+    world: World,
+    person: Person,
+    needed: Needed,
 ) -> tuple[Holding, ...]:
     return tuple(
         holding
         for place, (dose, stage) in enumerate(zip(events.doses, world, strict=True))
-        for holding in _dose(programme, revision, events, place, dose, stage, person)
+        for holding in _dose(programme, revision, events, place, dose, stage, person, needed)
     )
 
 
@@ -376,6 +418,7 @@ def _dose(
     dose: GivenDose,
     stage: Stage,
     person: Person,
+    needed: Needed,
 ) -> tuple[Holding, ...]:
     found = []
     for rule in revision.vaccinations:
@@ -391,7 +434,7 @@ def _dose(
         if start < end:
             piece = Evidence("vaccination", place + 1, dose.date, stage, dose.product)
             if rule.needs:
-                spans = _while_needed(programme, rule, events, person, (start, end))
+                spans = needed.within(rule, person, (start, end))
                 found += [Holding(piece, rule, *each) for each in spans]
             else:
                 found.append(Holding(piece, rule, start, end))
@@ -414,7 +457,11 @@ def infections(events: Events, zone: ZoneInfo) -> list[tuple[date, str, datetime
 
 
 def _infections(
-    programme: Programme, rules: tuple[EvidenceRule, ...], events: Events, person: Person
+    programme: Programme,
+    rules: tuple[EvidenceRule, ...],
+    events: Events,
+    person: Person,
+    needed: Needed,
 ) -> list[Holding]:
     if not rules or not (events.infections or events.tests):
         return []
@@ -434,7 +481,7 @@ def _infections(
             if start < end:
                 piece = Evidence("recovery", place + 1, day, None, proof)
                 if rule.needs:
-                    spans = _while_needed(programme, rule, events, person, (start, end))
+                    spans = needed.within(rule, person, (start, end))
                     found += [Holding(piece, rule, *each) for each in spans]
                 else:
                     found.append(Holding(piece, rule, start, end))
@@ -442,7 +489,11 @@ def _infections(
 
 
 def _tests(
-    programme: Programme, rules: tuple[EvidenceRule, ...], events: Events, person: Person
+    programme: Programme,
+    rules: tuple[EvidenceRule, ...],
+    events: Events,
+    person: Person,
+    _needed: Needed,
 ) -> list[Holding]:
     found = []
     for place, test in enumerate(events.tests):

@@ -13,6 +13,7 @@ a source of its own.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import replace
 from functools import cache
@@ -34,6 +35,7 @@ from coronapas.programmes._model import (
     Programme,
     Revision,
     Schedule,
+    Term,
 )
 from coronapas.programmes._rows import (
     Named,
@@ -45,7 +47,6 @@ from coronapas.programmes._rows import (
     read_rules,
     read_schedule,
     read_suspensions,
-    read_terms,
     row_members,
 )
 
@@ -60,6 +61,9 @@ BUNDLED: Final = ("denmark", "eu-travel", "germany", "yellow-fever-measles")
 LARGEST: Final = 4_000_000
 """The most bytes of a programme's file, inclusive."""
 
+MOST_DISEASES: Final = 50
+"""The most diseases that a programme is about, inclusive: this project's bound."""
+
 DEEPEST: Final = 4
 """The most overlays that lie on each other, inclusive."""
 
@@ -67,9 +71,8 @@ DEEPEST: Final = 4
 def load(source: str | Path | Mapping[str, object]) -> Programme:
     """Load a programme: a bundled one by its name, a file by its path, or a parsed document.
 
-    What an overlay extends is a bundled programme, or a file by its path, which is relative to the
-    overlay's file. Raises ProgrammeError with every fault; FileNotFoundError for a path without a
-    file.
+    What an overlay extends is a bundled programme, or a file in the folder of the overlay's own.
+    Raises ProgrammeError with every fault; FileNotFoundError for a path without a file.
     """
     if isinstance(source, str) and source in BUNDLED:
         return _bundled(source)
@@ -110,11 +113,11 @@ def _parse(data: bytes) -> object:
 def read_programme(document: object, folder: Path | None = None) -> Programme:
     """Make a programme from a parsed document; raises ProgrammeError with every fault.
 
-    `folder` is where the paths of overlays begin; None: where the process runs.
+    `folder` is that of the files that an overlay can extend; None: it can extend none.
     """
     faults = Faults()
     if isinstance(document, Mapping) and "extends" in document:
-        document = _extended(document, faults, folder or Path(), DEEPEST)
+        document = _extended(document, faults, folder, DEEPEST)
         if faults.found:
             raise ProgrammeError(faults.found)
     top = Reader(document, "", faults)
@@ -139,11 +142,11 @@ def read_programme(document: object, folder: Path | None = None) -> Programme:
         ),
         schedule=read_schedule(top, known),
         other_reckoning=_other_reckoning(top),
-        groups=read_terms(top, "groups"),
-        sectors=read_terms(top, "sectors"),
-        places=read_terms(top, "places"),
-        regions=read_terms(top, "regions"),
-        diseases=read_terms(top, "diseases"),
+        groups=_terms(top, "groups"),
+        sectors=_terms(top, "sectors"),
+        places=_terms(top, "places"),
+        regions=_terms(top, "regions"),
+        diseases=_terms(top, "diseases", most=MOST_DISEASES),
         document=MappingProxyType(dict(top.values)),
     )
     used = {row.id for row in _used(programme)}
@@ -178,6 +181,21 @@ def _zone(top: Reader) -> ZoneInfo:
         hint = "Give an IANA name; where the system has no database install the package tzdata."
         top.faults.note("time_zone", "programme.zone", "The time zone is unknown here.", hint)
         return ZoneInfo("UTC")
+
+
+def _terms(top: Reader, name: str, *, most: int = 10_000) -> Mapping[str, Term]:
+    """Read the words of a kind that the programme knows, at most `most` of them."""
+    found: dict[str, Term] = {}
+    for row in top.rows(name, most=most):
+        members = row_members(row, of_a_disease=False)
+        term = Term(meaning=row.text("meaning", required=True), **members)
+        if term.id in found:
+            row.faults.note(
+                f"{row.path}.id", "programme.doubled", "The word is here twice.", "Leave one."
+            )
+        found[term.id] = term
+        row.close()
+    return MappingProxyType(found)
 
 
 def _other_reckoning(top: Reader) -> OtherReckoning | None:
@@ -302,9 +320,9 @@ _SCHEDULE: Final = ("offers", "limits", "waits", "target_groups")
 _Document = Mapping[str, Any]
 
 
-def _extended(overlay: _Document, faults: Faults, folder: Path, deepest: int) -> _Document:
+def _extended(overlay: _Document, faults: Faults, folder: Path | None, deepest: int) -> _Document:
     """Lay an overlay on what it extends; the result is checked when it is read."""
-    base, beside = _base(overlay, faults, folder)
+    base = _base(overlay, faults, folder)
     if base is None:
         return overlay
     if "extends" in base:
@@ -312,7 +330,7 @@ def _extended(overlay: _Document, faults: Faults, folder: Path, deepest: int) ->
             hint = "Put several of them into one."
             faults.note("extends", "programme.overlay", "Too many overlays lie here.", hint)
             return overlay
-        base = _extended(base, faults, beside, deepest - 1)
+        base = _extended(base, faults, folder, deepest - 1)
     merged = deepcopy(dict(base))
     _leave_out(merged, overlay.get("without"), faults)
     for name, value in overlay.items():
@@ -332,23 +350,21 @@ def _extended(overlay: _Document, faults: Faults, folder: Path, deepest: int) ->
     return merged
 
 
-def _base(overlay: _Document, faults: Faults, folder: Path) -> tuple[_Document | None, Path]:
-    """Return the document that an overlay extends, and the folder of its file."""
+def _base(overlay: _Document, faults: Faults, folder: Path | None) -> _Document | None:
+    """Return the document that an overlay extends; None, and a fault, where it is not there."""
     name = Reader(overlay, "", faults).text("extends", required=True)
-    if not name:
-        return None, folder
-    try:
-        path = folder / name
-        document = _bundled_document(name) if name in BUNDLED else _from_file(path)
-    except (FileNotFoundError, ValueError):
-        hint = f"Name a file, or one of {', '.join(BUNDLED)}."
+    document: object = None
+    if name in BUNDLED:
+        document = _bundled_document(name)
+    elif name and folder is not None and name == Path(name).name:
+        with suppress(FileNotFoundError, ValueError):
+            document = _from_file(folder / name)
+    if isinstance(document, Mapping):
+        return document
+    if name:
+        hint = f"Name a programme's file beside it, or one of {', '.join(BUNDLED)}."
         faults.note("extends", "programme.overlay", "What it extends is not there.", hint)
-        return None, folder
-    if not isinstance(document, Mapping):
-        hint = "Name the file of a programme."
-        faults.note("extends", "programme.overlay", "What it extends is no programme.", hint)
-        return None, folder
-    return document, path.parent
+    return None
 
 
 def _rows(value: object) -> dict[str, Any]:

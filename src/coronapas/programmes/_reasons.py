@@ -267,12 +267,16 @@ class _Writer:
             name for name, each in revision.places.items() if each is not Requirement.IN_FORCE
         )
         if place is not None or region is not None:
-            found = revision.requirement_at(place, region, person.sector)
-            asked = "a" if found is Requirement.IN_FORCE else "no"
+            where = place, region, person.sector
+            asked = revision.requirement_at(*where) is Requirement.IN_FORCE
+            row = next((one for one in revision.requirements if one.holds(*where)), None)
+            words = "a pass is asked for." if asked else "no pass is asked for."
             if place is not None:
-                yield self._said("place", f"At this place {asked} pass is asked for.")
+                yield self._said("place", f"At this place {words}", row)
             else:
-                yield self._said("region", f"In this region {asked} pass is asked for.")
+                yield self._said("region", f"In this region {words}", row)
+            if asked:
+                return
         elif free:
             yield self._said("place", f"No pass is asked for at: {', '.join(free)}.")
         if self.revision.requirement is Requirement.LIFTED:

@@ -43,7 +43,6 @@ from coronapas.programmes._model import (
     Stage,
     Suspension,
     TargetGroups,
-    Term,
     Wait,
     canonical,
 )
@@ -126,20 +125,22 @@ def _age(row: Reader, name: str, *, required: bool = False, nullable: bool = Fal
     return Period(months=12 * units["years"] + units["months"], days=units["days"])
 
 
+MOST_VARIANTS: Final = 100
+"""The most variants of one product, inclusive: this project's bound."""
+
+
 class Known(NamedTuple):
     """The products of a programme: by code, and their codes by each of their names, folded."""
 
     products: Mapping[str, Product]
     names: Mapping[str, str]
+    variants: Mapping[str, list[str]]
 
     def with_variants(self, codes: tuple[str, ...] | None) -> frozenset[str] | None:
         """Return the codes with those of the variants of each."""
         if codes is None:
             return None
-        variants = (
-            code for code, product in self.products.items() if product.variant_of in set(codes)
-        )
-        return frozenset((*codes, *variants))
+        return frozenset((*codes, *(one for code in codes for one in self.variants.get(code, ()))))
 
 
 def read_products(top: Reader) -> Known:
@@ -172,18 +173,21 @@ def read_products(top: Reader) -> Known:
         for name in (*product.also, product.name, code)
     }
     varying = {code for _, code, _ in variants}
+    by_base: dict[str, list[str]] = {}
     for row, code, name in variants:
         base = names.get(name.casefold()) or canonical(name)
-        if base not in found or base in varying:
+        if base not in found or base in varying or len(by_base.get(base, ())) == MOST_VARIANTS:
             row.faults.note(
                 row.at("variant_of"),
                 "programme.variant",
-                "A variant is one of a product of the list that is no variant itself.",
+                "A variant is one of a product of the list that is no variant itself, and has at "
+                f"most {MOST_VARIANTS}.",
                 "Add that product, or leave variant_of out.",
             )
         else:
             found[code] = replace(found[code], variant_of=base)
-    return Known(MappingProxyType(found), MappingProxyType(names))
+            by_base.setdefault(base, []).append(code)
+    return Known(MappingProxyType(found), MappingProxyType(names), by_base)
 
 
 def codes(row: Reader, name: str, known: Known) -> tuple[str, ...] | None:
@@ -781,18 +785,3 @@ def _groups(row: Reader) -> TargetGroups:
     found = TargetGroups(starts=starts, groups=tuple(groups), **row_members(row))
     row.close()
     return found
-
-
-def read_terms(top: Reader, name: str) -> Mapping[str, Term]:
-    """Read the words of a kind that the programme knows."""
-    found: dict[str, Term] = {}
-    for row in top.rows(name):
-        members = row_members(row, of_a_disease=False)
-        term = Term(meaning=row.text("meaning", required=True), **members)
-        if term.id in found:
-            row.faults.note(
-                f"{row.path}.id", "programme.doubled", "The word is here twice.", "Leave one."
-            )
-        found[term.id] = term
-        row.close()
-    return MappingProxyType(found)

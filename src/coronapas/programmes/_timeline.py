@@ -24,6 +24,7 @@ from coronapas.programmes._course import Events, distinct, read_course
 from coronapas.programmes._evidence import (
     DoseJudge,
     Evidence,
+    Needed,
     View,
     bounds,
     describe,
@@ -201,7 +202,7 @@ def timeline(
     """
     require_known(programme, place, region)
     events = distinct(programme, history)
-    builder = _Builder(programme, history, people_of(history, place, region))
+    builder = _Builder(programme, history, people_of(history, place, region), events)
     for start, end in _slabs(programme, events):
         builder.add(_with_doses(events, start, programme.zone), start, end)
     return Timeline(
@@ -249,7 +250,10 @@ _Readings = dict[tuple["Person", "Stage"], tuple["Holding", ...]]
 
 
 class _Builder:
-    def __init__(self, programme: Programme, history: History, people: list[Person]) -> None:
+    def __init__(
+        self, programme: Programme, history: History, people: list[Person], events: Events
+    ) -> None:
+        self.needed = Needed(programme, events)
         self.programme = programme
         self.history = history
         self.validity: list[ValiditySpan] = []
@@ -270,8 +274,8 @@ class _Builder:
         )
         if self.revision is not revision or asks_doses:
             self.revision = revision
-            self.shared = shared_by_all(self.programme, revision, known, self.people)
-            self.judge = DoseJudge(self.programme, revision, known)
+            self.shared = shared_by_all(self.programme, revision, known, self.people, self.needed)
+            self.judge = DoseJudge(self.programme, revision, known, self.needed)
         course = read_course(self.programme, known, self.history.groups, revision.readings)
         doses = self._doses(known, course, start, end)
         self._add_validity(revision, course, self._views(course, doses), start, end)

@@ -23,6 +23,7 @@ from coronapas.programmes._evidence import (
     View,
     all_holdings,
     bounds,
+    exemptions,
     other_end,
     shared_by_all,
     views,
@@ -173,7 +174,7 @@ def check(
             programme, revision, history, people, events, course, several, valid, moment
         ),
         ambiguous=course.ambiguous(),
-        marks=_marks(programme, revision, course, several, holdings, moment),
+        marks=_marks(programme, revision, people, course, several, holdings, moment),
         zone=programme.zone,
     )
 
@@ -274,6 +275,7 @@ def _holding_now(several: tuple[View, ...], moment: datetime) -> tuple[Holding, 
 def _marks(
     programme: Programme,
     revision: Revision,
+    people: list[Person],
     course: Course,
     several: tuple[View, ...],
     holdings: tuple[Holding, ...],
@@ -281,8 +283,18 @@ def _marks(
 ) -> tuple[Mark, ...]:
     readings = revision.readings or programme.readings
     found = [*programme.marks_at(moment), *course.marks(readings)]
+    for person in people:
+        for (start, end), _, row in exemptions(programme.zone, revision, person):
+            if start <= moment < end and row is not revision:
+                found.extend(row.marks())
+    where = people[0].place, people[0].region, people[0].sector
+    for local in revision.requirements:
+        if local.holds(*where):
+            found.extend(local.marks())
+            break
     for holding in holdings:
         found.extend(holding.rule.marks())
+        found.extend(mark for needed in holding.rule.needs for mark in needed.marks())
         if programme.other_reckoning and other_end(programme, holding) is not None:
             found.extend(programme.other_reckoning.marks())
     if revision.suspension and several[0].shared.suspensions:
