@@ -21,11 +21,13 @@ from programme_cases import DENMARK, days, histories
 from coronapas.errors import HistoryError
 from coronapas.facts import History
 from coronapas.programmes import (
+    BUNDLED,
     Audience,
     Invitation,
     InvitationRecord,
     InvitationState,
     Inviter,
+    Period,
     RegisterForm,
     Status,
     ToLookAt,
@@ -35,6 +37,7 @@ from coronapas.programmes import (
     next_dose,
 )
 from coronapas.programmes import _invitations as inside
+from coronapas.programmes._clock import birthday
 
 DAYS = [
     date(2021, 1, 10),
@@ -90,6 +93,30 @@ def test_kept_answers_are_those_of_the_planner(on: date, back: int | None) -> No
     for _ in range(2):  # the second time every answer is there
         for place, history in enumerate(people):
             assert fast.ask(place, history) == slowly(slow, place, history)
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_a_key_holds_all_that_decides(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is offered anything is invited here, so that every day of an answer is compared."""
+    monkeypatch.setattr(inside, "to_be_invited", lambda plan: bool(plan.products))
+    programme = load(name)
+    for place, on in enumerate(DAYS[::2]):
+        draw = Random(place)
+        fast, slow = Inviter(programme, on), Inviter(programme, on)
+        assert fast._keyed
+        people = [History.from_json(document) for document in population(draw, on)]
+        for history in people * 2:
+            assert fast.ask(1, history) == slowly(slow, 1, history)
+
+
+@pytest.mark.parametrize("age", [0, 5, 18, 85, Period(months=15), Period(months=1, days=3)])
+@pytest.mark.parametrize(
+    "on", [date(2022, 2, 28), date(2022, 3, 1), date(2024, 2, 29), date(2021, 12, 31)]
+)
+def test_the_first_birth_date_that_is_too_young_is_found(age: int | Period, on: date) -> None:
+    first = date.fromordinal(inside._born_by(on, age))
+    assert birthday(first, age) > on
+    assert birthday(first - timedelta(days=1), age) <= on
 
 
 @given(histories(), days)

@@ -92,6 +92,7 @@ if TYPE_CHECKING:
     from coronapas.programmes._plan import Status as Status
     from coronapas.programmes._plan import next_dose as next_dose
     from coronapas.programmes._reasons import Reason as Reason
+    from coronapas.programmes._register import RegisterAnswer as RegisterAnswer
     from coronapas.programmes._register import RegisterForm as RegisterForm
     from coronapas.programmes._register import RegisterRun as RegisterRun
     from coronapas.programmes._register import invite_register as invite_register
@@ -129,7 +130,7 @@ else:
             "_picture": "timeline_svg timeline_text",
             "_plan": "NextDose Status next_dose",
             "_reasons": "Reason",
-            "_register": "RegisterForm RegisterRun invite_register",
+            "_register": "RegisterAnswer RegisterForm RegisterRun invite_register",
             "_timeline": "EvidenceLine EvidenceSpan Timeline ValiditySpan timeline",
             "_validity": "Validity check is_valid",
         },

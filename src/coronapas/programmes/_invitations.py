@@ -20,7 +20,7 @@ from datetime import date, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
-from coronapas.programmes._clock import add_to_day, birthday, local_day
+from coronapas.programmes._clock import Age, add_to_day, birthday, local_day
 from coronapas.programmes._model import (
     Access,
     Audience,
@@ -211,17 +211,17 @@ _Key = tuple[Any, ...]
 _MOST: Final = 100_000
 """The most answers, and the most doses, that are kept at once."""
 
-_ROW: Final = ("id", "source", "confidence", "note", "uncertain", "starts", "until")
+_ROW: Final = ("id", "source", "confidence", "note", "uncertain", "disease", "starts", "until")
 _READ: Final = {
     Audience: {"groups", "age_from", "age_below", "reached", "born", "except_groups"},
     Offer: {
         *_ROW,
         *("after", "audiences", "products", "previous", "earliest", "recommended", "latest"),
         *("why", "free_of_limits", "access", "opens", "last_dose_from", "last_dose_until"),
-        *("had", "variants"),
+        *("had", "numbers", "variants"),
     },
     ProductLimit: {*_ROW, "product", "status", "why", "age_below"},
-    Wait: {*_ROW, "lasts"},
+    Wait: {*_ROW, "lasts", "after", "products", "age_from", "age_below"},
 }
 """The members of rows by which the keys are made; a row that says more is not kept by a key."""
 
@@ -256,7 +256,17 @@ class _Day:
         rows = (*offers, *limits, *self._waits, *audiences)
         self.understood = not any(map(_says_more, rows))
         self._waiting: dict[int, int] = {}
-        self._limit_ages = [one.age_below for one in limits if one.age_below is not None]
+        ages = [
+            *(one.age_below for one in limits),
+            *(age for one in self._waits for age in (one.age_from, one.age_below)),
+        ]
+        self._ages = [age for age in ages if age is not None]
+        # A wait for some stages, products or ages alone is found by the planner.
+        self._one_wait = all(
+            (one.after, one.products, one.age_from, one.age_below) == (None, None, None, None)
+            for one in self._waits
+        )
+        self._by_infection = self.planner.readings.dose_after_infection is not None
         self._first = [offer for offer in offers if None in offer.after]
         self._later = [offer for offer in offers if offer.after != {None}]
         self._cuts: dict[int, tuple[list[int], list[bool]]] = {}
@@ -279,13 +289,15 @@ class _Day:
                 before_booster, before_late, last = booster, late, day
         wait = 0
         if infections:
-            if infections[0] < born:
+            if infections[0] < born or self._by_infection:
                 return None
             if self._waits:
                 past = [day for day in infections if day <= today]
-                wait = self._wait_after(past[-1]) if past else 0
-                # No dose is given before the last one, so that an earlier end decides nothing.
-                wait = wait if wait > last else 0
+                wait = past[-1] if past else 0
+                if wait and self._one_wait:
+                    # No dose is given before the last one: an earlier end decides nothing.
+                    wait = self._wait_after(wait)
+                    wait = wait if wait > last else 0
         cuts = self._cuts.get(last)
         if cuts is None:
             cuts = self._cut(last)
@@ -308,7 +320,7 @@ class _Day:
         of the offer), the dose is given from that birthday on.
         """
         on = self._on
-        ends = {_born_by(on, age) for age in self._limit_ages}
+        ends = {_born_by(on, age) for age in self._ages}
         spans: list[tuple[int, int]] = []
         far = on + HORIZON + _ONE_DAY
         for offer in self._later if last else self._first:
@@ -341,19 +353,21 @@ _MOST_CUTS: Final = 5_000
 """The most last days for which the pieces of the birth dates are kept at once."""
 
 
-def _born_by(day: date, age: int) -> int:
-    """Return the first birth date, as an ordinal, whose `age`-th birthday lies after a day."""
-    year = day.year - age
-    if year < 1:
+def _born_by(day: date, age: Age) -> int:
+    """Return the first birth date, as an ordinal, on which one reaches an age after a day."""
+    years, days = (age, 0) if isinstance(age, int) else (-(-age.months // 12), age.days)
+    if day.year - years < 3:
         return 0
-    try:
-        born = day.replace(year=year)
-    except ValueError:  # 29 February
-        born = date(year, 2, 28)
-    born += _ONE_DAY
-    while birthday(born, age) <= day:
-        born += _ONE_DAY
-    return born.toordinal()
+    # Never later than the birth date that is looked for, and before it by a year at the most.
+    born = date(day.year - years, day.month, min(day.day, 28)) - timedelta(days=days + 4)
+    low, high = born.toordinal(), born.toordinal() + 400
+    while low < high:
+        middle = (low + high) // 2
+        if birthday(date.fromordinal(middle), age) <= day:
+            low = middle + 1
+        else:
+            high = middle
+    return low
 
 
 class Inviter:
@@ -375,7 +389,11 @@ class Inviter:
         self._now = _Day(programme, on)
         self._before = None if since is None else _Day(programme, since)
         days = [self._now] if self._before is None else [self._now, self._before]
-        self._keyed = all(day.understood for day in days)
+        readings = self._now.planner.readings
+        self._extra = readings.extra_dose
+        self._keyed = all(
+            day.understood and day.planner.readings.extra_dose == self._extra for day in days
+        )
         self._doses: dict[_Key, PlainDose | None] = {}
         self._rests: dict[_Key, int] = {}
         self._known: dict[frozenset[str], bool] = {}
@@ -569,12 +587,14 @@ class Inviter:
         code = programme.product(product)
         if code is None or code not in programme.products or number is None or doses is None:
             return None
+        if code in programme.elsewhere:
+            return None
         if disease is not None and disease != programme.disease:
             return None
         booster = late = date.max
-        if programme.extra_dose is not None:
-            booster = add_to_day(day, programme.extra_dose.booster_from)
-            late = add_to_day(day, programme.extra_dose.within)
+        if self._extra is not None:
+            booster = add_to_day(day, self._extra.booster_from)
+            late = add_to_day(day, self._extra.within)
         rest = (code, number, doses, programme.lengths(code, day))
         known = self._rests.setdefault(rest, len(self._rests))
         return day.toordinal(), known, number, booster.toordinal(), late.toordinal()

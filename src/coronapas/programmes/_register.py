@@ -71,7 +71,7 @@ from coronapas.programmes._tables import Columns, closed, opened, record_of, who
 if TYPE_CHECKING:
     from coronapas.programmes._model import Programme
 
-Answer = Invitation[str | int] | ToLookAt[str | int]
+RegisterAnswer = Invitation[str | int] | ToLookAt[str | int]
 """What a register's row comes to, where it comes to anything."""
 
 CHUNK: Final = 1_000_000
@@ -129,7 +129,7 @@ def invite_register(
     since: date | None = None,
     form: RegisterForm | None = None,
     jobs: int = 1,
-    then: Callable[[Answer], _T] | None = None,
+    then: Callable[[RegisterAnswer], _T] | None = None,
     advance: Callable[[int], object] | None = None,
 ) -> RegisterRun[Any]:
     """Say whom of a register to invite on a local day, and at whom somebody must look.
@@ -273,7 +273,7 @@ class _Work(NamedTuple):
     programme: Programme
     on: date
     since: date | None
-    then: Callable[[Answer], Any] | None
+    then: Callable[[RegisterAnswer], Any] | None
 
 
 class _Worker:
@@ -286,7 +286,7 @@ class _Worker:
 
     def done(self, chunk: _Chunk) -> _Done:
         if chunk.too_long:
-            answers: Iterator[Answer | None] = iter(
+            answers: Iterator[RegisterAnswer | None] = iter(
                 (_unreadable(None, chunk.first, "register.long-line", _LONG),)
             )
         elif chunk.table:
@@ -396,13 +396,13 @@ class _People:
         self._infections: dict[Any, int | None] = {}
         self._tests: dict[Any, bool | None] = {}
 
-    def of_lines(self, content: bytes, first: int) -> Iterator[Answer | None]:
-        """Answer for each line that is not blank."""
+    def of_lines(self, content: bytes, first: int) -> Iterator[RegisterAnswer | None]:
+        """RegisterAnswer for each line that is not blank."""
         for number, line in enumerate(content.split(b"\n"), first):
             if line.strip():
                 yield self._of_line(line, number)
 
-    def _of_line(self, line: bytes, number: int) -> Answer | None:
+    def _of_line(self, line: bytes, number: int) -> RegisterAnswer | None:
         if len(line) > _LONGEST:
             return _unreadable(None, number, "register.long-line", _LONG)
         try:
@@ -434,8 +434,8 @@ class _People:
         line: int,
         record: InvitationRecord | None,
         carried: Mapping[str, Any] | None,
-    ) -> Answer | None:
-        """Answer for a history as JSON has it."""
+    ) -> RegisterAnswer | None:
+        """RegisterAnswer for a history as JSON has it."""
         if type(history) is not dict:
             text = "history must be an object."
             return _unreadable(identifier, line, "register.history", text, carried)
@@ -600,13 +600,13 @@ class _People:
 
     # Tables
 
-    def of_table(self, table: Any, first: int) -> Iterator[Answer | None]:
-        """Answer for each person of a table, whose rows are whole people."""
+    def of_table(self, table: Any, first: int) -> Iterator[RegisterAnswer | None]:
+        """RegisterAnswer for each person of a table, whose rows are whole people."""
         if "history" in table.schema.names:
             return self._of_texts(table, first)
         return self._of_events(table, first)
 
-    def _of_texts(self, table: Any, first: int) -> Iterator[Answer | None]:
+    def _of_texts(self, table: Any, first: int) -> Iterator[RegisterAnswer | None]:
         columns = Columns(table)
         texts = table.column("history").to_pylist()
         for place, identifier in enumerate(columns.identifiers(every=True)):
@@ -627,7 +627,7 @@ class _People:
                 continue
             yield self.of_document(identifier, history, line, record, carried)
 
-    def _of_events(self, table: Any, first: int) -> Iterator[Answer | None]:
+    def _of_events(self, table: Any, first: int) -> Iterator[RegisterAnswer | None]:
         columns = Columns(table)
         starts = columns.starts
         codes, events = columns.events()
