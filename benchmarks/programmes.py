@@ -2,10 +2,12 @@
 
 The register is made up (`benchmarks.register`) as it is gone through, in a process of
 its own: its peak memory is that of going through a register of that size. The making of the
-histories is also measured alone, and taken off for the rate of the engine. Another process runs
-``coronapas programme invite`` on a file, from which each history is read as JSON. Checks run on
-histories that are there already, at moments all over the time of the pass, in rounds. Everything is
-by processor time, which neighbours on the machine lengthen less than the time on the wall.
+histories is also measured alone, and taken off for the rate of the engine. Other processes go
+through files, as lines and as columns (Parquet), with one working process and with two; the raw
+cost beside them is `json.loads` of each line, and Arrow's reading of the columns into Python.
+Checks run on histories that are there already, at moments all over the time of the pass, in rounds.
+Everything else is by processor time, which neighbours on the machine lengthen less than the time on
+the wall.
 
     python -m benchmarks.programmes [ROWS]
 """
@@ -20,23 +22,49 @@ import tempfile
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from random import Random
-from time import process_time
+from time import perf_counter, process_time
 from typing import TYPE_CHECKING, Final
+
+import pyarrow
+import pyarrow.parquet
 
 from benchmarks.memory import peak
 from benchmarks.register import made_up_register
 from benchmarks.rounds import interleave
-from coronapas.programmes import check, invitations, is_valid, load, next_dose
+from coronapas.programmes import (
+    check,
+    invitations,
+    invite_register,
+    is_valid,
+    load,
+    next_dose,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from coronapas.facts import History
+    from coronapas.programmes import RegisterAnswer
 
 ROWS: Final = 1_000_000
-LINES: Final = 50_000
+LINES: Final = 300_000
 CHECKED: Final = 2_000
 ON: Final = date(2022, 1, 16)
+
+_GROUP: Final = 50_000
+_EVENTS: Final = pyarrow.schema(
+    [
+        ("id", pyarrow.int64()),
+        ("birth_date", pyarrow.string()),
+        ("groups", pyarrow.string()),
+        ("kind", pyarrow.string()),
+        ("vaccination_date", pyarrow.date32()),
+        ("vaccination_product", pyarrow.string()),
+        ("vaccination_dose_number", pyarrow.int32()),
+        ("vaccination_doses", pyarrow.int32()),
+        ("recovery_first_positive", pyarrow.date32()),
+    ]
+)
 
 _FIRST: Final = datetime(2021, 4, 6, tzinfo=UTC)
 _DAYS: Final = 360
@@ -60,28 +88,47 @@ def invite(rows: int) -> None:
     )
 
 
-def invite_from_file(register: str) -> None:
-    """Print how fast the command goes through a file; run in a process of its own."""
-    from coronapas.cli import main
-
+def invite_from_file(register: str, jobs: str) -> None:
+    """Print how fast a file is gone through; run in a process of its own."""
     idle = peak()
-    began = process_time()
-    with open(os.devnull, "w", encoding="utf-8") as nowhere:
-        shown, sys.stdout = sys.stdout, nowhere
-        sys.argv = ["coronapas", "programme", "invite", "--register", register]
-        sys.argv += ["--on", ON.isoformat()]
-        try:
-            main()
-        except SystemExit as end:
-            if end.code:
-                raise
-        finally:
-            sys.stdout = shown
+    programme = load("denmark")
+    raw = _raw(register)
+    began, wall = _processor_time(), perf_counter()
+    run = invite_register(programme, register, ON, jobs=int(jobs), then=_written)
+    for _ in run:
+        pass
+    took, wall = _processor_time() - began, perf_counter() - wall
+    kind = "columns" if register.endswith("parquet") else "JSON lines"
     print(
-        f"  the command, from a file of {LINES:,} lines: "
-        f"{LINES / (process_time() - began):,.0f} rows a second, "
+        f"  {run.rows:,} histories from {kind}, {jobs} working: {run.rows / wall:,.0f} a second, "
+        f"{run.rows / took:,.0f} a processor second, {took / raw:.1f} times the raw cost, "
         f"peak memory {peak():.0f} MiB ({idle:.0f} MiB before the first)"
     )
+
+
+def _raw(register: str) -> float:
+    """Return the processor time of reading a file into Python's objects, and nothing else."""
+    began = process_time()
+    if register.endswith("parquet"):
+        for batch in pyarrow.parquet.ParquetFile(register).iter_batches(use_threads=False):
+            for column in batch.columns:
+                column.to_pylist()
+    else:
+        with open(register, "rb") as lines:
+            for line in lines:
+                json.loads(line)
+    return process_time() - began
+
+
+def _processor_time() -> float:
+    """Return the processor time of this process and of those that it started and that ended."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+def _written(answer: RegisterAnswer) -> str:
+    """Return the line that a command writes, in the working process."""
+    return json.dumps(answer.to_json())
 
 
 def checks(rounds: int = 9) -> None:
@@ -128,24 +175,59 @@ def run(rows: int = ROWS) -> None:
     print("programmes, Denmark:", flush=True)
     _measure("invite", str(rows))
     with tempfile.TemporaryDirectory() as folder:
-        register = Path(folder, "register.jsonl")
-        with register.open("w", encoding="utf-8") as lines:
-            for key, history in made_up_register(LINES):
-                lines.write(json.dumps({"id": key, "history": history.to_json()}) + "\n")
-        _measure("file", str(register))
+        lines, columns = Path(folder, "register.jsonl"), Path(folder, "register.parquet")
+        _write_lines(lines)
+        _write_columns(columns)
+        for register in (lines, columns):
+            for jobs in ("1", "2"):
+                _measure("file", str(register), jobs)
     checks()
 
 
-def _measure(what: str, argument: str) -> None:
-    subprocess.run([sys.executable, "-m", "benchmarks.programmes", what, argument], check=True)
+def _write_lines(path: Path) -> None:
+    with path.open("w", encoding="utf-8") as lines:
+        for key, history in made_up_register(LINES):
+            lines.write(json.dumps({"id": key, "history": history.to_json()}) + "\n")
+
+
+def _write_columns(path: Path) -> None:
+    """Write a register as a table of events, with the columns of bulk work."""
+    with pyarrow.parquet.ParquetWriter(path, _EVENTS) as writer:
+        rows: list[dict[str, object]] = []
+        for key, history in made_up_register(LINES):
+            person = {"id": key, "birth_date": str(history.birth_date)}
+            person["groups"] = " ".join(history.groups or ()) or "none"
+            events = [
+                {
+                    "kind": "vaccination",
+                    "vaccination_date": dose.date,
+                    "vaccination_product": dose.product,
+                    "vaccination_dose_number": dose.dose_number,
+                    "vaccination_doses": dose.doses,
+                }
+                for dose in history.doses
+            ]
+            events += [
+                {"kind": "recovery", "recovery_first_positive": one.first_positive}
+                for one in history.infections
+            ]
+            rows += [{**person, **event} for event in events] or [person]
+            if len(rows) >= _GROUP:
+                writer.write_table(pyarrow.Table.from_pylist(rows, _EVENTS))
+                rows.clear()
+        writer.write_table(pyarrow.Table.from_pylist(rows, _EVENTS))
+
+
+def _measure(what: str, *arguments: str) -> None:
+    subprocess.run([sys.executable, "-m", "benchmarks.programmes", what, *arguments], check=True)
 
 
 if __name__ == "__main__":
     match sys.argv[1:]:
         case ["invite", rows]:
             invite(int(rows))
-        case ["file", register]:
-            invite_from_file(register)
+        case ["file", register, jobs]:
+            invite_from_file(register, jobs)
         case [rows]:
             run(int(rows))
         case _:

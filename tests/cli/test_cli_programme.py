@@ -721,13 +721,14 @@ def test_who_was_to_be_invited_earlier_is_left_out(tmp_path: Path) -> None:
         ("{", "The line must be JSON in UTF-8."),
         ("[" * 5000, "The line must be JSON in UTF-8."),
         ("9" * 5000, "The line must be JSON in UTF-8."),
-        ("[]", "The line must be an object with id and history alone."),
-        ('{"id": 1}', "The line must be an object with id and history alone."),
-        ('{"id": 1, "history": {}, "x": 1}', "The line must be an object with id and history"),
+        ("[]", "The line must be an object with id and history."),
+        ('{"id": 1}', "The line must be an object with id and history."),
+        ('{"history": {}, "x": 1}', "The line must be an object with id and history."),
         ('{"id": 1, "history": "{}"}', "history must be an object."),
         ('{"id": true, "history": {}}', "id must be a string or an integer."),
         ('{"id": {}, "history": {}}', "id must be a string or an integer."),
-        ('{"id": 1, "history": {"birth_date": "Marker"}}', "history.birth_date: "),
+        ('{"id": 1, "history": {"birth_date": "Marker"}}', "1: history.birth_date: "),
+        ('{"id": 1, "history": {}, "invitation": 1}', "1: invitation must have a known state"),
         ('{"id": 1, "history": {"x": 1, "y": 2}}', "(and 1 more faults)"),
         ('{"id": 1, "history": {"x": "' + "z" * (2 * LARGEST) + '"}}', "The line is too long."),
     ],
@@ -752,6 +753,52 @@ def test_a_register_is_read_from_standard_input_line_by_line() -> None:
     assert result.exit_code == 2
     assert result.stderr == "standard input:1: The line must be JSON in UTF-8.\n"
     assert result.stdout.startswith("a-1: due")
+
+
+def test_members_that_are_not_ours_are_carried_through(tmp_path: Path) -> None:
+    rows = [{**row, "region": 80 + place} for place, row in enumerate(ROWS)]
+    source = register(tmp_path / "register.jsonl", *rows)
+    result = programme("invite", "--register", source, *ON, "--json")
+    assert json.loads(result.stdout)["carried"] == {"region": 80}
+    assert json.loads(result.stderr.splitlines()[0])["carried"] == {"region": 81}
+
+
+def test_a_bad_dose_makes_a_person_to_be_looked_at(tmp_path: Path) -> None:
+    bad = {**ADULT, "vaccinations": [*ADULT["vaccinations"], {"date": "Marker"}]}
+    source = register(tmp_path / "register.jsonl", {"id": "A-17", "history": bad}, ROWS[0])
+    result = programme("invite", "--register", source, *ON, "--json")
+    named, count = result.stderr.splitlines()
+    found = json.loads(named)
+    assert (found["id"], found["line"], found["status"]) == ("A-17", 1, "unreadable")
+    assert found["reasons"][0]["code"] == "json.date"
+    assert "Marker" not in named
+    assert count == "2 rows: 1 to be invited, 0 ambiguous, 1 unreadable"
+
+
+def test_several_processes_write_the_same_lines_in_order(tmp_path: Path) -> None:
+    rows = [{**ROWS[place % 3], "id": place} for place in range(300)]
+    source = register(tmp_path / "register.jsonl", *rows)
+    asked = ("invite", "--register", source, *ON)
+    alone, together = programme(*asked), programme(*asked, "--jobs", "2")
+    assert alone.output == together.output
+    assert len(alone.stdout.splitlines()) == 101
+
+
+def test_a_table_is_a_register_too(tmp_path: Path) -> None:
+    table = tmp_path / "register.csv"
+    table.write_text(
+        "id;birth_date;groups;kind;vaccination_date;vaccination_product;"
+        "vaccination_dose_number;vaccination_doses;region\n"
+        "A-17;1970-01-01;none;vaccination;2021-06-20;Comirnaty;1;2;83\n"
+        "A-17;;;vaccination;2021-07-25;Comirnaty;2;2;\n"
+        "A-18;1970-01-01;none;vaccination;2021-07-35;Comirnaty;1;2;84\n"
+    )
+    result = programme("invite", "--register", str(table), *ON)
+    assert result.stdout.startswith("A-17: due, dose 3, since 2021-12-12")
+    assert result.stderr.startswith(f"{table}:3: A-18: history.vaccinations.0.date: ")
+    assert result.exit_code == 2
+    table.write_text("name\nx\n")
+    assert programme("invite", "--register", str(table), *ON).exit_code == 2
 
 
 def test_an_empty_register_gives_the_count_alone() -> None:

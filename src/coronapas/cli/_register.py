@@ -7,7 +7,6 @@ import sys
 from datetime import date
 from pathlib import Path
 from typing import (
-    IO,
     TYPE_CHECKING,
     Any,
     Final,
@@ -16,7 +15,7 @@ from typing import (
 import click
 
 from coronapas.catalogue import word
-from coronapas.cli._evidence import evidence_options, history_from
+from coronapas.cli._evidence import evidence_options, history_from, unusable
 from coronapas.cli._options import language_option
 from coronapas.cli._output import plain, progress, write
 from coronapas.cli._passes import STDIN, total_size
@@ -30,9 +29,8 @@ from coronapas.cli._programme_inputs import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    from coronapas.facts import History
     from coronapas.programmes import (
         Arrival,
         Booking,
@@ -40,8 +38,8 @@ if TYPE_CHECKING:
         Invitation,
         InvitationRecord,
         Programme,
-        Reason,
         Registration,
+        ToLookAt,
     )
 
 # What the commands read.
@@ -309,7 +307,6 @@ def _numbers(text: str) -> tuple[int, int]:
 
 def _facts(found: Registration, source: Path) -> dict[str, Any]:
     """Return the facts for the pass, of the holder whom a file of facts names."""
-    from coronapas.cli._evidence import unusable
     from coronapas.errors import FactsError
     from coronapas.facts import facts_from_json, parse_facts
 
@@ -328,141 +325,128 @@ def _registration_lines(found: Registration, programme: Programme, language: str
 
 
 # ``coronapas programme invite``
-#
-# The register is read as a stream: it takes no more memory than its longest line, whatever its
-# size, and a line that is longer than any history is not kept.
-
-_Row = tuple[str | int, "History"]
-
-_BEYOND: Final = 1000
-"""Bytes of a line beyond its history: the identifier and what JSON needs."""
 
 
 @click.command("invite", short_help="Say whom in a register to invite.")
 @programme_option
 @click.option(
     "--register",
+    "source",
     required=True,
     type=click.Path(exists=True, dir_okay=False, allow_dash=True),
-    help="A file with a JSON object {id, history} on each line; - reads standard input.",
+    help="A file with a JSON object {id, history} on each line, or a table (CSV, Parquet); "
+    "- reads standard input.",
+)
+@click.option(
+    "--form",
+    type=click.Choice(["jsonl", "csv", "parquet"]),
+    help="The form of the register. Default: by the file's name.",
 )
 @click.option("--on", metavar="DATE", help="The local day of the invitations. Default: today.")
 @click.option(
     "--since", metavar="DATE", help="Leave out those who were already to be invited on this day."
 )
+@click.option("--jobs", type=click.IntRange(1, 256), default=1, help="How many processes work.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each invitation.")
-def invite(name: str, register: str, on: str | None, since: str | None, as_json: bool) -> None:
+def invite(
+    name: str,
+    source: str,
+    form: str | None,
+    on: str | None,
+    since: str | None,
+    jobs: int,
+    as_json: bool,
+) -> None:
     """Say whom in a register to invite on a day: those whose next dose is due or may be given.
 
     A line of the register is {"id": ..., "history": {...}}; the identifier is a string or an
-    integer. A line that cannot be read is named on standard error, and the rest is still judged.
-    Holders whose history has several readings with different answers are not invited; they are
-    named there too, with the reasons.
+    integer, and other members are carried through. People at whom somebody must look are named on
+    standard error, with the reasons: a history with several readings with different answers, or
+    one that cannot be read. They are not invited, and the rest is still judged.
 
-    Exit codes: 0 every line was judged; 2 a line could not be read, or wrong usage.
+    Exit codes: 0 every row could be read; 2 a row could not be read, or wrong usage.
     """
     from coronapas import programmes
+    from coronapas.errors import HistoryError
 
     programme = programme_from(name)
     day = local_date(on, programme.zone, "--on")
     earlier = None if since is None else local_date(since, programme.zone, "--since")
     if earlier is not None and earlier >= day:
         raise click.UsageError("--since must be a day before --on.")
-    with progress("inviting", total_size((register,)), results_meanwhile=True) as advance:
-        reading = _Reading(register, advance, as_json=as_json)
-        invited = 0
-        for each in programmes.invitations(
-            programme, reading.rows(), day, since=earlier, on_ambiguous=reading.name_ambiguous
-        ):
-            invited += 1
-            click.echo(json.dumps(each.to_json()) if as_json else _line(each, programme))
+    shown = RowWriter(
+        "standard input" if source == STDIN else source,
+        {code: product.name for code, product in programme.products.items()},
+        as_json=as_json,
+    )
+    total = None if source != STDIN and _is_table(source, form) else total_size((source,))
+    try:
+        with progress("inviting", total, results_meanwhile=True) as advance:
+            run = programmes.invite_register(
+                programme,
+                sys.stdin.buffer if source == STDIN else source,
+                day,
+                since=earlier,
+                form=None if form is None else programmes.RegisterForm(form),
+                jobs=jobs,
+                then=shown,
+                advance=advance,
+            )
+            for invited, line in run:
+                click.echo(line, err=not invited)
+    except HistoryError as error:
+        unusable(source, error)
     summary = (
-        f"{reading.count} rows: {invited} to be invited, {reading.ambiguous} ambiguous, "
-        f"{reading.unreadable} unreadable"
+        f"{run.rows} rows: {run.invited} to be invited, {run.ambiguous} ambiguous, "
+        f"{run.unreadable} unreadable"
     )
     click.echo(summary, err=as_json)
-    sys.exit(2 if reading.unreadable else 0)
+    sys.exit(2 if run.unreadable else 0)
 
 
-def _line(invitation: Invitation[str | int], programme: Programme) -> str:
-    products = ", ".join(map(programme.product_name, invitation.products))
-    latest = f", latest {invitation.latest}" if invitation.latest else ""
-    head = f"{invitation.id}: {invitation.status}, dose {invitation.dose}"
-    since = f"since {invitation.earliest}{latest}"
-    return plain(f"{head}, {since}, {products}: {invitation.reason}")
+def _is_table(source: str, form: str | None) -> bool:
+    from coronapas.programmes import RegisterForm
+
+    return (RegisterForm.of(source) if form is None else form) != RegisterForm.LINES
 
 
-class _Reading:
-    """A register that is read once, with the numbers of its rows of each kind."""
+class RowWriter:
+    """Makes the line of an answer, in the process that found it; says whether it is an invitation.
 
-    def __init__(self, source: str, advance: Callable[[int], None], *, as_json: bool) -> None:
-        self._as_json = as_json
-        self.count = 0
-        self.ambiguous = 0
-        self.unreadable = 0
+    Args:
+        source: The name of the register.
+        names: The names of products by their codes.
+        as_json: Whether the line is JSON.
+
+    """
+
+    def __init__(self, source: str, names: dict[str, str], *, as_json: bool) -> None:
         self._source = source
-        self._advance = advance
+        self._names = names
+        self._as_json = as_json
 
-    def name_ambiguous(self, identifier: object, reasons: tuple[Reason, ...]) -> None:
-        """Count and name a row whose readings have different answers, with the reasons."""
-        self.ambiguous += 1
-        texts = [one.text for one in reasons if one.code != "reading"]
+    def __call__(self, answer: Invitation[str | int] | ToLookAt[str | int]) -> tuple[bool, str]:
+        """Return whether the answer is an invitation, and its line."""
+        from coronapas.programmes import Invitation
+
+        invited = isinstance(answer, Invitation)
         if self._as_json:
-            line = {"id": identifier, "status": "ambiguous", "reasons": texts}
-            click.echo(json.dumps(line), err=True)
-        else:
-            click.echo(plain(f"{identifier}: ambiguous: {' '.join(texts)}"), err=True)
+            return invited, json.dumps(answer.to_json())
+        if isinstance(answer, Invitation):
+            return True, self._invitation(answer)
+        return False, self._to_look_at(answer)
 
-    def rows(self) -> Iterator[_Row]:
-        """Yield every row that can be read; blank lines do not count."""
-        if self._source == STDIN:
-            yield from self._of_stream(sys.stdin.buffer, "standard input")
-            return
-        with Path(self._source).open("rb") as stream:
-            yield from self._of_stream(stream, self._source)
+    def _invitation(self, found: Invitation[str | int]) -> str:
+        products = ", ".join(self._names.get(code, code) for code in found.products)
+        latest = f", latest {found.latest}" if found.latest else ""
+        head = f"{found.id}: {found.status}, dose {found.dose}"
+        return plain(f"{head}, since {found.earliest}{latest}, {products}: {found.reason}")
 
-    def _of_stream(self, stream: IO[bytes], name: str) -> Iterator[_Row]:
-        from coronapas.facts import LARGEST
-
-        number = 0
-        while line := stream.readline(LARGEST + _BEYOND):
-            number += 1
-            taken, whole = len(line), True
-            end = line
-            while len(end) == LARGEST + _BEYOND and not end.endswith(b"\n"):
-                whole = False
-                end = stream.readline(LARGEST + _BEYOND)
-                taken += len(end)
-            self._advance(taken)
-            if not line.strip():
-                continue
-            self.count += 1
-            row = _row(line) if whole else "The line is too long."
-            if isinstance(row, str):
-                self.unreadable += 1
-                click.echo(plain(f"{name}:{number}: {row}"), err=True)
-            else:
-                yield row
-
-
-def _row(line: bytes) -> _Row | str:
-    """Return the row of a line, or why it cannot be read, without any of its values."""
-    from coronapas.errors import HistoryError
-    from coronapas.facts import History
-
-    try:
-        document: Any = json.loads(line)
-    except (ValueError, RecursionError):
-        return "The line must be JSON in UTF-8."
-    if not isinstance(document, dict) or document.keys() != {"id", "history"}:
-        return "The line must be an object with id and history alone."
-    if not isinstance(document["history"], dict):
-        return "history must be an object."
-    key = document["id"]
-    if isinstance(key, bool) or not isinstance(key, str | int):
-        return "id must be a string or an integer."
-    try:
-        return key, History.from_json(document["history"])
-    except HistoryError as error:
-        more = len(error.faults) - 1
-        return f"history.{error.faults[0]}" + (f" (and {more} more faults)" if more else "")
+    def _to_look_at(self, found: ToLookAt[str | int]) -> str:
+        if found.ambiguous:
+            texts = [reason.text for reason in found.reasons if reason.code != "reading"]
+            return plain(f"{found.id}: ambiguous: {' '.join(texts)}")
+        more = len(found.reasons) - 1
+        text = found.reasons[0].text + (f" (and {more} more faults)" if more else "")
+        whom = "" if found.id is None else f"{found.id}: "
+        return plain(f"{self._source}:{found.line}: {whom}{text}")

@@ -51,6 +51,8 @@ if TYPE_CHECKING:
     from coronapas.programmes._invitations import Invitation as Invitation
     from coronapas.programmes._invitations import InvitationRecord as InvitationRecord
     from coronapas.programmes._invitations import InvitationState as InvitationState
+    from coronapas.programmes._invitations import Inviter as Inviter
+    from coronapas.programmes._invitations import ToLookAt as ToLookAt
     from coronapas.programmes._invitations import invitations as invitations
     from coronapas.programmes._lint import Finding as Finding
     from coronapas.programmes._lint import lint as lint
@@ -90,6 +92,10 @@ if TYPE_CHECKING:
     from coronapas.programmes._plan import Status as Status
     from coronapas.programmes._plan import next_dose as next_dose
     from coronapas.programmes._reasons import Reason as Reason
+    from coronapas.programmes._register import RegisterAnswer as RegisterAnswer
+    from coronapas.programmes._register import RegisterForm as RegisterForm
+    from coronapas.programmes._register import RegisterRun as RegisterRun
+    from coronapas.programmes._register import invite_register as invite_register
     from coronapas.programmes._timeline import EvidenceLine as EvidenceLine
     from coronapas.programmes._timeline import EvidenceSpan as EvidenceSpan
     from coronapas.programmes._timeline import Timeline as Timeline
@@ -110,7 +116,9 @@ else:
             "_course": "Ambiguous DoseGiven Events GivenDose",
             "_diff": "Change diff",
             "_evidence": "Evidence Holding",
-            "_invitations": "Invitation InvitationRecord InvitationState invitations",
+            "_invitations": (
+                "Invitation InvitationRecord InvitationState Inviter ToLookAt invitations"
+            ),
             "_lint": "Finding lint",
             "_loader": "BUNDLED load",
             "_model": (
@@ -122,6 +130,7 @@ else:
             "_picture": "timeline_svg timeline_text",
             "_plan": "NextDose Status next_dose",
             "_reasons": "Reason",
+            "_register": "RegisterAnswer RegisterForm RegisterRun invite_register",
             "_timeline": "EvidenceLine EvidenceSpan Timeline ValiditySpan timeline",
             "_validity": "Validity check is_valid",
         },

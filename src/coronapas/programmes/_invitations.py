@@ -1,19 +1,44 @@
-"""Whom of a register to invite: a stream of histories in, a stream of invitations out.
+"""Whom of a register to invite: one person after the other, as their histories say.
 
-The rows are taken one by one and nothing of them is kept, so that memory does not grow with the
-register. A row whose readings lead to different answers is not invited, and is named instead.
+Nothing of a person is kept, so that memory does not grow with the register. A person whose readings
+lead to different answers is not invited, and is to be looked at instead (`ToLookAt`).
+
+Registers have many people and few answers. A history without any oddity decides by little: the
+numbers and products of its doses, the day of the last one, the groups, the infection that a wait
+follows, and the birth date as far as an age or a cohort of the day's schedule asks for it. That is
+the key under which an answer is kept (`_Day.key`); the planner is asked once for each key. Whatever
+is odd about a history goes to the planner itself, and so does everybody where the day's rows say
+something that the keys do not know: the answers are those of `coronapas.programmes.next_dose`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import date
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from datetime import date, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
-from coronapas.programmes._model import Access, Mark, Programme
-from coronapas.programmes._plan import Plan, Planner, Status, joined, plan_reasons
-from coronapas.programmes._reasons import Reason, remarks
+from coronapas.programmes._clock import Age, add_to_day, birthday, local_day
+from coronapas.programmes._model import (
+    Access,
+    Audience,
+    Mark,
+    Offer,
+    ProductLimit,
+    Programme,
+    Wait,
+)
+from coronapas.programmes._plan import (
+    HORIZON,
+    Plan,
+    Planner,
+    Status,
+    joined,
+    plan_reasons,
+)
+from coronapas.programmes._reasons import SHORTEST, Reason, remarks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator
@@ -23,7 +48,7 @@ if TYPE_CHECKING:
 
 _Id = TypeVar("_Id", bound="Hashable")
 
-_INVITED = frozenset({Status.ELIGIBLE, Status.DUE})
+_INVITED: Final = frozenset({Status.ELIGIBLE, Status.DUE})
 
 
 class InvitationState(StrEnum):
@@ -58,7 +83,8 @@ class Invitation(Generic[_Id]):
     `id` is the register's own; `offer` names the row of the schedule that says so.
     `dose` is the number of the dose among those that count; days are local and inclusive;
     `products` are codes. `marks` are what is uncertain about the row, `warnings` what is odd about
-    the history, such as doses out of order.
+    the history, such as doses out of order. `carried` are members of the register's row that are
+    not ours.
     """
 
     id: _Id = field(repr=False)
@@ -71,10 +97,11 @@ class Invitation(Generic[_Id]):
     reason: str
     marks: tuple[Mark, ...] = field(default=(), repr=False)
     warnings: tuple[str, ...] = field(default=(), repr=False)
+    carried: Mapping[str, Any] | None = field(default=None, repr=False)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the invitation as a JSON object."""
-        return {
+        """Return the invitation as a JSON object; ``carried`` only where there is something."""
+        found: dict[str, Any] = {
             "id": self.id,
             "status": str(self.status),
             "dose": self.dose,
@@ -86,6 +113,38 @@ class Invitation(Generic[_Id]):
             "marks": [mark.to_json() for mark in self.marks],
             "warnings": list(self.warnings),
         }
+        if self.carried:
+            found["carried"] = dict(self.carried)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class ToLookAt(Generic[_Id]):
+    """A person who is neither invited nor passed over: somebody must look at the history.
+
+    `id` is the register's own, or None where the row states none that can be read; `line` is the
+    row's place in the register, from 1, where it was read from one. `ambiguous`: the history has
+    several readings with different answers; otherwise it, or the row, cannot be read. The reasons
+    hold none of the row's values where it cannot be read.
+    """
+
+    id: _Id | None = field(repr=False)
+    line: int | None
+    ambiguous: bool
+    reasons: tuple[Reason, ...] = field(repr=False)
+    carried: Mapping[str, Any] | None = field(default=None, repr=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the person as a JSON object; ``carried`` only where there is something."""
+        found: dict[str, Any] = {
+            "id": self.id,
+            "line": self.line,
+            "status": "ambiguous" if self.ambiguous else "unreadable",
+            "reasons": [reason.to_json() for reason in self.reasons],
+        }
+        if self.carried:
+            found["carried"] = dict(self.carried)
+        return found
 
 
 def invitations(
@@ -111,46 +170,15 @@ def invitations(
             answers, and the reasons; such a row is not invited.
 
     """
-    planner = Planner(programme, on)
-    earlier = None if since is None else Planner(programme, since)
-    reasons: dict[tuple[str, Status, int], str] = {}
+    inviter = Inviter(programme, on, since=since)
     for key, history in rows:
-        plans, course, events = planner.plans(history)
-        plan = plans[0] if len(plans) == 1 and not course.too_many else joined(plans, course)
-        if plan.status is Status.AMBIGUOUS:
-            if on_ambiguous is not None:
-                reasons_ = plan_reasons(programme, on, plan, plans, course, events, history)
-                on_ambiguous(key, reasons_)
+        answer = inviter.ask(key, history)
+        if answer is None:
             continue
-        if plan.earliest is None or not to_be_invited(plan):
-            continue
-        if earlier is not None and to_be_invited(earlier.plan(history)):
-            continue
-        offer = plan.offers[0]
-        kind = (offer.id, plan.status, plan.dose)
-        reason = reasons.get(kind)
-        if reason is None:
-            word = "due" if plan.status is Status.DUE else "offered"
-            reason = f"Dose {plan.dose} is {word}: {offer.source}."
-            reasons[kind] = reason
-        yield Invitation(
-            key,
-            plan.status,
-            plan.dose,
-            plan.earliest,
-            plan.latest,
-            plan.products,
-            offer.id,
-            reason,
-            offer.marks(),
-            _warnings(programme, history, events),
-        )
-
-
-def _warnings(programme: Programme, history: History, events: Events) -> tuple[str, ...]:
-    if not (events.doses or history.groups):
-        return ()
-    return tuple(one.text for one in remarks(programme, history, events))
+        if isinstance(answer, Invitation):
+            yield answer
+        elif on_ambiguous is not None:
+            on_ambiguous(key, answer.reasons)
 
 
 def to_be_invited(plan: Plan) -> bool:
@@ -160,3 +188,435 @@ def to_be_invited(plan: Plan) -> bool:
     if plan.status is Status.TOO_EARLY:
         return plan.earliest is not None and plan.earliest == plan.offers[0].opens
     return plan.status in _INVITED
+
+
+# Histories without any oddity, and what they decide by.
+
+PlainDose = tuple[int, int, int, int, int]
+"""A dose without any oddity, for one programme, in numbers.
+
+Its day; a number for product, dose number, doses and the lengths of the product's course; its dose
+number; the days from which a dose after it is a booster, and is too late for an extra one. Days are
+proleptic ordinals.
+"""
+
+Plain = tuple[int, frozenset[str], tuple[PlainDose, ...], tuple[int, ...]]
+"""A history without any oddity: birth date, groups, doses, days of infections, all in order."""
+
+_Parts = tuple[Status, int, date, date | None, tuple[str, ...], str, str, tuple[Mark, ...]]
+"""An invitation but for its person."""
+
+_Key = tuple[Any, ...]
+
+_MOST: Final = 100_000
+"""The most answers, and the most doses, that are kept at once."""
+
+_ROW: Final = ("id", "source", "confidence", "note", "uncertain", "disease", "starts", "until")
+_READ: Final = {
+    Audience: {"groups", "age_from", "age_below", "reached", "born", "except_groups"},
+    Offer: {
+        *_ROW,
+        *("after", "audiences", "products", "previous", "earliest", "recommended", "latest"),
+        *("why", "free_of_limits", "access", "opens", "last_dose_from", "last_dose_until"),
+        *("had", "numbers", "variants"),
+    },
+    ProductLimit: {*_ROW, "product", "status", "why", "age_below"},
+    Wait: {*_ROW, "lasts", "after", "products", "age_from", "age_below"},
+}
+"""The members of rows by which the keys are made; a row that says more is not kept by a key."""
+
+
+def _says_more(row: Any) -> bool:
+    """Return whether a row has a member, other than by default, that the keys do not know."""
+    for each in fields(row):
+        if each.name in _READ[type(row)]:
+            continue
+        default = each.default
+        if each.default_factory is not MISSING:
+            default = each.default_factory()
+        if getattr(row, each.name) != default:
+            return True
+    return False
+
+
+class _Day:
+    """The answers of one local day."""
+
+    def __init__(self, programme: Programme, on: date) -> None:
+        self.planner = Planner(programme, on)
+        self.answers: dict[_Key, _Parts | bool] = {}
+        """Answers by key: what makes an invitation; False for none, True for an ambiguous one."""
+        self._on = on
+        self._today = on.toordinal()
+        schedule = programme.schedule
+        offers = [row for row in schedule.offers if row.stands_on(on)]
+        limits = [row for row in schedule.limits if row.stands_on(on)]
+        self._waits = [row for row in schedule.waits if row.stands_on(on)]
+        audiences = [one for offer in offers for one in offer.audiences]
+        rows = (*offers, *limits, *self._waits, *audiences)
+        self.understood = not any(map(_says_more, rows))
+        self._waiting: dict[int, int] = {}
+        ages = [
+            *(one.age_below for one in limits),
+            *(age for one in self._waits for age in (one.age_from, one.age_below)),
+        ]
+        self._ages = [age for age in ages if age is not None]
+        # A wait for some stages, products or ages alone is found by the planner.
+        self._one_wait = all(
+            (one.after, one.products, one.age_from, one.age_below) == (None, None, None, None)
+            for one in self._waits
+        )
+        self._by_infection = self.planner.readings.dose_after_infection is not None
+        self._first = [offer for offer in offers if None in offer.after]
+        self._later = [offer for offer in offers if offer.after != {None}]
+        self._cuts: dict[int, tuple[list[int], list[bool]]] = {}
+
+    def key(self, plain: Plain) -> _Key | None:
+        """Return all that decides the answer about a history, or None where it is odd after all."""
+        born, groups, doses, infections = plain
+        rests: tuple[int, ...] = ()
+        flags = last = before_booster = before_late = 0
+        earliest = born
+        today = self._today
+        for place, (day, rest, number, booster, late) in enumerate(doses, 1):
+            if number != place or day < earliest:
+                return None
+            earliest = day + SHORTEST
+            if day <= today:
+                rests += (rest,)
+                if place > 2:
+                    flags = 4 * flags + 2 * (before_booster <= day) + (before_late <= day)
+                before_booster, before_late, last = booster, late, day
+        wait = 0
+        if infections:
+            if infections[0] < born or self._by_infection:
+                return None
+            if self._waits:
+                past = [day for day in infections if day <= today]
+                wait = past[-1] if past else 0
+                if wait and self._one_wait:
+                    # No dose is given before the last one: an earlier end decides nothing.
+                    wait = self._wait_after(wait)
+                    wait = wait if wait > last else 0
+        cuts = self._cuts.get(last)
+        if cuts is None:
+            cuts = self._cut(last)
+        at = bisect_right(cuts[0], born)
+        return rests, flags, last, born if cuts[1][at] else -at - 1, groups, wait
+
+    def _wait_after(self, infection: int) -> int:
+        found = self._waiting.get(infection)
+        if found is None:
+            day = date.fromordinal(infection)
+            found = max(add_to_day(day, wait.lasts) for wait in self._waits).toordinal()
+            self._waiting[infection] = found
+        return found
+
+    def _cut(self, last: int) -> tuple[list[int], list[bool]]:
+        """Cut the birth dates where an answer after a last dose of that day may change.
+
+        Return the first days of the pieces but for the first piece, and for each piece whether the
+        very day matters: where an age was or will be reached after the last dose (or the beginning
+        of the offer), the dose is given from that birthday on.
+        """
+        on = self._on
+        ends = {_born_by(on, age) for age in self._ages}
+        spans: list[tuple[int, int]] = []
+        far = on + HORIZON + _ONE_DAY
+        for offer in self._later if last else self._first:
+            begins = date.fromordinal(last) if last else offer.starts
+            for one in offer.audiences:
+                if one.age_below is not None:
+                    ends.add(_born_by(on, one.age_below))
+                if one.age_from is not None:
+                    spans.append((_born_by(begins, one.age_from), _born_by(far, one.age_from)))
+                if one.born is not None:
+                    ends.update(day.toordinal() for day in one.born if day is not None)
+                if one.reached is not None:
+                    age, low, high = one.reached
+                    spans.append((_born_by(low - _ONE_DAY, age), _born_by(far, age)))
+                    if high is not None:
+                        ends.add(_born_by(high, age))
+        for span in spans:
+            ends.update(span)
+        cuts = sorted(ends)
+        exact = [False]
+        exact += [any(low <= cut < high for low, high in spans) for cut in cuts]
+        if len(self._cuts) >= _MOST_CUTS:
+            self._cuts.clear()
+        self._cuts[last] = cuts, exact
+        return cuts, exact
+
+
+_ONE_DAY: Final = timedelta(days=1)
+_MOST_CUTS: Final = 5_000
+"""The most last days for which the pieces of the birth dates are kept at once."""
+
+
+def _born_by(day: date, age: Age) -> int:
+    """Return the first birth date, as an ordinal, on which one reaches an age after a day."""
+    years, days = (age, 0) if isinstance(age, int) else (-(-age.months // 12), age.days)
+    if day.year - years < 3:
+        return 0
+    # Never later than the birth date that is looked for, and before it by a year at the most.
+    born = date(day.year - years, day.month, min(day.day, 28)) - timedelta(days=days + 4)
+    low, high = born.toordinal(), born.toordinal() + 400
+    while low < high:
+        middle = (low + high) // 2
+        if birthday(date.fromordinal(middle), age) <= day:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+class Inviter:
+    """Says of one person after the other whether to invite them on a local day.
+
+    Make one and ask it often: it keeps answers, of up to 100,000 keys for a day, some tens of
+    megabytes at the most. It is not safe to share between threads.
+
+    Args:
+        programme: Whose schedule decides.
+        on: The local day.
+        since: An earlier day; those who were to be invited on it already are left out.
+
+    """
+
+    def __init__(self, programme: Programme, on: date, *, since: date | None = None) -> None:
+        self.programme = programme
+        self.on = on
+        self._now = _Day(programme, on)
+        self._before = None if since is None else _Day(programme, since)
+        days = [self._now] if self._before is None else [self._now, self._before]
+        readings = self._now.planner.readings
+        self._extra = readings.extra_dose
+        self._keyed = all(
+            day.understood and day.planner.readings.extra_dose == self._extra for day in days
+        )
+        self._doses: dict[_Key, PlainDose | None] = {}
+        self._rests: dict[_Key, int] = {}
+        self._known: dict[frozenset[str], bool] = {}
+        self._reasons: dict[_Key, str] = {}
+
+    def ask(
+        self,
+        identifier: _Id,
+        history: History,
+        *,
+        record: InvitationRecord | None = None,
+        carried: Mapping[str, Any] | None = None,
+    ) -> Invitation[_Id] | ToLookAt[_Id] | None:
+        """Return an invitation, or that somebody must look at the history; None for neither.
+
+        Args:
+            identifier: The register's own.
+            history: What is known of the person.
+            record: What the caller's records say: who is invited, has booked, has declined or was
+                given the dose is not invited again.
+            carried: Members of the register's row that the answer is to carry.
+
+        """
+        return self.decide(
+            identifier, self._plain(history), history, _itself, None, record, carried
+        )
+
+    def decide(
+        self,
+        identifier: _Id,
+        plain: Plain | None,
+        source: Any,
+        make: Callable[[Any], History],
+        line: int | None = None,
+        record: InvitationRecord | None = None,
+        carried: Mapping[str, Any] | None = None,
+    ) -> Invitation[_Id] | ToLookAt[_Id] | None:
+        """Answer for a person; `make` makes the history of `source` where it is needed."""
+        key = before = None
+        found: _Parts | bool | None = None
+        if plain is not None and self._keyed and self._has_known_groups(plain[1]):
+            key = self._now.key(plain)
+            if key is not None:
+                found = self._now.answers.get(key)
+                if found is False:
+                    return None
+                if self._before is not None:
+                    before = self._before.key(plain)
+        if not isinstance(found, tuple):
+            return self._slowly(identifier, key, before, make(source), line, record, carried)
+        if self._before is not None and self._was_invited(before, source, make):
+            return None
+        if record is not None and _settled(record, found[1]):
+            return None
+        return Invitation(identifier, *found, (), carried)
+
+    def _slowly(
+        self,
+        identifier: _Id,
+        key: _Key | None,
+        before: _Key | None,
+        history: History,
+        line: int | None,
+        record: InvitationRecord | None,
+        carried: Mapping[str, Any] | None,
+    ) -> Invitation[_Id] | ToLookAt[_Id] | None:
+        """Ask the planner itself."""
+        plans, course, events = self._now.planner.plans(history)
+        plan = plans[0] if len(plans) == 1 and not course.too_many else joined(plans, course)
+        if plan.status is Status.AMBIGUOUS:
+            _keep(self._now, key, found=True)
+            reasons = plan_reasons(self.programme, self.on, plan, plans, course, events, history)
+            return ToLookAt(identifier, line, True, reasons, carried)
+        found = self._parts(plan)
+        _keep(self._now, key, found=False if found is None else found)
+        if found is None:
+            return None
+        if self._before is not None and self._was_invited(before, history, _itself):
+            return None
+        if record is not None and _settled(record, found[1]):
+            return None
+        # A history that has a key has nothing odd to warn of.
+        warnings = _warnings(self.programme, history, events) if key is None else ()
+        return Invitation(identifier, *found, warnings, carried)
+
+    def _was_invited(self, key: _Key | None, source: Any, make: Callable[[Any], History]) -> bool:
+        before = self._before
+        if before is None:
+            return False
+        found = None if key is None else before.answers.get(key)
+        if found is None:
+            found = to_be_invited(before.planner.plan(make(source)))
+            _keep(before, key, found=found)
+        return bool(found)
+
+    def _parts(self, plan: Plan) -> _Parts | None:
+        """Return an invitation but for its person; None where there is none."""
+        if plan.earliest is None or not to_be_invited(plan):
+            return None
+        offer = plan.offers[0]
+        kind = (offer.id, plan.status, plan.dose)
+        reason = self._reasons.get(kind)
+        if reason is None:
+            word = "due" if plan.status is Status.DUE else "offered"
+            reason = f"Dose {plan.dose} is {word}: {offer.source}."
+            self._reasons[kind] = reason
+        return (
+            plan.status,
+            plan.dose,
+            plan.earliest,
+            plan.latest,
+            plan.products,
+            offer.id,
+            reason,
+            offer.marks(),
+        )
+
+    def _has_known_groups(self, groups: frozenset[str]) -> bool:
+        """Return whether the programme knows each group; a word that it does not know is odd."""
+        if not groups or not self.programme.groups:
+            return True
+        found = self._known.get(groups)
+        if found is None:
+            if len(self._known) >= _MOST:
+                self._known.clear()
+            found = self._known[groups] = groups <= self.programme.groups.keys()
+        return found
+
+    # Histories in numbers.
+
+    def _plain(self, history: History) -> Plain | None:
+        """Return a history in numbers, or None where anything is odd about it."""
+        born, groups = history.birth_date, history.groups
+        if type(born) is not date or groups is None or history.sector is not None:
+            return None
+        doses: tuple[PlainDose, ...] = ()
+        for dose in history.doses:
+            found = self.plain_dose(
+                dose.date, dose.product, dose.dose_number, dose.doses, dose.disease
+            )
+            if found is None:
+                return None
+            doses += (found,)
+        infections = self._infections(history, born)
+        return None if infections is None else (born.toordinal(), groups, doses, infections)
+
+    def _infections(self, history: History, born: date) -> tuple[int, ...] | None:
+        if not (history.infections or history.tests):
+            return ()
+        disease, zone = self.programme.disease, self.programme.zone
+        days = []
+        for one in history.infections:
+            if one.uvci and len(history.infections) > 1:
+                return None
+            if one.disease is None or one.disease == disease:
+                days.append(one.first_positive.toordinal())
+        for test in history.tests:
+            if (test.uvci and len(history.tests) > 1) or test.sampled_at.year <= born.year:
+                return None
+            if test.positive and (test.disease is None or test.disease == disease):
+                days.append(local_day(test.sampled_at, zone).toordinal())
+        return tuple(sorted(days))
+
+    def plain_dose(
+        self,
+        day: date,
+        product: str | None,
+        number: int | None,
+        doses: int | None,
+        disease: str | None,
+    ) -> PlainDose | None:
+        """Return a dose in numbers, or None where anything is odd about it."""
+        stated = (day, product, number, doses, disease)
+        try:
+            return self._doses[stated]
+        except KeyError:
+            if len(self._doses) >= _MOST:
+                self._doses.clear()
+            found = self._doses[stated] = self._new_dose(*stated)
+            return found
+
+    def _new_dose(
+        self,
+        day: date,
+        product: str | None,
+        number: int | None,
+        doses: int | None,
+        disease: str | None,
+    ) -> PlainDose | None:
+        programme = self.programme
+        code = programme.product(product)
+        if code is None or code not in programme.products or number is None or doses is None:
+            return None
+        if code in programme.elsewhere:
+            return None
+        if disease is not None and disease != programme.disease:
+            return None
+        booster = late = date.max
+        if self._extra is not None:
+            booster = add_to_day(day, self._extra.booster_from)
+            late = add_to_day(day, self._extra.within)
+        rest = (code, number, doses, programme.lengths(code, day))
+        known = self._rests.setdefault(rest, len(self._rests))
+        return day.toordinal(), known, number, booster.toordinal(), late.toordinal()
+
+
+def _itself(history: History) -> History:
+    return history
+
+
+def _keep(day: _Day, key: _Key | None, *, found: _Parts | bool) -> None:
+    if key is not None:
+        if len(day.answers) >= _MOST:
+            day.answers.clear()
+        day.answers[key] = found
+
+
+def _settled(record: InvitationRecord, dose: int) -> bool:
+    """Return whether a record says that the dose needs no invitation any more."""
+    return record.dose is None or record.dose >= dose
+
+
+def _warnings(programme: Programme, history: History, events: Events) -> tuple[str, ...]:
+    if not (events.doses or history.groups):
+        return ()
+    return tuple(one.text for one in remarks(programme, history, events))

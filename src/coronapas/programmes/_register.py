@@ -1,0 +1,744 @@
+"""Registers: JSON lines, CSV or Parquet in, invitations and people to be looked at out.
+
+A register is read as a stream, in chunks of whole people, by this process or by several. Memory
+does not grow with it: at most two chunks for each process are under way at once, and a chunk is
+`CHUNK` bytes of lines, or 50,000 rows of a table (more only where one person has more).
+
+The forms:
+
+- JSON lines: an object ``{"id", "history"}`` a line; `id` is a string or an integer, `history`
+  follows ``schemas/history.schema.json``. ``"invitation": {"state", "dose"}`` says what the
+  caller's records say. Other members are carried through.
+- Tables (CSV, Parquet; extra ``bulk``) with a column ``history``, JSON as text: a row a person.
+- Tables of events, with the columns of bulk work (``kind``, ``vaccination_date`` and so on): a row
+  an event, the rows of a person following each other; a person without events has a row without
+  ``kind``. ``birth_date``, ``groups``, ``sector``, ``invitation_state`` and ``invitation_dose`` are
+  the person's and stand in each row, or in the first alone. ``groups`` is a list of words, or text
+  with white space, commas or semicolons between them; ``none`` says that the person belongs to
+  none, and an empty cell that nobody knows.
+
+The person is named by ``id``, or by ``record`` where there is no ``id``. Columns that are not ours
+are carried through, from the person's first row. A row, a history or an event that cannot be read
+makes the person one to be looked at.
+"""
+
+from __future__ import annotations
+
+import copyreg
+import io
+import json
+import multiprocessing
+import multiprocessing.connection
+import os
+import pickle
+import re
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from enum import StrEnum
+from pathlib import Path
+from types import MappingProxyType
+from typing import (
+    IO,
+    TYPE_CHECKING,
+    Any,
+    Final,
+    Generic,
+    NamedTuple,
+    TypeVar,
+)
+
+from coronapas._json import YEARS, calendar_day
+from coronapas._time import as_utc
+from coronapas.errors import HistoryError
+from coronapas.facts._history import LARGEST, History
+from coronapas.programmes._clock import local_day
+from coronapas.programmes._invitations import (
+    Invitation,
+    InvitationRecord,
+    Inviter,
+    Plain,
+    PlainDose,
+    ToLookAt,
+)
+from coronapas.programmes._reasons import Reason
+from coronapas.programmes._tables import Columns, closed, opened, record_of, whole_people
+
+if TYPE_CHECKING:
+    from coronapas.programmes._model import Programme
+
+RegisterAnswer = Invitation[str | int] | ToLookAt[str | int]
+"""What a register's row comes to, where it comes to anything."""
+
+CHUNK: Final = 1_000_000
+"""Bytes of lines that are worked on at once; a longer line is a chunk of its own."""
+
+_LONGEST: Final = LARGEST + 1000
+"""The most bytes of a line, inclusive: a history's, and what stands around it."""
+
+_MOST: Final = 50_000
+"""The most statements whose reading is kept at once."""
+
+_T = TypeVar("_T")
+
+
+class RegisterForm(StrEnum):
+    """The forms of a register."""
+
+    LINES = "jsonl"
+    CSV = "csv"
+    PARQUET = "parquet"
+
+    @classmethod
+    def of(cls, path: str) -> RegisterForm:
+        """Return the form that the ending of a file's name says; JSON lines by default."""
+        ending = path.rpartition(".")[2].lower()
+        return cls(ending) if ending in ("csv", "parquet") else cls.LINES
+
+
+@dataclass(slots=True)
+class RegisterRun(Generic[_T]):
+    """A register that is gone through once, as an iterator; the numbers are those so far.
+
+    `rows` are people, `unreadable` those of them who are to be looked at because their row, or
+    their history, cannot be read.
+    """
+
+    _answers: Iterator[_T] = field(repr=False)
+    rows: int = 0
+    invited: int = 0
+    ambiguous: int = 0
+    unreadable: int = 0
+
+    def __iter__(self) -> Iterator[_T]:
+        return self
+
+    def __next__(self) -> _T:
+        return next(self._answers)
+
+
+def invite_register(
+    programme: Programme,
+    source: str | Path | IO[bytes],
+    on: date,
+    *,
+    since: date | None = None,
+    form: RegisterForm | None = None,
+    jobs: int = 1,
+    then: Callable[[RegisterAnswer], _T] | None = None,
+    advance: Callable[[int], object] | None = None,
+) -> RegisterRun[Any]:
+    """Say whom of a register to invite on a local day, and at whom somebody must look.
+
+    The answers come in the register's order, `Invitation` or `ToLookAt`; others have none.
+
+    Args:
+        programme: Whose schedule decides.
+        source: A file, or a binary stream.
+        on: The local day.
+        since: An earlier day; those who were to be invited on it already are left out.
+        form: The form of the register; by default what the file's name says.
+        jobs: How many processes work, at least 1. With more than 1 they are started anew, so that
+            a script needs ``if __name__ == "__main__":``.
+        then: Applied to each answer where it is found, in the working process; what it returns is
+            what comes out. With several processes it must be picklable: a function of a module.
+        advance: Called with the number of bytes of lines, or rows of a table, that were read.
+
+    Raises:
+        HistoryError: A table does not have the columns of a register, or cannot be read.
+        MissingExtraError: A table is to be read and pyarrow is missing.
+        ValueError: `jobs` is below 1.
+
+    """
+    if jobs < 1:
+        raise ValueError("There must be at least one job.")
+    if form is None:
+        form = RegisterForm.of(str(source) if isinstance(source, str | Path) else "")
+    work = _Work(programme, on, since, then)
+    run: RegisterRun[Any] = RegisterRun(iter(()))
+    run._answers = _run(run, work, source, form, jobs, advance or (lambda _: None))
+    return run
+
+
+def _run(
+    run: RegisterRun[Any],
+    work: _Work,
+    source: str | Path | IO[bytes],
+    form: RegisterForm,
+    jobs: int,
+    advance: Callable[[int], object],
+) -> Iterator[Any]:
+    with ExitStack() as stack:
+        if isinstance(source, str | Path):
+            stream: IO[bytes] = stack.enter_context(Path(source).open("rb"))
+        else:
+            stream = source
+        chunks = _line_chunks(stream) if form is RegisterForm.LINES else _tables(stream, form)
+        for done in _done(work, chunks, jobs, stack):
+            run.rows += done.rows
+            run.invited += done.invited
+            run.ambiguous += done.ambiguous
+            run.unreadable += done.unreadable
+            yield from done.answers
+            advance(done.size)
+
+
+class _Chunk(NamedTuple):
+    """Whole people: lines, or a table as an Arrow stream; the place of the first row, from 1."""
+
+    content: bytes
+    first: int
+    size: int
+    table: bool = False
+    too_long: bool = False
+
+
+class _Done(NamedTuple):
+    answers: list[Any]
+    rows: int
+    invited: int
+    ambiguous: int
+    unreadable: int
+    size: int
+
+
+# Processes
+
+
+def _done(work: _Work, chunks: Iterator[_Chunk], jobs: int, stack: ExitStack) -> Iterator[_Done]:
+    """Work on chunks, here or in processes that are started anew, in order."""
+    if jobs == 1:
+        worker = _Worker(work)
+        yield from map(worker.done, chunks)
+        return
+    pool = ProcessPoolExecutor(
+        jobs, multiprocessing.get_context("spawn"), _begin, (_pickled(work),)
+    )
+    stack.callback(pool.shutdown, cancel_futures=True)
+    waiting: deque[Future[_Done]] = deque()
+    for chunk in chunks:
+        waiting.append(pool.submit(_go, chunk))
+        if len(waiting) >= 2 * jobs:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+_worker: list[_Worker] = []
+"""The worker of this process, where it is one of a pool."""
+
+
+def _begin(work: bytes) -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        # A pool whose parent was killed would wait for ever.
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+    _worker[:] = [_Worker(pickle.loads(work))]  # noqa: S301 - from the parent
+
+
+def _end_with(sentinel: int) -> None:
+    multiprocessing.connection.wait([sentinel])
+    os._exit(1)
+
+
+def _go(chunk: _Chunk) -> _Done:
+    return _worker[0].done(chunk)
+
+
+def _pickled(work: _Work) -> bytes:
+    """Pickle what a programme is made of, read-only mappings too."""
+    content = io.BytesIO()
+    pickler = pickle.Pickler(content)
+    pickler.dispatch_table = copyreg.dispatch_table.copy()
+    pickler.dispatch_table[MappingProxyType] = _reduced
+    pickler.dump(work)
+    return content.getvalue()
+
+
+def _reduced(mapping: Mapping[Any, Any]) -> tuple[Any, ...]:
+    return _read_only, (dict(mapping),)
+
+
+def _read_only(members: dict[Any, Any]) -> Mapping[Any, Any]:
+    return MappingProxyType(members)
+
+
+class _Work(NamedTuple):
+    """What is asked of every chunk."""
+
+    programme: Programme
+    on: date
+    since: date | None
+    then: Callable[[RegisterAnswer], Any] | None
+
+
+class _Worker:
+    """Answers for chunks, one after the other."""
+
+    def __init__(self, work: _Work) -> None:
+        self._then = work.then
+        self._inviter = Inviter(work.programme, work.on, since=work.since)
+        self._people = _People(self._inviter)
+
+    def done(self, chunk: _Chunk) -> _Done:
+        if chunk.too_long:
+            answers: Iterator[RegisterAnswer | None] = iter(
+                (_unreadable(None, chunk.first, "register.long-line", _LONG),)
+            )
+        elif chunk.table:
+            answers = self._people.of_table(opened(chunk.content), chunk.first)
+        else:
+            answers = self._people.of_lines(chunk.content, chunk.first)
+        rows = invited = ambiguous = unreadable = 0
+        found: list[Any] = []
+        then = self._then
+        for answer in answers:
+            rows += 1
+            if answer is None:
+                continue
+            if isinstance(answer, Invitation):
+                invited += 1
+            elif answer.ambiguous:
+                ambiguous += 1
+            else:
+                unreadable += 1
+            found.append(answer if then is None else then(answer))
+        return _Done(found, rows, invited, ambiguous, unreadable, chunk.size)
+
+
+_LONG: Final = "The line is too long."
+
+
+# Lines
+
+
+def _line_chunks(stream: IO[bytes]) -> Iterator[_Chunk]:
+    """Cut a stream into chunks of whole lines; a line that is longer than any row is left out."""
+    first = 1
+    rest = b""
+    while block := stream.read(CHUNK):
+        lines = rest + block
+        end = lines.rfind(b"\n") + 1
+        rest = lines[end:]
+        if end:
+            content = lines[:end]
+            yield _Chunk(content, first, end)
+            first += content.count(b"\n")
+        if len(rest) > _LONGEST:
+            size = len(rest)
+            while block := stream.readline(CHUNK):
+                size += len(block)
+                if block.endswith(b"\n"):
+                    break
+            yield _Chunk(b"", first, size, too_long=True)
+            first += 1
+            rest = b""
+    if rest:
+        yield _Chunk(rest, first, len(rest))
+
+
+def _tables(stream: IO[bytes], form: RegisterForm) -> Iterator[_Chunk]:
+    """Cut a table into chunks of whole people."""
+    first = 1
+    for table in whole_people(stream, is_csv=form is RegisterForm.CSV):
+        yield _Chunk(closed(table), first, table.num_rows, table=True)
+        first += table.num_rows
+
+
+def _refused(text: str) -> Any:
+    raise ValueError(text)
+
+
+_DECODE: Final = json.JSONDecoder(parse_constant=_refused).decode
+_NEW: Final[Any] = object()
+"""Stands for what was not read before."""
+_EVENTS: Final = ("vaccinations", "tests", "infections")
+_OURS: Final = frozenset({"id", "history", "invitation"})
+_PLAIN_DOSE: Final = frozenset({"date", "product", "dose_number", "doses"})
+_ASIDE: Final = frozenset({"uvci", "batch", "place", "country", "vaccine", "manufacturer"})
+"""Members of a dose that decide nothing where its number and its day are its own."""
+_MOMENT: Final = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:Z|[+-][0-9]{2}:[0-9]{2})"
+)
+
+
+def _unreadable(
+    identifier: str | int | None,
+    line: int,
+    code: str,
+    text: str,
+    carried: Mapping[str, Any] | None = None,
+) -> ToLookAt[str | int]:
+    return ToLookAt(identifier, line, False, (Reason(code, text),), carried)
+
+
+def _faulty(
+    identifier: str | int, line: int, error: HistoryError, carried: Mapping[str, Any] | None
+) -> ToLookAt[str | int]:
+    reasons = tuple(Reason(fault.code, f"history.{fault}") for fault in error.faults)
+    return ToLookAt(identifier, line, False, reasons, carried)
+
+
+class _People:
+    """Reads people, with what many of them state alike kept in numbers."""
+
+    def __init__(self, inviter: Inviter) -> None:
+        self._inviter = inviter
+        self._disease = inviter.programme.disease
+        self._zone = inviter.programme.zone
+        self._doses: dict[Any, PlainDose | None] = {}
+        self._births: dict[Any, int | None] = {}
+        self._groups: dict[Any, frozenset[str] | None] = {}
+        self._infections: dict[Any, int | None] = {}
+        self._tests: dict[Any, bool | None] = {}
+
+    def of_lines(self, content: bytes, first: int) -> Iterator[RegisterAnswer | None]:
+        """RegisterAnswer for each line that is not blank."""
+        for number, line in enumerate(content.split(b"\n"), first):
+            if line.strip():
+                yield self._of_line(line, number)
+
+    def _of_line(self, line: bytes, number: int) -> RegisterAnswer | None:
+        if len(line) > _LONGEST:
+            return _unreadable(None, number, "register.long-line", _LONG)
+        try:
+            document: Any = _DECODE(line.decode())
+        except (ValueError, RecursionError):
+            text = "The line must be JSON in UTF-8."
+            return _unreadable(None, number, "register.line", text)
+        if type(document) is not dict or "id" not in document or "history" not in document:
+            text = "The line must be an object with id and history."
+            return _unreadable(None, number, "register.line", text)
+        identifier = document["id"]
+        if type(identifier) is not str and type(identifier) is not int:
+            text = "id must be a string or an integer."
+            return _unreadable(None, number, "register.id", text)
+        carried = record = None
+        if len(document) > 2:
+            carried = {key: value for key, value in document.items() if key not in _OURS} or None
+            if "invitation" in document:
+                record = record_of(document["invitation"])
+                if record is None:
+                    text = "invitation must have a known state, and maybe a dose from 1 to 99."
+                    return _unreadable(identifier, number, "register.invitation", text, carried)
+        return self.of_document(identifier, document["history"], number, record, carried)
+
+    def of_document(
+        self,
+        identifier: str | int,
+        history: Any,
+        line: int,
+        record: InvitationRecord | None,
+        carried: Mapping[str, Any] | None,
+    ) -> RegisterAnswer | None:
+        """RegisterAnswer for a history as JSON has it."""
+        if type(history) is not dict:
+            text = "history must be an object."
+            return _unreadable(identifier, line, "register.history", text, carried)
+        try:
+            plain = self._plain(history)
+            return self._inviter.decide(
+                identifier, plain, history, History.from_json, line, record, carried
+            )
+        except HistoryError as error:
+            return _faulty(identifier, line, error, carried)
+
+    # Histories in numbers. Whatever is not seen to be in order is left to `History.from_json`.
+
+    def _plain(self, history: dict[str, Any]) -> Plain | None:
+        members = len(history)
+        try:
+            born = self._births.get(history["birth_date"], _NEW)
+            words = tuple(history["groups"]) if type(history["groups"]) is list else None
+            groups = self._groups.get(words, _NEW)
+        except (KeyError, TypeError):
+            return None
+        if born is _NEW or groups is _NEW:
+            born = self._birth(history["birth_date"])
+            groups = self._words(words)
+        if born is None or groups is None:
+            return None
+        members -= 2
+        doses: tuple[PlainDose, ...] = ()
+        for statement in history.get("vaccinations", ()):
+            dose = self._dose(statement)
+            if dose is None:
+                return None
+            doses += (dose,)
+        infections: tuple[int, ...] = ()
+        if "infections" in history or "tests" in history:
+            found = self._days(history, born)
+            if found is None:
+                return None
+            infections = found
+        members -= sum(name in history for name in _EVENTS)
+        return None if members else (born, groups, doses, infections)
+
+    def _birth(self, text: Any) -> int | None:
+        day = calendar_day(text) if isinstance(text, str) else None
+        found = None if day is None or day.year not in YEARS else day.toordinal()
+        _remember(self._births, text, found)
+        return found
+
+    def _words(self, words: tuple[Any, ...] | None) -> frozenset[str] | None:
+        found = None
+        if words is not None and all(isinstance(word, str) for word in words):
+            stated = _history({"groups": list(words)})
+            found = None if stated is None else stated.groups
+        _remember(self._groups, words, found)
+        return found
+
+    def _dose(self, statement: Any) -> PlainDose | None:
+        if type(statement) is not dict:
+            return None
+        disease = None
+        if statement.keys() != _PLAIN_DOSE:
+            more = statement.keys() - _PLAIN_DOSE
+            if "disease" in more:
+                more = more - {"disease"}
+                disease = statement["disease"]
+            if len(statement) != len(more) + 4 + ("disease" in statement) or not more <= _ASIDE:
+                return None
+            if not all(type(statement[name]) is str and statement[name].strip() for name in more):
+                return None
+        number, doses = statement["dose_number"], statement["doses"]
+        # In Python, true is 1 and 1.0 is 1: only whole numbers may share a key.
+        if type(number) is not int or type(doses) is not int:
+            return None
+        stated = statement["date"], statement["product"], number, doses, disease
+        try:
+            return self._doses[stated]
+        except KeyError:
+            found = self._new_dose(statement)
+            _remember(self._doses, stated, found)
+            return found
+        except TypeError:
+            return None
+
+    def _new_dose(self, statement: dict[str, Any]) -> PlainDose | None:
+        stated = _history({"vaccinations": [statement]})
+        if stated is None:
+            return None
+        (dose,) = stated.doses
+        return self._inviter.plain_dose(
+            dose.date, dose.product, dose.dose_number, dose.doses, dose.disease
+        )
+
+    def _days(self, history: dict[str, Any], born: int) -> tuple[int, ...] | None:
+        """Return the days of infections and positive tests, in order; None where one is odd."""
+        days = []
+        stated = history.get("infections", ())
+        tests = history.get("tests", ())
+        if type(stated) not in (list, tuple) or type(tests) not in (list, tuple):
+            return None
+        if not stated and not tests:
+            return ()
+        if len(tests) > _MOST_TESTS or len(stated) > _MOST_INFECTIONS:
+            return None
+        for one in stated:
+            day = self._infection(one, alone=len(stated) == 1)
+            if day is None:
+                return None
+            if day:
+                days.append(day)
+        for one in tests:
+            day = self._test(one, born, alone=len(tests) == 1)
+            if day is None:
+                return None
+            if day:
+                days.append(day)
+        days.sort()
+        return tuple(days)
+
+    def _infection(self, statement: Any, *, alone: bool) -> int | None:
+        """Return the day of an infection, 0 for one that does not count, None for an odd one."""
+        if type(statement) is not dict or ("uvci" in statement and not alone):
+            return None
+        key = tuple(statement.items())
+        try:
+            found: int | None = self._infections.get(key, _NEW)
+        except TypeError:
+            return None
+        if found is _NEW:
+            found = None
+            stated = _history({"infections": [statement]})
+            if stated is not None:
+                (one,) = stated.infections
+                ours = one.disease is None or one.disease == self._disease
+                found = one.first_positive.toordinal() if ours else 0
+            _remember(self._infections, key, found)
+        return found
+
+    def _test(self, statement: Any, born: int, *, alone: bool) -> int | None:
+        """Return the day of a positive test, 0 for another one, None for an odd one."""
+        if type(statement) is not dict or ("uvci" in statement and not alone):
+            return None
+        moment = statement.get("sampled_at")
+        if type(moment) is not str or not _MOMENT.fullmatch(moment):
+            return None
+        rest = tuple(item for item in statement.items() if item[0] != "sampled_at")
+        try:
+            at = datetime.fromisoformat(moment)
+            positive = self._tests.get(rest, _NEW)
+        except (ValueError, TypeError):
+            return None
+        if positive is _NEW:
+            positive = None
+            stated = _history({"tests": [statement]})
+            if stated is not None:
+                (one,) = stated.tests
+                ours = one.disease is None or one.disease == self._disease
+                positive = bool(one.positive) and ours
+            _remember(self._tests, rest, positive)
+        if positive is None or at.toordinal() <= born + 1 or not 1890 <= at.year < 2200:
+            return None
+        return local_day(as_utc(at), self._zone).toordinal() if positive else 0
+
+    # Tables
+
+    def of_table(self, table: Any, first: int) -> Iterator[RegisterAnswer | None]:
+        """RegisterAnswer for each person of a table, whose rows are whole people."""
+        if "history" in table.schema.names:
+            return self._of_texts(table, first)
+        return self._of_events(table, first)
+
+    def _of_texts(self, table: Any, first: int) -> Iterator[RegisterAnswer | None]:
+        columns = Columns(table)
+        texts = table.column("history").to_pylist()
+        for place, identifier in enumerate(columns.identifiers(every=True)):
+            line, carried = first + place, columns.carried(place)
+            if identifier is None:
+                yield _unreadable(None, line, "register.id", _NO_ID, carried)
+                continue
+            try:
+                history = _DECODE(texts[place] or "")
+            except (ValueError, RecursionError, TypeError):
+                text = "history must be JSON."
+                yield _unreadable(identifier, line, "register.history", text, carried)
+                continue
+            try:
+                record = columns.record(place)
+            except HistoryError as error:
+                yield _faulty(identifier, line, error, carried)
+                continue
+            yield self.of_document(identifier, history, line, record, carried)
+
+    def _of_events(self, table: Any, first: int) -> Iterator[RegisterAnswer | None]:
+        columns = Columns(table)
+        starts = columns.starts
+        codes, events = columns.events()
+        plain = [self._event(event) for event in events]
+        simple = [type(one) is tuple for one in plain]
+        births = [self._birth_of(text) for text in columns.births]
+        groups = [self._words_of(words) for words in columns.groups]
+        odd = columns.contradicting()
+        ends = [*starts[1:], len(codes)]
+        decide = self._inviter.decide
+        people = zip(
+            starts, ends, columns.identifiers(), columns.born_at, columns.groups_at, strict=True
+        )
+        for place, (start, end, identifier, born_at, groups_at) in enumerate(people):
+            if identifier is None:
+                yield _unreadable(
+                    None, first + start, "register.id", _NO_ID, columns.carried(start)
+                )
+                continue
+            found: Plain | None = None
+            born, named = births[born_at], groups[groups_at]
+            if born is not None and named is not None and place not in odd:
+                own = codes[start:end]
+                if all(map(simple.__getitem__, own)):
+                    doses: Any = tuple(map(plain.__getitem__, own))
+                    found = born, named, doses, ()
+                else:
+                    found = self._mixed(columns, start, own, plain, born, named)
+            record = None
+            try:
+                if columns.has_records:
+                    record = columns.record(start)
+                answer = decide(
+                    identifier, found, (start, end), columns.history, first + start, record
+                )
+            except HistoryError as error:
+                answer = _faulty(identifier, first + start, error, None)
+            if answer is not None and columns.carries:
+                answer = replace(answer, carried=columns.carried(start))
+            yield answer
+
+    def _birth_of(self, text: str | None) -> int | None:
+        found = self._births.get(text, _NEW)
+        return self._birth(text) if found is _NEW else found
+
+    def _words_of(self, words: tuple[str, ...] | None) -> frozenset[str] | None:
+        if words is None:
+            return None
+        found = self._groups.get(words, _NEW)
+        return self._words(words) if found is _NEW else found
+
+    def _event(self, event: dict[str, Any]) -> PlainDose | int | dict[str, Any] | None:
+        """Return a dose, the day of an infection, a test as it is, 0 for no event, None if odd."""
+        if not event:
+            return 0
+        if len(event) > 1:
+            return None
+        ((kind, statement),) = event.items()
+        if kind == "vaccinations":
+            return self._dose(statement)
+        if kind == "infections":
+            return self._infection(statement, alone=True)
+        return statement if isinstance(statement, dict) else None
+
+    def _mixed(
+        self,
+        columns: Columns,
+        start: int,
+        own: list[int],
+        plain: list[Any],
+        born: int,
+        groups: frozenset[str],
+    ) -> Plain | None:
+        """Return a person with more than doses in numbers, or None where anything is odd."""
+        doses: tuple[PlainDose, ...] = ()
+        days = []
+        others = 0
+        for row, code in enumerate(own, start):
+            one = plain[code]
+            if type(one) is tuple:
+                doses += (one,)
+                continue
+            if isinstance(one, dict):
+                moment = columns.sampled_at(row)
+                one = self._test({**one, "sampled_at": moment}, born, alone=True)
+                others += 1
+            elif one:
+                others += 1
+            if one is None:
+                return None
+            if one:
+                days.append(one)
+        # What one identifier joins is found from the history alone.
+        if others > 1 and columns.has_identifiers:
+            return None
+        return born, groups, doses, tuple(sorted(days))
+
+
+_NO_ID: Final = "The row has no id."
+_MOST_TESTS: Final = 5000
+_MOST_INFECTIONS: Final = 100
+
+
+def _history(document: dict[str, Any]) -> History | None:
+    try:
+        return History.from_json(document)
+    except HistoryError:
+        return None
+
+
+def _remember(kept: dict[Any, Any], key: Any, found: Any) -> None:
+    if len(kept) >= _MOST:
+        kept.clear()
+    kept[key] = found

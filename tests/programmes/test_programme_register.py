@@ -1,0 +1,527 @@
+"""Invitations at scale: every form of a register gives what the single answers give."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+import pytest
+from benchmarks.register import made_up_register
+from dirty_histories import dirty_history
+from hypothesis import given
+from programme_cases import DENMARK, days, histories
+
+from coronapas.errors import HistoryError
+from coronapas.facts import History
+from coronapas.programmes import (
+    BUNDLED,
+    Audience,
+    Invitation,
+    InvitationRecord,
+    InvitationState,
+    Inviter,
+    Period,
+    RegisterForm,
+    Status,
+    ToLookAt,
+    invitations,
+    invite_register,
+    load,
+    next_dose,
+)
+from coronapas.programmes import _invitations as inside
+from coronapas.programmes._clock import birthday
+
+DAYS = [
+    date(2021, 1, 10),
+    date(2021, 3, 20),
+    date(2021, 7, 20),
+    date(2021, 10, 5),
+    date(2022, 1, 16),
+    date(2022, 2, 28),
+    date(2022, 9, 10),
+    date(2022, 9, 20),
+    date(2022, 10, 1),
+]
+AGES = (5, 12, 16, 18, 40, 50, 65, 75, 80, 85)
+
+
+def population(draw: Random, on: date) -> list[dict[str, Any]]:
+    """Histories in order and dirty ones; many people have a birthday that decides."""
+    found = [
+        history.to_json()
+        for _, history in made_up_register(150, seed=draw.randrange(10**6), tests=True)
+    ]
+    for document in found[:80]:
+        born = date(on.year - draw.choice(AGES), on.month, min(on.day, 28))
+        born += timedelta(days=draw.randrange(-500, 500))
+        document["birth_date"] = born.isoformat()
+    found += [dirty_history(draw) for _ in range(100)]
+    draw.shuffle(found)
+    return found
+
+
+def slowly(inviter: Inviter, identifier: Any, history: History) -> Any:
+    """Ask the planner itself, without any key."""
+    inviter._keyed = False
+    return inviter.ask(identifier, history)
+
+
+def without_place(answer: Any) -> Any:
+    """An answer as JSON, without the place that the forms count differently."""
+    if answer is None:
+        return None
+    found = answer.to_json()
+    found.pop("line", None)
+    return found
+
+
+@pytest.mark.parametrize("on", DAYS, ids=str)
+@pytest.mark.parametrize("back", [None, 7])
+def test_kept_answers_are_those_of_the_planner(on: date, back: int | None) -> None:
+    draw = Random(on.toordinal())
+    since = None if back is None else on - timedelta(days=back)
+    fast, slow = Inviter(DENMARK, on, since=since), Inviter(DENMARK, on, since=since)
+    people = [History.from_json(document) for document in population(draw, on)]
+    for _ in range(2):  # the second time every answer is there
+        for place, history in enumerate(people):
+            assert fast.ask(place, history) == slowly(slow, place, history)
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_a_key_holds_all_that_decides(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is offered anything is invited here, so that every day of an answer is compared."""
+    monkeypatch.setattr(inside, "to_be_invited", lambda plan: bool(plan.products))
+    programme = load(name)
+    for place, on in enumerate(DAYS[::2]):
+        draw = Random(place)
+        fast, slow = Inviter(programme, on), Inviter(programme, on)
+        assert fast._keyed
+        people = [History.from_json(document) for document in population(draw, on)]
+        for history in people * 2:
+            assert fast.ask(1, history) == slowly(slow, 1, history)
+
+
+@pytest.mark.parametrize("age", [0, 5, 18, 85, Period(months=15), Period(months=1, days=3)])
+@pytest.mark.parametrize(
+    "on", [date(2022, 2, 28), date(2022, 3, 1), date(2024, 2, 29), date(2021, 12, 31)]
+)
+def test_the_first_birth_date_that_is_too_young_is_found(age: int | Period, on: date) -> None:
+    first = date.fromordinal(inside._born_by(on, age))
+    assert birthday(first, age) > on
+    assert birthday(first - timedelta(days=1), age) <= on
+
+
+@given(histories(), days)
+def test_an_inviter_says_what_the_next_dose_says(history: History, on: date) -> None:
+    answer = Inviter(DENMARK, on).ask("x", history)
+    found = next_dose(DENMARK, history, on)
+    if isinstance(answer, ToLookAt):
+        assert answer.ambiguous
+        assert found.status is Status.AMBIGUOUS
+    elif answer is not None:
+        assert (answer.status, answer.dose, answer.earliest) == (
+            found.status,
+            found.dose,
+            found.earliest,
+        )
+        assert set(answer.products) == set(found.products)
+        assert set(answer.marks) <= set(found.marks)
+    else:
+        assert found.status is not Status.AMBIGUOUS
+
+
+def test_a_programme_that_says_something_new_is_not_kept_by_keys(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(inside._READ, Audience, inside._READ[Audience] - {"age_from"})
+    assert not Inviter(DENMARK, DAYS[4])._keyed
+    monkeypatch.undo()
+    assert Inviter(DENMARK, DAYS[4])._keyed
+
+
+# Lines
+
+
+def lines(rows: list[dict[str, Any]]) -> io.BytesIO:
+    return io.BytesIO("".join(json.dumps(row) + "\n" for row in rows).encode())
+
+
+@pytest.mark.parametrize("on", DAYS[3:8], ids=str)
+def test_lines_give_the_single_answers(on: date) -> None:
+    people = population(Random(on.toordinal() + 1), on)
+    rows = [{"id": place, "history": document} for place, document in enumerate(people)]
+    run = invite_register(DENMARK, lines(rows), on)
+    found = {answer.id: without_place(answer) for answer in run}
+    slow = Inviter(DENMARK, on)
+    for place, document in enumerate(people):
+        expected = slowly(slow, place, History.from_json(document))
+        assert found.get(place) == without_place(expected)
+    assert (run.rows, run.unreadable) == (len(people), 0)
+    assert run.invited + run.ambiguous == len(found)
+
+
+@pytest.mark.parametrize(
+    "spoiled",
+    [
+        {"dose_number": True},
+        {"dose_number": 1.0},
+        {"dose_number": "1"},
+        {"doses": None},
+        {"product": 5},
+        {"product": ["Comirnaty"]},
+        {"date": "2021-13-40"},
+        {"date": 20210620},
+        {"uvci": ""},
+        {"uvci": 5},
+        {"batch": "A1"},
+        {"unknown": "x"},
+        {"disease": "6142004"},
+        {"disease": 5},
+    ],
+    ids=str,
+)
+def test_a_dose_that_looks_like_one_in_order_is_read_as_it_is(spoiled: dict[str, Any]) -> None:
+    """A dose that equals a kept one for Python, as 1 and true do, has its own answer."""
+    right = {"date": "2021-06-20", "product": "Comirnaty", "dose_number": 1, "doses": 2}
+    person = {"birth_date": "1970-01-01", "groups": []}
+    odd = {**person, "vaccinations": [{**right, **spoiled}]}
+    rows: list[dict[str, Any]] = [
+        {"id": 1, "history": {**person, "vaccinations": [right]}},
+        {"id": 2, "history": odd},
+    ]
+    for register in (list(rows), list(reversed(rows))):
+        run = invite_register(DENMARK, lines(register), date(2021, 7, 25))
+        found = {answer.id: without_place(answer) for answer in run}
+        assert found[1]["status"] == "due"
+        try:
+            expected = Inviter(DENMARK, date(2021, 7, 25)).ask(2, History.from_json(odd))
+            assert found.get(2) == without_place(expected)
+        except HistoryError as error:
+            assert found[2]["status"] == "unreadable"
+            assert [each["code"] for each in found[2]["reasons"]] == [
+                fault.code for fault in error.faults
+            ]
+
+
+def test_a_bad_dose_makes_a_person_to_be_looked_at_and_members_are_carried() -> None:
+    adult = {
+        "birth_date": "1970-01-01",
+        "groups": [],
+        "vaccinations": [
+            {"date": "2021-06-20", "product": "Comirnaty", "dose_number": 1, "doses": 2},
+            {"date": "2021-07-25", "product": "Comirnaty", "dose_number": 2, "doses": 2},
+        ],
+    }
+    bad = {**adult, "vaccinations": [{"date": "Marker"}, *adult["vaccinations"]]}
+    rows: list[dict[str, Any]] = [
+        {"id": "a", "history": adult, "region": {"code": 83}, "status": "theirs"},
+        {"id": "b", "history": bad, "region": 84},
+        {"id": "c", "history": adult, "invitation": {"state": "booked", "dose": 3}},
+        {"id": "d", "history": adult, "invitation": {"state": "booked", "dose": 2}},
+        {"id": "e", "history": adult, "invitation": {"state": "Marker"}},
+    ]
+    run = invite_register(DENMARK, lines(rows), date(2022, 1, 16))
+    found = {answer.id: answer.to_json() for answer in run}
+    assert found["a"]["carried"] == {"region": {"code": 83}, "status": "theirs"}
+    assert found["a"]["status"] == "due"
+    assert found["b"]["status"] == "unreadable"
+    assert found["b"]["carried"] == {"region": 84}
+    assert found["b"]["reasons"][0]["code"] == "json.date"
+    assert found["b"]["reasons"][0]["text"].startswith("history.vaccinations.0.date")
+    assert "c" not in found
+    assert found["d"]["status"] == "due"
+    assert found["e"]["reasons"][0]["code"] == "register.invitation"
+    assert "Marker" not in str(found)
+    assert (run.rows, run.invited, run.ambiguous, run.unreadable) == (5, 2, 0, 2)
+
+
+def test_who_was_invited_has_booked_or_declined_is_not_invited_again() -> None:
+    adult = History.from_json(
+        {
+            "birth_date": "1970-01-01",
+            "groups": [],
+            "vaccinations": [
+                {"date": "2021-06-20", "product": "Comirnaty", "dose_number": 1, "doses": 2},
+                {"date": "2021-07-25", "product": "Comirnaty", "dose_number": 2, "doses": 2},
+            ],
+        }
+    )
+    inviter = Inviter(DENMARK, date(2022, 1, 16))
+    for _ in range(2):
+        for state in InvitationState:
+            assert inviter.ask(1, adult, record=InvitationRecord(state)) is None
+            assert inviter.ask(1, adult, record=InvitationRecord(state, 3)) is None
+            assert inviter.ask(1, adult, record=InvitationRecord(state, 2)) is not None
+
+
+def test_lines_that_are_longer_than_a_chunk_are_read_and_too_long_ones_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from coronapas.programmes import _register
+
+    monkeypatch.setattr(_register, "CHUNK", 64)
+    monkeypatch.setattr(_register, "_LONGEST", 2000)
+    person = {"birth_date": "1990-01-01", "groups": ["staff"]}
+    rows: list[dict[str, Any]] = [
+        {"id": place, "history": person, "x": "y" * length}
+        for place, length in enumerate([0, 500, 3000, 1500, 10, 6000, 0])
+    ]
+    for end in ("", "\n"):
+        content = "\n".join(json.dumps(row) for row in rows) + end
+        run = invite_register(DENMARK, io.BytesIO(content.encode()), date(2021, 1, 10))
+        found = [(answer.id, getattr(answer, "line", None)) for answer in run]
+        assert found == [
+            (0, None),
+            (1, None),
+            (None, 3),
+            (3, None),
+            (4, None),
+            (None, 6),
+            (6, None),
+        ]
+        assert (run.rows, run.invited, run.unreadable) == (7, 5, 2)
+
+
+def shown(answer: Any) -> str:
+    return json.dumps(without_place(answer), sort_keys=True)
+
+
+def test_several_processes_give_the_same_answers_in_order(tmp_path: Path) -> None:
+    on = date(2022, 1, 16)
+    people = population(Random(3), on) * 12
+    path = tmp_path / "register.jsonl"
+    path.write_bytes(
+        lines([{"id": place, "history": each} for place, each in enumerate(people)]).getvalue()
+    )
+    alone = invite_register(DENMARK, path, on, then=shown)
+    together = invite_register(DENMARK, path, on, then=shown, jobs=2)
+    assert list(alone) == list(together)
+    assert (alone.rows, alone.invited, alone.ambiguous) == (
+        together.rows,
+        together.invited,
+        together.ambiguous,
+    )
+    with pytest.raises(ValueError, match="job"):
+        invite_register(DENMARK, path, on, jobs=0)
+
+
+# Tables
+
+COLUMNS = [
+    "id", "region", "birth_date", "groups", "kind", "vaccination_date", "vaccination_product",
+    "vaccination_dose_number", "vaccination_doses", "test_kind", "test_sampled_at", "test_result",
+    "recovery_first_positive", "disease", "uvci",
+]  # fmt: skip
+
+
+def event_rows(identifier: Any, document: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rows of a person in a table of events."""
+    groups = document.get("groups")
+    person = {
+        "id": identifier,
+        "region": f"r{identifier}",
+        "birth_date": document.get("birth_date"),
+        "groups": None if groups is None else " ".join(groups) or "none",
+    }
+    rows: list[dict[str, Any]] = []
+    for dose in document.get("vaccinations", []):
+        rows.append(
+            {
+                "kind": "vaccination",
+                "vaccination_date": dose["date"],
+                "vaccination_product": dose.get("product"),
+                "vaccination_dose_number": dose.get("dose_number"),
+                "vaccination_doses": dose.get("doses"),
+            }
+        )
+        rows[-1] |= {name: dose.get(name) for name in ("disease", "uvci")}
+    for test in document.get("tests", []):
+        rows.append(
+            {
+                "kind": "test",
+                "test_kind": test["kind"],
+                "test_sampled_at": test["sampled_at"],
+                "test_result": test["result"],
+            }
+        )
+        rows[-1] |= {name: test.get(name) for name in ("disease", "uvci")}
+    for one in document.get("infections", []):
+        rows.append({"kind": "recovery", "recovery_first_positive": one["first_positive"]})
+        rows[-1] |= {name: one.get(name) for name in ("disease", "uvci")}
+    return [{**person, **row} for row in rows] or [person]
+
+
+def table_of(people: list[dict[str, Any]]) -> pa.Table:
+    rows = [row for place, each in enumerate(people) for row in event_rows(place, each)]
+    return pa.table({name: [row.get(name) for row in rows] for name in COLUMNS})
+
+
+def written(table: pa.Table, form: RegisterForm) -> io.BytesIO:
+    sink = io.BytesIO()
+    if form is RegisterForm.CSV:
+        pyarrow.csv.write_csv(table, sink)
+    else:
+        pyarrow.parquet.write_table(table, sink, row_group_size=100)
+    return io.BytesIO(sink.getvalue())
+
+
+@pytest.mark.parametrize("form", [RegisterForm.CSV, RegisterForm.PARQUET])
+@pytest.mark.parametrize("on", DAYS[4:6], ids=str)
+def test_tables_give_the_single_answers(
+    on: date, form: RegisterForm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from coronapas.programmes import _tables
+
+    monkeypatch.setattr(_tables, "ROWS", 70)
+    monkeypatch.setattr(_tables, "BLOCK", 5000)
+    people = population(Random(on.toordinal() + 2), on)
+    for person in people:
+        person.pop("sector", None)
+        for one in person.get("infections", []):
+            one.pop("proof", None)
+    run = invite_register(DENMARK, written(table_of(people), form), on, form=form)
+    found = {int(answer.id): without_place(answer) for answer in run}
+    slow = Inviter(DENMARK, on)
+    for place, document in enumerate(people):
+        expected = without_place(slowly(slow, place, History.from_json(document)))
+        answer = found.get(place)
+        if expected is None:
+            assert answer is None, document
+            continue
+        assert answer is not None, document
+        assert answer.pop("carried") == {"region": f"r{place}"}
+        answer["id"] = place
+        assert answer == expected
+    assert run.rows == len(people)
+
+
+def test_typed_columns_are_read_as_well_as_texts() -> None:
+    adult = [
+        {
+            "id": 7,
+            "birth_date": date(1970, 1, 1),
+            "groups": [],
+            "kind": "vaccination",
+            "vaccination_date": when,
+            "vaccination_product": "Comirnaty",
+            "vaccination_dose_number": number,
+            "vaccination_doses": 2.0,
+        }
+        for number, when in ((1, date(2021, 6, 20)), (2, date(2021, 7, 25)))
+    ]
+    table = pa.Table.from_pylist(adult)
+    table = table.append_column(
+        "test_sampled_at", pa.array([None, None], pa.timestamp("us", tz="UTC"))
+    )
+    run = invite_register(
+        DENMARK, written(table, RegisterForm.PARQUET), date(2022, 1, 16), form=RegisterForm.PARQUET
+    )
+    (answer,) = run
+    assert isinstance(answer, Invitation)
+    assert (answer.id, answer.dose, answer.warnings) == (7, 3, ())
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"vaccination_date": "2021-02-30"}, "json.date"),
+        ({"vaccination_dose_number": "two"}, "json.number"),
+        ({"vaccination_doses": None}, "history.dose-numbers"),
+        ({"kind": "jab"}, "json.unknown"),
+        ({"recovery_first_positive": "2021-02-02"}, "json.unknown"),
+        ({"birth_date": "1971-01-01"}, "register.person"),
+        ({"id": None}, "register.id"),
+    ],
+    ids=str,
+)
+def test_a_cell_that_cannot_be_read_makes_a_person_to_be_looked_at(
+    change: dict[str, Any], code: str
+) -> None:
+    rows = event_rows(
+        "x",
+        {
+            "birth_date": "1970-01-01",
+            "groups": [],
+            "vaccinations": [
+                {"date": "2021-06-20", "product": "Comirnaty", "dose_number": 1, "doses": 2},
+                {"date": "2021-07-25", "product": "Comirnaty", "dose_number": 2, "doses": 2},
+            ],
+        },
+    )
+    rows[1] |= change
+    rows += event_rows("y", {"birth_date": "1970-01-01", "groups": ["staff"]})
+    values = {name: [row.get(name) for row in rows] for name in COLUMNS}
+    table = pa.table(
+        {
+            name: pa.array([None if each is None else str(each) for each in column], pa.string())
+            for name, column in values.items()
+        }
+    )
+    for form in (RegisterForm.PARQUET, RegisterForm.CSV):
+        run = invite_register(DENMARK, written(table, form), date(2021, 5, 1), form=form)
+        found = list(run)
+        assert found[-1].id == "y"
+        codes = {
+            reason.code
+            for answer in found
+            if isinstance(answer, ToLookAt)
+            for reason in answer.reasons
+        }
+        assert code in codes
+        assert run.unreadable == 1
+
+
+def test_a_table_of_histories_is_read_too() -> None:
+    on = date(2022, 1, 16)
+    people = population(Random(8), on)[:150]
+    table = pa.table(
+        {
+            "record": [f"p{place}" for place in range(len(people))],
+            "history": [json.dumps(each) for each in people],
+        }
+    )
+    run = invite_register(
+        DENMARK, written(table, RegisterForm.PARQUET), on, form=RegisterForm.PARQUET
+    )
+    found = {answer.id: without_place(answer) for answer in run}
+    slow = Inviter(DENMARK, on)
+    for place, document in enumerate(people):
+        expected = slowly(slow, f"p{place}", History.from_json(document))
+        assert found.get(f"p{place}") == without_place(expected)
+
+
+@pytest.mark.parametrize(
+    ("content", "form"),
+    [
+        (b"", RegisterForm.CSV),
+        (b"id\n1\n", RegisterForm.CSV),
+        (b"kind\nvaccination\n", RegisterForm.CSV),
+        (b"id,kind,kind\n1,,\n", RegisterForm.CSV),
+        (b"id,kind\n1\n", RegisterForm.CSV),
+        (b"\xff\xfe", RegisterForm.CSV),
+        (b"not parquet", RegisterForm.PARQUET),
+    ],
+)
+def test_a_table_that_is_none_is_an_error(content: bytes, form: RegisterForm) -> None:
+    with pytest.raises(HistoryError):
+        list(invite_register(DENMARK, io.BytesIO(content), date(2022, 1, 16), form=form))
+
+
+def test_the_form_is_that_of_the_name() -> None:
+    assert RegisterForm.of("a/b.CSV") is RegisterForm.CSV
+    assert RegisterForm.of("a.parquet") is RegisterForm.PARQUET
+    assert RegisterForm.of("register") is RegisterForm.LINES
+
+
+def test_nobody_is_invited_today_by_offers_of_2022() -> None:
+    rows = list(made_up_register(300))
+    on = max(date(2026, 11, 28), datetime.now().astimezone().date())
+    assert list(invitations(load("denmark"), rows, on)) == []
