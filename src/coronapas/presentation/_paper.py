@@ -19,7 +19,9 @@ fonts: the document is dated with the pass's own issue.
 from __future__ import annotations
 
 import json
+import math
 import os
+import re
 import threading
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +29,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cache
 from importlib.resources import files
-from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from coronapas.dcc._reader import facts_of
@@ -76,15 +77,22 @@ DejaVu Sans Mono, which it carries too and which has Arabic."""
 _LAST_MOMENT: Final = 253_402_300_799
 """9999-12-31T23:59:59Z: the last moment that a PDF can state."""
 
-_SHORT: Final = 60
-"""Values of at most so many characters fit at the usual size, whatever their letters."""
+_MORE_LINES: Final = 3
+"""So many lines more than values fit into a panel at the usual size, whatever their letters."""
+
+_LINE: Final = 24.0
+"""How many sizes of the font a line is long at the usual size of 10 points."""
 
 _UNBROKEN: Final = 20
-"""After how many letters without a blank a value may go on in the next line."""
+"""After how many letters a word that may be longer than a line is cut."""
+
+_WIDEST: Final = frozenset("WMmw")
+_WIDTHS: Final = {"Lu": 0.8, "Ll": 0.65, "Nd": 0.6}
+"""How wide letters are in the default font, at most, by their category."""
 
 _JOINERS: Final = frozenset("\u200c\u200d")
-_NATURAL_BREAKS: Final = " -"
-_MARKS: Final = "<:/#"
+_WORDS: Final = re.compile("[^ -]+|[ -]+")
+_MARKS: Final = frozenset("<:/#")
 _MOMENT: Final = "{moment}"
 
 _Said = tuple[str, str]
@@ -335,7 +343,10 @@ class _Content:
         return (
             not self._paper._families
             and all(self._texts[tag] is _bundled().get(tag) for tag in self._languages)
-            and all(len(text) <= _SHORT for row in self._rows() for _, text in row.values)
+            and all(
+                sum(_lines(text) - 1 for row in panel for _, text in row.values) <= _MORE_LINES
+                for panel in (self._person, self._event)
+            )
         )
 
     def stated(self) -> Iterator[tuple[str, str]]:
@@ -366,14 +377,15 @@ class _Content:
 
     def _row(self, row: _Row) -> dict[str, Any]:
         values = [
-            {"language": tag, "pieces": _pieces(text), "leftwards": _leftwards(text)}
+            {"language": tag, "pieces": _pieces(text), "leftwards": _direction(text) in ("R", "AL")}
             for tag, text in row.values
         ]
         return {"labels": self._said(row.label), "values": values}
 
     def _person_rows(self, facts: PassFacts) -> Iterator[_Row]:
         holder = facts.holder
-        name = _joined(holder.family_name, holder.given_name)
+        comma = "، " if _direction(holder.family_name or "") == "AL" else ", "
+        name = _joined(holder.family_name, holder.given_name, by=comma)
         machine = _joined(holder.family_name_mrz, holder.given_name_mrz, by="<<")
         yield self._stated("name", "holder", name or machine)
         if machine and not _latin(name):
@@ -553,7 +565,7 @@ def _text_fault(tag: str, name: str, text: object, known: bool) -> Fault | None:
     return None
 
 
-def _joined(*names: str | None, by: str = ", ") -> str:
+def _joined(*names: str | None, by: str) -> str:
     return by.join(name for name in names if name)
 
 
@@ -589,26 +601,53 @@ def _settable(text: str) -> str:
 _STEERING: Final = frozenset({"Cc", "Cf", "Cs"})
 
 
-def _pieces(text: str) -> list[str]:
-    """Return a text in pieces between which a line may end: at marks, and in very long words.
+def _pieces(text: str) -> list[dict[str, Any]]:
+    """Return a text in pieces; words that may not fit into a line are cut into tight ones.
 
-    A zero-width space would do the same, and be in the text that is copied out of the document.
+    A line may end between tight pieces. A zero-width space would do the same, and be in the text
+    that is copied out of the document.
     """
-    pieces, length = [""], 0
-    for character, following in zip_longest(text, text[1:], fillvalue=" "):
-        pieces[-1] += character
-        length = 0 if character in _NATURAL_BREAKS else length + 1
-        joined = unicodedata.combining(following) or _JOINERS.intersection(character + following)
-        if character in _MARKS or (length >= _UNBROKEN and not joined):
-            pieces.append("")
-            length = 0
-    return [piece for piece in pieces if piece]
+    pieces: list[tuple[str, bool]] = []
+    for word in _WORDS.findall(text):
+        if sum(map(_width, word)) > _LINE:
+            pieces += ((piece, True) for piece in _cut(word))
+        elif pieces and not pieces[-1][1]:
+            pieces[-1] = (pieces[-1][0] + word, False)
+        else:
+            pieces.append((word, False))
+    return [{"text": piece, "tight": tight} for piece, tight in pieces]
 
 
-def _leftwards(text: str) -> bool:
-    """Tell whether a text is written from right to left, by its first letter (UAX 9, P2)."""
-    for character in text:
-        kind = unicodedata.bidirectional(character)
-        if kind in ("L", "R", "AL"):
-            return kind != "L"
-    return False
+def _width(letter: str) -> float:
+    """Return how wide a letter may be, in parts of the font's size."""
+    if letter in _WIDEST:
+        return 1.0
+    return _WIDTHS.get(unicodedata.category(letter), 1.0)
+
+
+def _lines(text: str) -> int:
+    """Return how many lines a value takes at the usual size, at most."""
+    return max(1, math.ceil(sum(map(_width, text)) / _UNBROKEN))
+
+
+def _cut(word: str) -> Iterator[str]:
+    """Cut a word behind marks, and where it gets too long; never before a combining letter."""
+    start = 0
+    for place in range(1, len(word)):
+        joined = unicodedata.combining(word[place]) or not _JOINERS.isdisjoint(
+            word[place - 1 : place + 1]
+        )
+        long = place - start >= _UNBROKEN and not joined
+        if long or (word[place - 1] in _MARKS and word[place] not in _MARKS):
+            yield word[start:place]
+            start = place
+    yield word[start:]
+
+
+def _direction(text: str) -> str:
+    """Return the direction of a text by its first letter: L, R (Hebrew), AL (Arabic), or "".
+
+    Unicode Standard Annex 9, rule P2.
+    """
+    kinds = map(unicodedata.bidirectional, text)
+    return next((kind for kind in kinds if kind in ("L", "R", "AL")), "")
