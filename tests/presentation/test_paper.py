@@ -211,6 +211,15 @@ def test_the_second_language_is_the_countrys_or_the_callers(
     assert "Surname(s) and forename(s)" in text
 
 
+def test_a_sheet_may_be_in_another_language_than_the_others() -> None:
+    paper = Paper("flat", language="de")
+    assert paper.pdf(vaccination(), language="da-DK") == sheet("flat")
+    assert (paper.sheet, paper.language) == ("flat", "de")
+    with pytest.raises(PaperError) as caught:
+        paper.pdf(vaccination(), language="xx")
+    assert fault_of(caught) == ("language", "paper.language-unknown")
+
+
 @poppler
 def test_only_members_issue_under_the_name_and_the_flag_of_the_union() -> None:
     abroad = Paper("flat", language="en").pdf(signed(country="CH"))
@@ -519,7 +528,7 @@ def test_what_is_not_measured_fits_at_its_usual_size(
     def is_measured(dcc: dict[str, Any]) -> bool:
         facts, _ = facts_of(dcc)
         assert facts is not None
-        return not _paper._Content(paper, facts, "DK", 0)._usual()
+        return not _paper._Content(paper, facts, language, "DK", 0)._usual()
 
     for event in ("vaccination", "NAAT", "recovery"):
         dcc = payload(event)

@@ -27,6 +27,7 @@ from coronapas.cli._options import (
     value_sets_option,
 )
 from coronapas.cli._output import on_terminal, plain
+from coronapas.cli._paper import paper_from, paper_options
 from coronapas.cli._programme_inputs import local_date, programme_from, programme_option
 from coronapas.cli._verifier import from_options, verifier_options
 
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import timedelta
 
-    from coronapas.bulk import Engine, Kernel, OutputForm, Progress, Status
+    from coronapas.bulk import Engine, Kernel, OutputForm, PartWriter, Progress, Status
+    from coronapas.presentation import Sheet
 
 _ARGUMENTS: Final = "coronapas.bulk.arguments"
 _CLEAR_LINE: Final = "\r\x1b[2K"
@@ -435,6 +437,47 @@ def invite(
     _run(ctx, register, out, InviteKernel(programme, day, earlier, about), "judged", **given)
 
 
+@command.command("print", cls=_Recorded, short_help="Print each pass of a table on paper.")
+@click.argument("passes", nargs=-1, required=True, type=_INPUT)
+@_OUT
+@paper_options
+@value_sets_option
+@_run_options
+@click.pass_context
+def print_(
+    ctx: click.Context,
+    /,
+    passes: tuple[Path, ...],
+    out: Path,
+    sheet: Sheet,
+    language: str | None,
+    own_texts: Path | None,
+    folders: tuple[Path, ...],
+    families: tuple[str, ...],
+    value_sets: tuple[Path, ...],
+    **given: Any,
+) -> None:
+    """Print PASSES for the post: tables with a column text, or the folder of a run that issued.
+
+    For each part OUT/letters has a ZIP of sheets (PDF) and their addresses (CSV), of 500 passes
+    unless --part-rows says otherwise. A table may have the columns language, recipient, address_1
+    to address_4, postcode, city and address_country. Nothing is verified.
+
+    Exit codes: 0 every pass is printed; 1 some are not; 2 the run could not begin or go on.
+    """
+    from coronapas.bulk import LetterFiles, PrintKernel
+
+    paper = paper_from(sheet, language, own_texts, folders, families, value_sets_from(value_sets))
+    about = _about(texts=own_texts or (), fonts=folders, font=families, value_sets=value_sets)
+    given["part_rows"] = given["part_rows"] or _LETTERS_OF_A_PART
+    kernel = PrintKernel(paper, about)
+    _run(ctx, _tables(passes), out, kernel, "printed", writers=(LetterFiles(),), **given)
+
+
+_LETTERS_OF_A_PART: Final = 500
+"""About 32 MB of sheets."""
+
+
 def _parted(given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the options of a run, and those of a verifier."""
     names = {
@@ -511,6 +554,7 @@ def _run(
     kernel: Kernel,
     good: str,
     *,
+    writers: tuple[PartWriter, ...] = (),
     jobs: int | None,
     engine: str,
     ray_address: str | None,
@@ -541,6 +585,7 @@ def _run(
                 form=output_form,
                 rows=part_rows,
                 max_faults=max_faults,
+                writers=writers,
                 progress=progress,
                 note=note,
             )
@@ -657,5 +702,5 @@ def resume(out: Path, jobs: int | None, max_faults: str | None) -> None:
 
 
 _RESUMABLE: Final[Mapping[str, click.Command]] = {
-    str(each.name): each for each in (issue, verify, decide, invite)
+    str(each.name): each for each in (issue, verify, decide, invite, print_)
 }

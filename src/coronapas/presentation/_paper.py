@@ -152,14 +152,7 @@ class Paper:
         self._texts = _all_texts(texts or {}, faults)
         self._language = None if language is None else _tag(language)
         if self._language is not None and self._language not in self._texts:
-            faults.append(
-                _fault(
-                    "language",
-                    "language-unknown",
-                    "The sheet has no texts in this language.",
-                    f"Choose {', '.join(self._texts)}, or give `texts` for it.",
-                )
-            )
+            faults.append(_unknown_language(self._texts))
         self._folders = tuple(os.fspath(folder) for folder in fonts)
         self._families = tuple(families)
         self._value_sets = value_sets
@@ -181,6 +174,16 @@ class Paper:
         arguments = (self._sheet, self._language, own, self._folders, self._families)
         return _paper, (*arguments, self._value_sets)
 
+    @property
+    def sheet(self) -> Sheet:
+        """How the panels lie on the sheet."""
+        return self._sheet
+
+    @property
+    def language(self) -> str | None:
+        """The language beside English; None for that of each pass's country."""
+        return self._language
+
     @staticmethod
     def languages() -> tuple[str, ...]:
         """Return the languages whose texts are bundled (ISO 639-1), English first."""
@@ -191,8 +194,10 @@ class Paper:
         """Return the bundled texts of a language by name; raises LookupError for another one."""
         return dict(_bundled()[language])
 
-    def pdf(self, text: str) -> bytes:
+    def pdf(self, text: str, *, language: str | None = None) -> bytes:
         """Return the sheet of a pass, which is given by its text (``HC1:…``).
+
+        `language` is the language beside English of this sheet alone.
 
         Raises:
             DecodeError: The text is not that of a pass, or is damaged.
@@ -201,6 +206,9 @@ class Paper:
             QrError: The text cannot be the QR code of a pass.
 
         """
+        chosen = self._language if language is None else _tag(language)
+        if chosen is not None and chosen not in self._texts:
+            raise PaperError([_unknown_language(self._texts)])
         envelope = decode(text)
         facts, _ = facts_of(envelope.dcc)
         if facts is None or facts.others:
@@ -215,7 +223,7 @@ class Paper:
                 ]
             )
         symbol = qr(envelope.text.strip())
-        content = _Content(self, facts, envelope.issuer or "", envelope.expires)
+        content = _Content(self, facts, chosen, envelope.issuer or "", envelope.expires)
         content.check_lengths()
         issued_at = envelope.issued_at or 0
         return self._compiled(content, symbol, min(max(issued_at, 0), _LAST_MOMENT))
@@ -296,13 +304,20 @@ class _Local(threading.local):
 class _Content:
     """The texts of one sheet, ready to be set."""
 
-    def __init__(self, paper: Paper, facts: PassFacts, country: str, expires: int | None) -> None:
+    def __init__(
+        self,
+        paper: Paper,
+        facts: PassFacts,
+        language: str | None,
+        country: str,
+        expires: int | None,
+    ) -> None:
         self._paper = paper
         self._texts = paper._texts
         self._sets = paper._value_sets or ValueSets.default()
         self._country = _settable(country)
         self._languages = ["en"]
-        second = paper._language or _language_of(country)
+        second = language or _language_of(country)
         if second != "en":
             self._languages.append(second)
         self._expires = expires
@@ -467,6 +482,15 @@ _UNDETERMINED: Final = "und"
 
 def _fault(place: str, code: str, problem: str, hint: str) -> Fault:
     return Fault(place, f"paper.{code}", problem, hint)
+
+
+def _unknown_language(texts: Mapping[str, object]) -> Fault:
+    return _fault(
+        "language",
+        "language-unknown",
+        "The sheet has no texts in this language.",
+        f"Choose {', '.join(texts)}, or give `texts` for it.",
+    )
 
 
 _TOO_LONG: Final = _fault(
