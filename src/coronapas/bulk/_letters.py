@@ -120,7 +120,7 @@ class PrintKernel:
             else:
                 good.append(place)
                 sheets.append(sheet)
-                names.append(f"{hashlib.sha256((text or '').encode()).hexdigest()[:32]}.pdf")
+                names.append(hashlib.sha256((text or "").encode()).hexdigest()[:32] + ".pdf")
         rows = pa.array(good, pa.int64())
         made = pa.record_batch(
             [

@@ -174,7 +174,8 @@ class _Press:
             for number, item in enumerate(found, start=1):
                 pdf = self._printed(item)
                 if pdf is not None:
-                    write(folder / f"{number:06}.pdf", pdf, force=self._force)
+                    path = (folder / f"{number:06}").with_suffix(".pdf")
+                    write(path, pdf, force=self._force)
                     printed += 1
                 advance(1)
         counts = [f"{printed} printed"]
