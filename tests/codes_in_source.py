@@ -27,7 +27,7 @@ NOT_CODES: Final = frozenset(
     """
     coronapas.catalogue coronapas.dcc coronapas.presentation coronapas.programmes coronapas.rules
     coronapas.wallets
-    payload.v payload.dob kid.lst chunk.lst manifest.jsonl
+    payload.v payload.dob kid.lst chunk.lst addresses.csv manifest.jsonl
     vaccination.date vaccination.disease vaccination.doses vaccination.product vaccination.country
     vaccination.vaccine vaccination.manufacturer
     test.disease test.kind test.name test.device test.result test.centre test.country

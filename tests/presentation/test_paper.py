@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from backend import claims, forge
-from coronapas.dcc import ValueSets
+from coronapas.dcc import ValueSets, facts_of
 from coronapas.errors import DecodeError, MissingExtraError, PaperError
 from coronapas.presentation import (
     MAX_PAPER_TEXT,
@@ -211,6 +211,15 @@ def test_the_second_language_is_the_countrys_or_the_callers(
     assert "Surname(s) and forename(s)" in text
 
 
+def test_a_sheet_may_be_in_another_language_than_the_others() -> None:
+    paper = Paper("flat", language="de")
+    assert paper.pdf(vaccination(), language="da-DK") == sheet("flat")
+    assert (paper.sheet, paper.language) == ("flat", "de")
+    with pytest.raises(PaperError) as caught:
+        paper.pdf(vaccination(), language="xx")
+    assert fault_of(caught) == ("language", "paper.language-unknown")
+
+
 @poppler
 def test_only_members_issue_under_the_name_and_the_flag_of_the_union() -> None:
     abroad = Paper("flat", language="en").pdf(signed(country="CH"))
@@ -247,6 +256,7 @@ def test_an_arabic_name_is_shaped_runs_from_right_to_left_and_has_latin_letters_
     pdf = Paper("flat").pdf(signed(fn=name, gn="محمد", fnt=letters, gnt="MOHAMED"))
     text = text_of(pdf)
     assert name in text
+    assert "،" in text
     assert f"{letters}<<MOHAMED" in text
     # Shaped: the letters of the word have other glyphs than each of them has alone.
     assert "DejaVuSansMono" in poppler_says(pdf, "pdffonts")
@@ -294,7 +304,38 @@ def test_the_symbol_is_sixty_millimetres_wide_on_white_and_off_the_edge(kind: Sh
     assert box is not None
     assert (box[2] - box[0]) / MM == pytest.approx(PAPER_QR_MM, abs=0.2)
     assert (box[3] - box[1]) / MM == pytest.approx(PAPER_QR_MM, abs=0.2)
-    assert min(box[0], box[1], part.width - box[2]) / MM > 5
+    assert min(box[0], box[1]) / MM > 5
+    assert box[0] == pytest.approx(part.width - box[2], abs=MM)
+
+
+LONG: Final = {
+    "words": "Maximiliane Wilhelmine Friederike Charlotte Henriette Josephine Aloysia Bernard",
+    "hyphens": "Maximiliane-Wilhelmine-Friederike-Charlotte-Henriette-Josephine-Aloysia-Bern",
+    "one word": "W" * 79,
+    "Greek": "Παπαδοπουλοκωνσταντινοπουλοχαραλαμποπουλος-Οικονομοπουλος-Χριστοδουλοπουλος",
+    "Arabic": "الشامي " * 11,
+    "marks": "<".join("MARKS" * 8),
+}
+
+
+@pytest.mark.parametrize("kind", SHEETS)
+@pytest.mark.parametrize("script", LONG)
+def test_every_letter_lies_inside_its_panel(script: str, kind: Sheet) -> None:
+    long = LONG[script]
+    machine = "MAXIMILIANE<WILHELMINE<FRIEDERIKE<CHARLOTTE<HENRIETTE<JOSEPHINE<ALOYSIABERNARD"
+    dcc = payload("NAAT", tc=long, ci="URN:UVCI:01:DK:" + "W" * 60, **{"is": long})
+    dcc["nam"] = {"fn": long, "gn": long, "fnt": machine, "gnt": machine}
+    page = pypdfium2.PdfDocument(Paper(kind).pdf(forge(claims(dcc))))[0].get_textpage()
+    text = page.get_text_range()
+    assert "".join(long.split())[:40] in "".join(text.split())
+    padding, width, height = 9.5, 105, 148.5
+    for index in range(page.count_chars()):
+        if text[index : index + 1].isspace():
+            continue
+        left, bottom, right, top = (side / 72 * 25.4 for side in page.get_charbox(index))
+        column, row = (left + right) // 2 // width * width, (bottom + top) / 2 // height * height
+        assert column + padding <= left <= right <= column + width - padding
+        assert row + padding <= bottom <= top <= row + height - padding
 
 
 def test_fold_marks_of_ten_millimetres_stand_at_the_edges_of_the_sheet_to_fold() -> None:
@@ -470,27 +511,41 @@ def test_any_name_gives_a_sheet_or_a_fault_that_quotes_nothing(
         assert pdf.startswith(b"%PDF-1.7")
 
 
-@pytest.mark.parametrize("language", Paper.languages())
-@pytest.mark.parametrize("kind", SHEETS)
+@pytest.mark.parametrize(
+    ("language", "kind"), list(zip(Paper.languages() * 2, SHEETS * 9, strict=True))
+)
 def test_what_is_not_measured_fits_at_its_usual_size(
     language: str, kind: Sheet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every field at the bound, with the widest letters, in every language."""
+    """As many lines as are not measured, of the widest letters, in every language."""
     unmeasured = b"if data.usual { text(size: usual, body) } else {"
     template = _paper._template()
     assert template.count(unmeasured) == 1
     usual = template.replace(unmeasured, b"{ let sizes = (usual,)\n")
     monkeypatch.setattr(_paper, "_template", lambda: usual)
-    wide = "W" * 58
+    paper = Paper(kind, language=language)
+
+    def is_measured(dcc: dict[str, Any]) -> bool:
+        facts, _ = facts_of(dcc)
+        assert facts is not None
+        return not _paper._Content(paper, facts, language, "DK", 0)._usual()
+
     for event in ("vaccination", "NAAT", "recovery"):
         dcc = payload(event)
         (group,) = dcc.keys() - {"ver", "nam", "dob"}
+        entry = dcc[group][0]
         # The name has a letter that is not Latin, so that the machine-readable form stands below.
-        dcc["nam"] = {"fn": f"{wide}Ω", "fnt": wide}
-        for name in ("mp", "vp", "ma", "tg", "is", "ci", "co", "nm", "tc"):
-            if name in dcc[group][0]:
-                dcc[group][0][name] = wide
-        Paper(kind, language=language).pdf(forge(claims(dcc)))
+        dcc["nam"] = {"fn": "W" * 39 + "Ω", "fnt": "W" * 40}
+        entry["ci"] = "W" * 40
+        names = [name for name in ("mp", "vp", "ma", "tg", "is", "co", "nm", "tc") if name in entry]
+        entry.update(dict.fromkeys(names, "W" * 20))
+        for name in names:
+            entry[name] = "W" * 40
+            if is_measured(dcc):
+                entry[name] = "W" * 20
+        assert not is_measured(dcc)
+        assert is_measured({**dcc, "nam": {"fn": "W" * 59 + "Ω", "fnt": "W" * 40}})
+        paper.pdf(forge(claims(dcc)))
 
 
 def test_long_values_are_made_smaller_until_they_do_not_fit() -> None:

@@ -52,6 +52,11 @@ if TYPE_CHECKING:
     from coronapas.bulk._keys import KeyServices as KeyServices
     from coronapas.bulk._keys import KeySource as KeySource
     from coronapas.bulk._keys import campaign_uvci as campaign_uvci
+    from coronapas.bulk._letters import ADDRESSES as ADDRESSES
+    from coronapas.bulk._letters import LETTERS as LETTERS
+    from coronapas.bulk._letters import LetterFiles as LetterFiles
+    from coronapas.bulk._letters import LetterSink as LetterSink
+    from coronapas.bulk._letters import PrintKernel as PrintKernel
     from coronapas.bulk._manifest import Manifest as Manifest
     from coronapas.bulk._manifest import PartFile as PartFile
     from coronapas.bulk._manifest import PartRecord as PartRecord
@@ -86,6 +91,7 @@ else:
                 "Outcome VERDICTS VerifyKernel"
             ),
             "_keys": "KeyServices KeySource campaign_uvci",
+            "_letters": "ADDRESSES LETTERS LetterFiles LetterSink PrintKernel",
             "_manifest": "Manifest PartFile PartRecord Status status",
             "_run": (
                 "DEFAULT_MAX_FAULTS Engine OutputForm PartFiles PartSink PartWorker PartWriter "

@@ -92,7 +92,8 @@ VERDICTS: Final = pa.schema(
 class Outcome(NamedTuple):
     """What a kernel makes of a batch: the results, and the faults of the rows without any.
 
-    The column ``row`` of the faults is a row's place in the batch, from 0.
+    The column ``row`` of the faults is a row's place in the batch, from 0. Columns of `good` beyond
+    the kernel's `schema` go to the writers of a part, and not into its results.
     """
 
     good: pa.RecordBatch

@@ -256,7 +256,8 @@ class PartWorker:
         good = 0
         for chunk in chunks(part, kernel.columns, others=self.others):
             outcome = kernel(chunk.batch)
-            results.add(outcome.good)
+            # What a kernel makes beyond its results is for the writers.
+            results.add(outcome.good.select(kernel.schema.names))
             good += len(chunk.places) - len(outcome.faults)
             faults.add(_in_file(outcome.faults, chunk.places, chunk.broken))
             for sink in sinks:

@@ -24,6 +24,7 @@ from coronapas.cli._options import (
     value_sets_option,
 )
 from coronapas.cli._output import plain, write
+from coronapas.cli._paper import paper_from, paper_options
 from coronapas.cli._programme_inputs import local_date, programme_from, programme_option
 from coronapas.cli._runs import (
     Recorded,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
         IssueKernel,
         Status,
     )
+    from coronapas.presentation import Sheet
 
 _OF_VERIFIER: Final = NAMES | {"policy"}
 
@@ -456,6 +458,47 @@ def invite(
     run_and_finish(
         ctx, register, out, InviteKernel(programme, day, earlier, about), "judged", **given
     )
+
+
+@command.command("print", cls=Recorded, short_help="Print each pass of a table on paper.")
+@click.argument("passes", nargs=-1, required=True, type=_INPUT)
+@_OUT
+@paper_options
+@value_sets_option
+@run_options
+@click.pass_context
+def print_(
+    ctx: click.Context,
+    /,
+    passes: tuple[Path, ...],
+    out: Path,
+    sheet: Sheet,
+    language: str | None,
+    own_texts: Path | None,
+    folders: tuple[Path, ...],
+    families: tuple[str, ...],
+    value_sets: tuple[Path, ...],
+    **given: Any,
+) -> None:
+    """Print PASSES for the post: tables with a column text, or the folder of a run that issued.
+
+    For each part OUT/letters has a ZIP of sheets (PDF) and their addresses (CSV), of 500 passes
+    unless --part-rows says otherwise. A table may have the columns language, recipient, address_1
+    to address_4, postcode, city and address_country. Nothing is verified.
+
+    Exit codes: 0 every pass is printed; 1 some are not; 2 the run could not begin or go on.
+    """
+    from coronapas.bulk import LetterFiles, PrintKernel
+
+    paper = paper_from(sheet, language, own_texts, folders, families, value_sets_from(value_sets))
+    about = _about(texts=own_texts or (), fonts=folders, font=families, value_sets=value_sets)
+    given["part_rows"] = given["part_rows"] or _LETTERS_OF_A_PART
+    kernel = PrintKernel(paper, about)
+    run_and_finish(ctx, _tables(passes), out, kernel, "printed", writers=(LetterFiles(),), **given)
+
+
+_LETTERS_OF_A_PART: Final = 500
+"""About 32 MB of sheets."""
 
 
 def _parted(given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

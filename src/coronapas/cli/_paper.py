@@ -16,9 +16,10 @@ from coronapas.cli._passes import Item, items
 from coronapas.cli._verifier import NAMES, from_options, verifier_options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
+    from coronapas.dcc import ValueSets
     from coronapas.presentation import Paper, Sheet
     from coronapas.verify import Verifier
 
@@ -35,46 +36,58 @@ _HINTS: Final = {
 }
 
 
+def paper_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of a sheet; `paper_from` takes what they give."""
+    for option in reversed(
+        (
+            click.option(
+                "--sheet",
+                type=click.Choice(_SHEETS),
+                default="fold",
+                show_default=True,
+                help="The EU's sheet to be folded twice, or four upright panels.",
+            ),
+            click.option(
+                "--language",
+                metavar="LANG",
+                help="The language beside English: da, de, el, es, fr, it, nl, sv, one of --texts, "
+                "or en for English alone [default: the issuing country's].",
+            ),
+            click.option(
+                "--texts",
+                "own_texts",
+                type=click.Path(exists=True, dir_okay=False, path_type=Path),
+                help="A JSON file with texts of the sheet in the place of its own, by language and "
+                "name.",
+            ),
+            click.option(
+                "--fonts",
+                "folders",
+                multiple=True,
+                type=click.Path(exists=True, file_okay=False, path_type=Path),
+                help="A folder with fonts.",
+            ),
+            click.option(
+                "--font",
+                "families",
+                multiple=True,
+                metavar="FAMILY",
+                help="A family to print in; of several, the first that has a letter "
+                "[default: Libertinus Serif, which comes with typst].",
+            ),
+        )
+    ):
+        function = option(function)
+    return function
+
+
 @click.command("paper", short_help="Print passes on sheets of A4.")
 @click.argument("files", nargs=-1, type=click.Path(exists=True, allow_dash=True))
 @click.option(
     "--text", "passes", multiple=True, metavar="'PASS'", help="A pass itself, in single quotes."
 )
 @click.option("--whole", is_flag=True, help="Take a text file as one pass, not one on each line.")
-@click.option(
-    "--sheet",
-    type=click.Choice(_SHEETS),
-    default="fold",
-    show_default=True,
-    help="The EU's sheet to be folded twice, or four upright panels.",
-)
-@click.option(
-    "--language",
-    metavar="LANG",
-    help="The language beside English: da, de, el, es, fr, it, nl, sv, one of --texts, or en for "
-    "English alone [default: the issuing country's].",
-)
-@click.option(
-    "--texts",
-    "own_texts",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A JSON file with texts of the sheet in the place of its own, by language and name.",
-)
-@click.option(
-    "--fonts",
-    "folders",
-    multiple=True,
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="A folder with fonts.",
-)
-@click.option(
-    "--font",
-    "families",
-    multiple=True,
-    metavar="FAMILY",
-    help="A family to print in; of several, the first that has a letter "
-    "[default: Libertinus Serif, which comes with typst].",
-)
+@paper_options
 @value_sets_option
 @verifier_options(trust_required=False)
 @click.option(
@@ -117,14 +130,7 @@ def command(
     if not files and not passes:
         raise click.UsageError("Name a file, - for standard input, or give --text.")
     sets = value_sets_from(value_sets)
-    paper = _paper_from(
-        sheet,
-        language=language,
-        texts=None if own_texts is None else _texts_of(own_texts),
-        fonts=folders,
-        families=families,
-        value_sets=sets,
-    )
+    paper = paper_from(sheet, language, own_texts, folders, families, sets)
     verifier = None
     if given["trust"]:
         verifier = from_options(at=at, value_sets=sets, **given).verifier
@@ -168,7 +174,8 @@ class _Press:
             for number, item in enumerate(found, start=1):
                 pdf = self._printed(item)
                 if pdf is not None:
-                    write(folder / f"{number:06}.pdf", pdf, force=self._force)
+                    path = (folder / f"{number:06}").with_suffix(".pdf")
+                    write(path, pdf, force=self._force)
                     printed += 1
                 advance(1)
         counts = [f"{printed} printed"]
@@ -232,12 +239,27 @@ def _stated(names: frozenset[str]) -> bool:
     return any(context.get_parameter_source(name) is not default for name in names)
 
 
-def _paper_from(sheet: Sheet, **settings: Any) -> Paper:
+def paper_from(
+    sheet: Sheet,
+    language: str | None,
+    own_texts: Path | None,
+    folders: tuple[Path, ...],
+    families: tuple[str, ...],
+    value_sets: ValueSets | None,
+) -> Paper:
+    """Return what prints as the options ask for; UsageError with every fault of theirs."""
     from coronapas.errors import PaperError
     from coronapas.presentation import Paper
 
     try:
-        return Paper(sheet, **settings)
+        return Paper(
+            sheet,
+            language=language,
+            texts=None if own_texts is None else _texts_of(own_texts),
+            fonts=folders,
+            families=families,
+            value_sets=value_sets,
+        )
     except PaperError as error:
         said = [
             f"{fault.field}: {fault.problem} {_HINTS.get(fault.code, fault.hint)}"

@@ -19,7 +19,9 @@ fonts: the document is dated with the pass's own issue.
 from __future__ import annotations
 
 import json
+import math
 import os
+import re
 import threading
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +29,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cache
 from importlib.resources import files
-from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from coronapas.dcc._reader import facts_of
@@ -76,15 +77,22 @@ DejaVu Sans Mono, which it carries too and which has Arabic."""
 _LAST_MOMENT: Final = 253_402_300_799
 """9999-12-31T23:59:59Z: the last moment that a PDF can state."""
 
-_SHORT: Final = 60
-"""Values of at most so many characters fit at the usual size, whatever their letters."""
+_MORE_LINES: Final = 3
+"""So many lines more than values fit into a panel at the usual size, whatever their letters."""
+
+_LINE: Final = 24.0
+"""How many sizes of the font a line is long at the usual size of 10 points."""
 
 _UNBROKEN: Final = 20
-"""After how many letters without a blank a value may go on in the next line."""
+"""After how many letters a word that may be longer than a line is cut."""
+
+_WIDEST: Final = frozenset("WMmw")
+_WIDTHS: Final = {"Lu": 0.8, "Ll": 0.65, "Nd": 0.6}
+"""How wide letters are in the default font, at most, by their category."""
 
 _JOINERS: Final = frozenset("\u200c\u200d")
-_NATURAL_BREAKS: Final = " -"
-_MARKS: Final = "<:/#"
+_WORDS: Final = re.compile("[^ -]+|[ -]+")
+_MARKS: Final = frozenset("<:/#")
 _MOMENT: Final = "{moment}"
 
 _Said = tuple[str, str]
@@ -144,14 +152,7 @@ class Paper:
         self._texts = _all_texts(texts or {}, faults)
         self._language = None if language is None else _tag(language)
         if self._language is not None and self._language not in self._texts:
-            faults.append(
-                _fault(
-                    "language",
-                    "language-unknown",
-                    "The sheet has no texts in this language.",
-                    f"Choose {', '.join(self._texts)}, or give `texts` for it.",
-                )
-            )
+            faults.append(_unknown_language(self._texts))
         self._folders = tuple(os.fspath(folder) for folder in fonts)
         self._families = tuple(families)
         self._value_sets = value_sets
@@ -173,6 +174,16 @@ class Paper:
         arguments = (self._sheet, self._language, own, self._folders, self._families)
         return _paper, (*arguments, self._value_sets)
 
+    @property
+    def sheet(self) -> Sheet:
+        """How the panels lie on the sheet."""
+        return self._sheet
+
+    @property
+    def language(self) -> str | None:
+        """The language beside English; None for that of each pass's country."""
+        return self._language
+
     @staticmethod
     def languages() -> tuple[str, ...]:
         """Return the languages whose texts are bundled (ISO 639-1), English first."""
@@ -183,8 +194,10 @@ class Paper:
         """Return the bundled texts of a language by name; raises LookupError for another one."""
         return dict(_bundled()[language])
 
-    def pdf(self, text: str) -> bytes:
+    def pdf(self, text: str, *, language: str | None = None) -> bytes:
         """Return the sheet of a pass, which is given by its text (``HC1:…``).
+
+        `language` is the language beside English of this sheet alone.
 
         Raises:
             DecodeError: The text is not that of a pass, or is damaged.
@@ -193,6 +206,9 @@ class Paper:
             QrError: The text cannot be the QR code of a pass.
 
         """
+        chosen = self._language if language is None else _tag(language)
+        if chosen is not None and chosen not in self._texts:
+            raise PaperError([_unknown_language(self._texts)])
         envelope = decode(text)
         facts, _ = facts_of(envelope.dcc)
         if facts is None or facts.others:
@@ -207,7 +223,7 @@ class Paper:
                 ]
             )
         symbol = qr(envelope.text.strip())
-        content = _Content(self, facts, envelope.issuer or "", envelope.expires)
+        content = _Content(self, facts, chosen, envelope.issuer or "", envelope.expires)
         content.check_lengths()
         issued_at = envelope.issued_at or 0
         return self._compiled(content, symbol, min(max(issued_at, 0), _LAST_MOMENT))
@@ -288,13 +304,20 @@ class _Local(threading.local):
 class _Content:
     """The texts of one sheet, ready to be set."""
 
-    def __init__(self, paper: Paper, facts: PassFacts, country: str, expires: int | None) -> None:
+    def __init__(
+        self,
+        paper: Paper,
+        facts: PassFacts,
+        language: str | None,
+        country: str,
+        expires: int | None,
+    ) -> None:
         self._paper = paper
         self._texts = paper._texts
         self._sets = paper._value_sets or ValueSets.default()
         self._country = _settable(country)
         self._languages = ["en"]
-        second = paper._language or _language_of(country)
+        second = language or _language_of(country)
         if second != "en":
             self._languages.append(second)
         self._expires = expires
@@ -335,7 +358,10 @@ class _Content:
         return (
             not self._paper._families
             and all(self._texts[tag] is _bundled().get(tag) for tag in self._languages)
-            and all(len(text) <= _SHORT for row in self._rows() for _, text in row.values)
+            and all(
+                sum(_lines(text) - 1 for row in panel for _, text in row.values) <= _MORE_LINES
+                for panel in (self._person, self._event)
+            )
         )
 
     def stated(self) -> Iterator[tuple[str, str]]:
@@ -366,14 +392,15 @@ class _Content:
 
     def _row(self, row: _Row) -> dict[str, Any]:
         values = [
-            {"language": tag, "pieces": _pieces(text), "leftwards": _leftwards(text)}
+            {"language": tag, "pieces": _pieces(text), "leftwards": _direction(text) in ("R", "AL")}
             for tag, text in row.values
         ]
         return {"labels": self._said(row.label), "values": values}
 
     def _person_rows(self, facts: PassFacts) -> Iterator[_Row]:
         holder = facts.holder
-        name = _joined(holder.family_name, holder.given_name)
+        comma = "، " if _direction(holder.family_name or "") == "AL" else ", "
+        name = _joined(holder.family_name, holder.given_name, by=comma)
         machine = _joined(holder.family_name_mrz, holder.given_name_mrz, by="<<")
         yield self._stated("name", "holder", name or machine)
         if machine and not _latin(name):
@@ -455,6 +482,15 @@ _UNDETERMINED: Final = "und"
 
 def _fault(place: str, code: str, problem: str, hint: str) -> Fault:
     return Fault(place, f"paper.{code}", problem, hint)
+
+
+def _unknown_language(texts: Mapping[str, object]) -> Fault:
+    return _fault(
+        "language",
+        "language-unknown",
+        "The sheet has no texts in this language.",
+        f"Choose {', '.join(texts)}, or give `texts` for it.",
+    )
 
 
 _TOO_LONG: Final = _fault(
@@ -553,7 +589,7 @@ def _text_fault(tag: str, name: str, text: object, known: bool) -> Fault | None:
     return None
 
 
-def _joined(*names: str | None, by: str = ", ") -> str:
+def _joined(*names: str | None, by: str) -> str:
     return by.join(name for name in names if name)
 
 
@@ -589,26 +625,53 @@ def _settable(text: str) -> str:
 _STEERING: Final = frozenset({"Cc", "Cf", "Cs"})
 
 
-def _pieces(text: str) -> list[str]:
-    """Return a text in pieces between which a line may end: at marks, and in very long words.
+def _pieces(text: str) -> list[dict[str, Any]]:
+    """Return a text in pieces; words that may not fit into a line are cut into tight ones.
 
-    A zero-width space would do the same, and be in the text that is copied out of the document.
+    A line may end between tight pieces. A zero-width space would do the same, and be in the text
+    that is copied out of the document.
     """
-    pieces, length = [""], 0
-    for character, following in zip_longest(text, text[1:], fillvalue=" "):
-        pieces[-1] += character
-        length = 0 if character in _NATURAL_BREAKS else length + 1
-        joined = unicodedata.combining(following) or _JOINERS.intersection(character + following)
-        if character in _MARKS or (length >= _UNBROKEN and not joined):
-            pieces.append("")
-            length = 0
-    return [piece for piece in pieces if piece]
+    pieces: list[tuple[str, bool]] = []
+    for word in _WORDS.findall(text):
+        if sum(map(_width, word)) > _LINE:
+            pieces += ((piece, True) for piece in _cut(word))
+        elif pieces and not pieces[-1][1]:
+            pieces[-1] = (pieces[-1][0] + word, False)
+        else:
+            pieces.append((word, False))
+    return [{"text": piece, "tight": tight} for piece, tight in pieces]
 
 
-def _leftwards(text: str) -> bool:
-    """Tell whether a text is written from right to left, by its first letter (UAX 9, P2)."""
-    for character in text:
-        kind = unicodedata.bidirectional(character)
-        if kind in ("L", "R", "AL"):
-            return kind != "L"
-    return False
+def _width(letter: str) -> float:
+    """Return how wide a letter may be, in parts of the font's size."""
+    if letter in _WIDEST:
+        return 1.0
+    return _WIDTHS.get(unicodedata.category(letter), 1.0)
+
+
+def _lines(text: str) -> int:
+    """Return how many lines a value takes at the usual size, at most."""
+    return max(1, math.ceil(sum(map(_width, text)) / _UNBROKEN))
+
+
+def _cut(word: str) -> Iterator[str]:
+    """Cut a word behind marks, and where it gets too long; never before a combining letter."""
+    start = 0
+    for place in range(1, len(word)):
+        joined = unicodedata.combining(word[place]) or not _JOINERS.isdisjoint(
+            word[place - 1 : place + 1]
+        )
+        long = place - start >= _UNBROKEN and not joined
+        if long or (word[place - 1] in _MARKS and word[place] not in _MARKS):
+            yield word[start:place]
+            start = place
+    yield word[start:]
+
+
+def _direction(text: str) -> str:
+    """Return the direction of a text by its first letter: L, R (Hebrew), AL (Arabic), or "".
+
+    Unicode Standard Annex 9, rule P2.
+    """
+    kinds = map(unicodedata.bidirectional, text)
+    return next((kind for kind in kinds if kind in ("L", "R", "AL")), "")
