@@ -266,6 +266,15 @@ def test_the_parts_of_a_document_go_by_its_size(size: int) -> None:
     assert caught.value.code == "list.too-large"
 
 
+def test_a_list_of_the_shortest_batches_is_read_whatever_its_size() -> None:
+    stamp = "2021-01-01T00:00:00Z"
+    lines = [
+        {"batchId": str(n), "country": "DK", "date": stamp, "deleted": False} for n in range(40_000)
+    ]
+    page = json.dumps({"more": False, "batches": lines}, separators=(",", ":")).encode()
+    assert len(documents.parse(page, form="x", what="y")["batches"]) == len(lines)
+
+
 def test_moments_are_written_with_their_zone() -> None:
     assert documents.stamp(NOW) == "2023-01-15T12:00:00Z"
     with pytest.raises(ValueError, match="time zone"):
