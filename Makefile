@@ -11,11 +11,13 @@ PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 ORACLE := .oracle
 CERTLOGIC_JS := 1.2.2
+TOOLS := .venv-tools
+LOWEST := .venv-lowest
 PEERS := .venv-peers
 CWT := 3.3.0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test coverage engines explore fuzz lint types docs demo issuing-service verifier-page services bench oracle clean distclean FORCE
+.PHONY: help setup test coverage engines explore fuzz lint types docs demo issuing-service verifier-page services bench lowest lock dist sbom oracle clean distclean FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -36,7 +38,12 @@ $(STAMP): pyproject.toml
 	  || { $(PYTHON) -m venv --clear --without-pip $(VENV) \
 	       && $(PYTHON) -m pip --quiet --python $(PY) install pip; }; \
 	fi
+ifdef LOCKED
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+else
 	$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+endif
 	@printf '%s\n' "$(CURDIR)" > $@
 
 setup: $(STAMP) ## build the environment (.venv) with every extra and the developer's tools
@@ -93,6 +100,33 @@ $(PEERS)/.installed: Makefile
 bench: setup $(PEERS)/.installed ## measure against the raw cost and against the peers
 	CORONAPAS_PEER_PYTHON=$(PEERS)/bin/python $(PY) -m benchmarks $(ARGS)
 
+# Tools that are about the packages, and need an environment of their own.
+$(TOOLS)/.installed: Makefile
+	$(PYTHON) -m venv --clear $(TOOLS)
+	$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check uv cyclonedx-bom
+	@touch $@
+
+lowest: $(TOOLS)/.installed ## run the tests on the lowest version of each dependency that is allowed
+	$(PYTHON) -m venv --clear $(LOWEST)
+	$(TOOLS)/bin/uv pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct \
+	  --editable '.[cli,qr,paper,pycose,hsm,bulk,services,test]'
+	$(LOWEST)/bin/python -m pytest -n $(WORKERS) --dist worksteal -p no:cacheprovider $(ARGS)
+
+lock: $(TOOLS)/.installed ## write the versions and hashes that `make setup LOCKED=1` installs
+	$(TOOLS)/bin/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
+	  --no-emit-index-url --upgrade --extra dev --output-file requirements/dev.txt pyproject.toml
+
+dist: setup ## build the wheel and the sdist into dist/, the same bytes each time
+	rm -rf dist
+	SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-1640995200} $(PY) -m hatchling build
+
+sbom: dist $(TOOLS)/.installed ## list what the wheel and its extras bring, with licences, in dist/ (CycloneDX)
+	$(PYTHON) -m venv --clear .venv-sbom
+	.venv-sbom/bin/python -m pip install --quiet --disable-pip-version-check \
+	  "$$(echo dist/*.whl)[cli,qr,paper,pycose,hsm,bulk]"
+	$(TOOLS)/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+	  --output-file dist/coronapas.cdx.json .venv-sbom/bin/python
+
 oracle: setup ## hold CertLogic against the reference's JavaScript, programmes against a slow engine
 	npm install --prefix $(ORACLE) --no-audit --no-fund --loglevel=error certlogic-js@$(CERTLOGIC_JS)
 	CORONAPAS_ORACLE_PAIRS=100000 $(PY) -m pytest tests/certlogic -k oracle $(ARGS)
@@ -103,4 +137,4 @@ clean: ## remove what the targets above made, but for the environment and what e
 	find src tests benchmarks examples testdata -type d -name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean ## remove the environment, the oracle, the demonstration's keys and what exploring found too
-	rm -rf .hypothesis .demo $(VENV) $(ORACLE) $(PEERS)
+	rm -rf .hypothesis .demo $(VENV) $(ORACLE) $(PEERS) $(TOOLS) $(LOWEST) .venv-sbom
