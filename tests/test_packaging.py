@@ -100,6 +100,16 @@ def test_every_dependency_is_documented_with_its_licence() -> None:
     assert documented == requirements()
 
 
+def test_the_readme_names_every_extra_and_its_packages() -> None:
+    text = (PROJECT / "README.md").read_text("utf-8")
+    rows = re.findall(r"^\| (none|`[^|]+`) \|[^|]+\| ([^|]+) \|$", text, re.MULTILINE)
+    extras = [name for cell, _ in rows for name in re.findall(r"`([\w-]+)`", cell)]
+    assert sorted(extras) == sorted(PUBLISHED)
+    words = " ".join(packages for _, packages in rows).replace(";", ",")
+    named = set(re.split(r"[, ]+", words)) - {"those", "of", "and", "`qr`", ""}
+    assert named == set(requirements()) - {"tzdata"}
+
+
 def test_every_dependency_has_a_lower_bound() -> None:
     project: dict[str, Any] = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
     listed = [*project["dependencies"]]
