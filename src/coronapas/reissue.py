@@ -162,6 +162,7 @@ class Reissue:
     """The new pass, and what becomes of those that were handed in."""
 
     action: Action
+    """What was done."""
     issued: Pass
     """The new pass."""
     replaced: tuple[Replaced, ...]
@@ -196,6 +197,7 @@ class PreparedReissue:
     """A new pass that waits for its signature; see `coronapas.issue.PreparedPass`."""
 
     action: Action
+    """What is done."""
     prepared: PreparedPass
     """The new pass, unsigned."""
     replaced: tuple[Replaced, ...]

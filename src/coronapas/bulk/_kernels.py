@@ -97,7 +97,9 @@ class Outcome(NamedTuple):
     """
 
     good: pa.RecordBatch
+    """The results."""
     faults: pa.RecordBatch
+    """The faults of the rows without a result."""
 
 
 class Kernel(Protocol):

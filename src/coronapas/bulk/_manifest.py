@@ -59,8 +59,11 @@ class PartFile:
     """A file of a part: its path below the run's folder, its size and its digest."""
 
     path: str
+    """The path below the run's folder."""
     size: int
+    """The size in bytes."""
     sha256: str
+    """The SHA-256 digest, in hexadecimal."""
 
 
 @dataclass(frozen=True, slots=True)

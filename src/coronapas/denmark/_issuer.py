@@ -135,9 +135,13 @@ class PreparedToken:
     digest: bytes = field(repr=False)
     kid: bytes = field(repr=False)
     kind: TokenKind
+    """DK1, DK2 or DK3."""
     identifier: str | None = field(repr=False)
+    """The identifier that the token will carry; None for a DK3."""
     issued_at: datetime
+    """The begin of its validity, in UTC."""
     expires: datetime
+    """The first moment at which it has expired, in UTC."""
     _check: SignatureCheck = field(repr=False)
     _head: bytes = field(repr=False)
 

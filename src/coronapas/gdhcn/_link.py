@@ -156,7 +156,9 @@ class LinkClaim:
     """A claim 5: its links, and what departs from its form."""
 
     links: tuple[Link, ...]
+    """The links, in the order of the claim."""
     deviations: tuple[Deviation, ...] = field(default=(), repr=False)
+    """What departs from the form of the claim."""
 
 
 class LinkFinding(NamedTuple):
@@ -557,7 +559,9 @@ class Manifest:
     """What a link leads to: its files, and the FHIR List that describes them, if there is one."""
 
     files: tuple[ManifestFile, ...]
+    """The files, in the order of the manifest."""
     listed: Mapping[str, Any] | None = field(default=None, repr=False, hash=False)
+    """The FHIR List, as JSON; None where there is none."""
 
 
 def encrypt_file(

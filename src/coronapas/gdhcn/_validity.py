@@ -49,7 +49,9 @@ class Reason(NamedTuple):
     """One reason: a stable code, and a sentence for a person without the holder's data."""
 
     code: str
+    """The stable code."""
     sentence: str
+    """The sentence, in English."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,11 +53,17 @@ class Case:
     """One pass and the rules of one country, at no moment yet."""
 
     payload: Mapping[str, Any] = field(repr=False)
+    """The payload that the rules judge."""
     external: Mapping[str, Any] = field(repr=False)
+    """The external parameters, without the clock."""
     scope: Scope
+    """What selects the rules, but for the time."""
     candidates: Candidates
+    """The rules that some moment may select."""
     unread: tuple[Unread, ...] = ()
+    """What could not be read as a rule and may be one of this country."""
     language: str = "en"
+    """The language of the rules' descriptions."""
     refusals: tuple[Check, ...] = ()
     """Why no rule is asked: the failures of passes that did not verify."""
     lifetime: Lifetime | None = None
@@ -151,7 +157,9 @@ class WalletVerdict:
     """
 
     together: Verdict
+    """The verdict on all passes put together."""
     each: tuple[Verdict, ...]
+    """The verdict on each pass alone."""
 
     @property
     def best(self) -> int:

@@ -56,6 +56,7 @@ class Unread:
     place: str
     country: str | None
     faults: tuple[Fault, ...]
+    """Why it could not be read."""
     type: RuleType | None = None
 
     def __str__(self) -> str:

@@ -62,6 +62,7 @@ class Version:
 
     text: str
     key: tuple[int, int, int, bool, tuple[tuple[bool, int, str], ...]] = field(repr=False)
+    """What precedence is compared by."""
 
     @classmethod
     def parse(cls, text: object) -> Version:
@@ -256,18 +257,26 @@ class Rule:
     """
 
     identifier: str
+    """The identifier, such as ``VR-DK-0001``."""
     type: RuleType
+    """Acceptance or invalidation."""
     country: str
     region: str | None
     version: Version
+    """The version of the rule."""
     schema_version: Version
+    """The release of the DCC schema that the rule is written for."""
     engine: str
+    """The engine, ``CERTLOGIC``."""
     engine_version: Version
+    """The version of the engine."""
     certificate_type: CertificateType
+    """The kind of event that the rule judges, or General for all."""
     descriptions: Mapping[str, str] = field(hash=False)
     valid_from: datetime
     valid_to: datetime
     affected_fields: tuple[str, ...]
+    """The fields of the payload that the rule says it reads."""
     logic: Any = field(repr=False, compare=False)
     expression: certlogic.Expr | None = field(repr=False)
     members: Mapping[str, Any] = field(repr=False, compare=False)

@@ -95,14 +95,23 @@ class QuestionParts(TypedDict, total=False):
     """The attributes of `Question` as keywords."""
 
     country: str
+    """`Question.country`."""
     value_sets: ValueSets | Mapping[str, Any] | None
+    """`Question.value_sets`."""
     region: str | None
+    """`Question.region`."""
     issuer_country: str | None
+    """`Question.issuer_country`."""
     kid: bytes | None
+    """`Question.kid`."""
     iat: datetime | int | None
+    """`Question.iat`."""
     exp: datetime | int | None
+    """`Question.exp`."""
     language: str
+    """`Question.language`."""
     policy: Policy
+    """`Question.policy`."""
 
 
 class RuleSet:

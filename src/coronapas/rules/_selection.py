@@ -72,9 +72,11 @@ class Scope:
     """
 
     country: str
+    """The country of arrival, whose acceptance rules count."""
     kinds: frozenset[CertificateType]
     issuer_country: str | None = None
     region: str | None = None
+    """The region of that country; None for the whole."""
 
     def __post_init__(self) -> None:
         for name in ("country", "issuer_country", "region"):
@@ -102,7 +104,9 @@ class Candidates:
     """All rules, in all their versions, that some moment may select."""
 
     rules: tuple[Rule, ...]
+    """The rules."""
     policy: Policy = DEFAULT
+    """How one of several versions is selected."""
 
     def at(self, moment: datetime) -> tuple[Rule, ...]:
         """Return the rules that judge at a moment, in the order of the set.

@@ -59,7 +59,9 @@ class Lifetime(NamedTuple):
     """
 
     first: int | None = None
+    """The first moment, in microseconds since 1970-01-01T00:00:00Z."""
     last: int | None = None
+    """The last moment, likewise."""
 
     @classmethod
     def of(cls, judged: Verification, begin: float | None, end: float | None) -> Lifetime:

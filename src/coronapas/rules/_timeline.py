@@ -50,7 +50,9 @@ class Bound(NamedTuple):
     """An end of an interval: a moment in UTC, and whether it belongs to the interval."""
 
     moment: datetime
+    """The moment, in UTC."""
     included: bool
+    """Whether it belongs to the interval."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form."""
@@ -62,7 +64,9 @@ class Change:
     """The results of one rule before a moment and after it; None where it was not in force."""
 
     before: RuleResult | None
+    """The result before the moment."""
     after: RuleResult | None
+    """The result after it."""
 
     @property
     def rule(self) -> Rule:
@@ -121,6 +125,7 @@ class Window:
     """
 
     phases: tuple[Phase, ...]
+    """The phases, in the order of time; at least one."""
     before: Phase | None = None
     after: Phase | None = None
 
@@ -234,7 +239,9 @@ class Timeline:
     """
 
     scope: Scope
+    """Whom the rules were asked for."""
     phases: tuple[Phase, ...]
+    """All phases, in the order of time, without gap or overlap."""
     complete: bool = True
     issued_at: datetime | None = None
     expires: datetime | None = None

@@ -34,7 +34,9 @@ class StatusReference:
     """Where a credential's status stands: an index, from 0, in the list of that address."""
 
     index: int
+    """The place in the list, from 0."""
     uri: str
+    """The address of the list."""
 
     def __post_init__(self) -> None:
         if self.index < 0 or not self.uri:

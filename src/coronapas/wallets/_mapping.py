@@ -100,7 +100,9 @@ class Loss(NamedTuple):
     """Something that a form cannot state: the field of the payload, and why."""
 
     field: str
+    """The field of the payload, such as ``v.0.lot``."""
     reason: str
+    """Why the form has no place for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,9 @@ class Mapped:
     """The content in another form, and what was lost on the way."""
 
     content: dict[str, Any] = field(repr=False)
+    """The content in the other form."""
     losses: tuple[Loss, ...]
+    """What the source states and this form has no place for."""
 
 
 @cache

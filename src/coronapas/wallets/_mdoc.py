@@ -84,8 +84,11 @@ class IssuedMdoc:
     """An issued mdoc: the CBOR of its IssuerSigned, its docType, and what it does not state."""
 
     data: bytes = field(repr=False)
+    """The CBOR of the IssuerSigned."""
     doc_type: str
+    """The docType."""
     losses: tuple[Loss, ...] = ()
+    """What the source states and this form has no place for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +100,13 @@ class PreparedMdoc:
     """
 
     digest: bytes = field(repr=False)
+    """What is to be signed: a SHA-256 digest, 32 bytes."""
     kid: bytes = field(repr=False)
+    """The key identifier of the key that must sign."""
     doc_type: str
+    """The docType."""
     losses: tuple[Loss, ...]
+    """What the source states and this form has no place for."""
     _check: SignatureCheck = field(repr=False)
     _head: bytes = field(repr=False)
 

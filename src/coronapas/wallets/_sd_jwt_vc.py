@@ -102,7 +102,9 @@ class IssuedSdJwt:
     """An issued SD-JWT VC: its text, and what it does not state of the pass."""
 
     text: str = field(repr=False)
+    """The compact form: the token and every disclosure, each followed by ``~``."""
     losses: tuple[Loss, ...] = ()
+    """What the source states and this form has no place for."""
 
 
 @dataclass(frozen=True, slots=True)

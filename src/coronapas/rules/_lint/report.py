@@ -84,7 +84,9 @@ class Finding:
     """A thing to change or to check; `gateway` says whether the gateway refuses the rule for it."""
 
     severity: Severity
+    """Whether it is an error or something to check."""
     fault: Fault
+    """The field, the code, what is wrong, and a hint."""
     gateway: bool = False
 
     @property
@@ -113,7 +115,9 @@ class LintReport:
 
     place: str
     identifier: str | None
+    """The rule's identifier; None where it cannot be read."""
     findings: tuple[Finding, ...]
+    """The findings."""
 
     @property
     def ok(self) -> bool:
