@@ -274,6 +274,21 @@ def test_what_a_pass_leaves_open_is_said_to_be_unknown() -> None:
     assert "AERTEBJERG<TESTSEN<<PROEVE<MARIA" in text
 
 
+@poppler
+def test_odd_codes_of_a_test_are_printed_as_they_are() -> None:
+    odd = payload("NAAT", tt="LP0-ODD", tr="12345")
+    text = text_of(Paper("flat").pdf(forge(claims(odd))))
+    assert "LP0-ODD" in text
+    assert "12345" in text
+
+
+@poppler
+@pytest.mark.parametrize("changes", [{"exp": ...}, {"exp": 10**15}, {"iat": ...}, {"iat": 10**15}])
+def test_a_pass_without_a_usual_time_is_printed_all_the_same(changes: dict[str, Any]) -> None:
+    text = text_of(Paper("flat").pdf(forge(claims(payload(), **changes))))
+    assert ("can be verified until" in text) is ("exp" not in changes)
+
+
 def test_a_long_identifier_is_broken_without_a_letter_too_many() -> None:
     dcc = payload()
     identifier = "URN:UVCI:01:DK:" + "W" * 60
@@ -554,7 +569,8 @@ def test_long_values_are_made_smaller_until_they_do_not_fit() -> None:
         dcc["t"][0][name] = "W" * 80
     dcc["nam"] = {"fn": "W" * 80, "gn": "M" * 80, "fnt": "W" * 80, "gnt": "M" * 80}
     assert scan(Paper("fold").pdf(forge(claims(dcc))))
-    dcc["nam"]["fn"] = dcc["t"][0]["ci"] = "W" * MAX_PAPER_VALUE
+    dcc["nam"]["fn"] = "W" * (MAX_PAPER_VALUE - 82)
+    dcc["t"][0]["ci"] = "W" * MAX_PAPER_VALUE
     with pytest.raises(PaperError) as caught:
         Paper("fold").pdf(forge(claims(dcc)))
     assert fault_of(caught) == ("", "paper.too-long")

@@ -203,6 +203,20 @@ def test_a_history_of_many_tests_keeps_to_a_page_and_says_what_it_leaves_out() -
     assert f"{60 - MOST_LINES} earlier pieces not shown" in words(svg)
 
 
+def test_many_times_of_validity_are_cut_off_and_counted() -> None:
+    start = local("2021-07-05T10:00")
+    person = history(
+        *(Tested("naat", start + timedelta(days=8 * place), False) for place in range(33))
+    )
+    found = words(drawn(person))
+    assert len([text for text in found if text.startswith("valid from")]) == MOST_LINES
+    assert "and 3 later" in found
+    lines = timeline_text(timeline(DENMARK, person)).splitlines()
+    assert "3 earlier pieces not shown" in lines
+    late = timeline_text(timeline(DENMARK, person), start=local("2022-01-01"))
+    assert len(re.findall("^Negative.*●", late, re.MULTILINE)) < 20
+
+
 def test_there_has_to_be_time_to_show() -> None:
     with pytest.raises(ValueError, match="at least an hour"):
         drawn(PERSON, start=local("2021-12-01"), end=local("2021-12-01"))

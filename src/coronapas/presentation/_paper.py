@@ -26,7 +26,7 @@ import threading
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
@@ -599,10 +599,8 @@ def _latin(text: str) -> bool:
     return bool(letters) and all("LATIN" in unicodedata.name(letter, "") for letter in letters)
 
 
-def _moment(moment: datetime | date | None) -> str | None:
+def _moment(moment: datetime) -> str:
     """Write a moment with its offset, to the minute as on the EU's sheet."""
-    if not isinstance(moment, datetime):
-        return None if moment is None else moment.isoformat()
     offset = moment.isoformat(timespec="minutes")[16:]
     return f"{moment:%Y-%m-%d %H:%M} {'UTC' if offset in ('', '+00:00') else f'UTC{offset}'}"
 
