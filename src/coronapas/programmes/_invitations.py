@@ -20,6 +20,7 @@ from datetime import date, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
+from coronapas.facts._history import Dose, History, Infection
 from coronapas.programmes._clock import Age, add_to_day, birthday, local_day
 from coronapas.programmes._model import (
     Access,
@@ -43,7 +44,6 @@ from coronapas.programmes._reasons import SHORTEST, Reason, remarks
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator
 
-    from coronapas.facts._history import History
     from coronapas.programmes._course import Events
 
 _Id = TypeVar("_Id", bound="Hashable")
@@ -206,6 +206,7 @@ Plain = tuple[int, frozenset[str], tuple[PlainDose, ...], tuple[int, ...]]
 _Parts = tuple[Status, int, date, date | None, tuple[str, ...], str, str, tuple[Mark, ...]]
 """An invitation but for its person."""
 
+_NOBODY: Final[Plain] = (0, frozenset(), (), ())
 _Key = tuple[Any, ...]
 
 _MOST: Final = 100_000
@@ -266,13 +267,25 @@ class _Day:
             (one.after, one.products, one.age_from, one.age_below) == (None, None, None, None)
             for one in self._waits
         )
-        self._by_infection = self.planner.readings.dose_after_infection is not None
+        readings = self.planner.readings
+        self._by_infection = readings.dose_after_infection is not None
+        named = {name for one in audiences for name in (*(one.groups or ()), *one.except_groups)}
+        if readings.extra_dose is not None:
+            named.add(readings.extra_dose.group)
+        self._named = frozenset(named)
+        self._asked: dict[frozenset[str], frozenset[str]] = {}
+        self.several: set[_Key] = set()
+        """The keys of answers that several offers give."""
         self._first = [offer for offer in offers if None in offer.after]
         self._later = [offer for offer in offers if offer.after != {None}]
         self._cuts: dict[int, tuple[list[int], list[bool]]] = {}
 
-    def key(self, plain: Plain) -> _Key | None:
-        """Return all that decides the answer about a history, or None where it is odd after all."""
+    def key(self, plain: Plain) -> tuple[_Key, int] | None:
+        """Return all that decides the answer about a history, or None where it is odd after all.
+
+        With it comes the day on which a wait ended, or 0: of an answer that one offer gives it can
+        move the earliest day alone.
+        """
         born, groups, doses, infections = plain
         rests: tuple[int, ...] = ()
         flags = last = before_booster = before_late = 0
@@ -287,7 +300,7 @@ class _Day:
                 if place > 2:
                     flags = 4 * flags + 2 * (before_booster <= day) + (before_late <= day)
                 before_booster, before_late, last = booster, late, day
-        wait = 0
+        wait = ended = 0
         if infections:
             if infections[0] < born or self._by_infection:
                 return None
@@ -297,12 +310,25 @@ class _Day:
                 if wait and self._one_wait:
                     # No dose is given before the last one: an earlier end decides nothing.
                     wait = self._wait_after(wait)
-                    wait = wait if wait > last else 0
+                    if wait <= last:
+                        wait = 0
+                    elif wait <= today:
+                        wait, ended = 0, wait
         cuts = self._cuts.get(last)
         if cuts is None:
             cuts = self._cut(last)
         at = bisect_right(cuts[0], born)
-        return rests, flags, last, born if cuts[1][at] else -at - 1, groups, wait
+        asked = self._asked.get(groups)
+        if asked is None:
+            asked = self._asked_of(groups)
+        return (rests, flags, last, born if cuts[1][at] else -at - 1, asked, wait), ended
+
+    def _asked_of(self, groups: frozenset[str]) -> frozenset[str]:
+        """Return those of the groups that a row of the day names."""
+        if len(self._asked) >= _MOST:
+            self._asked.clear()
+        found = self._asked[groups] = groups & self._named
+        return found
 
     def _wait_after(self, infection: int) -> int:
         found = self._waiting.get(infection)
@@ -396,6 +422,7 @@ class Inviter:
         )
         self._doses: dict[_Key, PlainDose | None] = {}
         self._rests: dict[_Key, int] = {}
+        self._stated: list[tuple[str, int, int]] = []
         self._known: dict[frozenset[str], bool] = {}
         self._reasons: dict[_Key, str] = {}
 
@@ -432,29 +459,65 @@ class Inviter:
         carried: Mapping[str, Any] | None = None,
     ) -> Invitation[_Id] | ToLookAt[_Id] | None:
         """Answer for a person; `make` makes the history of `source` where it is needed."""
-        key = before = None
-        found: _Parts | bool | None = None
         if plain is not None and self._keyed and self._has_known_groups(plain[1]):
-            key = self._now.key(plain)
-            if key is not None:
+            keyed = self._now.key(plain)
+            if keyed is not None:
+                key, ended = keyed
                 found = self._now.answers.get(key)
+                if found is None:
+                    found = self._learn(self._now, key, plain)
                 if found is False:
                     return None
-                if self._before is not None:
-                    before = self._before.key(plain)
-        if not isinstance(found, tuple):
-            return self._slowly(identifier, key, before, make(source), line, record, carried)
-        if self._before is not None and self._was_invited(before, source, make):
-            return None
-        if record is not None and _settled(record, found[1]):
-            return None
-        return Invitation(identifier, *found, (), carried)
+                if ended and key in self._now.several:
+                    key = (*key, ended)
+                    found = self._now.answers.get(key)
+                    if found is None:
+                        found = self._learn(self._now, key, plain)
+                    if found is False:
+                        return None
+                    ended = 0
+                if isinstance(found, tuple):
+                    if self._before is not None and self._was_invited(plain, source, make):
+                        return None
+                    if record is not None and _settled(record, found[1]):
+                        return None
+                    if ended and ended > found[2].toordinal():
+                        found = (*found[:2], date.fromordinal(ended), *found[3:])
+                    return Invitation(identifier, *found, (), carried)
+        return self._slowly(identifier, plain, make(source), line, record, carried)
+
+    def _learn(self, day: _Day, key: _Key, plain: Plain) -> _Parts | bool:
+        """Ask the planner about a history without any oddity, and keep the answer by its key."""
+        if not key[-1]:
+            # Whoever has the key has no wait, or another one, that decides nothing.
+            plain = (*plain[:3], ())
+        plans, course, _ = day.planner.plans(self._history(plain))
+        plan = plans[0] if len(plans) == 1 and not course.too_many else joined(plans, course)
+        found: _Parts | bool = plan.status is Status.AMBIGUOUS or self._parts(plan) or False
+        if len(day.answers) >= _MOST:
+            day.answers.clear()
+            day.several.clear()
+        day.answers[key] = found
+        if found is not False and len(plan.offers) > 1:
+            day.several.add(key)
+        return found
+
+    def _history(self, plain: Plain) -> History:
+        """Return a history that the planner answers alike."""
+        born, groups, doses, infections = plain
+        return History(
+            date.fromordinal(born),
+            tuple(Dose(date.fromordinal(day), *self._stated[rest]) for day, rest, _, _, _ in doses),
+            (),
+            tuple(Infection(date.fromordinal(day)) for day in infections),
+            None,
+            groups,
+        )
 
     def _slowly(
         self,
         identifier: _Id,
-        key: _Key | None,
-        before: _Key | None,
+        plain: Plain | None,
         history: History,
         line: int | None,
         record: InvitationRecord | None,
@@ -464,30 +527,35 @@ class Inviter:
         plans, course, events = self._now.planner.plans(history)
         plan = plans[0] if len(plans) == 1 and not course.too_many else joined(plans, course)
         if plan.status is Status.AMBIGUOUS:
-            _keep(self._now, key, found=True)
             reasons = plan_reasons(self.programme, self.on, plan, plans, course, events, history)
             return ToLookAt(identifier, line, True, reasons, carried)
         found = self._parts(plan)
-        _keep(self._now, key, found=False if found is None else found)
         if found is None:
             return None
-        if self._before is not None and self._was_invited(before, history, _itself):
+        if self._before is not None and self._was_invited(plain, history, _itself):
             return None
         if record is not None and _settled(record, found[1]):
             return None
-        # A history that has a key has nothing odd to warn of.
-        warnings = _warnings(self.programme, history, events) if key is None else ()
+        warnings = _warnings(self.programme, history, events)
         return Invitation(identifier, *found, warnings, carried)
 
-    def _was_invited(self, key: _Key | None, source: Any, make: Callable[[Any], History]) -> bool:
+    def _was_invited(
+        self, plain: Plain | None, source: Any, make: Callable[[Any], History]
+    ) -> bool:
+        """Return whether a person was to be invited on the earlier day already."""
         before = self._before
         if before is None:
             return False
-        found = None if key is None else before.answers.get(key)
+        keyed = None
+        if plain is not None and self._keyed and self._has_known_groups(plain[1]):
+            keyed = before.key(plain)
+        if keyed is None:
+            return to_be_invited(before.planner.plan(make(source)))
+        # The end of a wait can move the earliest day, and not whether somebody was invited.
+        found = before.answers.get(keyed[0])
         if found is None:
-            found = to_be_invited(before.planner.plan(make(source)))
-            _keep(before, key, found=found)
-        return bool(found)
+            found = self._learn(before, keyed[0], plain or _NOBODY)
+        return isinstance(found, tuple)
 
     def _parts(self, plan: Plan) -> _Parts | None:
         """Return an invitation but for its person; None where there is none."""
@@ -597,18 +665,13 @@ class Inviter:
             late = add_to_day(day, self._extra.within)
         rest = (code, number, doses, programme.lengths(code, day))
         known = self._rests.setdefault(rest, len(self._rests))
+        if known == len(self._stated):
+            self._stated.append((code, number, doses))
         return day.toordinal(), known, number, booster.toordinal(), late.toordinal()
 
 
 def _itself(history: History) -> History:
     return history
-
-
-def _keep(day: _Day, key: _Key | None, *, found: _Parts | bool) -> None:
-    if key is not None:
-        if len(day.answers) >= _MOST:
-            day.answers.clear()
-        day.answers[key] = found
 
 
 def _settled(record: InvitationRecord, dose: int) -> bool:
