@@ -55,6 +55,13 @@ settings.register_profile(
 settings.load_profile("test")
 
 
+LEFT_OUT = {
+    "services": "The services were not run, in a browser and under load: `make services` does.",
+    "bulk": "The engines of bulk work were not started and killed: `make engines` does.",
+}
+"""Folders with tests that have a target of their own, and what a run without them says."""
+
+
 @pytest.fixture(scope="session")
 def official() -> Path:
     """The folder of public data; the test is skipped, loudly, where there is none."""
@@ -79,10 +86,10 @@ def keyring(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
     """Account for the tests that were not run, and for what exploring found."""
-    services = PROJECT / "tests" / "services"
-    if services.is_dir() and not config.option.file_or_dir and config.option.markexpr:
-        text = "The services were not run, in a browser and under load: `make services` does."
-        terminalreporter.write_line(text, yellow=True)
+    for folder, text in LEFT_OUT.items():
+        there = (PROJECT / "tests" / folder).is_dir()
+        if there and not config.option.file_or_dir and config.option.markexpr:
+            terminalreporter.write_line(text, yellow=True)
     reasons = Counter(map(_reason, terminalreporter.stats.get("skipped", [])))
     if reasons:
         terminalreporter.section("NOT RUN", yellow=True, bold=True)

@@ -312,6 +312,13 @@ def test_what_killed_workers_left_is_removed(facts: Path, tmp_path: Path, keyrin
     assert not stale.exists()
 
 
+def test_a_folder_that_a_run_makes_is_its_owners(
+    facts: Path, tmp_path: Path, keyring: Path
+) -> None:
+    issue(facts, tmp_path / "new" / "out", keyring)
+    assert (tmp_path / "new" / "out").stat().st_mode & 0o77 == 0
+
+
 # What stops a run
 
 

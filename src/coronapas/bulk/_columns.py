@@ -19,10 +19,9 @@ facts, so that it gets the faults that `coronapas.facts.read_facts` and the issu
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -320,36 +319,36 @@ def _number(text: str) -> int | None:
     return int(text) if _NUMBER.fullmatch(text) else None
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(NamedTuple):
     """What a row says of its pass besides the facts; None where it says nothing."""
 
     issued_at: datetime | None = None
     expires: datetime | None = None
-    uvci: str | None = field(default=None, repr=False)
+    uvci: str | None = None
+
+    def __repr__(self) -> str:
+        return "<Terms>"
 
 
 NO_TERMS: Final = Terms()
 
 
-@dataclass(frozen=True, slots=True)
-class FactsRow:
-    """One row as far as it can be read.
-
-    Attributes:
-        place: Its place in the batch, from 0.
-        record: The register's name for it, as text; None where it has none.
-        holder: The person.
-        event: The event; None where the row is odd, and must be read closely.
-        terms: What it says of its pass.
-
-    """
+class FactsRow(NamedTuple):
+    """One row as far as it can be read."""
 
     place: int
-    record: str | None = field(repr=False)
+    """Its place in the batch, from 0."""
+    record: str | None
+    """The register's name for it, as text; None where it has none."""
     holder: Holder
+    """The person."""
     event: Event | None
+    """The event; None where the row is odd, and must be read closely."""
     terms: Terms = NO_TERMS
+    """What it says of its pass."""
+
+    def __repr__(self) -> str:
+        return f"<FactsRow {self.place}>"
 
 
 class FactsTable:

@@ -645,7 +645,8 @@ def run(
     too_many = most_faults(max_faults)
     forbid_core_files()
     folder = Path(out)
-    folder.mkdir(parents=True, exist_ok=True)
+    # Passes are the holders' alone: nobody else reads what is below a folder that is made here.
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     keys = kernel.keys()
     settings = kernel.settings()
     if (folder / manifests.MANIFEST).exists():
