@@ -458,7 +458,11 @@ def test_every_control_has_a_name(services: Services, tab: Any) -> None:
 
 
 def test_neither_log_names_a_holder(services: Services) -> None:
+    body = {"texts": [signed(services)], "document": {"name": world.FAMILY}}
+    httpx.post(f"{services.verifying}/answers", json=body).raise_for_status()
+    new_screen(services)
     logs = services.log.read_text() + (services.log.parent / "issuing.log").read_text()
     assert "POST /answers 200" in logs
+    assert "POST /screens 201" in logs
     for secret in (world.FAMILY, world.GIVEN, world.BORN, "HC1:", "DK2:", "URN:UVCI"):
         assert secret not in logs
