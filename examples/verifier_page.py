@@ -18,7 +18,7 @@ from fastapi import Depends, FastAPI, Response
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from coronapas import TrustStore, Verification, Verifier, catalogue
+from coronapas import FIELD, TrustStore, Verification, Verifier, catalogue
 from coronapas.denmark import Dk2, compare
 from coronapas.errors import ScanError, WalletError
 from coronapas.facts import Agreement, PartialDate
@@ -63,6 +63,8 @@ class Lists:
         verifier = Verifier(
             trust,
             accept=("eu", "dk1", "dk2"),
+            # The live verifier asks for the proof of what is bound to a device.
+            tolerate=FIELD | {"content.bound"},
             revocation=RevocationStore.load(folder / "revocation.store"),
         )
         rules = RuleSet.load(folder / "rules")

@@ -216,6 +216,12 @@ _TABLE: Final = (
     Tolerance(
         "content.name-alphabet", "`fnt` or `gnt` with characters beyond A-Z and `<`", "NO", True
     ),
+    Tolerance(
+        "content.bound",
+        "a Danish token that is bound to its holder's device, without asking for the proof",
+        "",
+        False,
+    ),
     Tolerance("content.no-name", "no name that is not empty", "", False),
     Tolerance(
         "content.birth-date",

@@ -84,12 +84,13 @@ def test_every_vector_stands_in_one_of_the_three_folders() -> None:
     assert {name.partition("/")[0] for name in vectors()} == set(FOLDERS)
 
 
-# The EU's format knows no other payloads. tests/denmark has the texts that need the first of these;
+# The EU's format knows no other payloads. tests/denmark and tests/live have the texts of tokens;
 # for the others there are the vectors in testdata/gdhcn, of a form of their own (tests/gdhcn).
 # A vector names no list, and so no participant that vouches for the key (tests/verify).
 OTHER_PAYLOADS = {
     "certificate.participant",
     "prefix.no-colon",
+    "content.bound",
     "cwt.missing-exp",
     "content.older-shape",
     "content.field-missing",

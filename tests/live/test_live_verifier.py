@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import backend
 import danish_world
-from coronapas import Issuer, Outcome, catalogue
+from coronapas import FIELD, STRICT, Issuer, Outcome, catalogue
 from coronapas.denmark import DanishIssuer
 from coronapas.hcert import _base45 as base45
 from coronapas.hcert import _envelope as envelope
@@ -24,6 +24,7 @@ from danish_world import AT, HOLDER
 SECOND = timedelta(seconds=1)
 NOW = AT.replace(microsecond=0)
 DEVICE = ec.generate_private_key(ec.SECP256R1())
+KEY = DEVICE.public_key()
 OTHER = ec.generate_private_key(ec.SECP256R1())
 
 
@@ -32,7 +33,8 @@ def issuer(life: timedelta = timedelta(seconds=60)) -> DanishIssuer:
 
 
 def live(**settings: Any) -> LiveVerifier:
-    return LiveVerifier(danish_world.verifier(), **settings)
+    inner = danish_world.verifier(tolerate=FIELD | {"content.bound"})
+    return LiveVerifier(inner, **settings)
 
 
 def bound_token() -> str:
@@ -201,7 +203,16 @@ def test_a_bound_token_is_proved_without_the_issuer() -> None:
         assert result.ok
         assert result.bound
         assert result.age == 5 * SECOND
-        assert result.verification.deviations == ()
+        assert [each.code for each in result.verification.deviations] == ["content.bound"]
+
+
+def test_a_verifier_that_asks_for_no_proof_refuses_bound_tokens() -> None:
+    for tolerate in (STRICT, FIELD):
+        plain = danish_world.verifier(tolerate=tolerate)
+        for text in (bound_token(), issuer().dk2(HOLDER, issued_at=NOW, holder_key=KEY).text):
+            assert [check.code for check in plain.verify(text, NOW).failures] == ["content.bound"]
+    shown = prove(bound_token(), DEVICE, at=NOW)
+    assert not LiveVerifier(danish_world.verifier()).verify(shown, NOW)
 
 
 def test_a_copy_of_a_bound_token_is_refused() -> None:

@@ -224,6 +224,8 @@ def token_of(envelope: Envelope, kind: TokenKind, examiner: Examiner) -> Dk1 | D
         holder, entries = _dated(envelope, examiner, found)
         return Dk3(envelope, tuple(dict.fromkeys(found)), holder, entries)
     identifier = _identifier(tree, found)
+    if CONFIRMATION in tree:
+        found.append(Deviation("content.bound", "cnf", "bound to a device that is to prove itself"))
     if kind is TokenKind.DK1:
         return Dk1(envelope, tuple(found), identifier)
     name, born = _person(tree, found)

@@ -202,7 +202,8 @@ class LiveVerifier:
     """Verifies what screens show, and remembers for a moment what it saw. Thread-safe.
 
     Args:
-        verifier: Verifies the tokens themselves.
+        verifier: Verifies the tokens themselves. It refuses bound ones (``content.bound``), unless
+            that tolerance is granted; here it may be, as the proof is asked for.
         window: How old a token may be (exclusive).
         skew: How far its moment may lie ahead of this device's clock (inclusive). It never makes an
             old token younger.
