@@ -93,18 +93,20 @@ class Suspended(NamedTuple):
         return f"<Suspended by {self.kind} {self.number}>"
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(NamedTuple):
     """What the rules ask about the holder; with `born` None the holder is judged as an adult.
 
     `place` and `region` are those of the check.
     """
 
-    born: date | None = field(repr=False)
-    sector: str | None = field(default=None, repr=False)
-    groups: frozenset[str] = field(default=frozenset(), repr=False)
+    born: date | None
+    sector: str | None = None
+    groups: frozenset[str] = frozenset()
     place: str | None = None
     region: str | None = None
+
+    def __repr__(self) -> str:
+        return f"<Person: place {self.place}, region {self.region}>"
 
 
 class Shared(NamedTuple):
@@ -172,7 +174,7 @@ def shared_by_all(
             *_infections(programme, revision.recoveries, events, person, needed),
             *_tests(programme, revision.tests, events, person, needed),
         )
-        exempt = tuple(union(span for span, _, _ in exemptions(programme.zone, revision, person)))
+        exempt = _exempt(programme.zone, revision, person)
         found.append(Shared(holdings, _spans(holdings), suspensions, suspended, exempt))
     return tuple(found)
 
@@ -267,6 +269,16 @@ def _spans(holdings: Sequence[Holding]) -> tuple[Span, ...]:
     return tuple(union((one.start, one.end) for one in holdings))
 
 
+def _exempt(zone: ZoneInfo, revision: Revision, person: Person) -> tuple[Span, ...]:
+    """Return the times for which no pass is asked of a holder, in order and apart."""
+    if not revision.exemptions and revision.exempt_groups.isdisjoint(person.groups):
+        below, born = revision.exempt_below, person.born
+        if below is None or born is None:
+            return ()
+        return ((midnight(born, zone), midnight(birthday(born, below), zone)),)
+    return tuple(union(span for span, _, _ in exemptions(zone, revision, person)))
+
+
 Exempt = tuple[Span, str, "Row"]
 """A time for which no pass is asked of a holder, why, and the row that says so."""
 
@@ -314,13 +326,7 @@ def _of_audience(audience: Audience, person: Person, zone: ZoneInfo) -> Span | N
 
 def fits(rule: EvidenceRule, person: Person) -> bool:
     """Return whether a rule applies to a holder where the pass is asked for."""
-    if rule.sectors is not None and person.sector not in rule.sectors:
-        return False
-    if rule.places is not None and person.place not in rule.places:
-        return False
-    if rule.regions is not None and person.region not in rule.regions:
-        return False
-    if person.place in rule.except_places or person.region in rule.except_regions:
+    if not rule.anywhere and not rule.holds(person.place, person.region, person.sector):
         return False
     return person.born is not None or rule.age_below is None
 
@@ -351,10 +357,11 @@ class Needed:
     latest are taken.
     """
 
+    __slots__ = ("_events", "_found", "_programme")
+
     def __init__(self, programme: Programme, events: Events) -> None:
         self._programme = programme
         self._events = events
-        self._most = max(MOST_TOGETHER // max(len(events.doses), 1), 1)
         self._found: dict[tuple[tuple[str, ...], Person], list[Span]] = {}
 
     def within(self, rule: EvidenceRule, person: Person, span: Span) -> Iterator[Span]:
@@ -370,7 +377,8 @@ class Needed:
             for needed in rule.needs:
                 find = _tests if needed.evidence == "test" else _infections
                 holdings += find(self._programme, (needed,), self._events, person, self)
-            spans = union((one.start, one.end) for one in holdings)[-self._most :]
+            most = max(MOST_TOGETHER // max(len(self._events.doses), 1), 1)
+            spans = union((one.start, one.end) for one in holdings)[-most:]
             self._found[key] = spans
         yield from within(spans, *span)
 

@@ -253,7 +253,7 @@ class EvidenceRule(PlacedRow):
 
     `needs` are rules of other kinds of evidence: the event counts only while some evidence counts
     by one of them, whether or not a revision takes them on their own. `preceded_by` is what must
-    come before the event.
+    come before the event. `anywhere` is whether neither place nor region nor sector limits it.
     """
 
     evidence: str
@@ -268,6 +268,13 @@ class EvidenceRule(PlacedRow):
     proved_from: date | None = None
     needs: tuple[EvidenceRule, ...] = ()
     preceded_by: Preceding | None = None
+    anywhere: bool = field(init=False, repr=False, compare=False, default=True)
+
+    def __post_init__(self) -> None:
+        limits = (self.places, self.regions, self.sectors)
+        anywhere = all(one is None for one in limits)
+        anywhere = anywhere and not (self.except_places or self.except_regions)
+        object.__setattr__(self, "anywhere", anywhere)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

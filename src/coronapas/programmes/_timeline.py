@@ -262,17 +262,19 @@ class _Builder:
         self.evidence: dict[_Key, list[Evidence]] = {}
         self.people = people
         self.revision: Revision | None = None
+        self.asks_doses = False
         self.shared: tuple[Shared, ...] = ()
 
     def add(self, known: Events, start: datetime, end: datetime) -> None:
         revision = self.programme.revision_at(start)
         if revision is None:  # pragma: no cover - slabs begin with the first revision
             return
-        asks_doses = any(
-            rule.preceded_by is not None and rule.preceded_by.event == "dose"
-            for rule in revision.rules
-        )
-        if self.revision is not revision or asks_doses:
+        changed = self.revision is not revision
+        if changed:
+            rules = (*revision.recoveries, *revision.vaccinations)
+            preceding = [one.preceded_by for one in rules if one.preceded_by is not None]
+            self.asks_doses = any(one.event == "dose" for one in preceding)
+        if changed or self.asks_doses:
             self.revision = revision
             self.shared = shared_by_all(self.programme, revision, known, self.people, self.needed)
             self.judge = DoseJudge(self.programme, revision, known, self.needed)
