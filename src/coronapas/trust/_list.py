@@ -236,15 +236,15 @@ class TrustList:
     authorities: tuple[Certificate, ...] = ()
     uploaders: tuple[Certificate, ...] = ()
     references: tuple[str, ...] = ()
-    _unsettled: Callable[[], Settled] | None = field(
+    _unsettled: Callable[[], _Settled] | None = field(
         default=None, init=False, repr=False, compare=False
     )
 
     @classmethod
-    def unsettled(
+    def _to_settle(
         cls,
         source: Source,
-        settle: Callable[[], Settled],
+        settle: Callable[[], _Settled],
         *,
         authorities: tuple[Certificate, ...] = (),
         uploaders: tuple[Certificate, ...] = (),
@@ -307,7 +307,7 @@ class TrustList:
         source = self.source.limited(max_age)
         if self._unsettled is None:
             return replace(self, source=source)
-        return TrustList.unsettled(
+        return TrustList._to_settle(
             source,
             lambda: (self.certificates, self.dropped, self.remarks),
             authorities=self.authorities,
@@ -343,7 +343,7 @@ class TrustList:
         }
 
 
-Settled: TypeAlias = tuple[tuple[Certificate, ...], tuple[Dropped, ...], tuple[Remark, ...]]
+_Settled: TypeAlias = tuple[tuple[Certificate, ...], tuple[Dropped, ...], tuple[Remark, ...]]
 """The certificates of a list, what was dropped, and the remarks."""
 
 _SETTLED: Final = ("certificates", "dropped", "remarks")
@@ -485,7 +485,7 @@ class ListBuilder:
             self.fetched,
             environment=self.environment,
         )
-        return TrustList.unsettled(
+        return TrustList._to_settle(
             source,
             self._settle,
             authorities=_each_listed(self.authorities),
@@ -493,7 +493,7 @@ class ListBuilder:
             references=tuple(dict.fromkeys(self.references)),
         )
 
-    def _settle(self) -> Settled:
+    def _settle(self) -> _Settled:
         kept: list[Certificate] = []
         dropped: list[Dropped] = []
         remarks: list[Remark] = []
