@@ -160,7 +160,7 @@ class ReissueKernel(_Opening):
 
     def __call__(self, batch: pa.RecordBatch) -> Outcome:
         """Issue the passes of each row of a batch again."""
-        issuer, signing, identifiers = self.issuing.office
+        issuer, signing, identifiers = self.issuing._office
         column, records = records_of(batch)
         done: list[Reissue] = []
         prepared: list[PreparedReissue] = []

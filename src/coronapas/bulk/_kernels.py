@@ -37,7 +37,7 @@ from coronapas.dcc._scrutiny import ContentPolicy
 from coronapas.errors import HistoryError, IssueError
 from coronapas.facts import History, kind_of
 from coronapas.issue import DEFAULT_VERSION, Issuer
-from coronapas.programmes import invitations
+from coronapas.programmes import Inviter, ToLookAt
 from coronapas.signing import (
     Signer,
     SignerSet,
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from coronapas.dcc import ValueSets
     from coronapas.facts import Event
     from coronapas.issue import Pass, PreparedPass
-    from coronapas.programmes import Programme, Reason
+    from coronapas.programmes import Invitation, Programme
     from coronapas.rules import Question, RuleSet
     from coronapas.verify import Verifier
 
@@ -183,7 +183,7 @@ class IssueKernel(_Opening):
 
     def settings(self) -> dict[str, Any]:
         """Return what decides about the passes, as JSON; of the secret only a check value."""
-        identifiers = self.office.identifiers
+        identifiers = self._office.identifiers
         sets = self.value_sets
         return {
             "country": self.country,
@@ -201,10 +201,10 @@ class IssueKernel(_Opening):
 
     def keys(self) -> tuple[str, ...]:
         """Open the keys, and return the SHA-256 digests of their certificates in hexadecimal."""
-        return fingerprints(self.office.signing.signers)
+        return fingerprints(self._office.signing.signers)
 
     @property
-    def office(self) -> Office:
+    def _office(self) -> Office:
         """What issues, opened once in each process."""
         found: Office = self._once(self._open)
         return found
@@ -225,7 +225,7 @@ class IssueKernel(_Opening):
 
     def __call__(self, batch: pa.RecordBatch) -> Outcome:
         """Issue a pass for each row of a batch of facts."""
-        issuer, signing, identifiers = self.office
+        issuer, signing, identifiers = self._office
         table = FactsTable(batch)
         kid_of = _kids(signing.signers)
         passes: list[tuple[Pass, bytes]] = []
@@ -269,7 +269,7 @@ class IssueKernel(_Opening):
 
     def _troubles(self, table: FactsTable, row: FactsRow, error: IssueError | None) -> Trouble:
         """Return every fault of a row that no pass could be issued for."""
-        issuer, _, identifiers = self.office
+        issuer, _, identifiers = self._office
         terms = row.terms
 
         def judge(holder: Any, event: Any) -> tuple[Any, ...]:
@@ -530,22 +530,23 @@ class InviteKernel(_Opening):
         record, records = records_of(batch)
         column, _ = readable(batch.column(batch.schema.get_field_index("history")))
         refused: list[tuple[str | None, int | None, Trouble]] = []
-        histories: list[tuple[int, History]] = []
+        found: list[Invitation[int]] = []
+        inviter: Inviter = self._once(lambda: Inviter(self.programme, self.on, since=self.since))
         for place, text in enumerate(column.cast(_TEXT).to_pylist()):
+            if records[place] is None:
+                refused.append((None, place, (("record", "record.missing"),)))
+                continue
             try:
-                histories.append((place, History.from_json(text or "")))
+                history = History.from_json(text or "")
             except HistoryError as error:
                 trouble = tuple((fault.field, fault.code) for fault in error.faults)
                 refused.append((records[place], place, trouble))
-
-        def ambiguous(place: int, _reasons: tuple[Reason, ...]) -> None:
-            refused.append((records[place], place, (("history", "ambiguous"),)))
-
-        found = list(
-            invitations(
-                self.programme, histories, self.on, since=self.since, on_ambiguous=ambiguous
-            )
-        )
+                continue
+            answer = inviter.ask(place, history)
+            if isinstance(answer, ToLookAt):
+                refused.append((records[place], place, (("history", "ambiguous"),)))
+            elif answer is not None:
+                found.append(answer)
         made = pa.record_batch(
             [
                 record.take(pa.array([each.id for each in found], pa.int64())),
@@ -560,5 +561,4 @@ class InviteKernel(_Opening):
             ],
             schema=with_records(INVITATIONS, record.type),
         )
-        refused.sort(key=lambda row: row[1] or 0)
         return Outcome(made, faults_batch(refused, record.type))
