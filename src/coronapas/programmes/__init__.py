@@ -52,6 +52,8 @@ if TYPE_CHECKING:
     from coronapas.programmes._invitations import InvitationRecord as InvitationRecord
     from coronapas.programmes._invitations import InvitationState as InvitationState
     from coronapas.programmes._invitations import Inviter as Inviter
+    from coronapas.programmes._invitations import Plain as Plain
+    from coronapas.programmes._invitations import PlainDose as PlainDose
     from coronapas.programmes._invitations import ToLookAt as ToLookAt
     from coronapas.programmes._invitations import invitations as invitations
     from coronapas.programmes._lint import Finding as Finding
@@ -117,7 +119,8 @@ else:
             "_diff": "Change diff",
             "_evidence": "Evidence Holding",
             "_invitations": (
-                "Invitation InvitationRecord InvitationState Inviter ToLookAt invitations"
+                "Invitation InvitationRecord InvitationState Inviter Plain PlainDose "
+                "ToLookAt invitations"
             ),
             "_lint": "Finding lint",
             "_loader": "BUNDLED load",

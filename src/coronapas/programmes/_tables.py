@@ -10,6 +10,8 @@ import csv
 import io
 import re
 from datetime import date
+from functools import cache
+from importlib import import_module
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from coronapas.errors import Fault, HistoryError, MissingExtraError
@@ -67,12 +69,14 @@ _SEPARATORS: Final = re.compile(r"[\s,;]+")
 _DELIMITERS: Final = (",", ";", "\t")
 
 
+@cache
 def _arrow() -> Any:
     try:
-        import pyarrow
+        for name in ("compute", "csv", "parquet"):
+            import_module(f"pyarrow.{name}")
+        return import_module("pyarrow")
     except ImportError:
         raise MissingExtraError("bulk", "pyarrow") from None
-    return pyarrow
 
 
 def _fault(code: str, problem: str, hint: str) -> HistoryError:
@@ -108,18 +112,14 @@ def _require_columns(names: list[str]) -> None:
 
 
 def _parquet(stream: IO[bytes]) -> Iterator[Any]:
-    from pyarrow import parquet
-
     arrow = _arrow()
-    file = parquet.ParquetFile(stream if stream.seekable() else io.BytesIO(stream.read()))
+    file = _arrow().parquet.ParquetFile(stream if stream.seekable() else io.BytesIO(stream.read()))
     for batch in file.iter_batches(batch_size=ROWS, use_threads=False):
         yield arrow.Table.from_batches([batch])
 
 
 def _csv(stream: IO[bytes]) -> Iterator[Any]:
     """Read every cell as text: one that is wrong must not end the reading of the others."""
-    from pyarrow import csv as arrow_csv
-
     arrow = _arrow()
     try:
         header = stream.readline(BLOCK).decode("utf-8-sig")
@@ -128,9 +128,9 @@ def _csv(stream: IO[bytes]) -> Iterator[Any]:
     delimiter = max(_DELIMITERS, key=header.count)
     names = [name.strip() for name in next(csv.reader([header], delimiter=delimiter), [])]
     _require_columns(names)
-    reading = arrow_csv.ReadOptions(column_names=names, block_size=BLOCK, use_threads=False)
-    parsing = arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
-    text = arrow_csv.ConvertOptions(
+    reading = _arrow().csv.ReadOptions(column_names=names, block_size=BLOCK, use_threads=False)
+    parsing = _arrow().csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
+    text = _arrow().csv.ConvertOptions(
         column_types={name: arrow.string() for name in names},
         strings_can_be_null=True,
         null_values=[""],
@@ -139,7 +139,7 @@ def _csv(stream: IO[bytes]) -> Iterator[Any]:
     if not rest:
         return
     following: Any = _Following(rest, stream)
-    for batch in arrow_csv.open_csv(following, reading, parsing, text):
+    for batch in _arrow().csv.open_csv(following, reading, parsing, text):
         yield arrow.Table.from_batches([batch])
 
 
@@ -177,8 +177,6 @@ def _identity(table: Any) -> Any:
 
 def _column(table: Any, name: str) -> Any:
     """Return a column as one array, words of lists as one text, without dictionaries."""
-    from pyarrow import compute
-
     arrow = _arrow()
     column = table.column(name)
     array = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
@@ -187,21 +185,19 @@ def _column(table: Any, name: str) -> Any:
     if name == "groups" and (
         arrow.types.is_list(array.type) or arrow.types.is_large_list(array.type)
     ):
-        array = compute.binary_join(array.cast(arrow.list_(arrow.string())), _BETWEEN)
+        array = _arrow().compute.binary_join(array.cast(arrow.list_(arrow.string())), _BETWEEN)
     return array
 
 
 def _starts(table: Any) -> list[int]:
     """Return the places of the first row of each person."""
-    from pyarrow import compute
-
     arrow = _arrow()
     column = _identity(table)
     if not len(column):
         return []
-    other = compute.not_equal(column.slice(1), column.slice(0, len(column) - 1))
-    changed = compute.indices_nonzero(compute.fill_null(other, True))
-    found: list[int] = compute.add(changed, arrow.scalar(1, changed.type)).to_pylist()
+    other = _arrow().compute.not_equal(column.slice(1), column.slice(0, len(column) - 1))
+    changed = _arrow().compute.indices_nonzero(_arrow().compute.fill_null(other, True))
+    found: list[int] = _arrow().compute.add(changed, arrow.scalar(1, changed.type)).to_pylist()
     return [0, *found]
 
 
@@ -226,12 +222,10 @@ class Columns:
 
     def _coded(self, name: str) -> tuple[list[Any], list[int]]:
         """Return the values of a person's column, and for each person the place of theirs."""
-        from pyarrow import compute
-
         if name not in self._names:
             return [None], [0] * len(self.starts)
         own = _column(self._table, name).take(self._first)
-        coded = compute.dictionary_encode(own, null_encoding="encode")
+        coded = _arrow().compute.dictionary_encode(own, null_encoding="encode")
         return coded.dictionary.to_pylist(), coded.indices.to_pylist()
 
     def _words(self, text: Any) -> tuple[str, ...] | None:
@@ -253,20 +247,24 @@ class Columns:
         An event is a member of a history with its statement; empty where the row states none. The
         moment of a test is not part of it.
         """
-        from pyarrow import compute
-
         arrow = _arrow()
         rows: Any = arrow.array([0] * self._table.num_rows, arrow.int64())
         different: list[tuple[Any, ...]] = [()]
         names = [name for name in _CODED if name in self._names]
         for name in names:
-            coded = compute.dictionary_encode(_column(self._table, name), null_encoding="encode")
+            coded = _arrow().compute.dictionary_encode(
+                _column(self._table, name), null_encoding="encode"
+            )
             values = coded.dictionary.to_pylist()
             size = len(values)
-            both = compute.add(
-                compute.multiply(rows, arrow.scalar(size, arrow.int64())),
-                coded.indices.cast(arrow.int64()),
-            ).dictionary_encode()
+            both = (
+                _arrow()
+                .compute.add(
+                    _arrow().compute.multiply(rows, arrow.scalar(size, arrow.int64())),
+                    coded.indices.cast(arrow.int64()),
+                )
+                .dictionary_encode()
+            )
             different = [
                 (*different[one // size], values[one % size]) for one in both.dictionary.to_pylist()
             ]
@@ -276,8 +274,6 @@ class Columns:
 
     def contradicting(self) -> set[int]:
         """Return the places of the people whose rows say different things of the person."""
-        from pyarrow import compute
-
         arrow = _arrow()
         count = self._table.num_rows
         if len(self.starts) == count:
@@ -285,8 +281,8 @@ class Columns:
         marks = [0] * count
         for start in self.starts:
             marks[start] = 1
-        person = compute.subtract(
-            compute.cumulative_sum(arrow.array(marks, arrow.int64())), arrow.scalar(1)
+        person = _arrow().compute.subtract(
+            _arrow().compute.cumulative_sum(arrow.array(marks, arrow.int64())), arrow.scalar(1)
         )
         first = self._first.take(person)
         found: set[int] = set()
@@ -295,8 +291,8 @@ class Columns:
                 continue
             column = _column(self._table, name)
             stated = column.take(first)
-            other = compute.fill_null(compute.not_equal(column, stated), True)
-            wrong = compute.and_(other, compute.is_valid(column))
+            other = _arrow().compute.fill_null(_arrow().compute.not_equal(column, stated), True)
+            wrong = _arrow().compute.and_(other, _arrow().compute.is_valid(column))
             found.update(person.filter(wrong).to_pylist())
         return found
 
