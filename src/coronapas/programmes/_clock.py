@@ -63,8 +63,11 @@ class Period:
     """A length of time in its own units; they are added in the order months, days, hours."""
 
     months: int = 0
+    """Calendar months."""
     days: int = 0
+    """Calendar days."""
     hours: int = 0
+    """Hours of 60 minutes."""
 
     def __str__(self) -> str:
         parts = [

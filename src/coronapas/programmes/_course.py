@@ -73,9 +73,12 @@ class DoseGiven:
     """
 
     date: date = field(repr=False)
+    """The local day; of several that are stated, the first."""
     product: str | None = field(repr=False)
     dose_number: int | None = field(repr=False)
+    """Its number as stated (``dn``); None where it is unknown or disputed."""
     doses: int | None = field(repr=False)
+    """The number of doses as stated (``sd``); None as `dose_number`."""
     disputed: bool = False
     stated: frozenset[str] = field(default=frozenset(), repr=False)
     probably: bool = False
@@ -89,8 +92,11 @@ class Events(NamedTuple):
     """The distinct events of a history, each kind in the order of its times."""
 
     doses: tuple[GivenDose, ...]
+    """The doses, with those that are only stated."""
     tests: tuple[Tested, ...]
+    """The tests."""
     infections: tuple[Infection, ...]
+    """The infections."""
 
     def __repr__(self) -> str:
         counts = f"{len(self.doses)} doses, {len(self.tests)} tests"
@@ -349,7 +355,9 @@ class Ambiguous:
 
     dose: int
     readings: tuple[Stage, ...]
+    """How the dose may be read."""
     settled_by: tuple[str, ...]
+    """What would settle it, in words."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the readings and their meanings as a JSON object."""

@@ -54,6 +54,7 @@ class Change:
 
     area: str
     subject: str
+    """What changes, in words."""
     before: str | None
     after: str | None
     rows: tuple[str, ...]

@@ -72,6 +72,7 @@ class Holding(NamedTuple):
     """
 
     evidence: Evidence
+    """What holds."""
     rule: EvidenceRule
     start: datetime
     end: datetime

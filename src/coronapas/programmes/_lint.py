@@ -42,6 +42,7 @@ class Finding:
     code: str
     row: str
     text: str
+    """What is to look at, as a sentence."""
 
     def __str__(self) -> str:
         return f"{self.row}: {self.text}"

@@ -48,7 +48,9 @@ class Product:
     """
 
     code: str
+    """The code, as in ``mp`` of a pass."""
     name: str
+    """The name that people read."""
     also: tuple[str, ...] = ()
     lengths: frozenset[int] | None = None
     variant_of: str | None = None
@@ -150,6 +152,7 @@ class Mark:
 
     row: str
     text: str
+    """What is uncertain, in words."""
 
     def to_json(self) -> dict[str, str]:
         """Return the mark as a JSON object."""
@@ -166,9 +169,12 @@ class Row:
     """
 
     id: str
+    """The identifier, unique in the programme."""
     source: str
+    """Who published it where: publisher and title."""
     confidence: str
     note: str | None = None
+    """What a reader of the row should know; None where there is nothing."""
     uncertain: str | None = None
     disease: str | None = None
 
@@ -221,8 +227,11 @@ class PlacedRow(Row):
     """
 
     places: frozenset[str] | None = None
+    """The kinds of place where the row holds; None for all."""
     regions: frozenset[str] | None = None
+    """The regions where it holds; None for all."""
     sectors: frozenset[str] | None = None
+    """The sectors for which it holds; None for all."""
     except_places: frozenset[str] = frozenset()
     except_regions: frozenset[str] = frozenset()
 
@@ -310,6 +319,7 @@ class Reading(Row):
     """How a programme reads one kind of dose that its number does not settle."""
 
     policy: Policy
+    """How the dose is read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -382,7 +392,9 @@ class Audience:
 
     groups: frozenset[str] | None = None
     age_from: Age | None = None
+    """The lowest age (inclusive); None for none."""
     age_below: Age | None = None
+    """The age that is too old (exclusive); None for none."""
     reached: tuple[Age, date, date | None] | None = None
     born: tuple[date | None, date | None] | None = None
     except_groups: frozenset[str] = frozenset()
@@ -397,6 +409,7 @@ class Exemption(PlacedRow):
 
     audience: Audience
     reason: str
+    """Why nobody asks, in words; None where the row does not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -404,6 +417,7 @@ class LocalRequirement(PlacedRow):
     """Whether a pass is asked for in some kinds of place, regions or sectors."""
 
     requirement: Requirement
+    """Whether a pass is asked for there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -422,12 +436,18 @@ class Revision(Row):
 
     starts: datetime
     title: str
+    """What it is called."""
     requirement: Requirement
+    """Whether a pass is asked for."""
     exempt_below: Age | None
     tests: tuple[EvidenceRule, ...]
+    """The rules for tests."""
     recoveries: tuple[EvidenceRule, ...]
+    """The rules for recoveries."""
     vaccinations: tuple[EvidenceRule, ...]
+    """The rules for vaccinations."""
     suspension: Suspension | None
+    """How a positive test suspends; None where it does not."""
     earliest: date | None = None
     latest: date | None = None
     changed: frozenset[str] = frozenset()
@@ -485,6 +505,7 @@ class Offer(DatedRow):
 
     after: frozenset[Stage | None]
     audiences: tuple[Audience, ...]
+    """Whom it is made to: members of any of them."""
     products: tuple[str, ...]
     previous: frozenset[str] | None = None
     earliest: Period | None = None
@@ -515,8 +536,10 @@ class ProductLimit(DatedRow):
     """
 
     product: str
+    """The code of the product."""
     status: str
     why: str
+    """The reason, in words."""
     age_below: Age | None = None
 
 
@@ -530,10 +553,13 @@ class Wait(DatedRow):
     """
 
     lasts: Period
+    """How long no dose is given."""
     after: frozenset[Stage | None] | None = None
     products: frozenset[str] | None = None
     age_from: Age | None = None
+    """The lowest age (inclusive) for which it holds; None for none."""
     age_below: Age | None = None
+    """The age from which it no longer holds (exclusive); None for none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -544,6 +570,7 @@ class TargetGroups(DatedRow):
     """
 
     groups: tuple[tuple[str, str], ...]
+    """The groups: label and who belongs to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -554,6 +581,7 @@ class Term(Row):
     """
 
     meaning: str
+    """What the word means."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -561,6 +589,7 @@ class OtherReckoning(Row):
     """Another way of counting periods that the evidence allows as well."""
 
     reckoning: Reckoning
+    """The other way of counting."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -568,9 +597,13 @@ class Schedule:
     """Who is offered which dose when."""
 
     offers: tuple[Offer, ...] = ()
+    """The rows of that kind, in the order of the file."""
     limits: tuple[ProductLimit, ...] = ()
+    """The rows of that kind, in the order of the file."""
     waits: tuple[Wait, ...] = ()
+    """The rows of that kind, in the order of the file."""
     groups: tuple[TargetGroups, ...] = ()
+    """The rows of that kind, in the order of the file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -592,14 +625,19 @@ class Programme:
     """
 
     id: str
+    """The identifier."""
     title: str
+    """What it is called."""
     zone: ZoneInfo = field(repr=False)
     reckoning: Reckoning = field(repr=False)
     products: Mapping[str, Product] = field(repr=False)
     readings: Readings = field(repr=False)
+    """How doses are read that their numbers do not settle, where no revision says otherwise."""
     revisions: tuple[Revision, ...] = field(repr=False)
     schedule: Schedule = field(repr=False)
+    """Who is offered which dose when."""
     names: Mapping[str, str] = field(repr=False)
+    """The names of products, by code."""
     disease: str = field(default=COVID_19, repr=False)
     other_reckoning: OtherReckoning | None = field(default=None, repr=False)
     groups: Mapping[str, Term] = field(default_factory=_nothing, repr=False)

@@ -507,19 +507,30 @@ class NextDose:
     """
 
     programme: str
+    """The programme's identifier."""
     on: date
+    """The local day of the question."""
     status: Status
     dose: int
     earliest: date | None = field(repr=False)
+    """The first day on which the dose may be given."""
     recommended: date | None = field(repr=False)
+    """The day that is recommended."""
     latest: date | None = field(repr=False)
+    """The last day."""
     products: tuple[str, ...]
     product_names: tuple[str, ...]
+    """The names of `products`, in the same order."""
     offers: tuple[str, ...]
+    """The identifiers of the rows that offer the dose."""
     overdue: bool
+    """Whether the last day is over."""
     reasons: tuple[Reason, ...] = field(repr=False)
+    """The reasons, the leading one first."""
     ambiguous: tuple[Ambiguous, ...] = field(repr=False)
+    """The doses that can be read in several ways, where the readings lead to different answers."""
     marks: tuple[Mark, ...] = field(repr=False)
+    """What is uncertain about the rows that the answer rests on."""
     access: Access | None = None
     variants: tuple[str, ...] = ()
     strengths: tuple[str | None, ...] = ()

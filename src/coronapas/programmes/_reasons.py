@@ -69,8 +69,11 @@ class Reason:
     text: str = field(repr=False)
     row: str | None = None
     revision: str | None = None
+    """The identifier of the revision that it comes from; None where there is none."""
     source: str | None = None
+    """The source that the row states."""
     confidence: str | None = None
+    """The confidence that the row states: ``S``, ``P``, ``K`` or ``U``."""
 
     def sentence_in(self, language: str) -> str:
         """Return the reason in a language of the catalogue; for ``en`` that is `text`.

@@ -52,10 +52,15 @@ class ValiditySpan(NamedTuple):
     start: datetime
     end: datetime
     valid: bool | None
+    """Whether the holder is valid; None where readings differ."""
     revision: str | None
+    """The identifier of the revision in force; None before the first."""
     requirement: Requirement | None
+    """Whether a pass is asked for; None before the first revision."""
     suspended: bool
+    """Whether a positive test suspends the pass."""
     exempt: bool
+    """Whether nobody asks this holder for a pass."""
 
     def __repr__(self) -> str:
         return f"<ValiditySpan: {self.valid} by {self.revision}>"
@@ -87,10 +92,13 @@ class EvidenceLine:
     """
 
     kind: str
+    """``vaccination``, ``test`` or ``recovery``."""
     number: int
+    """The place among the events of its kind, from 1."""
     words: str = field(repr=False)
     evidence: Evidence
     spans: tuple[EvidenceSpan, ...] = field(repr=False)
+    """When it counts and under which rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +110,15 @@ class Timeline:
     """
 
     programme: Programme
+    """The programme."""
     validity: tuple[ValiditySpan, ...] = field(repr=False)
     evidence: tuple[EvidenceLine, ...] = field(repr=False)
+    """A line for each piece of evidence."""
     suspensions: tuple[Span, ...] = field(repr=False)
     ambiguous: tuple[Ambiguous, ...] = field(repr=False)
+    """The doses that can be read in several ways, where the readings lead to different answers."""
     events: Events = field(repr=False)
+    """The distinct events of the history."""
 
     def at(self, moment: datetime) -> bool | None:
         """Return the answer at an instant, which must have a time zone (ValueError)."""

@@ -61,19 +61,26 @@ class Validity:
     """
 
     programme: str
+    """The programme's identifier."""
     at: datetime = field(repr=False)
+    """The moment of the question, in UTC."""
     valid: bool | None
     since: datetime | None = field(repr=False)
     until: datetime | None = field(repr=False)
     revision: str | None
+    """The identifier of the revision in force; None before the first."""
     revision_until: datetime | None = field(repr=False)
     requirement: Requirement
     exempt: bool
+    """Whether nobody asks this holder for a pass."""
     suspended: bool
+    """Whether a positive test suspends the pass."""
     holdings: tuple[Holding, ...] = field(repr=False)
     reasons: tuple[Reason, ...] = field(repr=False)
+    """The reasons, the leading one first."""
     ambiguous: tuple[Ambiguous, ...] = field(repr=False)
     marks: tuple[Mark, ...] = field(repr=False)
+    """What is uncertain about the rows that the answer rests on."""
     zone: ZoneInfo = field(repr=False)
 
     def to_json(self) -> dict[str, Any]:

@@ -65,8 +65,10 @@ class PassHashes(NamedTuple):
     """
 
     uci: bytes | None
+    """The hash of the identifier, 16 bytes."""
     country_code_uci: tuple[bytes, ...]
     signature: bytes | None
+    """The hash of the signature, 16 bytes."""
     uvci_sha256: bytes | None
     candidates: tuple[tuple[HashType, tuple[bytes, ...]], ...]
     """Every hash under which a list may hold the pass, by its type; types without any left out."""

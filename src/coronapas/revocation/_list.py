@@ -37,6 +37,7 @@ class Batch:
 
     id: str
     hash_type: HashType
+    """What the hashes are made of."""
     hashes: bytes = field(repr=False)
     kid: bytes | None = None
     expires: datetime | None = None
@@ -59,10 +60,13 @@ class Slice:
     """
 
     id: str
+    """The identifier, unique within the source."""
     kid: bytes
+    """The key identifier of the passes' DSC."""
     prefix: str
     hash_types: frozenset[HashType]
     content: Membership
+    """The filter or the prefix list."""
     expires: datetime | None = None
 
 
@@ -75,6 +79,7 @@ class Gap:
     """
 
     reason: str
+    """Why it is missing, as a sentence."""
     kid: bytes | None = None
     hash_type: HashType | None = None
     prefix: str = ""
@@ -178,6 +183,7 @@ class Part:
 
     name: str
     data: bytes = field(repr=False)
+    """The bytes of the file."""
     fetched: datetime
 
 

@@ -42,6 +42,7 @@ class PrefixList:
     rate: float
     count: int
     prefixes: frozenset[bytes] = field(repr=False)
+    """The prefixes."""
 
     def __contains__(self, value: bytes) -> bool:
         prefix = value[: self.size]

@@ -77,9 +77,12 @@ class SourceSummary(NamedTuple):
     """
 
     source: str
+    """The name of the source."""
     form: str
     as_of: datetime | None
+    """The moment of which the list is true, in UTC."""
     valid_until: datetime | None
+    """The last moment (inclusive) for which it counts; None where there is none."""
     signature: str
     batches: int
     hashes: int

@@ -45,7 +45,9 @@ class Content:
     """
 
     data: bytes = field(repr=False)
+    """The bytes."""
     shape: Shape
+    """What they are before a format is known."""
     value: Any = field(default=None, repr=False)
 
     @property

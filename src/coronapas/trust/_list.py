@@ -61,8 +61,11 @@ class Source:
     """
 
     format: str
+    """The name of the format, one of `coronapas.trust.FORMATS`."""
     name: str = ""
+    """What the caller calls the list."""
     signature: SignatureState = "none"
+    """Whether its signature was verified, was not, or does not exist."""
     issued: datetime | None = None
     expires: datetime | None = None
     fetched: datetime | None = None
@@ -230,6 +233,7 @@ class TrustList:
     """
 
     source: Source
+    """Where the list comes from."""
     certificates: tuple[Certificate, ...] = ()
     dropped: tuple[Dropped, ...] = ()
     remarks: tuple[Remark, ...] = ()

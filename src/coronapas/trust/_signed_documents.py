@@ -33,8 +33,11 @@ class Document:
     """
 
     name: str
+    """Its name on the list."""
     value: Any
+    """The parsed JSON."""
     data: bytes
+    """The bytes of the JSON."""
     signer: Certificate | None = None
 
     @classmethod
@@ -52,8 +55,11 @@ class DocumentList:
     """The documents of a list, and what was dropped from it and why."""
 
     source: Source
+    """Where the list comes from."""
     documents: tuple[Document, ...] = ()
+    """The documents, in the order of the list."""
     dropped: tuple[Dropped, ...] = ()
+    """What was dropped, with the reasons."""
 
 
 def open_message(

@@ -57,6 +57,7 @@ class TrustStore:
     """
 
     certificates: tuple[Certificate, ...]
+    """Every certificate, in the order in which they came."""
     dropped: tuple[Dropped, ...]
     """What was on the lists and is not in the store, with the reasons."""
 

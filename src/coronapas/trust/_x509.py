@@ -91,8 +91,11 @@ class Extension(NamedTuple):
     """One extension: dotted object identifier, whether critical, and the DER of its value."""
 
     oid: str
+    """The dotted object identifier."""
     critical: bool
+    """Whether a reader that does not know it must refuse the certificate."""
     value: bytes
+    """The DER inside its octet string."""
 
 
 def layout(data: bytes) -> Layout:

@@ -553,8 +553,11 @@ class DistributionFiles:
     """The files of a distribution service, as `read_distribution` takes them."""
 
     lists: bytes
+    """The list of lists, JSON."""
     partitions: dict[bytes, bytes]
+    """The partitions by kid, JSON each."""
     archives: tuple[bytes, ...]
+    """The archives with the slices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -565,8 +568,11 @@ class RevokedHashes:
     """
 
     hashes: frozenset[bytes]
+    """The hashes, 16 bytes each."""
     hash_types: frozenset[HashType]
+    """What they are made of."""
     expires: datetime
+    """The last moment (inclusive) for which they count."""
     mode: SliceMode | None = None
 
 

@@ -57,9 +57,13 @@ class BatchEntry(NamedTuple):
     """One line of the batch list. A deleted batch is named once more, without its content."""
 
     id: str
+    """The identifier of the batch."""
     country: str
+    """The country that uploaded it, ISO 3166-1 alpha-2."""
     date: datetime
+    """When it was uploaded or deleted."""
     deleted: bool
+    """Whether it was deleted."""
 
 
 def read(

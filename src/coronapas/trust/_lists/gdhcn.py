@@ -347,10 +347,13 @@ class GdhcnEntry:
     """
 
     certificate: Certificate
+    """The certificate."""
     participant: str
     chain: tuple[Certificate, ...] = ()
+    """The certificates that lead from it to its authority."""
     usage: str = "DSC"
     domain: str = "DCC"
+    """The domain that it is listed in, such as ``DCC``."""
 
 
 def write_gdhcn(

@@ -35,8 +35,11 @@ class VerifierServiceResponse(NamedTuple):
     """One response: the X-KID header, the body, and the X-RESUME-TOKEN header."""
 
     kid: str
+    """The header ``X-KID``: the key identifier, in base64."""
     body: bytes
+    """The body: the certificate, in base64."""
     resume_token: str | None = None
+    """The header ``X-RESUME-TOKEN``, with which the next one is asked for."""
 
 
 def read(
