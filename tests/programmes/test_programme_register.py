@@ -70,7 +70,7 @@ def population(draw: Random, on: date) -> list[dict[str, Any]]:
 
 def slowly(inviter: Inviter, identifier: Any, history: History) -> Any:
     """Ask the planner itself, without any key."""
-    inviter._keyed = False
+    inviter._asker._keyed = False
     return inviter.ask(identifier, history)
 
 
@@ -103,7 +103,7 @@ def test_a_key_holds_all_that_decides(name: str, monkeypatch: pytest.MonkeyPatch
     for place, on in enumerate(DAYS[::2]):
         draw = Random(place)
         fast, slow = Inviter(programme, on), Inviter(programme, on)
-        assert fast._keyed
+        assert fast._asker._keyed
         people = [History.from_json(document) for document in population(draw, on)]
         for history in people * 2:
             assert fast.ask(1, history) == slowly(slow, 1, history)
@@ -142,9 +142,9 @@ def test_a_programme_that_says_something_new_is_not_kept_by_keys(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(inside._READ, Audience, inside._READ[Audience] - {"age_from"})
-    assert not Inviter(DENMARK, DAYS[4])._keyed
+    assert not Inviter(DENMARK, DAYS[4])._asker._keyed
     monkeypatch.undo()
-    assert Inviter(DENMARK, DAYS[4])._keyed
+    assert Inviter(DENMARK, DAYS[4])._asker._keyed
 
 
 # Lines

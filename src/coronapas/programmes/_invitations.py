@@ -396,18 +396,8 @@ def _born_by(day: date, age: Age) -> int:
     return low
 
 
-class Inviter:
-    """Says of one person after the other whether to invite them on a local day.
-
-    Make one and ask it often: it keeps answers, of up to 100,000 keys for a day, some tens of
-    megabytes at the most. It is not safe to share between threads.
-
-    Args:
-        programme: Whose schedule decides.
-        on: The local day.
-        since: An earlier day; those who were to be invited on it already are left out.
-
-    """
+class Asker:
+    """Answers for people, with the answers that it keeps; what an `Inviter` works with."""
 
     def __init__(self, programme: Programme, on: date, *, since: date | None = None) -> None:
         self.programme = programme
@@ -425,28 +415,6 @@ class Inviter:
         self._stated: list[tuple[str, int, int]] = []
         self._known: dict[frozenset[str], bool] = {}
         self._reasons: dict[_Key, str] = {}
-
-    def ask(
-        self,
-        identifier: _Id,
-        history: History,
-        *,
-        record: InvitationRecord | None = None,
-        carried: Mapping[str, Any] | None = None,
-    ) -> Invitation[_Id] | ToLookAt[_Id] | None:
-        """Return an invitation, or that somebody must look at the history; None for neither.
-
-        Args:
-            identifier: The register's own.
-            history: What is known of the person.
-            record: What the caller's records say: who is invited, has booked, has declined or was
-                given the dose is not invited again.
-            carried: Members of the register's row that the answer is to carry.
-
-        """
-        return self.decide(
-            identifier, self._plain(history), history, _itself, None, record, carried
-        )
 
     def decide(
         self,
@@ -592,7 +560,7 @@ class Inviter:
 
     # Histories in numbers.
 
-    def _plain(self, history: History) -> Plain | None:
+    def plain(self, history: History) -> Plain | None:
         """Return a history in numbers, or None where anything is odd about it."""
         born, groups = history.birth_date, history.groups
         if type(born) is not date or groups is None or history.sector is not None:
@@ -668,6 +636,46 @@ class Inviter:
         if known == len(self._stated):
             self._stated.append((code, number, doses))
         return day.toordinal(), known, number, booster.toordinal(), late.toordinal()
+
+
+class Inviter:
+    """Says of one person after the other whether to invite them on a local day.
+
+    Make one and ask it often: it keeps answers, of up to 100,000 keys for a day, some tens of
+    megabytes at the most. It is not safe to share between threads.
+
+    Args:
+        programme: Whose schedule decides.
+        on: The local day.
+        since: An earlier day; those who were to be invited on it already are left out.
+
+    """
+
+    def __init__(self, programme: Programme, on: date, *, since: date | None = None) -> None:
+        self._asker = Asker(programme, on, since=since)
+
+    def ask(
+        self,
+        identifier: _Id,
+        history: History,
+        *,
+        record: InvitationRecord | None = None,
+        carried: Mapping[str, Any] | None = None,
+    ) -> Invitation[_Id] | ToLookAt[_Id] | None:
+        """Return an invitation, or that somebody must look at the history; None for neither.
+
+        Args:
+            identifier: The register's own.
+            history: What is known of the person.
+            record: What the caller's records say: who is invited, has booked, has declined or was
+                given the dose is not invited again.
+            carried: Members of the register's row that the answer is to carry.
+
+        """
+        asker = self._asker
+        return asker.decide(
+            identifier, asker.plain(history), history, _itself, None, record, carried
+        )
 
 
 def _itself(history: History) -> History:

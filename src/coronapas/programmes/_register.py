@@ -58,9 +58,9 @@ from coronapas.errors import HistoryError
 from coronapas.facts._history import LARGEST, History
 from coronapas.programmes._clock import local_day
 from coronapas.programmes._invitations import (
+    Asker,
     Invitation,
     InvitationRecord,
-    Inviter,
     Plain,
     PlainDose,
     ToLookAt,
@@ -281,7 +281,7 @@ class _Worker:
 
     def __init__(self, work: _Work) -> None:
         self._then = work.then
-        self._inviter = Inviter(work.programme, work.on, since=work.since)
+        self._inviter = Asker(work.programme, work.on, since=work.since)
         self._people = _People(self._inviter)
 
     def done(self, chunk: _Chunk) -> _Done:
@@ -386,7 +386,7 @@ def _faulty(
 class _People:
     """Reads people, with what many of them state alike kept in numbers."""
 
-    def __init__(self, inviter: Inviter) -> None:
+    def __init__(self, inviter: Asker) -> None:
         self._inviter = inviter
         self._disease = inviter.programme.disease
         self._zone = inviter.programme.zone
