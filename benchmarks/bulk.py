@@ -42,8 +42,8 @@ LINES = 100_000
 ROWS = int(os.environ.get("CORONAPAS_BENCH_ROWS", "1000000"))
 SHARE = min(ROWS, 200_000)
 """Rows by which the ways of working are compared."""
-TURN = min(ROWS // 10, 2_000)
-TURNS = min(20, SHARE // TURN - 1)
+TURN = min(ROWS // 10, 10_000)
+TURNS = min(6, SHARE // TURN - 1)
 """Turns of the loop and of bulk work, and the rows of each."""
 ROUNDS = 3
 """How often each way is measured, in turns; the one with the least CPU seconds counts."""
