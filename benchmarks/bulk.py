@@ -16,11 +16,14 @@ import subprocess
 import sys
 import tempfile
 import threading
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
 from random import Random
-from time import perf_counter, process_time
+from statistics import median
+from time import perf_counter, process_time, thread_time
 from typing import Any
 
 import pyarrow as pa
@@ -39,6 +42,9 @@ LINES = 100_000
 ROWS = int(os.environ.get("CORONAPAS_BENCH_ROWS", "1000000"))
 SHARE = min(ROWS, 200_000)
 """Rows by which the ways of working are compared."""
+TURN = min(ROWS // 10, 10_000)
+TURNS = min(6, SHARE // TURN - 1)
+"""Turns of the loop and of bulk work, and the rows of each."""
 ROUNDS = 3
 """How often each way is measured, in turns; the one with the least CPU seconds counts."""
 NATION = 17_500_000
@@ -133,23 +139,28 @@ class _Watch:
         self._seconds: dict[int, float] = {}
         self._ended = threading.Event()
         self._first = _cpu_of(os.getpid())
+        self._own = 0.0
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
 
     def _watch(self) -> None:
-        while not self._ended.wait(0.2):
+        for turn in count():
+            if self._ended.wait(0.2):
+                break
             family = _family(os.getpid())
-            self._memory = max(self._memory, sum(map(_pss, family)))
+            if turn % 10 == 0:
+                self._memory = max(self._memory, sum(map(_pss, family)))
             for process in family:
                 used = _cpu_of(process)
                 self._seconds[process] = max(used, self._seconds.get(process, 0.0))
+        self._own = thread_time()
 
     def end(self) -> tuple[float, float]:
         """Return the CPU seconds, and the memory in MiB."""
         self._ended.set()
         self._thread.join()
         self._seconds[os.getpid()] = _cpu_of(os.getpid())
-        return sum(self._seconds.values()) - self._first, self._memory
+        return sum(self._seconds.values()) - self._first - self._own, self._memory
 
 
 def _family(process: int) -> list[int]:
@@ -260,6 +271,60 @@ def _kernel(kernel: IssueKernel, facts: Path) -> int:
     return good
 
 
+def take_turns(folder: Path, facts: Path) -> None:
+    """Let the pure loop and bulk work take turns on the same rows, and print both.
+
+    On a busy machine a figure drifts with what the neighbours do, and a ratio of neighbours in time
+    does not. The loop has its facts at hand and keeps nothing; bulk work reads Parquet, issues, and
+    writes Parquet.
+    """
+    kernel = issuing(folder)
+    source = kernel.sources[0].open()
+    issuer = Issuer("DK", source, name=kernel.issuer)
+    ratios, loops, parts, signing = [], [], [], []
+    for number in range(TURNS + 1):
+        path = folder / f"turn-{os.getpid()}.parquet"
+        rows = pq.read_table(facts).slice(number * TURN, TURN)
+        pq.write_table(rows, path)
+        pairs = []
+        for row in rows.to_pylist():
+            with suppress(ValueError):
+                born = date.fromisoformat(row["birth_date"])
+                holder = Holder(row["family_name"], row["given_name"], born)
+                pairs.append((holder, _event(row)))
+        began = process_time()
+        for holder, event in pairs:
+            issuer.issue(holder, event, expires=kernel.expires, issued_at=MOMENT)
+        looped = process_time() - began
+        began = process_time()
+        with pq.ParquetWriter(f"{path}.out", bulk.PASSES, compression="zstd") as writer:
+            for batch in pq.ParquetFile(path).iter_batches(5_000):
+                writer.write_batch(kernel(batch).good)
+        done = process_time() - began
+        began = process_time()
+        for place in range(TURN):
+            source.sign_digest(place.to_bytes(32, "big"))
+        signed = process_time() - began
+        if number:  # the first turn warms up
+            ratios.append(looped / done)
+            loops.append(looped / len(pairs) * 1e6)
+            parts.append(done / len(pairs) * 1e6)
+            signing.append(signed / done)
+    print(
+        f"  one of 2 processes at once: the loop {median(loops):.0f} µs a pass, bulk work from and "
+        f"to Parquet {median(parts):.0f} µs: {median(ratios):.0%} of the loop's speed; "
+        f"{median(signing):.0%} of it is signing"
+    )
+
+
+def _turns(folder: Path) -> None:
+    facts = folder / f"facts-{SHARE}.parquet"
+    command = [sys.executable, "-m", "benchmarks.bulk", "turns", str(folder), str(facts)]
+    both = [subprocess.Popen(command) for _ in range(2)]
+    if any(process.wait() for process in both):
+        sys.exit("a measured process failed")
+
+
 def _spark(kernel: IssueKernel, facts: Path, out: Path) -> int:
     from pyspark.sql import SparkSession
 
@@ -301,6 +366,8 @@ def tables(folder: Path) -> None:
     """Compare the ways of working, then issue and verify many rows from Parquet."""
     make_keys(folder)
     make_facts(folder / f"facts-{SHARE}.parquet", SHARE)
+    print("the pure loop and bulk work in turns, by CPU time")
+    _turns(folder)
     ways = ["loop", "kernel", "issue1", "issue2"]
     ways += ["ray"] if find_spec("ray") else []
     ways += ["spark"] if find_spec("pyspark") and find_spec("pandas") else []
@@ -380,5 +447,7 @@ if __name__ == "__main__":
     match sys.argv[1:]:
         case ["lines", passes, certificates]:
             verify_file(Path(passes), Path(certificates))
+        case ["turns", folder, facts]:
+            take_turns(Path(folder), Path(facts))
         case ["measure", way, folder, rows]:
             measure(way, Path(folder), int(rows))
