@@ -193,3 +193,49 @@ def test_the_sections_of_a_page_are_read() -> None:
     assert list(found) == ["coronapas.a.B", "coronapas.a.B.c"]
     assert "doc-signature" in found["coronapas.a.B"]
     assert "doc-signature" not in found["coronapas.a.B.c"]
+
+
+def fields_without_words() -> list[str]:
+    """The public fields, of the classes that a door offers, of which no docstring says anything."""
+    classes = {
+        (value.__module__, value.__name__)
+        for module, name in public_names()
+        if isinstance(value := getattr(importlib.import_module(f"coronapas.{module}"), name), type)
+    }
+    found = []
+    for path in SOURCE.rglob("*.py"):
+        parts = ("coronapas", *path.relative_to(SOURCE).with_suffix("").parts)
+        module = ".".join(parts).removesuffix(".__init__")
+        for node in ast.parse(path.read_bytes()).body:
+            if isinstance(node, ast.ClassDef) and (module, node.name) in classes:
+                found += [f"{module}.{node.name}.{name}" for name in unsaid(node)]
+    return found
+
+
+def unsaid(node: ast.ClassDef) -> list[str]:
+    """The fields of a class that neither a docstring of their own nor the class's names."""
+    whole = ast.get_docstring(node) or ""
+    found = []
+    for statement, after in zip(node.body, [*node.body[1:], None], strict=True):
+        match statement:
+            case ast.AnnAssign(target=ast.Name(id=name), annotation=kind):
+                pass
+            case _:
+                continue
+        said = isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
+        shared = "ClassVar" in ast.unparse(kind)  # said where the protocol is
+        if not (name.startswith("_") or said or shared or re.search(rf"\b{name}\b[`:]", whole)):
+            found.append(name)
+    return found
+
+
+def test_every_field_has_words() -> None:
+    assert fields_without_words() == []
+
+
+def test_a_field_without_words_is_found() -> None:
+    node = ast.parse(
+        'class A:\n    """A: `b` is said."""\n    a: int\n    """Said."""\n    b: int\n    c: int\n'
+    ).body[0]
+    assert isinstance(node, ast.ClassDef)
+    assert unsaid(node) == ["c"]

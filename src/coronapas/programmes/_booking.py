@@ -64,9 +64,13 @@ class SecondDose:
     """When the dose after one of a course can be given; days are local and inclusive."""
 
     earliest: date = field(repr=False)
+    """The first day."""
     recommended: date | None = field(repr=False)
+    """The day that is recommended; None where none is."""
     latest: date | None = field(repr=False)
+    """The last day; None where there is none."""
     products: tuple[str, ...]
+    """The codes of the products that may be given."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the dose as a JSON object."""
@@ -88,7 +92,9 @@ class CourseDates:
     """
 
     product: str
+    """The code of the product."""
     product_name: str
+    """Its name."""
     day: date = field(repr=False)
     dose_number: int
     doses: int
@@ -117,12 +123,17 @@ class Booking:
     """
 
     programme: str
+    """The programme's identifier."""
     on: date
+    """The local day that was asked about."""
     answer: BookingAnswer
+    """Whether the person may book."""
     dose: int
+    """The number of the dose among those that count."""
     until: date | None = field(repr=False)
     earliest: date | None = field(repr=False)
     latest: date | None = field(repr=False)
+    """The last day of an appointment; None where there is none."""
     courses: tuple[CourseDates, ...] = field(repr=False)
     reasons: tuple[Reason, ...] = field(repr=False)
     marks: tuple[Mark, ...] = field(repr=False)
@@ -364,13 +375,18 @@ class Arrival:
     """
 
     programme: str
+    """The programme's identifier."""
     on: date
+    """The local day."""
     product: str
+    """The code of the product."""
     answer: bool | None
     dose_number: int
     doses: int
     checks: tuple[ArrivalCheck, ...]
+    """What was checked, in order."""
     marks: tuple[Mark, ...] = field(repr=False)
+    """What is uncertain about the rows that the answer rests on."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the answer as a JSON object."""
@@ -584,7 +600,9 @@ class Registration:
     """
 
     vaccination: Vaccination = field(repr=False)
+    """The facts for the pass."""
     history: History = field(repr=False)
+    """The history with the dose."""
     stages: tuple[Stage, ...]
     warnings: tuple[Reason, ...] = field(repr=False)
 

@@ -71,6 +71,7 @@ class InvitationRecord:
     """
 
     state: InvitationState
+    """How far the invitation is."""
     dose: int | None = None
     day: date | None = field(default=None, repr=False)
     product: str | None = field(default=None, repr=False)
@@ -89,12 +90,16 @@ class Invitation(Generic[_Id]):
 
     id: _Id = field(repr=False)
     status: Status
+    """Whether the dose is due, may be given, or opens later."""
     dose: int
     earliest: date = field(repr=False)
+    """The first day on which it may be given."""
     latest: date | None = field(repr=False)
+    """The last day; None where there is none."""
     products: tuple[str, ...]
     offer: str
     reason: str
+    """Why, as a sentence."""
     marks: tuple[Mark, ...] = field(default=(), repr=False)
     warnings: tuple[str, ...] = field(default=(), repr=False)
     carried: Mapping[str, Any] | None = field(default=None, repr=False)
@@ -132,7 +137,9 @@ class ToLookAt(Generic[_Id]):
     line: int | None
     ambiguous: bool
     reasons: tuple[Reason, ...] = field(repr=False)
+    """Why somebody must look."""
     carried: Mapping[str, Any] | None = field(default=None, repr=False)
+    """The members of the register's row that are not ours."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the person as a JSON object; ``carried`` only where there is something."""

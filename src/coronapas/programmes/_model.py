@@ -648,7 +648,9 @@ class Programme:
     elsewhere: frozenset[str] = field(default=frozenset(), repr=False)
     unused: tuple[str, ...] = ()
     parts: Mapping[str, Programme] = field(default_factory=_nothing, repr=False, compare=False)
+    """The programme of each further disease, by its code."""
     document: Mapping[str, Any] = field(default_factory=_nothing, repr=False, compare=False)
+    """The document that it was loaded from, overlays applied; empty where there is none."""
 
     def for_disease(self, disease: str) -> Programme:
         """Return the programme for one of its diseases, named by its code or its meaning.

@@ -111,7 +111,9 @@ class RegisterRun(Generic[_T]):
     _answers: Iterator[_T] = field(repr=False)
     rows: int = 0
     invited: int = 0
+    """How many invitations were given."""
     ambiguous: int = 0
+    """How many people have readings with different answers."""
     unreadable: int = 0
 
     def __iter__(self) -> Iterator[_T]:
