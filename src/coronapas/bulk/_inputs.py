@@ -148,7 +148,7 @@ class Plan:
     @property
     def records(self) -> int:
         """How many rows all inputs have together."""
-        return sum(one.rows for one in self.inputs)
+        return sum(each.rows for each in self.inputs)
 
 
 class Chunk(NamedTuple):
@@ -211,7 +211,7 @@ def plan(
     if rows is not None and rows < 1:
         raise ValueError("a part must have at least one row")
     found: list[tuple[Input, _Cuts]] = []
-    wanted = [one.name for one in columns if b"unique" in (one.metadata or {})]
+    wanted = [column.name for column in columns if b"unique" in (column.metadata or {})]
     with tempfile.TemporaryDirectory(prefix="coronapas-") as folder, ExitStack() as stack:
         seen = {name: stack.enter_context(_Seen(Path(folder), name)) for name in wanted}
         for path in paths:
@@ -219,16 +219,16 @@ def plan(
             size, digest = _digest(path)
             cuts = _SCANNERS[form](path, columns, others, seen, rows or _STEP)
             found.append((Input(str(path), form, cuts.rows, size, digest), cuts))
-        total = sum(one.rows for one, _ in found)
+        total = sum(each.rows for each, _ in found)
         usual = -(-total // _PARTS // _STEP) * _STEP
         most = rows or min(max(usual, SMALLEST_PART), LARGEST_PART)
         repeated = _repeated(found, columns, seen, others=others)
     parts: list[Part] = []
-    for place, (one, cuts) in enumerate(found):
+    for place, (each, cuts) in enumerate(found):
         refused = iter(sorted(repeated.get(place, {}).items()))
         ahead = next(refused, None)
-        for first in range(0, one.rows, most):
-            count = min(most, one.rows - first)
+        for first in range(0, each.rows, most):
+            count = min(most, each.rows - first)
             own = []
             while ahead is not None and ahead[0] < first + count:
                 own.append(ahead)
@@ -237,8 +237,8 @@ def plan(
             parts.append(
                 Part(
                     len(parts),
-                    one.path,
-                    one.form,
+                    each.path,
+                    each.form,
                     first,
                     count,
                     start,
@@ -248,7 +248,7 @@ def plan(
                     tuple(own),
                 )
             )
-    return Plan(tuple(one for one, _ in found), tuple(parts), columns, most, others)
+    return Plan(tuple(each for each, _ in found), tuple(parts), columns, most, others)
 
 
 def chunks(part: Part, columns: pa.Schema, *, others: bool = False) -> Iterator[Chunk]:
@@ -362,8 +362,8 @@ def _repeated(
 ) -> dict[int, dict[int, tuple[str, ...]]]:
     """Return the rows that repeat a value: by input and place, the columns that repeat."""
     rows: dict[int, dict[int, tuple[str, ...]]] = {}
-    for name, one in seen.items():
-        hashes = one.repeated()
+    for name, each in seen.items():
+        hashes = each.repeated()
         if not hashes:
             continue
         counts: Counter[str] = Counter()
@@ -457,12 +457,12 @@ def _scan_table(
         check_columns(columns, given, path.name, others=others)
         cuts = _Cuts(step, names, delimiter)
         cuts.end = os.fstat(file.fileno()).st_size
-        indices = [(one, names.index(name)) for name, one in seen.items() if name in names]
+        indices = [(each, names.index(name)) for name, each in seen.items() if name in names]
         for offset, cells in _table_rows(file, cuts.end, delimiter):
             cuts.add(offset)
             if not isinstance(cells, str) and len(cells) == len(names):
-                for one, index in indices:
-                    one.add((cells[index].strip() or None,))
+                for each, index in indices:
+                    each.add((cells[index].strip() or None,))
     return cuts
 
 
@@ -476,9 +476,9 @@ def _scan_lines(
             cuts.add(offset)
             if seen:
                 cells, _ = _object_cells(line, columns, others)
-                for name, one in seen.items():
+                for name, each in seen.items():
                     value = cells.get(name)
-                    one.add(((value.strip() or None) if isinstance(value, str) else None,))
+                    each.add(((value.strip() or None) if isinstance(value, str) else None,))
     return cuts
 
 
@@ -492,14 +492,14 @@ def _scan_text(
         cuts.end = os.fstat(file.fileno()).st_size
         for offset, line in _text_lines(file, 0, cuts.end):
             cuts.add(offset)
-            for name, one in seen.items():
-                one.add((_identifier(line) if name == "uvci" else None,))
+            for name, each in seen.items():
+                each.add((_identifier(line) if name == "uvci" else None,))
     return cuts
 
 
 def _note(seen: _SeenColumns, batch: pa.RecordBatch) -> None:
-    for name, one in seen.items():
-        one.add(_values(batch, name))
+    for name, each in seen.items():
+        each.add(_values(batch, name))
 
 
 # Reading a part.
@@ -563,7 +563,10 @@ def _table_chunks(part: Part, columns: pa.Schema, others: bool) -> Iterator[Chun
 
 def _line_chunks(part: Part, columns: pa.Schema, others: bool) -> Iterator[Chunk]:
     schema = pa.schema(
-        [pa.field(one.name, one.type if pa.types.is_list(one.type) else _TEXT) for one in columns]
+        [
+            pa.field(column.name, column.type if pa.types.is_list(column.type) else _TEXT)
+            for column in columns
+        ]
     )
     with Path(part.path).open("rb") as file:
         file.seek(part.start)
@@ -581,7 +584,9 @@ def _line_chunks(part: Part, columns: pa.Schema, others: bool) -> Iterator[Chunk
                     good.append(cells)
                     places.append(place)
                 place += 1
-            arrays = [pa.array([cells.get(one.name) for cells in good], one.type) for one in schema]
+            arrays = [
+                pa.array([cells.get(each.name) for cells in good], each.type) for each in schema
+            ]
             yield Chunk(pa.record_batch(arrays, schema=schema), places, broken)
 
 

@@ -100,7 +100,7 @@ class PartRecord:
             "good": self.good,
             "bad": self.bad,
             "results": self.results,
-            "files": [asdict(one) for one in self.files],
+            "files": [asdict(file) for file in self.files],
             "seconds": round(self.seconds, 3),
         }
 
@@ -113,7 +113,7 @@ class PartRecord:
         numbers = (line["part"], line["rows"], line["bad"], line["results"])
         if not all(type(number) is int and number >= 0 for number in numbers):
             raise ValueError("a number is not one")
-        named = tuple(PartFile(**one) for one in line["files"])
+        named = tuple(PartFile(**each) for each in line["files"])
         return cls(*numbers, named, float(line["seconds"]))
 
 
@@ -192,9 +192,9 @@ class Manifest:
         return Status(
             str(self.header["command"]),
             int(self.header["records"]),
-            sum(one.good for one in done),
-            sum(one.bad for one in done),
-            sum(one.results for one in done),
+            sum(each.good for each in done),
+            sum(each.bad for each in done),
+            sum(each.results for each in done),
             int(self.header["parts"]),
             len(done),
         )
@@ -210,10 +210,10 @@ class Manifest:
             raise BulkError("bulk.incomplete", "the run is not complete; resume it first")
         name = f"{self.header['results']}/"
         return tuple(
-            self.folder / one.path
+            self.folder / file.path
             for _, record in sorted(self.records.items())
-            for one in record.files
-            if one.path.startswith(name)
+            for file in record.files
+            if file.path.startswith(name)
         )
 
     def verified(self) -> Manifest:
@@ -221,7 +221,7 @@ class Manifest:
         sound = {
             number: record
             for number, record in self.records.items()
-            if all(_is_sound(self.folder, one) for one in record.files)
+            if all(_is_sound(self.folder, file) for file in record.files)
         }
         return Manifest(self.folder, self.header, sound)
 
@@ -280,7 +280,7 @@ def make_header(
         "settings": dict(settings),
         "certificates": list(certificates),
         "form": form,
-        "inputs": [one.to_json() for one in plan.inputs],
+        "inputs": [each.to_json() for each in plan.inputs],
         "records": plan.records,
         "rows_of_a_part": plan.rows_of_a_part,
         "parts": len(plan.parts),

@@ -507,14 +507,14 @@ class _RayWorker:
 def spark_schema(kernel: Kernel) -> str:
     """Return the columns of `spark_function` as Spark's DDL: those of the results, and faults."""
     columns = [*kernel.schema, FAULTS.field("faults")]
-    return ", ".join(f"{one.name} {_ddl(one.type)}" for one in columns)
+    return ", ".join(f"{column.name} {_ddl(column.type)}" for column in columns)
 
 
 def _ddl(kind: pa.DataType) -> str:
     if pa.types.is_list(kind):
         return f"array<{_ddl(kind.value_type)}>"
     if pa.types.is_struct(kind):
-        return f"struct<{', '.join(f'{one.name}: {_ddl(one.type)}' for one in kind)}>"
+        return f"struct<{', '.join(f'{each.name}: {_ddl(each.type)}' for each in kind)}>"
     return _SPARK_TYPES[kind]
 
 
@@ -550,19 +550,19 @@ class _SparkFunction:
         good, faults = self.kernel(batch)
         kind = FAULTS.field("faults").type
         schema = pa.schema(
-            [*(one.with_nullable(True) for one in self.kernel.schema), pa.field("faults", kind)]
+            [*(each.with_nullable(True) for each in self.kernel.schema), pa.field("faults", kind)]
         )
         if len(good):
             columns = [
-                good.column(place).cast(one.type) for place, one in enumerate(self.kernel.schema)
+                good.column(place).cast(each.type) for place, each in enumerate(self.kernel.schema)
             ]
             yield pa.record_batch([*columns, pa.nulls(len(good), kind)], schema=schema)
         if len(faults):
             columns = [
                 faults.column(0).cast(pa.string())
-                if one.name == "record"
-                else pa.nulls(len(faults), one.type)
-                for one in self.kernel.schema
+                if each.name == "record"
+                else pa.nulls(len(faults), each.type)
+                for each in self.kernel.schema
             ]
             yield pa.record_batch([*columns, faults.column(2)], schema=schema)
 

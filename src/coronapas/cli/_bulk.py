@@ -531,7 +531,7 @@ def _about(**given: Any) -> dict[str, str]:
 def _settled(value: Any) -> str:
     """Return an option as text that is the same in every process."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {one.name: getattr(value, one.name) for one in dataclasses.fields(value)}
+        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
         return " ".join(f"{name}={_settled(each)}" for name, each in fields.items())
     if isinstance(value, set | frozenset):
         return ",".join(sorted(map(_settled, value)))
@@ -657,10 +657,10 @@ def _write_batch_list(out: Path, country: str) -> None:
     manifest = Manifest.read(out)
     begun = datetime.fromisoformat(manifest.header["note"]["begun"])
     names = (
-        Path(one.path).stem
+        Path(file.path).stem
         for _, record in sorted(manifest.records.items())
-        for one in record.files
-        if one.path.startswith("batches/")
+        for file in record.files
+        if file.path.startswith("batches/")
     )
     entries = [BatchEntry(name, country, begun, False) for name in names]
     write(out / "batches.json", write_batch_list(entries), force=True, secret=False)

@@ -229,9 +229,9 @@ def _value_set(name: str, sets: ValueSets, language: str) -> dict[str, Any]:
     from coronapas import catalogue, dcc
 
     set_id = getattr(dcc, _SETS[name])
-    one = sets.sets.get(set_id)
+    each = sets.sets.get(set_id)
     rows = []
-    for entry in () if one is None else one.entries.values():
+    for entry in () if each is None else each.entries.values():
         row: dict[str, Any] = {"code": entry.code, "display": entry.display, "active": entry.active}
         if name == "test-results":
             row["display"] = catalogue.word(entry.display.lower(), language)
@@ -239,7 +239,7 @@ def _value_set(name: str, sets: ValueSets, language: str) -> dict[str, Any]:
             product = sets.products.get(entry.code)
             row["names"] = list(_names(entry.display, product)) if product else []
         rows.append(row)
-    return {"set": set_id, "date": None if one is None else one.date, "codes": rows}
+    return {"set": set_id, "date": None if each is None else each.date, "codes": rows}
 
 
 def _names(display: str, product: Any) -> Iterator[str]:

@@ -59,7 +59,7 @@ def show(file: str, at: datetime | None, as_json: bool, show_personal_data: bool
         **link_json(link, show_personal_data),
         "findings": [finding._asdict() for finding in findings],
         "deviations": [
-            {"code": one.code, "field": one.field, "note": one.note} for one in link.deviations
+            {"code": each.code, "field": each.field, "note": each.note} for each in link.deviations
         ],
     }
     if as_json:
@@ -71,9 +71,9 @@ def show(file: str, at: datetime | None, as_json: bool, show_personal_data: bool
             click.echo(f"{name}: {plain(str(shown))}")
         for finding in findings:
             click.echo(f"{'must not be used' if finding.hard else 'note'}: {finding.sentence}")
-        for one in link.deviations:
-            field = f" at {plain(one.field)}" if one.field else ""
-            click.echo(f"deviation  {one.code}{field}: {plain(one.note)}")
+        for deviation in link.deviations:
+            field = f" at {plain(deviation.field)}" if deviation.field else ""
+            click.echo(f"deviation  {deviation.code}{field}: {plain(deviation.note)}")
     sys.exit(1 if any(finding.hard for finding in findings) else 0)
 
 

@@ -132,15 +132,15 @@ def lint(name: str, as_json: bool) -> None:
     else:
         identity = programme.id
         findings = programmes.lint(programme)
-    errors = sum(_level(one) == "error" for one in findings)
+    errors = sum(_level(each) == "error" for each in findings)
     if as_json:
-        rows = [{"level": _level(one), **one.to_json()} for one in findings]
+        rows = [{"level": _level(each), **each.to_json()} for each in findings]
         click.echo(json.dumps({"programme": identity, "errors": errors, "findings": rows}))
     else:
-        for one in findings:
-            level = _level(one)
+        for finding in findings:
+            level = _level(finding)
             colour = "red" if level == "error" else "yellow"
-            click.echo(f"{click.style(level, fg=colour)}  {one.code}  {plain(str(one))}")
+            click.echo(f"{click.style(level, fg=colour)}  {finding.code}  {plain(str(finding))}")
         click.echo(plain(f"{identity}: errors {errors}, advice {len(findings) - errors}"))
     sys.exit(1 if errors else 0)
 
@@ -214,8 +214,8 @@ def _rows_of(programme: Programme) -> Iterator[tuple[str, Row]]:
 def _rows_of_part(programme: Programme) -> Iterator[tuple[str, Row]]:
     for revision in programme.revisions:
         yield "revision", revision
-    taken = [one for revision in programme.revisions for one in revision.rules]
-    for rule in dict.fromkeys((*taken, *(needed for one in taken for needed in one.needs))):
+    taken = [each for revision in programme.revisions for each in revision.rules]
+    for rule in dict.fromkeys((*taken, *(needed for each in taken for needed in each.needs))):
         yield f"rule ({rule.evidence})", rule
     for revision in programme.revisions:
         yield from (("exemption", row) for row in revision.exemptions)
@@ -487,13 +487,13 @@ def _timeline_lines(found: Timeline, language: str) -> Iterator[str]:
         yield f"{word('suspended', language)}:"
         for low, high in found.suspensions:
             yield _times(shown(low, zone), shown(high, zone))
-    for one in found.ambiguous:
+    for each in found.ambiguous:
         # The readings are named as in programmes; what they are is told by the checks.
         text = "dose {number} can be read as {readings}"
-        readings = f" {word('or', language)} ".join(one.readings)
-        said = word(text, language, number=one.dose, readings=readings)
+        readings = f" {word('or', language)} ".join(each.readings)
+        said = word(text, language, number=each.dose, readings=readings)
         if known_language(language) == "en":
-            said += f"; what would settle it: {'; '.join(one.settled_by)}"
+            said += f"; what would settle it: {'; '.join(each.settled_by)}"
         yield said
     yield from uncertainties(_marks(found), language)
 

@@ -410,7 +410,9 @@ def expected(extension: object) -> tuple[tuple[str, Expected], ...]:
         return ((NAME, _expected(stated)),)
     if not isinstance(stated, list) or not stated:
         raise NotUnderstoodError("verify must be an object, or a list of at least one")
-    return tuple((f"{NAME}.{number}", _expected(one)) for number, one in enumerate(stated, start=1))
+    return tuple(
+        (f"{NAME}.{number}", _expected(each)) for number, each in enumerate(stated, start=1)
+    )
 
 
 def _expected(stated: object) -> Expected:

@@ -264,7 +264,7 @@ def _validation(case: dict[str, Any]) -> str:
 def _assertion(case: dict[str, Any], assertion: Any, place: str, name: str) -> Result:
     if not isinstance(assertion, dict) or not {"data", "expected"} <= assertion.keys():
         return _rules_skipped(place, name, "data and expected are not both stated")
-    source = next((one for one in (case, assertion) if "certLogicExpression" in one), None)
+    source = next((each for each in (case, assertion) if "certLogicExpression" in each), None)
     if source is None:
         return _rules_skipped(place, name, "no expression is stated")
     try:
@@ -369,7 +369,7 @@ def _result(vector: TestVector, name: str, values: list[object]) -> Result:
     step, value = EXPECTATIONS.get(name), values[0]
     if step is None:
         return _skipped(vector, name, "no expectation of this name is known")
-    if not all(isinstance(one, bool) for one in values):
+    if not all(isinstance(each, bool) for each in values):
         return _skipped(vector, name, "the expectation is neither true nor false")
     if len(set(values)) > 1:
         return _skipped(vector, name, "the file states it twice, and differently")

@@ -623,7 +623,7 @@ class _Look:
         elif code is not None:
             self.report(code, found.path)
         elif found.keyword == "pattern" and name == "dob":
-            if not any(one.field == "dob" for one in self.out):
+            if not any(each.field == "dob" for each in self.out):
                 self.report("content.birth-date", "dob")
         elif found.keyword == "required" and name == "fnt" and self._given_name_stands_in():
             self.report("content.surname-missing", found.path, found.problem)

@@ -213,14 +213,14 @@ class Scrutiny:
         return code
 
     def _unknown_code(self, path: str, set_id: str, code: str) -> None:
-        one = self.value_sets.sets.get(set_id)
+        each = self.value_sets.sets.get(set_id)
         similar = self.value_sets.similar_product(code) if set_id == vs.PRODUCT else None
-        if one is None:
+        if each is None:
             hint = "Load the value set: these value sets do not have it."
-        elif not one.complete:
+        elif not each.complete:
             hint = "Load the list in force: the one at hand is only an example (ValueSets.replace)."
         else:
-            hint = f"Give a code of the set (issued {one.date}), or load a newer one."
+            hint = f"Give a code of the set (issued {each.date}), or load a newer one."
         if similar is not None:
             hint = f"Did you mean {similar}? {hint}"
         self.add(path, "code.unknown", f"The code is not in the value set {set_id}.", hint)

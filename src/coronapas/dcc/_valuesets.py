@@ -141,10 +141,10 @@ class ValueSets:
         undated = {
             set_id: frozenset(
                 entry.code
-                for entry in one.entries.values()
+                for entry in each.entries.values()
                 if entry.active and entry.valid_until is None
             )
-            for set_id, one in self.sets.items()
+            for set_id, each in self.sets.items()
         }
         object.__setattr__(self, "sets", MappingProxyType(dict(self.sets)))
         object.__setattr__(self, "products", MappingProxyType(dict(self.products)))
@@ -228,8 +228,8 @@ class ValueSets:
 
     def code(self, set_id: str, code: str) -> Entry | None:
         """Look a code up, active or not; None where the set or the code is unknown."""
-        one = self.sets.get(set_id)
-        return one.entries.get(code) if one else None
+        each = self.sets.get(set_id)
+        return each.entries.get(code) if each else None
 
     def display(self, set_id: str, code: str) -> str | None:
         """Say what the code means, in English; None where it is unknown."""
@@ -264,7 +264,7 @@ class ValueSets:
 
     def for_rules(self) -> dict[str, list[str]]:
         """Give all codes by set, active or not, as rules find them in ``external.valueSets``."""
-        return {set_id: list(one.entries) for set_id, one in self.sets.items()}
+        return {set_id: list(each.entries) for set_id, each in self.sets.items()}
 
 
 MAX_NAME: Final = 80

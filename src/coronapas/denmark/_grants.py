@@ -148,11 +148,11 @@ def tokens_for(
     dated, left_out = dated_events(rules, history, stated, moment)
     # Each has an identifier, so that a token and a pass show that they state the same event.
     dated = tuple(
-        replace(one, uvci=uvci_of(one.event) or uvcis.make(issuer.country)) for one in dated
+        replace(each, uvci=uvci_of(each.event) or uvcis.make(issuer.country)) for each in dated
     )
     eu: list[Pass] = []
     withheld: list[Withheld] = []
-    named = {id(one.event): one for one in dated}
+    named = {id(each.event): each for each in dated}
     for event in _for_eu_passes(stated, named, moment):
         if passes is None:
             break
@@ -224,8 +224,8 @@ def dated_events(
             continue
         if key in dated:
             continue
-        spans = [_spans(one, key) for one in views]
-        begun = [[end for start, end in one if start <= moment] for one in spans]
+        spans = [_spans(view, key) for view in views]
+        begun = [[end for start, end in span if start <= moment] for span in spans]
         if begun and all(begun):
             until = min(one[-1] for one in begun)
             dated[key] = DatedEvent(event, WITHOUT_END if until is FOREVER else until)
@@ -281,11 +281,11 @@ def _spans(view: View, key: _Key) -> list[Span]:
     """Return when an event counts in one reading."""
     kind, when, detail = key
     return union(
-        (one.start, one.end)
-        for one in view.holdings
-        if one.evidence.kind == kind
-        and one.evidence.moment == when
-        and (detail is None or one.evidence.detail == detail)
+        (holding.start, holding.end)
+        for holding in view.holdings
+        if holding.evidence.kind == kind
+        and holding.evidence.moment == when
+        and (detail is None or holding.evidence.detail == detail)
     )
 
 

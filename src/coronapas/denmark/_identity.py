@@ -135,7 +135,7 @@ def compare_token(
 def _together(found: Sequence[Agreement]) -> Agreement:
     if not found or len({*found} & {Agreement.MATCH, Agreement.NO_MATCH}) == 2:
         return Agreement.UNSURE
-    return next((one for one in found if one is not Agreement.UNSURE), Agreement.UNSURE)
+    return next((each for each in found if each is not Agreement.UNSURE), Agreement.UNSURE)
 
 
 def _parts(name: str) -> list[str]:
@@ -148,7 +148,7 @@ def _compare_names(legal_name: str, document: Sequence[str]) -> Agreement:
     long = max(len(legal_name), sum(map(len, other))) > LONGEST_NAME
     if long or not own or not other or max(len(own), len(other)) > MOST_PARTS:
         return Agreement.UNSURE
-    likeness = [[_likeness(one, two) for two in other] for one in own]
+    likeness = [[_likeness(each, two) for two in other] for each in own]
     fewer = min(len(own), len(other))
     pairs = {
         least: _pairs([[found >= least for found in row] for row in likeness])
@@ -226,7 +226,7 @@ def _same_when_joined(own: list[str], other: list[str]) -> bool:
     """Return whether the names differ only by where they are divided, in any rotation of one."""
     whole = "".join(other)
     turned = ("".join(own[place:] + own[:place]) for place in range(len(own)))
-    return any(_likeness(one, whole) is _Likeness.EXACT for one in turned)
+    return any(_likeness(each, whole) is _Likeness.EXACT for each in turned)
 
 
 def _pairs(edges: Sequence[Sequence[bool]]) -> int:

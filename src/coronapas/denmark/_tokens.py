@@ -217,7 +217,7 @@ def token_of(envelope: Envelope, kind: TokenKind, examiner: Examiner) -> Dk1 | D
     token knows them: its own claims are no extra claims.
     """
     tree = envelope.claims.tree
-    kept = [one for one in envelope.deviations if one.code != "cwt.extra-claim"]
+    kept = [deviation for deviation in envelope.deviations if deviation.code != "cwt.extra-claim"]
     envelope = envelope._replace(deviations=(*kept, *_extra_claims(tree, _CLAIMS[kind])))
     found = list(envelope.deviations)
     if kind is TokenKind.DK3:
@@ -308,7 +308,7 @@ def _dated(
     # token cannot have a long head read again for each of its entries.
     head = {name: value for name, value in dcc.items() if name not in GROUPS}
     beside = {**head, EventKind.VACCINATION.group: [_ORDINARY_ENTRY]}
-    found.extend(one for one in examiner.examine(beside) if not one.field.startswith("v.0"))
+    found.extend(each for each in examiner.examine(beside) if not each.field.startswith("v.0"))
     stated = facts_of(beside)[0]
     ordinary = {**_ORDINARY_HEAD, "ver": release_for(_trimmed(dcc.get("ver"))).version}
     entries = []
@@ -318,15 +318,15 @@ def _dated(
         if isinstance(entry, dict):
             bare = {name: value for name, value in entry.items() if name != XDU}
         single = {**ordinary, group: [bare]}
-        for one in examiner.examine(single):
-            path = place + one.field.removeprefix(f"{group}.0")
-            own = one.field.startswith(f"{group}.0")
-            found.append(replace(one, field=path) if own else one)
+        for each in examiner.examine(single):
+            path = place + each.field.removeprefix(f"{group}.0")
+            own = each.field.startswith(f"{group}.0")
+            found.append(replace(each, field=path) if own else each)
         facts = facts_of(single)[0]
         if facts is not None and stated is not None:
             facts = replace(facts, holder=stated.holder, schema_version=stated.schema_version)
         entries.append(DatedEntry(place, facts, _xdu(entry, f"{place}.{XDU}", found)))
-    holder = next((one.facts.holder for one in entries if one.facts is not None), None)
+    holder = next((each.facts.holder for each in entries if each.facts is not None), None)
     return holder, tuple(entries)
 
 

@@ -232,14 +232,16 @@ def merge(*histories: History) -> History:
     each other.
     """
     merged = History()
-    for one in histories:
+    for history in histories:
         merged = History(
-            birth_date=_agree(merged.birth_date, one.birth_date),
-            doses=merged.doses + one.doses,
-            tests=merged.tests + one.tests,
-            infections=merged.infections + one.infections,
-            sector=_same_sector(merged.sector, one.sector),
-            groups=one.groups if merged.groups is None else merged.groups | (one.groups or set()),
+            birth_date=_agree(merged.birth_date, history.birth_date),
+            doses=merged.doses + history.doses,
+            tests=merged.tests + history.tests,
+            infections=merged.infections + history.infections,
+            sector=_same_sector(merged.sector, history.sector),
+            groups=history.groups
+            if merged.groups is None
+            else merged.groups | (history.groups or set()),
         )
     return merged
 
@@ -538,12 +540,12 @@ def history_to_json(history: History) -> dict[str, Any]:
     ]
     document["infections"] = [
         _present(
-            first_positive=one.first_positive.isoformat(),
-            proof=one.proof,
-            uvci=one.uvci,
-            disease=one.disease,
+            first_positive=infection.first_positive.isoformat(),
+            proof=infection.proof,
+            uvci=infection.uvci,
+            disease=infection.disease,
         )
-        for one in history.infections
+        for infection in history.infections
     ]
     return document
 

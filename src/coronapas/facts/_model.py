@@ -302,7 +302,7 @@ class PassFacts:
     @property
     def events(self) -> tuple[Event, ...]:
         """Every event of the pass, newest first."""
-        return tuple(one.event for one in self.all)
+        return tuple(each.event for each in self.all)
 
     @property
     def kind(self) -> EventKind:

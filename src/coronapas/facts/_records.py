@@ -222,7 +222,7 @@ def _fault(place: str, code: str, problem: str, hint: str = "") -> Fault:
 
 
 def _members(document: object, faults: list[Fault]) -> dict[str, Any]:
-    known = [one.name for one in fields(RecordMapping)]
+    known = [each.name for each in fields(RecordMapping)]
     if not isinstance(document, Mapping):
         faults.append(_fault("", "json.type", "The mapping must be an object."))
         return {}

@@ -357,8 +357,8 @@ def _listed(claim: list[Any], note: str) -> LinkClaim:
         link = read_link(stated)
         links.append(link)
         found += (
-            Deviation(one.code, f"{place}.{one.field}".rstrip("."), one.note)
-            for one in link.deviations
+            Deviation(deviation.code, f"{place}.{deviation.field}".rstrip("."), deviation.note)
+            for deviation in link.deviations
         )
     return LinkClaim(tuple(links), tuple(found))
 

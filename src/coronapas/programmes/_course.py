@@ -106,20 +106,22 @@ class Events(NamedTuple):
         """Return the events up to an instant, inclusive: those of a day from its start."""
         doses, tests, infections = self
         if doses and midnight(doses[-1].date, zone) > moment:
-            doses = tuple(one for one in doses if midnight(one.date, zone) <= moment)
+            doses = tuple(dose for dose in doses if midnight(dose.date, zone) <= moment)
         if tests and tests[-1].sampled_at > moment:
             tests = tests[: bisect_right(tests, moment, key=_sampling)]
         if infections and midnight(infections[-1].first_positive, zone) > moment:
             infections = tuple(
-                one for one in infections if midnight(one.first_positive, zone) <= moment
+                infection
+                for infection in infections
+                if midnight(infection.first_positive, zone) <= moment
             )
         return Events(doses, tests, infections)
 
     def moments(self, zone: ZoneInfo) -> list[datetime]:
         """Return the instants from which the events are known."""
-        found = {midnight(one.date, zone) for one in self.doses}
-        found.update(one.sampled_at for one in self.tests)
-        found.update(midnight(one.first_positive, zone) for one in self.infections)
+        found = {midnight(dose.date, zone) for dose in self.doses}
+        found.update(test.sampled_at for test in self.tests)
+        found.update(midnight(infection.first_positive, zone) for infection in self.infections)
         return sorted(found)
 
 
@@ -135,16 +137,16 @@ def distinct(programme: Programme, history: History) -> Events:
 
 def tests_of(tests: tuple[Tested, ...], disease: str) -> tuple[Tested, ...]:
     """Return the tests for a disease; one that states no disease is for it."""
-    if all(one.disease is None or one.disease == disease for one in tests):
+    if all(test.disease is None or test.disease == disease for test in tests):
         return tests
-    return tuple(one for one in tests if one.disease is None or one.disease == disease)
+    return tuple(each for each in tests if each.disease is None or each.disease == disease)
 
 
 def infections_of(infections: tuple[Infection, ...], disease: str) -> tuple[Infection, ...]:
     """Return the infections with a disease; one that states no disease is with it."""
-    if all(one.disease is None or one.disease == disease for one in infections):
+    if all(infection.disease is None or infection.disease == disease for infection in infections):
         return infections
-    return tuple(one for one in infections if one.disease is None or one.disease == disease)
+    return tuple(each for each in infections if each.disease is None or each.disease == disease)
 
 
 def doses_given(programme: Programme, doses: tuple[Dose, ...]) -> tuple[GivenDose, ...]:
@@ -168,10 +170,10 @@ def doses_given(programme: Programme, doses: tuple[Dose, ...]) -> tuple[GivenDos
 def _joined_doses(programme: Programme, doses: tuple[Dose, ...]) -> tuple[GivenDose, ...]:
     disease, elsewhere = programme.disease, programme.elsewhere
     doses = tuple(
-        one
-        for one in doses
-        if one.disease == disease
-        or (one.disease is None and programme.product(one.product) not in elsewhere)
+        each
+        for each in doses
+        if each.disease == disease
+        or (each.disease is None and programme.product(each.product) not in elsewhere)
     )
 
     neighbours = _neighbours(programme, doses)
@@ -185,9 +187,9 @@ def _joined_doses(programme: Programme, doses: tuple[Dose, ...]) -> tuple[GivenD
             found.append((what, neighbours.get((what, dose.date), dose.date)))
         return found
 
-    clusters = _joined(doses, keys) if len(doses) > 1 else [[one] for one in doses]
+    clusters = _joined(doses, keys) if len(doses) > 1 else [[each] for each in doses]
     given = [_one_dose(programme, cluster) for cluster in clusters]
-    return tuple(sorted(given, key=lambda one: one.date))
+    return tuple(sorted(given, key=lambda each: each.date))
 
 
 def _one_dose(programme: Programme, cluster: list[Dose]) -> DoseGiven:
@@ -195,8 +197,12 @@ def _one_dose(programme: Programme, cluster: list[Dose]) -> DoseGiven:
     products = {programme.product(dose.product) for dose in cluster if dose.product}
     if len(products) > 1:
         # A source that names the product agrees with one that names its variant.
-        known = [programme.products[one] for one in products if one and one in programme.products]
-        products -= {one.variant_of for one in known}
+        known = [
+            programme.products[product]
+            for product in products
+            if product and product in programme.products
+        ]
+        products -= {each.variant_of for each in known}
     numbers = {
         (dose.dose_number, dose.doses)
         for dose in cluster
@@ -212,7 +218,7 @@ def _one_dose(programme: Programme, cluster: list[Dose]) -> DoseGiven:
         number[0],
         number[1],
         disputed=len(days) > 1 or several or len(numbers) > 1,
-        stated=frozenset(one for one in products if one) if several else frozenset(),
+        stated=frozenset(each for each in products if each) if several else frozenset(),
         probably=len(days) > 1 and (len(identifiers) > 1 or None in identifiers),
     )
 
@@ -261,7 +267,9 @@ def distinct_tests(tests: tuple[Tested, ...]) -> tuple[Tested, ...]:
     clusters = _joined(tests, _test_keys)
     if len(clusters) == len(tests):
         return tests
-    return tuple(sorted((min(one, key=lambda test: test.key()) for one in clusters), key=_sampled))
+    return tuple(
+        sorted((min(cluster, key=lambda test: test.key()) for cluster in clusters), key=_sampled)
+    )
 
 
 def _sampling(test: Tested) -> datetime:
@@ -284,7 +292,7 @@ def distinct_infections(infections: tuple[Infection, ...]) -> tuple[Infection, .
     if len(infections) < 2:
         return infections
     clusters = _joined(infections, _infection_keys)
-    return tuple(sorted((min(one, key=_when) for one in clusters), key=_when))
+    return tuple(sorted((min(cluster, key=_when) for cluster in clusters), key=_when))
 
 
 def _when(infection: Infection) -> Any:
@@ -492,7 +500,7 @@ def is_recognised(programme: Programme, dose: GivenDose) -> bool | None:
             return True
         return False if is_known(product) else None
     stated = dose.stated if isinstance(dose, DoseGiven) else frozenset()
-    return True if stated and all(one in programme.products for one in stated) else None
+    return True if stated and all(each in programme.products for each in stated) else None
 
 
 class _Standing(NamedTuple):
@@ -571,7 +579,11 @@ def _first_infection(events: Events, zone: ZoneInfo, kinds: frozenset[str] | Non
 
     None stands for a PCR test, and for any statement of an infection.
     """
-    days = [one.first_positive for one in events.infections if kinds is None or one.proof in kinds]
+    days = [
+        infection.first_positive
+        for infection in events.infections
+        if kinds is None or infection.proof in kinds
+    ]
     days += [
         local_day(test.sampled_at, zone)
         for test in events.tests

@@ -98,7 +98,7 @@ def diff(
         if start < revision.starts <= end
         for mark in revision.marks()
     )
-    rows = tuple(one.id for one in programme.revisions if start < one.starts <= end)
+    rows = tuple(each.id for each in programme.revisions if start < each.starts <= end)
     found: list[Change] = []
     if old is not new:
         found += _rules(old, new, rows, marks)
@@ -113,9 +113,9 @@ def diff(
             for name, (before, after) in _places(old, new).items()
         ]
     found += [
-        Change("revision", one.id, None, one.title, (one.id,))
-        for one in programme.revisions
-        if start < one.starts <= end and not one.changed
+        Change("revision", each.id, None, each.title, (each.id,))
+        for each in programme.revisions
+        if start < each.starts <= end and not each.changed
     ]
     days = local_day(start, programme.zone), local_day(end, programme.zone)
     found += _schedule(programme, *days)
@@ -221,7 +221,7 @@ def _subjects(rule: EvidenceRule) -> Sequence[str]:
 def _places(old: Revision | None, new: Revision | None) -> dict[str, tuple[str, str]]:
     """Return the kinds of place whose requirement differs, as words before and after."""
     found = {}
-    names = {name for one in (old, new) if one for name in one.places}
+    names = {name for each in (old, new) if each for name in each.places}
     for name in sorted(names):
         if old and new:
             before, after = old.requirement_at(name), new.requirement_at(name)
@@ -248,10 +248,10 @@ def _schedule(programme: Programme, start: date, end: date) -> Iterator[Change]:
     before, after = (_standing(programme, day) for day in (start, end))
     for subject in dict.fromkeys([*before, *after]):
         old, new = before.get(subject, []), after.get(subject, [])
-        ended = [one for one in old if one.words not in {other.words for other in new}]
-        begun = [one for one in new if one.words not in {other.words for other in old}]
+        ended = [each for each in old if each.words not in {other.words for other in new}]
+        begun = [each for each in new if each.words not in {other.words for other in old}]
         for was, now in zip_longest(ended, begun):
-            rows = [one.row for one in (was, now) if one is not None]
+            rows = [each.row for each in (was, now) if each is not None]
             yield Change(
                 (now or was).area,
                 (now or was).subject,

@@ -169,7 +169,7 @@ def shared_by_all(
     found = []
     needed = needed or Needed(programme, events)
     suspensions = _suspensions(programme, revision, events)
-    suspended = tuple(union((one.start, one.end) for one in suspensions))
+    suspended = tuple(union((suspension.start, suspension.end) for suspension in suspensions))
     for person in people:
         holdings = (
             *_infections(programme, revision.recoveries, events, person, needed),
@@ -249,8 +249,10 @@ def all_holdings(several: Sequence[View]) -> tuple[Holding, ...]:
         return several[0].holdings
     shared = {id(each.shared): each.shared for each in several}.values()
     # Worlds share the holdings of a dose that they read alike.
-    found = {id(one): one for each in several for one in each.doses}.values()
-    return tuple(dict.fromkeys([*found, *(one for each in shared for one in each.holdings)]))
+    found = {id(dose): dose for each in several for dose in each.doses}.values()
+    return tuple(
+        dict.fromkeys([*found, *(holding for each in shared for holding in each.holdings)])
+    )
 
 
 def bounds(several: Sequence[View], start: datetime, end: datetime) -> set[datetime]:
@@ -267,7 +269,7 @@ def bounds(several: Sequence[View], start: datetime, end: datetime) -> set[datet
 def _spans(holdings: Sequence[Holding]) -> tuple[Span, ...]:
     if len(holdings) == 1:
         return ((holdings[0].start, holdings[0].end),)
-    return tuple(union((one.start, one.end) for one in holdings))
+    return tuple(union((holding.start, holding.end) for holding in holdings))
 
 
 def _exempt(zone: ZoneInfo, revision: Revision, person: Person) -> tuple[Span, ...]:
@@ -338,12 +340,12 @@ def _is_preceded(programme: Programme, preceding: Preceding, events: Events, day
         days = [dose.date for dose in events.doses if dose.date < day][-1:]
     else:
         proved = infections(events, programme.zone)
-        days = [one for one, kind, _ in proved if one < day and kind in preceding.kinds]
+        days = [each for each, kind, _ in proved if each < day and kind in preceding.kinds]
     least, most = preceding.at_least, preceding.at_most
     return any(
-        (least is None or add_to_day(one, least) <= day)
-        and (most is None or day <= add_to_day(one, most))
-        for one in days
+        (least is None or add_to_day(each, least) <= day)
+        and (most is None or day <= add_to_day(each, most))
+        for each in days
     )
 
 
@@ -371,7 +373,7 @@ class Needed:
         The needed evidence is asked for by its own rules, and by the holder's age, sector and
         place.
         """
-        key = tuple(one.id for one in rule.needs), person
+        key = tuple(need.id for need in rule.needs), person
         spans = self._found.get(key)
         if spans is None:
             holdings: list[Holding] = []
@@ -379,7 +381,7 @@ class Needed:
                 find = _tests if needed.evidence == "test" else _infections
                 holdings += find(self._programme, (needed,), self._events, person, self)
             most = max(MOST_TOGETHER // max(len(self._events.doses), 1), 1)
-            spans = union((one.start, one.end) for one in holdings)[-most:]
+            spans = union((holding.start, holding.end) for holding in holdings)[-most:]
             self._found[key] = spans
         yield from within(spans, *span)
 
@@ -456,8 +458,8 @@ def infections(events: Events, zone: ZoneInfo) -> list[tuple[date, str, datetime
     A positive test on the day of a stated infection with the same proof is that infection.
     """
     found = {
-        (one.first_positive, one.proof): midnight(one.first_positive, zone)
-        for one in events.infections
+        (infection.first_positive, infection.proof): midnight(infection.first_positive, zone)
+        for infection in events.infections
     }
     for test in events.tests:
         if test.positive:
@@ -535,8 +537,8 @@ def _suspensions(programme: Programme, revision: Revision, events: Events) -> tu
         if test.positive
     ]
     positive += [
-        ("infection", place, one.proof, one.first_positive, midnight(one.first_positive, zone))
-        for place, one in enumerate(events.infections, 1)
+        ("infection", place, each.proof, each.first_positive, midnight(each.first_positive, zone))
+        for place, each in enumerate(events.infections, 1)
     ]
     if not positive:
         return ()

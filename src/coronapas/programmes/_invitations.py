@@ -260,23 +260,23 @@ class _Day:
         offers = [row for row in schedule.offers if row.stands_on(on)]
         limits = [row for row in schedule.limits if row.stands_on(on)]
         self._waits = [row for row in schedule.waits if row.stands_on(on)]
-        audiences = [one for offer in offers for one in offer.audiences]
+        audiences = [audience for offer in offers for audience in offer.audiences]
         rows = (*offers, *limits, *self._waits, *audiences)
         self.understood = not any(map(_says_more, rows))
         self._waiting: dict[int, int] = {}
         ages = [
-            *(one.age_below for one in limits),
-            *(age for one in self._waits for age in (one.age_from, one.age_below)),
+            *(limit.age_below for limit in limits),
+            *(age for each in self._waits for age in (each.age_from, each.age_below)),
         ]
         self._ages = [age for age in ages if age is not None]
         # A wait for some stages, products or ages alone is found by the planner.
         self._one_wait = all(
-            (one.after, one.products, one.age_from, one.age_below) == (None, None, None, None)
-            for one in self._waits
+            (wait.after, wait.products, wait.age_from, wait.age_below) == (None, None, None, None)
+            for wait in self._waits
         )
         readings = self.planner.readings
         self._by_infection = readings.dose_after_infection is not None
-        named = {name for one in audiences for name in (*(one.groups or ()), *one.except_groups)}
+        named = {name for each in audiences for name in (*(each.groups or ()), *each.except_groups)}
         if readings.extra_dose is not None:
             named.add(readings.extra_dose.group)
         self._named = frozenset(named)
@@ -358,15 +358,17 @@ class _Day:
         far = on + HORIZON + _ONE_DAY
         for offer in self._later if last else self._first:
             begins = date.fromordinal(last) if last else offer.starts
-            for one in offer.audiences:
-                if one.age_below is not None:
-                    ends.add(_born_by(on, one.age_below))
-                if one.age_from is not None:
-                    spans.append((_born_by(begins, one.age_from), _born_by(far, one.age_from)))
-                if one.born is not None:
-                    ends.update(day.toordinal() for day in one.born if day is not None)
-                if one.reached is not None:
-                    age, low, high = one.reached
+            for audience in offer.audiences:
+                if audience.age_below is not None:
+                    ends.add(_born_by(on, audience.age_below))
+                if audience.age_from is not None:
+                    spans.append(
+                        (_born_by(begins, audience.age_from), _born_by(far, audience.age_from))
+                    )
+                if audience.born is not None:
+                    ends.update(day.toordinal() for day in audience.born if day is not None)
+                if audience.reached is not None:
+                    age, low, high = audience.reached
                     spans.append((_born_by(low - _ONE_DAY, age), _born_by(far, age)))
                     if high is not None:
                         ends.add(_born_by(high, age))
@@ -588,11 +590,11 @@ class Asker:
             return ()
         disease, zone = self.programme.disease, self.programme.zone
         days = []
-        for one in history.infections:
-            if one.uvci and len(history.infections) > 1:
+        for infection in history.infections:
+            if infection.uvci and len(history.infections) > 1:
                 return None
-            if one.disease is None or one.disease == disease:
-                days.append(one.first_positive.toordinal())
+            if infection.disease is None or infection.disease == disease:
+                days.append(infection.first_positive.toordinal())
         for test in history.tests:
             if (test.uvci and len(history.tests) > 1) or test.sampled_at.year <= born.year:
                 return None
@@ -697,4 +699,4 @@ def _settled(record: InvitationRecord, dose: int) -> bool:
 def _warnings(programme: Programme, history: History, events: Events) -> tuple[str, ...]:
     if not (events.doses or history.groups):
         return ()
-    return tuple(one.text for one in remarks(programme, history, events))
+    return tuple(remark.text for remark in remarks(programme, history, events))

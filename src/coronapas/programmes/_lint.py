@@ -74,16 +74,16 @@ def lint(programme: Programme) -> tuple[Finding, ...]:
 
 def _rows(programme: Programme) -> Iterator[Row]:
     yield from programme.revisions
-    rules = dict.fromkeys(rule for one in programme.revisions for rule in one.rules)
+    rules = dict.fromkeys(rule for each in programme.revisions for rule in each.rules)
     yield from rules
-    yield from dict.fromkeys(one.suspension for one in programme.revisions if one.suspension)
+    yield from dict.fromkeys(each.suspension for each in programme.revisions if each.suspension)
     schedule = programme.schedule
     for rows in (schedule.offers, schedule.limits, schedule.waits, schedule.groups):
         yield from rows
     for revision in programme.revisions:
         yield from revision.exemptions
         yield from revision.requirements
-        yield from (one for rule in revision.rules for one in rule.needs)
+        yield from (need for rule in revision.rules for need in rule.needs)
     for readings in _all_readings(programme):
         yield from readings.rows()
 
@@ -106,16 +106,20 @@ def _length(period: Period) -> tuple[int, int]:
 
 
 def _revisions(programme: Programme) -> Iterator[Finding]:
-    for one in programme.revisions:
-        begins = local_day(one.starts, programme.zone)
-        if (one.earliest and begins < one.earliest) or (one.latest and one.latest < begins):
+    for revision in programme.revisions:
+        begins = local_day(revision.starts, programme.zone)
+        if (revision.earliest and begins < revision.earliest) or (
+            revision.latest and revision.latest < begins
+        ):
             text = "The revision begins outside the days between which it is said to have begun."
-            yield Finding("order", one.id, text)
-        if (one.earliest or one.latest) and not one.uncertain:
+            yield Finding("order", revision.id, text)
+        if (revision.earliest or revision.latest) and not revision.uncertain:
             yield Finding(
-                "uncertain", one.id, "Its day has bounds, but nothing says that it is uncertain."
+                "uncertain",
+                revision.id,
+                "Its day has bounds, but nothing says that it is uncertain.",
             )
-        for rule in one.rules:
+        for rule in revision.rules:
             if rule.ends is not None and _length(rule.ends) <= _length(rule.starts):
                 yield Finding("order", rule.id, "The rule ends before it begins.")
 
@@ -160,15 +164,15 @@ def _days_of(age: Age) -> int:
 
 
 def _overlapping_rules(revision: Revision) -> Iterator[Finding]:
-    for one, other in combinations(revision.rules, 2):
-        if one.evidence != other.evidence or not _same_people(one, other):
+    for each, other in combinations(revision.rules, 2):
+        if each.evidence != other.evidence or not _same_people(each, other):
             continue
-        if not (one.stages & other.stages or one.kinds & other.kinds):
+        if not (each.stages & other.stages or each.kinds & other.kinds):
             continue
-        if one.products and other.products and one.products.isdisjoint(other.products):
+        if each.products and other.products and each.products.isdisjoint(other.products):
             continue
         text = f"In revision {revision.id} the rule overlaps with {other.id}."
-        yield Finding("overlap", one.id, text)
+        yield Finding("overlap", each.id, text)
 
 
 def _age_gaps(revision: Revision) -> Iterator[Finding]:
@@ -176,7 +180,7 @@ def _age_gaps(revision: Revision) -> Iterator[Finding]:
     for stage in Stage:
         rules = [rule for rule in revision.vaccinations if stage in rule.stages]
         reached: Age | None = 0
-        for rule in sorted(rules, key=lambda one: _days_of(one.age_from or 0)):
+        for rule in sorted(rules, key=lambda each: _days_of(each.age_from or 0)):
             low = rule.age_from or 0
             if reached is not None and _days_of(low) > _days_of(reached):
                 text = (
@@ -198,14 +202,14 @@ def _age_gaps(revision: Revision) -> Iterator[Finding]:
 def _offers(programme: Programme) -> Iterator[Finding]:
     offers = programme.schedule.offers
     for offer in offers:
-        days = [_length(one) for one in (offer.earliest, offer.recommended, offer.latest) if one]
+        days = [_length(each) for each in (offer.earliest, offer.recommended, offer.latest) if each]
         if days != sorted(days):
             text = "The earliest, recommended and latest day are out of order."
             yield Finding("order", offer.id, text)
-    for one, other in combinations([offer for offer in offers if offer.products], 2):
-        if _compete(one, other):
+    for each, other in combinations([offer for offer in offers if offer.products], 2):
+        if _compete(each, other):
             text = f"The offer overlaps with {other.id}, which has other intervals."
-            yield Finding("overlap", one.id, text)
+            yield Finding("overlap", each.id, text)
 
 
 def _compete(one: Offer, other: Offer) -> bool:
@@ -269,7 +273,7 @@ def _course_gaps(programme: Programme) -> Iterator[Finding]:
             for offer in offers
             if Stage.FIRST in offer.after and (offer.previous is None or product in offer.previous)
         ]
-        for offer in sorted(following, key=lambda one: one.starts):
+        for offer in sorted(following, key=lambda each: each.starts):
             if reached is None or offer.starts > reached:
                 break
             reached = None if offer.until is None else max(reached, offer.until)
@@ -281,9 +285,9 @@ def _course_gaps(programme: Programme) -> Iterator[Finding]:
 def _pauses(programme: Programme) -> Iterator[Finding]:
     """Find the times between two offers of one stage for which no row says anything."""
     for stage in Stage:
-        rows = [one for one in programme.schedule.offers if stage in one.after]
+        rows = [each for each in programme.schedule.offers if stage in each.after]
         reached: date | None = None
-        for offer in sorted(rows, key=lambda one: one.starts):
+        for offer in sorted(rows, key=lambda each: each.starts):
             if reached is not None and offer.starts > reached:
                 text = f"From {reached} until it begins no row says what follows {stage}."
                 yield Finding("pause", offer.id, text)
@@ -296,32 +300,32 @@ def _limited_courses(programme: Programme) -> Iterator[Finding]:
     offers, limits = programme.schedule.offers, programme.schedule.limits
     for limit in limits:
         begun = any(
-            None in one.after and limit.product in one.products and one.starts < limit.starts
-            for one in offers
+            None in each.after and limit.product in each.products and each.starts < limit.starts
+            for each in offers
         )
         if not begun or programme.lengths(limit.product, limit.starts) == frozenset({1}):
             continue
         eve = limit.starts - timedelta(days=1)
-        if any(one.product == limit.product and one.stands_on(eve) for one in limits):
+        if any(each.product == limit.product and each.stands_on(eve) for each in limits):
             continue
         following = [
-            one
-            for one in offers
-            if Stage.FIRST in one.after
-            and one.stands_on(limit.starts)
-            and (one.previous is None or limit.product in one.previous)
+            offer
+            for offer in offers
+            if Stage.FIRST in offer.after
+            and offer.stands_on(limit.starts)
+            and (offer.previous is None or limit.product in offer.previous)
         ]
         below = limit.age_below
         against = {
-            one.product
-            for one in limits
-            if one.stands_on(limit.starts)
+            each.product
+            for each in limits
+            if each.stands_on(limit.starts)
             and (
-                one.age_below is None
-                or (below is not None and _days_of(below) <= _days_of(one.age_below))
+                each.age_below is None
+                or (below is not None and _days_of(below) <= _days_of(each.age_below))
             )
         }
-        if not any(_leaves_something(one, against, below) for one in following):
+        if not any(_leaves_something(each, against, below) for each in following):
             name = programme.product_name(limit.product)
             text = f"From {limit.starts} no product is left for a course begun with {name}."
             yield Finding("course", limit.id, text)
@@ -331,9 +335,9 @@ def _leaves_something(offer: Offer, against: set[str], below: Age | None) -> boo
     """Return whether an offer says something under limits: a product, or why there is none."""
     # The oldest of those below an age are meant.
     if below is not None and not any(
-        _days_of(one.age_from or 0) < _days_of(below)
-        and (one.age_below is None or _days_of(below) <= _days_of(one.age_below))
-        for one in offer.audiences
+        _days_of(audience.age_from or 0) < _days_of(below)
+        and (audience.age_below is None or _days_of(below) <= _days_of(audience.age_below))
+        for audience in offer.audiences
     ):
         return False
     return not offer.products or offer.free_of_limits or not against.issuperset(offer.products)
@@ -349,7 +353,7 @@ def _words(programme: Programme) -> Iterator[Finding]:
     ):
         counts = Counter(word for word, _ in used)
         for word, row in used:
-            others = list(listed) or [one for one in counts if counts[one] > counts[word]]
+            others = list(listed) or [count for count in counts if counts[count] > counts[word]]
             if word in listed:
                 continue
             close = get_close_matches(word, others, n=1, cutoff=0.8)
@@ -362,8 +366,8 @@ def _words(programme: Programme) -> Iterator[Finding]:
 
 def _groups_used(programme: Programme) -> Iterator[tuple[str, str]]:
     for offer in programme.schedule.offers:
-        for one in offer.audiences:
-            for word in sorted({*(one.groups or ()), *one.except_groups}):
+        for audience in offer.audiences:
+            for word in sorted({*(audience.groups or ()), *audience.except_groups}):
                 yield word, offer.id
     for revision in programme.revisions:
         for word in sorted(revision.exempt_groups):
@@ -379,9 +383,9 @@ def _groups_used(programme: Programme) -> Iterator[tuple[str, str]]:
 def _placed(programme: Programme) -> Iterator[PlacedRow]:
     """Yield the rows that places, regions and sectors can limit, once."""
     rows: dict[PlacedRow, None] = {}
-    for one in programme.revisions:
-        rows |= dict.fromkeys((*one.rules, *one.exemptions, *one.requirements))
-        rows |= dict.fromkeys(needed for rule in one.rules for needed in rule.needs)
+    for revision in programme.revisions:
+        rows |= dict.fromkeys((*revision.rules, *revision.exemptions, *revision.requirements))
+        rows |= dict.fromkeys(needed for rule in revision.rules for needed in rule.needs)
     yield from rows
 
 
@@ -412,7 +416,7 @@ def _places_used(programme: Programme) -> Iterator[tuple[str, str]]:
 def _unused(programme: Programme) -> Iterator[Finding]:
     for name in programme.unused:
         yield Finding("unused", name, "No revision takes this row.")
-    given = {code for one in programme.schedule.offers for code in one.products}
+    given = {code for offer in programme.schedule.offers for code in offer.products}
     for limit in programme.schedule.limits:
         if limit.product not in given:
             yield Finding("unused", limit.id, "No offer names the product of this limit.")

@@ -277,7 +277,7 @@ def _part(programme: Programme, code: str) -> Programme:
         )
 
     schedule = programme.schedule
-    products = {name: one for name, one in programme.products.items() if protects(one)}
+    products = {name: each for name, each in programme.products.items() if protects(each)}
     return replace(
         programme,
         disease=code,

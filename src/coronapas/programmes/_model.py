@@ -281,7 +281,7 @@ class EvidenceRule(PlacedRow):
 
     def __post_init__(self) -> None:
         limits = (self.places, self.regions, self.sectors)
-        anywhere = all(one is None for one in limits)
+        anywhere = all(limit is None for limit in limits)
         anywhere = anywhere and not (self.except_places or self.except_regions)
         object.__setattr__(self, "anywhere", anywhere)
 
@@ -734,7 +734,7 @@ class Programme:
 
     def variants_of(self, code: str) -> tuple[str, ...]:
         """Return the codes of the variants of a product."""
-        return tuple(one.code for one in self.products.values() if one.variant_of == code)
+        return tuple(each.code for each in self.products.values() if each.variant_of == code)
 
     def strength(self, code: str) -> str | None:
         """Return the amount of one dose of a product, in words; None where none is stated."""

@@ -150,21 +150,23 @@ class Planner:
         """Return the events up to the end of the day; of the tests only the positive ones."""
         doses = doses_given(self.programme, history.doses)
         if doses and doses[-1].date > self.on:
-            doses = tuple(one for one in doses if one.date <= self.on)
+            doses = tuple(dose for dose in doses if dose.date <= self.on)
         disease = self.programme.disease
         past = infections_of(history.infections, disease)
         if len(past) > 1:
             past = distinct_infections(past)
         if past and past[-1].first_positive > self.on:
-            past = tuple(one for one in past if one.first_positive <= self.on)
+            past = tuple(each for each in past if each.first_positive <= self.on)
         tests = tests_of(history.tests, disease)
         if tests:
             # Without identifiers a joined test is of the moment that each statement has.
-            if any(one.uvci for one in tests):
+            if any(test.uvci for test in tests):
                 tests = distinct_tests(tests)
             zone = self.programme.zone
             tests = tuple(
-                one for one in tests if one.positive and local_day(one.sampled_at, zone) <= self.on
+                each
+                for each in tests
+                if each.positive and local_day(each.sampled_at, zone) <= self.on
             )
         return Events(doses, tests, past)
 
@@ -232,8 +234,8 @@ class Planner:
                 name
                 for offer, _, _ in self._offers.get(stage, ())
                 if offer.access is not Access.OPT_IN
-                for one in offer.audiences
-                for name in (*(one.groups or ()), *one.except_groups)
+                for audience in offer.audiences
+                for name in (*(audience.groups or ()), *audience.except_groups)
             }
             found = self._deciding[stage] = sorted(names)
         return found
@@ -257,7 +259,7 @@ class Planner:
             and (wait.age_from is None or birthday(born, wait.age_from) <= self.on)
             and (wait.age_below is None or self.on < birthday(born, wait.age_below))
         ]
-        return max(found, key=lambda one: one[0], default=None)
+        return max(found, key=lambda each: each[0], default=None)
 
     def _by_wait(
         self, infected: date, stage: Stage | None, products: tuple[str, ...], born: date
@@ -326,7 +328,7 @@ class Planner:
         offers: tuple[Offer, ...] = (best.offer,)
         for other in matches:
             if other is not best and other.earliest <= max(self.on, best.earliest):
-                products += tuple(one for one in other.products if one not in products)
+                products += tuple(product for product in other.products if product not in products)
                 offers += (other.offer,)
         if self.on < best.earliest:
             status = Status.TOO_EARLY
@@ -439,22 +441,22 @@ def _member_since(
 ) -> date | None:
     """Return the day since which a person belongs to an audience, or from which on; or None."""
     found = None
-    for one in audiences:
-        if one.groups is not None and one.groups.isdisjoint(groups):
+    for audience in audiences:
+        if audience.groups is not None and audience.groups.isdisjoint(groups):
             continue
-        if one.except_groups and not one.except_groups.isdisjoint(groups):
+        if audience.except_groups and not audience.except_groups.isdisjoint(groups):
             continue
-        if one.age_below is not None and birthday(born, one.age_below) <= on:
+        if audience.age_below is not None and birthday(born, audience.age_below) <= on:
             continue
-        if one.born is not None:
-            first, end = one.born
+        if audience.born is not None:
+            first, end = audience.born
             if (first is not None and born < first) or (end is not None and born >= end):
                 continue
         since = date.min
-        if one.age_from is not None:
-            since = birthday(born, one.age_from)
-        if one.reached is not None:
-            age, first, last = one.reached
+        if audience.age_from is not None:
+            since = birthday(born, audience.age_from)
+        if audience.reached is not None:
+            age, first, last = audience.reached
             day = birthday(born, age)
             if day < first or (last is not None and day > last):
                 continue
@@ -553,7 +555,7 @@ class NextDose:
             "strengths": list(self.strengths),
             "overdue": self.overdue,
             "reasons": [reason.to_json() for reason in self.reasons],
-            "ambiguous": [one.to_json() for one in self.ambiguous],
+            "ambiguous": [each.to_json() for each in self.ambiguous],
             "marks": [mark.to_json() for mark in self.marks],
         }
 
@@ -588,7 +590,7 @@ def next_dose(programme: Programme, history: History, on: date | datetime) -> Ne
         ambiguous=course.ambiguous(),
         marks=tuple(dict.fromkeys(marks)),
         access=plan.access,
-        variants=tuple(dict.fromkeys(word for one in plan.offers for word in one.variants)),
+        variants=tuple(dict.fromkeys(word for each in plan.offers for word in each.variants)),
         strengths=tuple(programme.strength(code) for code in plan.products),
     )
 
@@ -596,22 +598,22 @@ def next_dose(programme: Programme, history: History, on: date | datetime) -> Ne
 def joined(plans: list[Plan], course: Course) -> Plan:
     """Put the answers of all readings into one: the cautious days where the status is the same."""
     first = plans[0]
-    if course.too_many or any(one.status is not first.status for one in plans):
-        offers = tuple(dict.fromkeys(offer for one in plans for offer in one.offers))
+    if course.too_many or any(each.status is not first.status for each in plans):
+        offers = tuple(dict.fromkeys(offer for each in plans for offer in each.offers))
         return Plan(Status.AMBIGUOUS, first.dose, None, None, None, (), offers, (), None)
-    if len(plans) == 1 or all(one == first for one in plans):
+    if len(plans) == 1 or all(each == first for each in plans):
         return first
     return first._replace(
-        earliest=max((one.earliest for one in plans if one.earliest), default=None),
-        recommended=max((one.recommended for one in plans if one.recommended), default=None),
-        latest=min((one.latest for one in plans if one.latest), default=None),
+        earliest=max((each.earliest for each in plans if each.earliest), default=None),
+        recommended=max((each.recommended for each in plans if each.recommended), default=None),
+        latest=min((each.latest for each in plans if each.latest), default=None),
         products=tuple(
-            code for code in first.products if all(code in one.products for one in plans)
+            code for code in first.products if all(code in each.products for each in plans)
         ),
-        offers=tuple(dict.fromkeys(offer for one in plans for offer in one.offers)),
-        refusals=tuple(dict.fromkeys(row for one in plans for row in one.refusals)),
+        offers=tuple(dict.fromkeys(offer for each in plans for offer in each.offers)),
+        refusals=tuple(dict.fromkeys(row for each in plans for row in each.refusals)),
         access=max(
-            (one.access for one in plans if one.access), key=_ORDER.__getitem__, default=None
+            (each.access for each in plans if each.access), key=_ORDER.__getitem__, default=None
         ),
     )
 
@@ -708,7 +710,7 @@ def _not_offered(programme: Programme, on: date, plan: Plan, events: Events) -> 
             continue
         if first is None and (None in offer.after or offer.previous is not None):
             continue
-        whom = "; or ".join(audience_words(one) for one in offer.audiences)
+        whom = "; or ".join(audience_words(audience) for audience in offer.audiences)
         yield _said("audience", f"A dose is offered to: {whom}.", offer)
 
 
@@ -722,9 +724,9 @@ def _ambiguous(
     if course.too_many:
         text = "Too many doses can be read in several ways to try every combination."
         yield Reason("ambiguous", text)
-    for one in course.ambiguous():
-        words, settled = " or ".join(one.readings), "; ".join(one.settled_by)
-        text = f"Dose {one.dose} can be read as {words}. What would settle it: {settled}."
+    for each in course.ambiguous():
+        words, settled = " or ".join(each.readings), "; ".join(each.settled_by)
+        text = f"Dose {each.dose} can be read as {words}. What would settle it: {settled}."
         yield Reason("ambiguous", text)
     known = programme.groups
     unknown = history.groups is None or (known and not history.groups <= known.keys())
@@ -748,7 +750,7 @@ def _groups_of(plans: list[Plan]) -> tuple[str, ...]:
         for plan in plans
         for row in (*plan.offers[:1], *plan.refusals)
         if isinstance(row, Offer)
-        for one in row.audiences
-        for name in (*(one.groups or ()), *one.except_groups)
+        for audience in row.audiences
+        for name in (*(audience.groups or ()), *audience.except_groups)
     }
     return tuple(sorted(found))

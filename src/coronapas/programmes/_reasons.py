@@ -160,14 +160,14 @@ class _Writer:
         other = self.programme.other_reckoning
         if other is None:
             return
-        for one in all_holdings(views):
-            end = other_end(self.programme, one)
-            if end is not None and one.start <= self.moment < max(end, one.end):
-                what = describe(one.evidence, self.programme)
+        for holding in all_holdings(views):
+            end = other_end(self.programme, holding)
+            if end is not None and holding.start <= self.moment < max(end, holding.end):
+                what = describe(holding.evidence, self.programme)
                 text = (
                     f"The months of the {what} can be counted in two ways: it counts until "
-                    f"{self._local(one.end)} by the one taken here, and until {self._local(end)} "
-                    "by the other (both exclusive)."
+                    f"{self._local(holding.end)} by the one taken here, and until "
+                    f"{self._local(end)} by the other (both exclusive)."
                 )
                 yield self._said("reckoning", text, other)
 
@@ -180,34 +180,36 @@ class _Writer:
                     yield self._said("exempt", f"{text.removesuffix('.')}{until}.", row)
 
     def suspended(self, views: tuple[View, ...]) -> Iterator[Reason]:
-        for one in views[0].shared.suspensions:
-            if one.start <= self.moment < one.end:
-                what = "positive test" if one.kind == "test" else "infection"
-                text = f"The {what} {one.number} suspends the pass {self._interval(one)}."
+        for suspension in views[0].shared.suspensions:
+            if suspension.start <= self.moment < suspension.end:
+                what = "positive test" if suspension.kind == "test" else "infection"
+                time = self._interval(suspension)
+                text = f"The {what} {suspension.number} suspends the pass {time}."
                 yield self._said("suspended", text, self.revision.suspension)
-            elif one.lifted and self.moment >= one.end:
-                text = f"A later negative test lifted the suspension by positive test {one.number}."
+            elif suspension.lifted and self.moment >= suspension.end:
+                number = suspension.number
+                text = f"A later negative test lifted the suspension by positive test {number}."
                 yield self._said("lifted", text, self.revision.suspension)
 
     def evidence(self, views: tuple[View, ...], *, with_past: bool) -> Iterator[Reason]:
         others = []
-        for one in all_holdings(views):
-            if not one.start <= self.moment < one.end:
-                others.append(one)
+        for each in all_holdings(views):
+            if not each.start <= self.moment < each.end:
+                others.append(each)
                 continue
-            what = describe(one.evidence, self.programme)
-            yield self._said("holds", f"The {what} counts {self._interval(one)}.", one.rule)
+            what = describe(each.evidence, self.programme)
+            yield self._said("holds", f"The {what} counts {self._interval(each)}.", each.rule)
         if not with_past:
             return
-        others.sort(key=lambda one: one.end, reverse=True)
-        for one in others[:MOST_OTHERS]:
-            what = describe(one.evidence, self.programme)
-            if one.end <= self.moment:
-                text = f"The {what} counted {self._interval(one)}."
-                yield self._said("lapsed", text, one.rule)
+        others.sort(key=lambda each: each.end, reverse=True)
+        for each in others[:MOST_OTHERS]:
+            what = describe(each.evidence, self.programme)
+            if each.end <= self.moment:
+                text = f"The {what} counted {self._interval(each)}."
+                yield self._said("lapsed", text, each.rule)
             else:
-                text = f"The {what} does not count yet: {self._interval(one)}."
-                yield self._said("not-yet", text, one.rule)
+                text = f"The {what} does not count yet: {self._interval(each)}."
+                yield self._said("not-yet", text, each.rule)
         if len(others) > MOST_OTHERS:
             text = f"{len(others) - MOST_OTHERS} earlier pieces of evidence have lapsed too."
             yield self._said("lapsed", text)
@@ -216,7 +218,7 @@ class _Writer:
         self, events: Events, course: Course, views: tuple[View, ...], person: Person
     ) -> Iterator[Reason]:
         """Name the doses that no rule of the revision accepts, in any reading."""
-        used = {one.evidence.number for each in views for one in each.doses}
+        used = {dose.evidence.number for each in views for dose in each.doses}
         for place in range(len(events.doses)):
             if place + 1 in used:
                 continue
@@ -239,10 +241,10 @@ class _Writer:
         if course.too_many:
             text = "Too many doses can be read in several ways to try every combination."
             yield self._said("ambiguous", text)
-        for one in course.ambiguous():
-            words = " or ".join(one.readings)
-            settled = "; ".join(one.settled_by)
-            text = f"Dose {one.dose} can be read as {words}. What would settle it: {settled}."
+        for each in course.ambiguous():
+            words = " or ".join(each.readings)
+            settled = "; ".join(each.settled_by)
+            text = f"Dose {each.dose} can be read as {words}. What would settle it: {settled}."
             yield self._said("ambiguous", text)
         if not course.ambiguous() and not course.too_many:
             text = "The birth date is known only in part, and the answer depends on the age."
@@ -322,8 +324,8 @@ def remarks(programme: Programme, history: History, events: Events) -> tuple[Rea
     found += _unknown_words(programme, history)
     if born is not None:
         birth = midnight(born, programme.zone)
-        if any(one.first_positive < born for one in events.infections) or any(
-            one.sampled_at < birth for one in events.tests
+        if any(infection.first_positive < born for infection in events.infections) or any(
+            test.sampled_at < birth for test in events.tests
         ):
             text = "A test or an infection is dated before the holder was born."
             found.append(_contradiction(text))
@@ -433,7 +435,7 @@ def condition_words(rule: EvidenceRule) -> str:
     parts = []
     if rule.needs:
         kinds = {"test": "a negative test", "recovery": "a recovery"}
-        needed = " or ".join(f"{kinds[one.evidence]} ({one.id})" for one in rule.needs)
+        needed = " or ".join(f"{kinds[need.evidence]} ({need.id})" for need in rule.needs)
         parts.append(f"only together with {needed}")
     if rule.preceded_by is not None:
         least, most = rule.preceded_by.at_least, rule.preceded_by.at_most
@@ -461,8 +463,8 @@ def suspension_words(suspension: Suspension | None) -> str:
 
 def offer_subject(offer: Offer, programme: Programme) -> str:
     """Describe whom an offer is made to, and after what."""
-    after = " or ".join(sorted("no dose" if one is None else str(one) for one in offer.after))
-    whom = "; or ".join(audience_words(one) for one in offer.audiences)
+    after = " or ".join(sorted("no dose" if each is None else str(each) for each in offer.after))
+    whom = "; or ".join(audience_words(audience) for audience in offer.audiences)
     words = f"after {after}, to {whom}"
     if offer.previous is not None:
         names = " or ".join(programme.product_name(code) for code in sorted(offer.previous))
@@ -505,10 +507,12 @@ def wait_subject(wait: Wait, programme: Programme) -> str:
     """Describe which doses an infection keeps waiting."""
     words = "Wait after infection"
     if wait.after is not None:
-        stages = sorted("no dose" if one is None else str(one) for one in wait.after)
+        stages = sorted("no dose" if each is None else str(each) for each in wait.after)
         words += f", after {' or '.join(stages)}"
     if wait.products is not None:
-        words += f", {' or '.join(programme.product_name(one) for one in sorted(wait.products))}"
+        words += (
+            f", {' or '.join(programme.product_name(product) for product in sorted(wait.products))}"
+        )
     ages = Audience(age_from=wait.age_from, age_below=wait.age_below)
     return words if ages == Audience() else f"{words}, {audience_words(ages)}"
 

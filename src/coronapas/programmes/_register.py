@@ -541,14 +541,14 @@ class _People:
             return ()
         if len(tests) > _MOST_TESTS or len(stated) > _MOST_INFECTIONS:
             return None
-        for one in stated:
-            day = self._infection(one, alone=len(stated) == 1)
+        for each in stated:
+            day = self._infection(each, alone=len(stated) == 1)
             if day is None:
                 return None
             if day:
                 days.append(day)
-        for one in tests:
-            day = self._test(one, born, alone=len(tests) == 1)
+        for each in tests:
+            day = self._test(each, born, alone=len(tests) == 1)
             if day is None:
                 return None
             if day:
@@ -569,9 +569,9 @@ class _People:
             found = None
             stated = _history({"infections": [statement]})
             if stated is not None:
-                (one,) = stated.infections
-                ours = one.disease is None or one.disease == self._disease
-                found = one.first_positive.toordinal() if ours else 0
+                (each,) = stated.infections
+                ours = each.disease is None or each.disease == self._disease
+                found = each.first_positive.toordinal() if ours else 0
             _remember(self._infections, key, found)
         return found
 
@@ -592,9 +592,9 @@ class _People:
             positive = None
             stated = _history({"tests": [statement]})
             if stated is not None:
-                (one,) = stated.tests
-                ours = one.disease is None or one.disease == self._disease
-                positive = bool(one.positive) and ours
+                (each,) = stated.tests
+                ours = each.disease is None or each.disease == self._disease
+                positive = bool(each.positive) and ours
             _remember(self._tests, rest, positive)
         if positive is None or at.toordinal() <= born + 1 or not 1890 <= at.year < 2200:
             return None
@@ -634,7 +634,7 @@ class _People:
         starts = columns.starts
         codes, events = columns.events()
         plain = [self._event(event) for event in events]
-        simple = [type(one) is tuple for one in plain]
+        simple = [type(each) is tuple for each in plain]
         births = [self._birth_of(text) for text in columns.births]
         groups = [self._words_of(words) for words in columns.groups]
         odd = columns.contradicting()
@@ -708,20 +708,20 @@ class _People:
         days = []
         others = 0
         for row, code in enumerate(own, start):
-            one = plain[code]
-            if type(one) is tuple:
-                doses += (one,)
+            each = plain[code]
+            if type(each) is tuple:
+                doses += (each,)
                 continue
-            if isinstance(one, dict):
+            if isinstance(each, dict):
                 moment = columns.sampled_at(row)
-                one = self._test({**one, "sampled_at": moment}, born, alone=True)
+                each = self._test({**each, "sampled_at": moment}, born, alone=True)
                 others += 1
-            elif one:
+            elif each:
                 others += 1
-            if one is None:
+            if each is None:
                 return None
-            if one:
-                days.append(one)
+            if each:
+                days.append(each)
         # What one identifier joins is found from the history alone.
         if others > 1 and columns.has_identifiers:
             return None

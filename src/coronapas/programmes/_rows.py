@@ -140,7 +140,9 @@ class Known(NamedTuple):
         """Return the codes with those of the variants of each."""
         if codes is None:
             return None
-        return frozenset((*codes, *(one for code in codes for one in self.variants.get(code, ()))))
+        return frozenset(
+            (*codes, *(variant for code in codes for variant in self.variants.get(code, ())))
+        )
 
 
 def read_products(top: Reader) -> Known:
@@ -272,7 +274,7 @@ def read_rules(top: Reader, known: Known) -> Mapping[str, EvidenceRule]:
         rule = found[name]
         named = [found.get(word) for word in words]
         allowed = _NEEDS[rule.evidence]
-        rules = tuple(one for one in named if one is not None and one.evidence in allowed)
+        rules = tuple(each for each in named if each is not None and each.evidence in allowed)
         if len(rules) < len(named) or not named or not needing.isdisjoint(words):
             row.faults.note(
                 row.at("needs"),
@@ -574,7 +576,7 @@ def _readings(row: Reader, before: Readings | None) -> Readings:
     open_ = Reading(id="", source="", confidence="U", policy=Policy.AMBIGUOUS)
     if before is None:
         before = Readings(single_then_other=open_, one_dose_recovered=open_)
-    return replace(before, **{name: one for name, one in stated.items() if one is not None})
+    return replace(before, **{name: each for name, each in stated.items() if each is not None})
 
 
 def _dose_after_infection(readings: Reader) -> DoseAfterInfection | None:
@@ -621,13 +623,13 @@ def read_schedule(top: Reader, known: Known) -> Schedule:
     if row is None:
         return Schedule()
     schedule = Schedule(
-        offers=tuple(_offer(one, known) for one in row.rows("offers")),
-        limits=tuple(_limit(one, known) for one in row.rows("limits")),
-        waits=tuple(_wait(one, known) for one in row.rows("waits")),
-        groups=tuple(_groups(one) for one in row.rows("target_groups")),
+        offers=tuple(_offer(each, known) for each in row.rows("offers")),
+        limits=tuple(_limit(each, known) for each in row.rows("limits")),
+        waits=tuple(_wait(each, known) for each in row.rows("waits")),
+        groups=tuple(_groups(each) for each in row.rows("target_groups")),
     )
     row.close()
-    ids = [one.id for one in (*schedule.offers, *schedule.limits, *schedule.waits)]
+    ids = [each.id for each in (*schedule.offers, *schedule.limits, *schedule.waits)]
     if len(set(ids)) < len(ids):
         row.faults.note("schedule", "programme.doubled", "A name is here twice.", "Rename one.")
     return schedule
@@ -663,7 +665,7 @@ def _offer(row: Reader, known: Known) -> Offer:
         starts=starts,
         until=until,
         after=_stages_after(after or ()),
-        audiences=tuple(_audience(one) for one in row.rows("to")) or (Audience(),),
+        audiences=tuple(_audience(each) for each in row.rows("to")) or (Audience(),),
         products=products,
         previous=known.with_variants(previous),
         earliest=_days(row, "earliest"),
@@ -778,10 +780,10 @@ def _wait(row: Reader, known: Known) -> Wait:
 def _groups(row: Reader) -> TargetGroups:
     starts = row.day("from", required=True) or date.max
     groups = []
-    for one in row.rows("groups"):
-        number, part = one.number("number", 1, 99, required=True) or 0, one.maybe_text("part")
-        groups.append((f"{number}{part or ''}", one.text("who", required=True)))
-        one.close()
+    for each in row.rows("groups"):
+        number, part = each.number("number", 1, 99, required=True) or 0, each.maybe_text("part")
+        groups.append((f"{number}{part or ''}", each.text("who", required=True)))
+        each.close()
     found = TargetGroups(starts=starts, groups=tuple(groups), **row_members(row))
     row.close()
     return found

@@ -266,10 +266,11 @@ class Columns:
                 .dictionary_encode()
             )
             different = [
-                (*different[one // size], values[one % size]) for one in both.dictionary.to_pylist()
+                (*different[each // size], values[each % size])
+                for each in both.dictionary.to_pylist()
             ]
             rows = both.indices.cast(arrow.int64())
-        found = [_event_of(dict(zip(names, one, strict=True))) for one in different]
+        found = [_event_of(dict(zip(names, each, strict=True))) for each in different]
         return rows.to_pylist(), found
 
     def contradicting(self) -> set[int]:
@@ -401,7 +402,7 @@ def _event_of(row: Mapping[str, Any]) -> dict[str, Any]:
     if row.get("disease") is not None:
         found[_KINDS[kind_]] = {**found[_KINDS[kind_]], "disease": row["disease"]}
     if len(found) > 1:
-        return {name: {**one, "kind_": None} for name, one in found.items()}
+        return {name: {**each, "kind_": None} for name, each in found.items()}
     return found
 
 

@@ -185,7 +185,7 @@ class Timeline:
                 for line in self.evidence
             ],
             "suspensions": [_bounds(span, zone) for span in self.suspensions],
-            "ambiguous": [one.to_json() for one in self.ambiguous],
+            "ambiguous": [each.to_json() for each in self.ambiguous],
         }
 
 
@@ -284,8 +284,8 @@ class _Builder:
         changed = self.revision is not revision
         if changed:
             rules = (*revision.recoveries, *revision.vaccinations)
-            preceding = [one.preceded_by for one in rules if one.preceded_by is not None]
-            self.asks_doses = any(one.event == "dose" for one in preceding)
+            preceding = [rule.preceded_by for rule in rules if rule.preceded_by is not None]
+            self.asks_doses = any(each.event == "dose" for each in preceding)
         if changed or self.asks_doses:
             self.revision = revision
             self.shared = shared_by_all(self.programme, revision, known, self.people, self.needed)
@@ -296,7 +296,7 @@ class _Builder:
         self.suspensions.extend(within(self.shared[0].suspended, start, end))
         for readings in doses:
             self._add_evidence(revision, list(readings.values()), start, end)
-        self._add_evidence(revision, [one.holdings for one in self.shared], start, end)
+        self._add_evidence(revision, [each.holdings for each in self.shared], start, end)
 
     def _doses(
         self, known: Events, course: Course, start: datetime, end: datetime
@@ -306,9 +306,9 @@ class _Builder:
         return [
             {
                 (person, stage): tuple(
-                    one
-                    for one in self.judge.holdings(place, dose, stage, person)
-                    if one.start < end and one.end > start
+                    holding
+                    for holding in self.judge.holdings(place, dose, stage, person)
+                    if holding.start < end and holding.end > start
                 )
                 for person in self.people
                 for stage in stages[place]
@@ -323,11 +323,11 @@ class _Builder:
         for person, shared in zip(self.people, self.shared, strict=True):
             for world in worlds:
                 holdings = tuple(
-                    one
+                    reading
                     for readings, stage in zip(doses, world, strict=True)
-                    for one in readings[person, stage]
+                    for reading in readings[person, stage]
                 )
-                spans = tuple(union((one.start, one.end) for one in holdings))
+                spans = tuple(union((holding.start, holding.end) for holding in holdings))
                 found.append(View(holdings, spans, shared))
         return tuple(found)
 
@@ -348,7 +348,7 @@ class _Builder:
                 revision.id,
                 self.requirement_of(revision),
                 several[0].suspended_at(low),
-                all(one.exempt_at(low) for one in several),
+                all(each.exempt_at(low) for each in several),
             )
             last = self.validity[-1] if self.validity else None
             if last and last[2:] == span[2:]:
@@ -410,7 +410,7 @@ class _Builder:
         order = {"vaccination": 0, "recovery": 1, "test": 2}
         rows = sorted(self.evidence.items(), key=lambda row: (order[row[0][0]], row[1][0].number))
         for key, pieces in rows:
-            stages = " or ".join(sorted({str(one.stage) for one in pieces if one.stage}))
+            stages = " or ".join(sorted({str(each.stage) for each in pieces if each.stage}))
             words = describe(pieces[0], self.programme)
             if len(pieces) > 1:
                 words = words.replace(f", {pieces[0].stage})", f", {stages})")

@@ -105,8 +105,8 @@ class Validity:
             "exempt": self.exempt,
             "suspended": self.suspended,
             "reasons": [reason.to_json() for reason in self.reasons],
-            "evidence": [holding_to_json(one, self.zone) for one in self.holdings],
-            "ambiguous": [one.to_json() for one in self.ambiguous],
+            "evidence": [holding_to_json(holding, self.zone) for holding in self.holdings],
+            "ambiguous": [each.to_json() for each in self.ambiguous],
             "marks": [mark.to_json() for mark in self.marks],
         }
 
@@ -174,7 +174,7 @@ def check(
         revision=revision.id,
         revision_until=None if later is FOREVER else later,
         requirement=revision.requirement_at(place, region, history.sector),
-        exempt=all(one.exempt_at(moment) for one in several),
+        exempt=all(each.exempt_at(moment) for each in several),
         suspended=several[0].suspended_at(moment),
         holdings=holdings,
         reasons=reasons_of(
@@ -253,7 +253,7 @@ def agreed(several: tuple[View, ...], course: Course, moment: datetime) -> bool 
     if course.too_many:
         return None
     first = several[0].valid_at(moment)
-    if len(several) == 1 or all(one.valid_at(moment) is first for one in several[1:]):
+    if len(several) == 1 or all(each.valid_at(moment) is first for each in several[1:]):
         return first
     return None
 
@@ -276,7 +276,9 @@ def _limits(
 
 
 def _holding_now(several: tuple[View, ...], moment: datetime) -> tuple[Holding, ...]:
-    return tuple(one for one in all_holdings(several) if one.start <= moment < one.end)
+    return tuple(
+        holding for holding in all_holdings(several) if holding.start <= moment < holding.end
+    )
 
 
 def _marks(

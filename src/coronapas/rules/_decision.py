@@ -263,9 +263,9 @@ def _lowest_version(payloads: Sequence[Mapping[str, Any]]) -> str | None:
 
 def _require_one_holder(payloads: Sequence[Mapping[str, Any]], unsure_names: bool) -> None:
     holders = [holder_of(payload) for payload in payloads]
-    for place, one in enumerate(holders):
+    for place, each in enumerate(holders):
         for other in holders[:place]:
-            if not compare_holders(one, other).is_same(unsure_names=unsure_names):
+            if not compare_holders(each, other).is_same(unsure_names=unsure_names):
                 raise WalletError(
                     "The passes are not of one holder: names or dates of birth differ."
                 )

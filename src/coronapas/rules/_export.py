@@ -656,9 +656,9 @@ def _beyond(programme: Programme, revision: Revision, where: _Where) -> Iterable
             )
     rows = (*revision.rules, *revision.exemptions)
     for kind, here, named in (
-        ("sectors", where.sector, {one for row in rows for one in row.sectors or ()}),
-        ("places", where.place, {one for row in rows for one in row.places or ()}),
-        ("regions", where.region, {one for row in rows for one in row.regions or ()}),
+        ("sectors", where.sector, {each for row in rows for each in row.sectors or ()}),
+        ("places", where.place, {each for row in rows for each in row.places or ()}),
+        ("regions", where.region, {each for row in rows for each in row.regions or ()}),
     ):
         if named:
             words = ", ".join(sorted(named))

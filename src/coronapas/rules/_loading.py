@@ -73,8 +73,8 @@ class Unread:
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form."""
         faults = [
-            {"field": one.field, "code": one.code, "problem": one.problem, "hint": one.hint}
-            for one in self.faults
+            {"field": fault.field, "code": fault.code, "problem": fault.problem, "hint": fault.hint}
+            for fault in self.faults
         ]
         return {"place": self.place, "country": self.country, "faults": faults}
 
@@ -90,8 +90,8 @@ class Loaded:
     def add(self, document: object, place: str) -> None:
         """Read one rule, or a list of rules."""
         if isinstance(document, list):
-            for number, one in enumerate(document):
-                self.add_one(one, f"{place}[{number}]")
+            for number, each in enumerate(document):
+                self.add_one(each, f"{place}[{number}]")
         else:
             self.add_one(document, place)
 
@@ -271,7 +271,7 @@ def _is_list_of_rules(document: object) -> bool:
     return (
         isinstance(document, list)
         and bool(document)
-        and any(model.looks_like_rule(one) for one in document)
+        and any(model.looks_like_rule(each) for each in document)
     )
 
 

@@ -380,7 +380,7 @@ class RuleSet:
         which the intervals are found first.
         """
         judged = tuple(passes)
-        subjects = [Subject.of(one) for one in judged]
+        subjects = [Subject.of(each) for each in judged]
         wallet = wallet_subject(subjects, same_holder=same_holder, unsure_names=unsure_names)
         case = self._case_of(wallet, _asked(question, parts))
         return timeline(case, around=_moment(at, *judged))

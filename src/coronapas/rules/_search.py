@@ -604,7 +604,7 @@ class _Search:
             key = walk.rule.type, walk.rule.identifier
             heaviest[key] = max(heaviest.get(key, 0), walk.heaviest)
         selection = _SETTING_OUT + len(self.case.candidates.rules) // 2
-        return selection + sum(_RULE_JUDGED + one // _COMPILED for one in heaviest.values())
+        return selection + sum(_RULE_JUDGED + each // _COMPILED for each in heaviest.values())
 
 
 class _Walk:
@@ -665,7 +665,7 @@ def _phases(case: Case, starts: list[int], ends: list[int]) -> tuple[Phase, ...]
 
 
 def _state(verdict: Verdict) -> object:
-    results = [(id(one.rule), one.outcome, one.code) for one in verdict.results]
+    results = [(id(result.rule), result.outcome, result.code) for result in verdict.results]
     return verdict.outcome, results, verdict.refusals
 
 

@@ -234,7 +234,7 @@ def normalised(payload: Mapping[str, Any]) -> Mapping[str, Any]:
                 _normalised_record(i, name) if isinstance(i, Mapping) else _plain(i) for i in value
             ]
             if len(better) > 1 and name in _DATES:
-                better = [entry for *_, entry in newest_first((name, "", one) for one in better)]
+                better = [entry for *_, entry in newest_first((name, "", each) for each in better)]
         else:
             better = _plain(value)
             if name == "dob" and isinstance(better, str):

@@ -192,8 +192,8 @@ class Window:
         for phase in self.phases:
             verdict = phase.verdict
             decisive = {Outcome.FAIL: verdict.failures, Outcome.OPEN: verdict.open}
-            for one in decisive.get(self.outcome, ()):
-                found.setdefault(one.rule, one)
+            for each in decisive.get(self.outcome, ()):
+                found.setdefault(each.rule, each)
         return tuple(found.values())
 
     @property
@@ -219,9 +219,9 @@ class Window:
             "outcome": str(self.outcome),
             "start": None if self.start is None else self.start.to_json(),
             "end": None if self.end is None else self.end.to_json(),
-            "begins_because": [one.to_json() for one in self.begins_because],
-            "ends_because": [one.to_json() for one in self.ends_because],
-            "deciding": [one.to_json() for one in self.deciding],
+            "begins_because": [each.to_json() for each in self.begins_because],
+            "ends_because": [each.to_json() for each in self.ends_because],
+            "deciding": [each.to_json() for each in self.deciding],
             "refusals": [check.code for check in self.refusals],
             "sentence": self.sentence,
         }
@@ -261,7 +261,7 @@ class Timeline:
     @cached_property
     def windows(self) -> tuple[Window, ...]:
         """The phases put together by their outcome, ascending; they leave no gap."""
-        groups = [tuple(found) for _, found in groupby(self.phases, lambda one: one.outcome)]
+        groups = [tuple(found) for _, found in groupby(self.phases, lambda each: each.outcome)]
         before = [None, *(group[-1] for group in groups[:-1])]
         after = [*(group[0] for group in groups[1:]), None]
         return tuple(map(Window, groups, before, after))
@@ -269,7 +269,7 @@ class Timeline:
     @property
     def accepted(self) -> tuple[Window, ...]:
         """The windows whose outcome is PASS."""
-        return tuple(one for one in self.windows if one.outcome is Outcome.PASS)
+        return tuple(each for each in self.windows if each.outcome is Outcome.PASS)
 
     def window_at(self, moment: datetime) -> Window | None:
         """Return the window that a moment lies in; None outside of what is covered.
@@ -278,11 +278,11 @@ class Timeline:
         """
         if moment.utcoffset() is None:
             raise ValueError("the moment must have a time zone")
-        place = bisect_right(self.windows, moment, key=lambda one: one.first) - 1
+        place = bisect_right(self.windows, moment, key=lambda each: each.first) - 1
         return self.windows[place] if place >= 0 and moment in self.windows[place] else None
 
     def __repr__(self) -> str:
-        found = " ".join(f"{one.outcome}" for one in self.windows)
+        found = " ".join(f"{each.outcome}" for each in self.windows)
         return f"<Timeline {self.scope.country}: {found}>"
 
     def text(self) -> str:
@@ -300,7 +300,7 @@ class Timeline:
             "issued_at": None if self.issued_at is None else self.issued_at.isoformat(),
             "expires": None if self.expires is None else self.expires.isoformat(),
             "end_included": self.end_included,
-            "windows": [one.to_json() for one in self.windows],
+            "windows": [each.to_json() for each in self.windows],
         }
 
 
@@ -316,19 +316,19 @@ def changes(before: Phase, after: Phase) -> tuple[Change, ...]:
     Where no rule is left, those that left; where the pass begins to fail, those that begin to;
     where it ceases to, those that cease to; else all.
     """
-    was = {(one.rule.type, one.rule.identifier): one for one in before.verdict.results}
-    now = {(one.rule.type, one.rule.identifier): one for one in after.verdict.results}
+    was = {(result.rule.type, result.rule.identifier): result for result in before.verdict.results}
+    now = {(each.rule.type, each.rule.identifier): each for each in after.verdict.results}
     found = [Change(was.get(key), now.get(key)) for key in {**was, **now}]
-    found = [one for one in found if _differs(one.before, one.after)]
+    found = [each for each in found if _differs(each.before, each.after)]
     fails = Outcome.FAIL
     if after.outcome is Outcome.NO_RULES:
-        decisive = [one for one in found if one.after is None]
+        decisive = [each for each in found if each.after is None]
     elif after.outcome is fails:
-        decisive = [one for one in found if one.after and one.after.outcome is fails]
+        decisive = [each for each in found if each.after and each.after.outcome is fails]
     elif before.outcome is fails:
-        decisive = [one for one in found if one.before and one.before.outcome is fails]
+        decisive = [each for each in found if each.before and each.before.outcome is fails]
     else:
-        decisive = [one for one in found if _outcome(one.before) is not _outcome(one.after)]
+        decisive = [each for each in found if _outcome(each.before) is not _outcome(each.after)]
     return tuple(decisive)
 
 
@@ -386,16 +386,16 @@ def window(found: Window) -> str:
         parts.append(f"until {_bound(found.end, found.ends_because, country)}{own}")
     # The bounds name some of these rules already.
     named = {change.rule for change in (*found.begins_because, *found.ends_because)}
-    deciding = [one for one in found.deciding if one.rule not in named]
+    deciding = [each for each in found.deciding if each.rule not in named]
     if deciding:
-        parts.append(f"because of {_and([_named(one) for one in deciding])}")
+        parts.append(f"because of {_and([_named(each) for each in deciding])}")
     first, *rest = parts
     return f"{first} {', '.join(rest)}." if rest else f"{first}."
 
 
 def timeline(found: Timeline) -> str:
     """Return a line for each window, and what else is known of the time."""
-    lines = [one.sentence for one in found.windows]
+    lines = [each.sentence for each in found.windows]
     country = found.scope.country
     if not found.complete:
         lines.append(
@@ -473,11 +473,11 @@ def _own_validity(before: Phase | None, after: Phase | None) -> str:
 def _together(because: tuple[Change, ...]) -> str:
     """Return all rules that make a change, or as many of them as a person reads."""
     if len(because) > MAX_NAMED:
-        if all(one.before is None for one in because):
+        if all(each.before is None for each in because):
             return f"{len(because)} rules come into force"
-        if all(one.after is None for one in because):
+        if all(each.after is None for each in because):
             return f"{len(because)} rules are no longer in force"
-    named = [one.sentence for one in because[:MAX_NAMED]]
+    named = [each.sentence for each in because[:MAX_NAMED]]
     more = len(because) - len(named)
     return _and([*named, f"{more} more change"] if more else named)
 

@@ -202,7 +202,7 @@ def _listed(expr: Expr) -> str:
 
 def _comparison(part: Explanation, words: str) -> str:
     first, *rest = part.because
-    others = f" and {words} ".join(_operand(one) for one in rest)
+    others = f" and {words} ".join(_operand(each) for each in rest)
     return _sentence(f"{_operand(first)} {words} {others}")
 
 
@@ -405,12 +405,12 @@ class Verdict:
     @property
     def failures(self) -> tuple[RuleResult, ...]:
         """The rules that fail."""
-        return tuple(one for one in self._results if one.outcome is Outcome.FAIL)
+        return tuple(result for result in self._results if result.outcome is Outcome.FAIL)
 
     @property
     def open(self) -> tuple[RuleResult, ...]:
         """The rules that are open."""
-        return tuple(one for one in self._results if one.outcome is Outcome.OPEN)
+        return tuple(result for result in self._results if result.outcome is Outcome.OPEN)
 
     @property
     def unread(self) -> tuple[Unread, ...]:
@@ -450,7 +450,7 @@ class Verdict:
     def __repr__(self) -> str:
         decisive = " ".join(
             [check.code for check in self._refusals]
-            or [str(one.rule) for one in self.failures or self.open]
+            or [str(each.rule) for each in self.failures or self.open]
         )
         return f"<Verdict {self.country} {self._outcome}{' ' if decisive else ''}{decisive}>"
 
@@ -483,10 +483,10 @@ class Verdict:
         """
         lines = [self.sentence]
         lines += [f"- {check.name}: {check.sentence}" for check in self._refusals]
-        for one in (*self.failures, *self.open):
-            lines.append(f"- {one.description} ({one.rule})")
-            lines += [f"    {sentence}" for sentence in one.because or (CODES[one.code],)]
-        lines += [f"- A rule could not be read: {one.place}" for one in self._unread]
+        for each in (*self.failures, *self.open):
+            lines.append(f"- {each.description} ({each.rule})")
+            lines += [f"    {sentence}" for sentence in each.because or (CODES[each.code],)]
+        lines += [f"- A rule could not be read: {each.place}" for each in self._unread]
         return "\n".join(lines)
 
     def to_json(self, *, reasons: bool = False) -> dict[str, Any]:
@@ -502,18 +502,18 @@ class Verdict:
                 {"check": check.name, "code": check.code, "sentence": check.sentence}
                 for check in self._refusals
             ],
-            "rules": [one.to_json(reasons=reasons) for one in self._results],
-            "unread": [one.to_json() for one in self._unread],
+            "rules": [result.to_json(reasons=reasons) for result in self._results],
+            "unread": [each.to_json() for each in self._unread],
         }
 
 
 def _overall(results: tuple[RuleResult, ...], unread: tuple[Unread, ...]) -> Outcome:
-    outcomes = {one.outcome for one in results}
+    outcomes = {result.outcome for result in results}
     if Outcome.FAIL in outcomes:
         return Outcome.FAIL
     if unread:
         return Outcome.OPEN
     # An invalidation rule that does not apply is not an acceptance.
-    if not any(one.rule.type is RuleType.ACCEPTANCE for one in results):
+    if not any(each.rule.type is RuleType.ACCEPTANCE for each in results):
         return Outcome.NO_RULES
     return Outcome.OPEN if Outcome.OPEN in outcomes else Outcome.PASS

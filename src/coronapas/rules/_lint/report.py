@@ -122,12 +122,12 @@ class LintReport:
     @property
     def ok(self) -> bool:
         """Whether there are no errors."""
-        return not any(one.severity is Severity.ERROR for one in self.findings)
+        return not any(finding.severity is Severity.ERROR for finding in self.findings)
 
     @property
     def refusal(self) -> Finding | None:
         """The first violation of the gateway's constraints: what the gateway answers with."""
-        return next((one for one in self.findings if one.gateway), None)
+        return next((finding for finding in self.findings if finding.gateway), None)
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form."""
@@ -136,7 +136,7 @@ class LintReport:
             "identifier": self.identifier,
             "ok": self.ok,
             "refusal": None if self.refusal is None else self.refusal.to_json(),
-            "findings": [one.to_json() for one in self.findings],
+            "findings": [finding.to_json() for finding in self.findings],
         }
 
 
@@ -214,11 +214,11 @@ def lint_folder(
         if path.name == loading.RULE_FILE:
             tests = tuple(_tests(path, root))
         elif isinstance(document, list):
-            documents = [one for one in document if looks_like_rule(one)]
-            for number, one in enumerate(documents):
+            documents = [each for each in document if looks_like_rule(each)]
+            for number, each in enumerate(documents):
                 reports.append(
                     lint(
-                        one,
+                        each,
                         previous=known,
                         uploaded_at=uploaded_at,
                         value_sets=value_sets,
@@ -351,7 +351,7 @@ def _affected_fields(document: Mapping[str, Any], expression: certlogic.Expr) ->
                 f"The logic reads {name}, which is not listed.",
                 f"Add {name}.",
             )
-    for name in dict.fromkeys(str(one) for one in stated):
+    for name in dict.fromkeys(str(each) for each in stated):
         if name not in read:
             yield _error(
                 "AffectedFields",
