@@ -154,7 +154,7 @@ def test_the_command_prints_for_the_post_and_goes_on(table: Path, tmp_path: Path
     arguments = ["bulk", "print", str(table), "--out", str(out), "--sheet", "flat", "--jobs", "1"]
     result = CliRunner().invoke(coronapas, arguments)
     assert result.exit_code == 1
-    assert result.output.startswith("7 records: 3 printed, 4 refused; ")
+    assert result.output.startswith("7 records: 3 printed, 4 refused\n")
     (archive,) = letters(out).values()
     assert len(archive) == 4
     manifest = out / "manifest.jsonl"

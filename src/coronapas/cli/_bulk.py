@@ -732,5 +732,5 @@ def resume(out: Path, jobs: int | None, max_faults: str | None) -> None:
 
 
 _RESUMABLE: Final[Mapping[str, click.Command]] = {
-    str(each.name): each for each in (issue, reissue, verify, decide, invite, revoke)
+    str(each.name): each for each in (issue, reissue, verify, decide, invite, revoke, print_)
 }
