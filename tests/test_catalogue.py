@@ -34,7 +34,7 @@ PLACES = frozenset(
     """
     alternatives.{} dose.{} entries.{} history.{} holder.{} mapping.{} vaccination.{} {}.born
     {}.ci {}.code {}.du {}.event {}.from {}.id {}.is {}.ma {}.nm {}.pem {}.product {}.tc {}.tg
-    {}.until {}.verify
+    {}.until {}.verify pyarrow.{}
     """.split()  # noqa: SIM905 - twenty quoted names would be harder to read
 )
 
