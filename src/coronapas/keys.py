@@ -273,7 +273,10 @@ def make_csca(
     """
     first, last = _period(valid_from, valid_for)
     subject = _name(country, name or f"{country} CSCA", organisation)
-    private_key = make_key(key) if isinstance(key, str) else _private(key)
+    if isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
+        private_key: PrivateKey = key
+    else:
+        private_key = make_key(key)
     public_key = private_key.public_key()
     ski = x509.SubjectKeyIdentifier.from_public_key(public_key)
     own = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(ski)

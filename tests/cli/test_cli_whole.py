@@ -28,8 +28,10 @@ if TYPE_CHECKING:
 COMMANDS = (
     "issue",
     "verify",
+    "bulk",
     "inspect",
     "qr",
+    "paper",
     "link",
     "trust",
     "revocation",

@@ -57,6 +57,8 @@ def command() -> None:
     A run has a folder. What is done is in its manifest.jsonl; the same command, or resume, goes on
     where a run was stopped or killed. Rows that are refused are in faults, with fields and codes,
     and no values.
+
+    Exit codes: 0 every row has its result; 1 some are refused; 2 the run could not begin or go on.
     """
 
 
