@@ -629,6 +629,8 @@ def made_up_programmes(draw: st.DrawFn) -> Programme:
     )
 
 
+# A programme's rows are many; hypothesis warns of what it would print of them, once in a process.
+@pytest.mark.filterwarnings("ignore:Generating overly large repr")
 @settings(max_examples=max(settings().max_examples // 3, 10))
 @given(
     made_up_programmes(),
