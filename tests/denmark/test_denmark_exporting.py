@@ -687,6 +687,20 @@ def test_the_rules_of_any_programme_agree_with_it(
             assert accepts(found, type_, payload, at) is expected
 
 
+def test_where_everybody_is_exempt_every_pass_is_accepted() -> None:
+    everybody = Exemption(
+        id="all", source="made up", confidence="U", reason="made up", audience=Audience()
+    )
+    exempt = replace(EU.revisions[-1], exemptions=(everybody,))
+    programme = replace(EU, revisions=(exempt,))
+    at = exempt.starts + timedelta(days=10)
+    found = export_rules(programme, exempt, country="XX", until=at + timedelta(days=30))
+    payload = {"dob": "1970-01-01", "v": [{"mp": "none", "dn": 1, "sd": 9, "dt": "1999-01-01"}]}
+    history = History(date(1970, 1, 1), (Dose(date(1999, 1, 1), "none", 1, 9),))
+    assert check(programme, history, at).exempt
+    assert accepts(found, CertificateType.VACCINATION, payload, at)
+
+
 @pytest.mark.parametrize(
     ("given_on", "at", "expected"),
     [

@@ -343,7 +343,8 @@ def export_rules(
             continue
         claims.add(kind)
         found = [(any_of((exempt, logic)), text) for logic, text in parts]
-        said = [(logic, text) for logic, text in found if logic is not True]
+        # Where every pass is accepted one rule says so: without rules nothing is accepted.
+        said = [(logic, text) for logic, text in found if logic is not True] or found[:1]
         rules += (
             _rule(kind, country, place, logic, text, writer)
             for place, (logic, text) in enumerate(said)
@@ -360,6 +361,8 @@ def _rule(
     if logic is False:
         # A logic is an object that reads the payload; an entry that is there is never falsy.
         logic = {"!": [{"var": f"payload.{group}.0"}]}
+    elif logic is True:
+        logic = {"!": [{"!": [{"var": f"payload.{group}.0"}]}]}
     revision = writer.revision
     document = {
         "Identifier": f"{prefix}-{country}-{FIRST_NUMBER + place}",
