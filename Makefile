@@ -7,6 +7,9 @@ WORKERS ?= 2
 ARGS ?=
 MINUTES ?= 5
 
+# The tests start many interpreters. Without bytecode on disk each would compile everything again.
+unexport PYTHONDONTWRITEBYTECODE
+
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 ORACLE := .oracle
@@ -73,8 +76,9 @@ lint: setup ## check style and formatting
 types: setup ## check the types, strictly
 	$(PY) -m mypy
 
-docs: setup ## build the documentation into site/
+docs: setup ## build the documentation into site/, and test that its reference shows every public name
 	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet
+	$(PY) -m pytest -q -n 0 -m site tests/test_reference.py
 
 demo: setup ## issue passes, draw one, verify them, and one that was tampered with
 	$(VENV)/bin/coronapas demo

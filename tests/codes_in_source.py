@@ -97,6 +97,12 @@ def tree_of(path: Path) -> ast.Module:
     return ast.parse(path.read_text("utf-8"))
 
 
+@cache
+def nodes_of(tree: ast.Module) -> tuple[ast.AST, ...]:
+    """Every node of a module, in one walk: many questions are asked of each module."""
+    return tuple(ast.walk(tree))
+
+
 def text_of(node: ast.AST | None) -> str | None:
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
 
@@ -109,8 +115,8 @@ def modules() -> Iterator[tuple[str, ast.Module]]:
             yield name, tree_of(path)
 
 
-def calls(tree: ast.AST) -> Iterator[tuple[str, list[ast.expr]]]:
-    for node in ast.walk(tree):
+def calls(tree: ast.Module) -> Iterator[tuple[str, list[ast.expr]]]:
+    for node in nodes_of(tree):
         if isinstance(node, ast.Call):
             function = node.func
             name = function.attr if isinstance(function, ast.Attribute) else ""
@@ -131,7 +137,7 @@ def literal_codes() -> Iterator[str]:
     for name, tree in modules():
         if name.startswith("cli/"):
             continue
-        for node in ast.walk(tree):
+        for node in nodes_of(tree):
             text = text_of(node)
             if text is not None and CODE.fullmatch(text):
                 yield text
@@ -139,7 +145,7 @@ def literal_codes() -> Iterator[str]:
 
 def outcomes_of_commands() -> Iterator[str]:
     """Yield the outcomes that the command line adds: constants in capitals."""
-    for node in ast.walk(tree_of(SOURCE / "cli" / "_decide.py")):
+    for node in nodes_of(tree_of(SOURCE / "cli" / "_decide.py")):
         if isinstance(node, ast.AnnAssign) and (value := text_of(node.value)) and value.isupper():
             yield value
 
@@ -179,7 +185,7 @@ def assigned_codes() -> Iterator[str]:
     for path, tree in modules():
         if not path.startswith(("trust/", "revocation/")):
             continue
-        for node in ast.walk(tree):
+        for node in nodes_of(tree):
             if isinstance(node, ast.Assign) and isinstance(node.value, ast.IfExp):
                 target = node.targets[0]
                 if isinstance(target, ast.Name) and target.id == "code":
@@ -190,7 +196,7 @@ def assigned_codes() -> Iterator[str]:
 
 def cbor_codes() -> Iterator[str]:
     """Yield the codes in the tuples of the CBOR reader's table of reasons."""
-    for node in ast.walk(tree_of(SOURCE / "hcert" / "_cbor.py")):
+    for node in nodes_of(tree_of(SOURCE / "hcert" / "_cbor.py")):
         if isinstance(node, ast.FunctionDef) and node.name == "_reason":
             for each in ast.walk(node):
                 if isinstance(each, ast.Tuple) and each.elts and (code := text_of(each.elts[0])):
@@ -206,7 +212,7 @@ def rule_members() -> Iterator[str]:
 
 def listed_rule_members() -> Iterator[str]:
     """Yield those of the members that are taken in a loop: texts in capitals and small letters."""
-    for node in ast.walk(tree_of(SOURCE / "rules" / "_model.py")):
+    for node in nodes_of(tree_of(SOURCE / "rules" / "_model.py")):
         if isinstance(node, ast.comprehension) and isinstance(node.iter, ast.Tuple):
             yield from (
                 f"rule.{_model._snake(text)}" for each in node.iter.elts if (text := text_of(each))
@@ -241,7 +247,7 @@ def words() -> Iterator[str]:
             for (folder, maker), place in WORDS.items():
                 if path.startswith(folder) and name == maker and len(arguments) > place:
                     yield from texts_of(arguments[place])
-        for node in ast.walk(tree):
+        for node in nodes_of(tree):
             if isinstance(node, ast.ClassDef) and node.name in ENUMERATIONS.get(path, ()):
                 for line in node.body:
                     if isinstance(line, ast.Assign) and (value := text_of(line.value)):
@@ -252,7 +258,7 @@ def templates() -> Iterator[tuple[str, str]]:
     """Yield each f-string of the form of a code, with ``{}`` for what is filled in."""
     form = re.compile(r"(?=.*[a-z])([a-z0-9-]+|\{\})\.([a-z0-9-]+|\{\})")
     for path, tree in modules():
-        for node in ast.walk(tree):
+        for node in nodes_of(tree):
             if isinstance(node, ast.JoinedStr):
                 text = "".join(text_of(part) or "{}" for part in node.values)
                 if form.fullmatch(text):

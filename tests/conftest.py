@@ -58,8 +58,9 @@ settings.load_profile("test")
 LEFT_OUT = {
     "services": "The services were not run, in a browser and under load: `make services` does.",
     "bulk": "The engines of bulk work were not started and killed: `make engines` does.",
+    "test_reference.py": "The pages of the reference were not built and read: `make docs` does.",
 }
-"""Folders with tests that have a target of their own, and what a run without them says."""
+"""Folders and files with tests that have a target of their own, and what a run without them says."""
 
 
 @pytest.fixture(scope="session")
@@ -86,8 +87,8 @@ def keyring(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
     """Account for the tests that were not run, and for what exploring found."""
-    for folder, text in LEFT_OUT.items():
-        there = (PROJECT / "tests" / folder).is_dir()
+    for name, text in LEFT_OUT.items():
+        there = (PROJECT / "tests" / name).exists()
         if there and not config.option.file_or_dir and config.option.markexpr:
             terminalreporter.write_line(text, yellow=True)
     reasons = Counter(map(_reason, terminalreporter.stats.get("skipped", [])))

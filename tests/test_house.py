@@ -395,6 +395,18 @@ def test_importing_the_package_loads_no_extra() -> None:
     assert set(run.stdout.split()) & extras == set()
 
 
+QUICK_PYTEST = (
+    *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
+    *("-p", "xdist", "-p", "_hypothesis_pytestplugin"),
+)
+"""pytest with the plugins that these runs need: to load the others takes most of their time."""
+
+
+def quick_environment(unset: set[str], given: dict[str, str]) -> dict[str, str]:
+    kept = {key: value for key, value in os.environ.items() if key not in unset}
+    return kept | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"} | given
+
+
 def run_where_data_is_absent(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Two tests that need the public data, run with this project's conftest in another place."""
     tests = folder / "project" / "tests"
@@ -403,9 +415,9 @@ def run_where_data_is_absent(folder: Path, **environment: str) -> subprocess.Com
     (tests / "test_it.py").write_text("def test_a(official): ...\ndef test_b(official): ...\n")
     unset = {"CORONAPAS_OFFICIAL", "PYTEST_ADDOPTS"}
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-n", "1", "-p", "no:cacheprovider", tests],
+        [*QUICK_PYTEST, "-n", "1", tests],
         cwd=folder / "project",
-        env={key: value for key, value in os.environ.items() if key not in unset} | environment,
+        env=quick_environment(unset, environment),
         capture_output=True,
         check=False,
         text=True,
@@ -429,9 +441,9 @@ def run_project(
     (folder / "tests" / "test_it.py").write_text(tests)
     unset = {"CORONAPAS_OFFICIAL", "CORONAPAS_EXAMPLES", "CI", "PYTEST_ADDOPTS"}
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", *options],
+        [*QUICK_PYTEST, "-n", "0", *options],
         cwd=folder,
-        env={key: value for key, value in os.environ.items() if key not in unset} | environment,
+        env=quick_environment(unset, environment),
         capture_output=True,
         check=False,
         text=True,
@@ -504,7 +516,7 @@ def test_drawn(number, text, data):
 def test_written(number, text):
     assert number < 40
 """
-    run = run_project(tmp_path, failing, "--hypothesis-profile=explore")
+    run = run_project(tmp_path, failing, "--hypothesis-profile=explore", CORONAPAS_EXAMPLES="200")
     found = run.stdout.partition("FOUND BY EXPLORING")[2].splitlines()
     assert run.returncode == 1
     assert "    @example(number=40, text='')" in found
