@@ -60,7 +60,7 @@ LEFT_OUT = {
     "bulk": "The engines of bulk work were not started and killed: `make engines` does.",
     "test_reference.py": "The pages of the reference were not built and read: `make docs` does.",
 }
-"""Folders and files with tests that have a target of their own, and what a run without them says."""
+"""Folders and files whose tests have a target of their own, and what a run without them says."""
 
 
 @pytest.fixture(scope="session")
