@@ -104,7 +104,7 @@ def verifier_codes() -> set[str]:
         text
         for module in (
             "verify/_keyring.py",
-            "verify/_trust_policy.py",
+            "verify/_keyring.py",
             "verify/_verifier.py",
             *(f"verify/_profiles/{name}.py" for name in ("eu", "icvp", "link")),
         )

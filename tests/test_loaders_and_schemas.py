@@ -25,7 +25,7 @@ from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
 from coronapas import schemas
-from coronapas.conformance._expectations import NotUnderstoodError, expected
+from coronapas.conformance._vectors import NotUnderstoodError, expected
 from coronapas.dcc import ValueSets
 from coronapas.dcc._schema import RELEASES
 from coronapas.dcc._schema import violations as payload_violations

@@ -38,7 +38,6 @@ from coronapas.trust._list import Source, TrustList
 from coronapas.trust._lists import gateway, sweden
 from coronapas.trust._store import TrustStore
 from coronapas.verify import _keyring as keyring
-from coronapas.verify import _trust_policy as trust_policy
 from coronapas.verify import _verifier as verifying
 from coronapas.verify._keyring import KeyRing
 from coronapas.verify._profiles import eu
@@ -502,7 +501,7 @@ FAULTS: Final[dict[str, Callable[[], Fault]]] = {
         "of",
         lambda judged: Subject(normalised(judged.envelope.dcc or {})),
     ),
-    "ignores the age of lists": lambda: (trust_policy, "_end", lambda *_: math.inf),
+    "ignores the age of lists": lambda: (keyring, "_end", lambda *_: math.inf),
     "ignores revocation": lambda: (RevocationStore, "status", never_revoked),
     "tries every key": lambda: (keyring, "_readable", every_key),
     "tries one key of a kid": lambda: (keyring, "_readable", first_key),

@@ -10,7 +10,7 @@ import pytest
 
 from certlogic.outcomes import outcome
 from coronapas import certlogic
-from coronapas.certlogic._bounds import (
+from coronapas.certlogic._errors import (
     MAX_DEPTH,
     MAX_INTEGER,
     MAX_NODES,

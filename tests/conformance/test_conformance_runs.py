@@ -15,8 +15,8 @@ from vector_world import UVCI, document, pairs, resigned, vector
 
 from coronapas import schemas
 from coronapas.conformance import PassedOver, Report, Result, Verdict, run
-from coronapas.conformance._expectations import EXPECTATIONS
 from coronapas.conformance._runner import results_of
+from coronapas.conformance._vectors import EXPECTATIONS
 from coronapas.dcc import _reader as reader
 from coronapas.facts import _json as facts_json
 from coronapas.hcert import _envelope as envelope

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from vector_world import certificate, document, pairs, resigned, vector
 
-from coronapas.conformance._expectations import EXPECTATIONS, difference, judge
 from coronapas.conformance._runner import Verdict, results_of
+from coronapas.conformance._vectors import EXPECTATIONS, difference, judge
 from coronapas.hcert import _compression as compression
 from coronapas.presentation import qr
 

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import cbor2
 
-from coronapas.conformance._expectations import EXPECTATIONS
-from coronapas.conformance._vectors import TestVector, read
+from coronapas.conformance._vectors import EXPECTATIONS, TestVector, read
 from coronapas.facts import EventKind, Holder, Vaccination
 from coronapas.hcert import _envelope as envelope
 from coronapas.issue import Issuer

@@ -12,8 +12,8 @@ import pytest
 
 from coronapas.dcc import COUNTRY, ValueSets
 from coronapas.rules import KOTLIN, Case, Outcome, Policy, RuleSet, eu_travel
+from coronapas.rules._loading import DEFAULT
 from coronapas.rules._search import EARLIEST, LATEST, timeline
-from coronapas.rules._selection import DEFAULT
 from coronapas.rules._timeline import (
     ZONES,
     Bound,

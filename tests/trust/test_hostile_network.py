@@ -31,7 +31,7 @@ from coronapas import trust
 from coronapas.errors import TrustListError
 from coronapas.trust import GdhcnEntry, Pin, TrustStore, write_gdhcn
 from coronapas.verify import TrustPolicy, Verifier
-from coronapas.verify import _trust_policy as trust_policy
+from coronapas.verify import _keyring as keyring
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -204,8 +204,8 @@ def no_objection(*_: object) -> None:
 @pytest.mark.parametrize(
     "fault",
     [
-        lambda: (trust_policy.TrustPolicy, "objection", no_objection),
-        lambda: (trust_policy, "_end", lambda *_: float("inf")),
+        lambda: (keyring.TrustPolicy, "objection", no_objection),
+        lambda: (keyring, "_end", lambda *_: float("inf")),
         lambda: (TrustStore, "update", lambda store, fresh: TrustStore.from_lists(fresh)),
     ],
     ids=["asks no policy", "ignores the age of lists", "takes old editions"],

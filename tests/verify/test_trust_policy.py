@@ -275,9 +275,9 @@ def test_the_settings_of_a_policy_are_checked() -> None:
 
 
 def test_without_a_list_that_vouches_nothing_is_admitted() -> None:
-    from coronapas.verify import _trust_policy
+    from coronapas.verify import _keyring as keyring
 
-    found = _trust_policy.admission(TrustPolicy(), (), EU)
+    found = keyring.admission(TrustPolicy(), (), EU)
     assert found.objection is not None
 
 

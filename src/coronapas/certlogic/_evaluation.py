@@ -1,7 +1,7 @@
 """What each operation does with the values of its operands (CertLogic 1.3.3, “Operations”).
 
 The interpreter and the explainer share these, and the compiler falls back on them. Each takes the
-expression that asks, for the error to name. `Work` counts what `coronapas.certlogic._bounds`
+expression that asks, for the error to name. `Work` counts what `coronapas.certlogic._errors`
 limits.
 """
 
@@ -10,13 +10,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from coronapas.certlogic._analysis import builds
-from coronapas.certlogic._bounds import (
+from coronapas.certlogic._errors import (
     LONG_UVCI,
     MAX_INTEGER,
     MAX_STEPS,
     UVCI_STEP,
+    DateTimeError,
+    EvaluationError,
+    LimitError,
 )
-from coronapas.certlogic._errors import DateTimeError, EvaluationError, LimitError
 from coronapas.certlogic._expressions import (
     And,
     Array,

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from coronapas.certlogic import _evaluation as operations
 from coronapas.certlogic._analysis import builds
-from coronapas.certlogic._bounds import MAX_DEPTH
-from coronapas.certlogic._errors import DateTimeError, LimitError
+from coronapas.certlogic._errors import MAX_DEPTH, DateTimeError, LimitError
 from coronapas.certlogic._evaluation import Work
 from coronapas.certlogic._expressions import (
     And,

@@ -34,8 +34,14 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from coronapas.certlogic._bounds import MAX_DEPTH, MAX_INTEGER, MAX_NODES
-from coronapas.certlogic._errors import InvalidExpressionError, LimitError, NotationError
+from coronapas.certlogic._errors import (
+    MAX_DEPTH,
+    MAX_INTEGER,
+    MAX_NODES,
+    InvalidExpressionError,
+    LimitError,
+    NotationError,
+)
 from coronapas.certlogic._expressions import (
     INTEGER_OPERATORS,
     TIME_UNITS,
@@ -245,7 +251,7 @@ def from_text(text: str) -> Expr:
 
     Raises:
         NotationError: The text is not in the notation, or does not state a valid expression.
-        LimitError: it is beyond a bound of `coronapas.certlogic._bounds`.
+        LimitError: it is beyond a bound of `coronapas.certlogic._errors`.
 
     """
     reader = _Reader(tuple(_tokens(text)))

@@ -15,8 +15,13 @@ from typing import (
     cast,
 )
 
-from coronapas.certlogic._bounds import MAX_INTEGER, check_json
-from coronapas.certlogic._errors import InvalidExpressionError, LimitError, ValidationError
+from coronapas.certlogic._errors import (
+    MAX_INTEGER,
+    InvalidExpressionError,
+    LimitError,
+    ValidationError,
+    check_json,
+)
 from coronapas.certlogic._expressions import (
     DATE_TIME_OPERATORS,
     INTEGER_OPERATORS,
@@ -60,7 +65,7 @@ def validate(document: object) -> tuple[ValidationError, ...]:
     """Return the issues of JSON (as `json.loads` returns it) as an expression; empty where valid.
 
     Issues stand in the official validator's order. JSON beyond the bounds of
-    `coronapas.certlogic._bounds` has that as its one issue.
+    `coronapas.certlogic._errors` has that as its one issue.
     """
     try:
         check_json(document)
@@ -273,7 +278,7 @@ def parse(document: object) -> Expr:
 
     Raises:
         InvalidExpressionError: The JSON is not an expression; it has every issue of `validate`.
-        LimitError: it is beyond a bound of `coronapas.certlogic._bounds`.
+        LimitError: it is beyond a bound of `coronapas.certlogic._errors`.
 
     """
     check_json(document)

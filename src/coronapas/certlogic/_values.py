@@ -24,8 +24,7 @@ from datetime import (
 )
 from typing import TYPE_CHECKING, Any, Final
 
-from coronapas.certlogic._bounds import MAX_RESULT_DEPTH, MAX_STEPS
-from coronapas.certlogic._errors import DateTimeError, LimitError
+from coronapas.certlogic._errors import MAX_RESULT_DEPTH, MAX_STEPS, DateTimeError, LimitError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -18,13 +18,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from coronapas import certlogic
-from coronapas.conformance import _expectations as verifications
-from coronapas.conformance._expectations import EXPECTATIONS, judge
+from coronapas.conformance import _vectors as verifications
 from coronapas.conformance._vectors import (
+    EXPECTATIONS,
     EXTENSION,
     MAX_BYTES,
     NotAVectorError,
     TestVector,
+    judge,
     read,
 )
 from coronapas.errors import RuleError

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     from coronapas.gdhcn._catalogue import Catalogue as Catalogue
     from coronapas.gdhcn._catalogue import Family as Family
     from coronapas.gdhcn._catalogue import Product as Product
+    from coronapas.gdhcn._catalogue import Protection as Protection
+    from coronapas.gdhcn._catalogue import Reason as Reason
+    from coronapas.gdhcn._catalogue import Recommendation as Recommendation
+    from coronapas.gdhcn._catalogue import Validity as Validity
+    from coronapas.gdhcn._catalogue import judge as judge
     from coronapas.gdhcn._icvp import ICVP_LABEL as ICVP_LABEL
     from coronapas.gdhcn._icvp import Icvp as Icvp
     from coronapas.gdhcn._icvp import Prophylaxis as Prophylaxis
@@ -57,11 +62,6 @@ if TYPE_CHECKING:
     from coronapas.gdhcn._link import read_link as read_link
     from coronapas.gdhcn._link import read_manifest as read_manifest
     from coronapas.gdhcn._link import write_manifest as write_manifest
-    from coronapas.gdhcn._validity import Protection as Protection
-    from coronapas.gdhcn._validity import Reason as Reason
-    from coronapas.gdhcn._validity import Recommendation as Recommendation
-    from coronapas.gdhcn._validity import Validity as Validity
-    from coronapas.gdhcn._validity import judge as judge
 
     # Names that differ from those in their modules are exported to type checkers by this alone.
     __all__ = ["read_icvp", "read_icvp_facts", "read_link_claim", "write_icvp"]
@@ -69,11 +69,14 @@ else:
     __getattr__, __dir__, __all__ = _lazy.attach(
         __name__,
         {
-            "_catalogue": "COVID_19 Catalogue Family POLIO Product YELLOW_FEVER",
+            "_catalogue": (
+                "COVID_19 Catalogue Family POLIO Product YELLOW_FEVER Protection Reason "
+                "Recommendation Validity judge"
+            ),
             "_link": (
                 "API_ACCESS FHIR HEALTH_CARD LARGEST_FILE LARGEST_MANIFEST LinkFile Manifest "
-                "ManifestFile decrypt_file encrypt_file read_manifest write_manifest LINK_LABEL "
-                "Link LinkClaim LinkFinding LinkKind build_link judge_link "
+                "ManifestFile decrypt_file encrypt_file read_manifest write_manifest "
+                "LINK_LABEL Link LinkClaim LinkFinding LinkKind build_link judge_link "
                 "read_link_claim=read_claim read_link"
             ),
             "_icvp": (
@@ -81,6 +84,5 @@ else:
                 "certificate_to_json read_icvp_facts=read_facts"
             ),
             "_issuer": "IcvpIssuer IssuedClaim LinkIssuer PreparedClaim",
-            "_validity": "Protection Reason Recommendation Validity judge",
         },
     )

@@ -35,7 +35,12 @@ if TYPE_CHECKING:
     from coronapas.rules._lint.report import lint_path as lint_path
     from coronapas.rules._lint.report import read_test as read_test
     from coronapas.rules._lint.report import test_files as test_files
+    from coronapas.rules._loading import JAVASCRIPT as JAVASCRIPT
+    from coronapas.rules._loading import KOTLIN as KOTLIN
     from coronapas.rules._loading import RULE_FILE as RULE_FILE
+    from coronapas.rules._loading import Candidates as Candidates
+    from coronapas.rules._loading import Policy as Policy
+    from coronapas.rules._loading import Scope as Scope
     from coronapas.rules._loading import Unread as Unread
     from coronapas.rules._loading import read_json as read_json
     from coronapas.rules._loading import rule_files as rule_files
@@ -48,11 +53,6 @@ if TYPE_CHECKING:
     from coronapas.rules._ruleset import QuestionParts as QuestionParts
     from coronapas.rules._ruleset import RuleSet as RuleSet
     from coronapas.rules._ruleset import eu_travel as eu_travel
-    from coronapas.rules._selection import JAVASCRIPT as JAVASCRIPT
-    from coronapas.rules._selection import KOTLIN as KOTLIN
-    from coronapas.rules._selection import Candidates as Candidates
-    from coronapas.rules._selection import Policy as Policy
-    from coronapas.rules._selection import Scope as Scope
     from coronapas.rules._subject import Judged as Judged
     from coronapas.rules._subject import Lifetime as Lifetime
     from coronapas.rules._timeline import Bound as Bound
@@ -74,10 +74,11 @@ else:
                 "Finding LintReport Severity lint lint_folder lint_path RuleTest disagreement "
                 "read_test test_files"
             ),
-            "_loading": "RULE_FILE Unread read_json rule_files",
+            "_loading": (
+                "RULE_FILE Unread read_json rule_files Candidates JAVASCRIPT KOTLIN Policy Scope"
+            ),
             "_model": "CertificateType Rule RuleType Version read_rule",
             "_ruleset": "Question QuestionParts RuleSet eu_travel",
-            "_selection": "Candidates JAVASCRIPT KOTLIN Policy Scope",
             "_verdict": "CODES Outcome RuleResult Verdict",
             "_timeline": "Bound Change Phase Timeline Window moment",
             "_subject": "Judged Lifetime",

@@ -36,8 +36,8 @@ from coronapas.dcc._chronology import newest_first
 from coronapas.dcc._reader import holder_of
 from coronapas.errors import WalletError
 from coronapas.facts._model import compare_holders
+from coronapas.rules._loading import Candidates, Policy, Scope
 from coronapas.rules._model import Rule, RuleType, Version
-from coronapas.rules._selection import Candidates, Policy, Scope
 from coronapas.rules._subject import Lifetime, Subject, instant
 from coronapas.rules._verdict import Outcome, RuleResult, Verdict
 

@@ -35,8 +35,7 @@ from typing import (
 )
 
 from coronapas import certlogic
-from coronapas.certlogic._bounds import check_json
-from coronapas.certlogic._errors import LimitError
+from coronapas.certlogic._errors import LimitError, check_json
 from coronapas.errors import Fault, RuleError
 
 if TYPE_CHECKING:
@@ -249,7 +248,7 @@ class Rule:
     """One version of a business rule; immutable.
 
     `valid_from` is the first moment at which it counts, `valid_to` the first at which it does not
-    (see `coronapas.rules._selection` for why); both have a time zone. `descriptions` go by
+    (see `coronapas.rules._loading` for why); both have a time zone. `descriptions` go by
     language, in lower case. `country` and `region` are in upper case; `region` is None for a rule
     of the whole country. `logic` is the JSON as it was read, `expression` the same parsed: None
     where this library cannot run the rule, because of its engine or its engine's version. `members`

@@ -29,19 +29,19 @@ from typing import TYPE_CHECKING, Any, Final, TypedDict, Unpack
 
 from coronapas.rules import _loading as loading
 from coronapas.rules._decision import Case, WalletVerdict, wallet_subject
+from coronapas.rules._loading import (
+    DEFAULT,
+    Candidates,
+    Policy,
+    Scope,
+    candidates,
+)
 from coronapas.rules._model import CertificateType, Rule, RuleType
 from coronapas.rules._search import (
     EARLIEST,
     EFFORT,
     LATEST,
     timeline,
-)
-from coronapas.rules._selection import (
-    DEFAULT,
-    Candidates,
-    Policy,
-    Scope,
-    candidates,
 )
 from coronapas.rules._subject import Subject, codes, external
 

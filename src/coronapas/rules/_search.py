@@ -29,8 +29,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from coronapas.certlogic import _evaluation as operations
-from coronapas.certlogic._bounds import MAX_STEPS
-from coronapas.certlogic._errors import DateTimeError, EvaluationError, LimitError
+from coronapas.certlogic._errors import MAX_STEPS, DateTimeError, EvaluationError, LimitError
 from coronapas.certlogic._evaluation import Work
 from coronapas.certlogic._expressions import (
     And,
@@ -272,7 +271,7 @@ class Hold:
     """From `first` to `last` (milliseconds since 1970, both included) the result is the same.
 
     `result` is true, false, or None for all else, refusals too. `effort` is what the evaluation
-    took: the values visited, and the steps that `coronapas.certlogic._bounds` counts.
+    took: the values visited, and the steps that `coronapas.certlogic._errors` counts.
     """
 
     first: int

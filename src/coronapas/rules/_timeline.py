@@ -37,8 +37,8 @@ from coronapas.rules._model import RuleType
 from coronapas.rules._verdict import Outcome
 
 if TYPE_CHECKING:
+    from coronapas.rules._loading import Scope
     from coronapas.rules._model import Rule
-    from coronapas.rules._selection import Scope
     from coronapas.rules._verdict import RuleResult, Verdict
     from coronapas.verify._checks import Check
 

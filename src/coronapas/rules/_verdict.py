@@ -37,9 +37,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from coronapas.certlogic import Explanation, Expr
-    from coronapas.rules._loading import Unread
+    from coronapas.rules._loading import Scope, Unread
     from coronapas.rules._model import Rule
-    from coronapas.rules._selection import Scope
     from coronapas.verify._checks import Check
 
 MAX_SENTENCES: Final = 8

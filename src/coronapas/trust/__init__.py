@@ -19,16 +19,22 @@ if TYPE_CHECKING:
     from coronapas.trust._certificate import Overrides as Overrides
     from coronapas.trust._documents import decode_kid as decode_kid
     from coronapas.trust._format import Content as Content
+    from coronapas.trust._format import Document as Document
+    from coronapas.trust._format import DocumentList as DocumentList
     from coronapas.trust._format import ListFormat as ListFormat
     from coronapas.trust._format import Reader as Reader
     from coronapas.trust._format import Shape as Shape
     from coronapas.trust._format import Signed as Signed
+    from coronapas.trust._format import read_documents as read_documents
+    from coronapas.trust._list import PARTICIPANTS as PARTICIPANTS
+    from coronapas.trust._list import TEST_PARTICIPANTS as TEST_PARTICIPANTS
     from coronapas.trust._list import Circumstances as Circumstances
     from coronapas.trust._list import Dropped as Dropped
     from coronapas.trust._list import Remark as Remark
     from coronapas.trust._list import SignatureState as SignatureState
     from coronapas.trust._list import Source as Source
     from coronapas.trust._list import TrustList as TrustList
+    from coronapas.trust._list import is_participant as is_participant
     from coronapas.trust._lists import FORMATS as FORMATS
     from coronapas.trust._lists.austria import read_austrian_rules as read_austrian_rules
     from coronapas.trust._lists.austria import read_austrian_value_sets as read_austrian_value_sets
@@ -47,9 +53,6 @@ if TYPE_CHECKING:
     )
     from coronapas.trust._material import Material as Material
     from coronapas.trust._material import from_base64 as from_base64
-    from coronapas.trust._participants import PARTICIPANTS as PARTICIPANTS
-    from coronapas.trust._participants import TEST_PARTICIPANTS as TEST_PARTICIPANTS
-    from coronapas.trust._participants import is_participant as is_participant
     from coronapas.trust._pins import Pin as Pin
     from coronapas.trust._pins import Pins as Pins
     from coronapas.trust._pins import pinned as pinned
@@ -59,9 +62,6 @@ if TYPE_CHECKING:
     from coronapas.trust._reading import read as read
     from coronapas.trust._reading import read_file as read_file
     from coronapas.trust._reading import read_path as read_path
-    from coronapas.trust._signed_documents import Document as Document
-    from coronapas.trust._signed_documents import DocumentList as DocumentList
-    from coronapas.trust._signed_documents import read_documents as read_documents
     from coronapas.trust._store import TrustStore as TrustStore
     from coronapas.trust._x509 import Extension as Extension
 else:
@@ -70,8 +70,13 @@ else:
         {
             "_certificate": "Certificate Listing Overrides",
             "_documents": "decode_kid",
-            "_format": "Content ListFormat Reader Shape Signed",
-            "_list": "Circumstances Dropped Remark SignatureState Source TrustList",
+            "_format": (
+                "Content ListFormat Reader Shape Signed Document DocumentList read_documents"
+            ),
+            "_list": (
+                "Circumstances Dropped Remark SignatureState Source TrustList PARTICIPANTS "
+                "TEST_PARTICIPANTS is_participant"
+            ),
             "_lists": "FORMATS",
             "_lists.austria": "read_austrian_rules read_austrian_value_sets",
             "_lists.gateway": "CertificateType gateway_entry write_gateway",
@@ -80,10 +85,8 @@ else:
             "_lists.sweden": "write_sweden",
             "_lists.verifier_service": "VerifierServiceResponse write_verifier_service",
             "_material": "Material from_base64",
-            "_participants": "PARTICIPANTS TEST_PARTICIPANTS is_participant",
             "_pins": "Pin Pins pinned",
             "_reading": "certificates_in format_of format_of_path read read_file read_path",
-            "_signed_documents": "Document DocumentList read_documents",
             "_store": "TrustStore",
             "_x509": "Extension",
         },

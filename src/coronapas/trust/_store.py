@@ -34,7 +34,12 @@ from coronapas.errors import KeyMaterialError, TrustListError, TrustStoreError
 from coronapas.facts import EventKind
 from coronapas.trust import _documents as documents
 from coronapas.trust._certificate import Certificate, Listing
-from coronapas.trust._list import GIVEN, MAX_ENTRIES, Dropped, Source
+from coronapas.trust._list import (
+    GIVEN,
+    MAX_ENTRIES,
+    Dropped,
+    Source,
+)
 from coronapas.trust._material import pieces
 
 if TYPE_CHECKING:

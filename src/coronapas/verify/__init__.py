@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from coronapas.verify._checks import Outcome as Outcome
     from coronapas.verify._checks import skipped as skipped
     from coronapas.verify._keyring import CertificateTime as CertificateTime
+    from coronapas.verify._keyring import TrustPolicy as TrustPolicy
     from coronapas.verify._picture import SeenPass as SeenPass
     from coronapas.verify._picture import Sighting as Sighting
     from coronapas.verify._picture import foreign_code as foreign_code
@@ -23,20 +24,18 @@ if TYPE_CHECKING:
     from coronapas.verify._profiles import profile_of as profile_of
     from coronapas.verify._result import Verification as Verification
     from coronapas.verify._result import VerificationError as VerificationError
-    from coronapas.verify._trust_policy import TrustPolicy as TrustPolicy
     from coronapas.verify._verifier import DEFAULT_CLOCK_SKEW as DEFAULT_CLOCK_SKEW
     from coronapas.verify._verifier import Verifier as Verifier
 else:
     __getattr__, __dir__, __all__ = _lazy.attach(
         __name__,
         {
-            "_keyring": "CertificateTime",
+            "_keyring": "CertificateTime TrustPolicy",
             "_checks": "CHECKS Check Detail Outcome skipped",
             "_picture": "SeenPass Sighting foreign_code",
             "_profile": "Examined Occasion Profile",
             "_profiles": "PROFILES profile_of",
             "_result": "Verification VerificationError",
-            "_trust_policy": "TrustPolicy",
             "_verifier": "DEFAULT_CLOCK_SKEW Verifier",
         },
     )

@@ -42,13 +42,12 @@ from coronapas.verify._checks import (
     Outcome,
     check_of,
 )
-from coronapas.verify._keyring import CertificateTime, KeyRing
+from coronapas.verify._keyring import DEFAULT_POLICY, CertificateTime, KeyRing, TrustPolicy
 from coronapas.verify._picture import resemblance
 from coronapas.verify._profile import Examined, Occasion, Profile, mismatch, owner
 from coronapas.verify._profiles import PROFILES, RECOGNISED
 from coronapas.verify._profiles.eu import EU
 from coronapas.verify._result import Verification
-from coronapas.verify._trust_policy import DEFAULT_POLICY, TrustPolicy
 
 try:
     from coronapas.verify._quick import QuickLook

@@ -24,7 +24,7 @@ from coronapas.errors import CredentialError, KeyMaterialError
 from coronapas.tolerances import Deviation
 from coronapas.trust._certificate import Certificate
 from coronapas.trust._chain import Authorities, fault_between
-from coronapas.verify._trust_policy import DEFAULT_POLICY, admission
+from coronapas.verify._keyring import DEFAULT_POLICY, admission
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence

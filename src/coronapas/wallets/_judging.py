@@ -13,9 +13,9 @@ from coronapas.dcc._reader import kind_of
 from coronapas.revocation._hashes import RevocationOutcome, hashes_of_payload
 from coronapas.tolerances import FIELD, TOLERANCES
 from coronapas.trust._store import TrustStore
+from coronapas.verify._keyring import DEFAULT_POLICY
 from coronapas.verify._profile import Occasion
 from coronapas.verify._profiles.eu import event_deviations
-from coronapas.verify._trust_policy import DEFAULT_POLICY
 from coronapas.verify._verifier import DEFAULT_CLOCK_SKEW
 from coronapas.wallets._issuers import Issuers
 

@@ -22,7 +22,7 @@ from coronapas._time import moment, seconds
 from coronapas.errors import CredentialError, DecodeError
 from coronapas.hcert import _cbor as cbor
 from coronapas.hcert import _cose as cose
-from coronapas.verify._trust_policy import DEFAULT_POLICY
+from coronapas.verify._keyring import DEFAULT_POLICY
 from coronapas.wallets import _jose as jose
 from coronapas.wallets._issuers import Issuers, certificates_of
 from coronapas.wallets._issuing import chain_of

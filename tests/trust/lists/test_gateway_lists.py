@@ -19,9 +19,9 @@ from coronapas.errors import CmsError, KeyMaterialError, TrustListError
 from coronapas.trust import _cms as cms
 from coronapas.trust import gateway_entry, read_documents
 from coronapas.trust._certificate import Certificate
+from coronapas.trust._format import open_message
 from coronapas.trust._list import TrustList
 from coronapas.trust._lists import ec_zip, gateway
-from coronapas.trust._signed_documents import open_message
 
 
 def read(entries: list[Any], **about: Any) -> TrustList:

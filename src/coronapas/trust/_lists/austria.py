@@ -16,10 +16,9 @@ from coronapas.errors import DecodeError
 from coronapas.hcert import _cose as cose
 from coronapas.trust import _documents as documents
 from coronapas.trust._certificate import Certificate, VerifyingKey
-from coronapas.trust._format import ListFormat
+from coronapas.trust._format import Document, DocumentList, ListFormat
 from coronapas.trust._list import ListBuilder
 from coronapas.trust._pins import judge_pins, pinned
-from coronapas.trust._signed_documents import Document, DocumentList
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
