@@ -2,8 +2,8 @@
 
 There is a function for each expectation, on the library's own layers alone. It returns None where
 its step holds and otherwise the reason why it does not. An error in the step is such a reason:
-`judge` turns it into one, so that nothing hostile in a vector stops a run. A step is judged on its inputs alone;
-a vector that lacks one of them says nothing about the step.
+`judge` turns it into one, so that nothing hostile in a vector stops a run. A step is judged on its
+inputs alone; a vector that lacks one of them says nothing about the step.
 
 Two decoded payloads mean the same (RFC 8949, section 5.6) whatever the order of their maps; strings
 are compared in Unicode's form NFC, numbers by value (2 equals 2.0, but not true), and two

@@ -68,6 +68,10 @@ class Examined(NamedTuple):
     authorities: tuple[tuple[str, str], ...] = ()
 
 
+def _no_facts(_payload: Any) -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Profile:
     """One kind of payload, and how the verifier judges it.
@@ -86,7 +90,7 @@ class Profile:
             claims.
         required: Those of `marks` of which its content has at least one.
         examine: Reads and judges the content of an envelope; never raises.
-        facts: Makes the facts of a payload, or None.
+        facts: Makes the facts of a payload, or None; by itself there are none.
         colonless: Whether the prefix may lack its colon, as a deviation.
         end_inclusive: Whether the content is still valid at its ``exp``.
         end_optional: Whether the content may state no ``exp``; `examine` then reports it.
@@ -107,7 +111,7 @@ class Profile:
     marks: frozenset[str]
     required: frozenset[str]
     examine: Callable[[Envelope, Occasion], Examined]
-    facts: Callable[[Any], PassFacts | None]
+    facts: Callable[[Any], PassFacts | None] = _no_facts
     colonless: bool = False
     end_inclusive: bool = True
     end_optional: bool = False

@@ -18,7 +18,7 @@ must be those of the token (`coronapas.denmark`).
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from coronapas.denmark._tokens import Dk3, TokenKind, token_of
 from coronapas.hcert._cwt import DCC
@@ -41,10 +41,6 @@ def _examine(kind: TokenKind, envelope: Envelope, occasion: Occasion) -> Examine
     return Examined(token.envelope, found, sorted(kinds), payload, token)
 
 
-def _no_facts(_payload: Any) -> None:
-    return None
-
-
 def _profile(kind: TokenKind, marks: set[str], required: set[str]) -> Profile:
     return Profile(
         name=kind.value.lower(),
@@ -56,7 +52,6 @@ def _profile(kind: TokenKind, marks: set[str], required: set[str]) -> Profile:
         marks=frozenset(marks),
         required=frozenset(required),
         examine=partial(_examine, kind),
-        facts=_no_facts,
         colonless=True,
         end_inclusive=False,
         countries=frozenset({"DK"}),

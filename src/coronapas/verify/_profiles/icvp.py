@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from coronapas._time import moment
 from coronapas.facts import EventKind
@@ -118,10 +118,6 @@ def _latest_day(seconds: float) -> date:
     return (at + _AHEAD).date() if at.year < date.max.year else date.max
 
 
-def _no_facts(_payload: Any) -> None:
-    return None
-
-
 ICVP: Final = Profile(
     name="icvp",
     family="icvp",
@@ -132,7 +128,6 @@ ICVP: Final = Profile(
     marks=frozenset({f"{HCERT}.{ICVP_LABEL}", "7"}),
     required=frozenset({f"{HCERT}.{ICVP_LABEL}"}),
     examine=_examine,
-    facts=_no_facts,
     end_optional=True,
     revocable=False,
     domains=frozenset(("ICVP",)),

@@ -11,7 +11,7 @@ That a link verifies says who made it, and nothing of what it leads to.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from coronapas._time import moment
 from coronapas.errors import LinkError
@@ -53,10 +53,6 @@ def _examine(envelope: Envelope, occasion: Occasion) -> Examined:
     return Examined(envelope, (*extra, *claim.deviations), kinds=(), content=claim, fault=fault)
 
 
-def _no_facts(_payload: Any) -> None:
-    return None
-
-
 LINK: Final = Profile(
     name="link",
     family="link",
@@ -67,7 +63,6 @@ LINK: Final = Profile(
     marks=frozenset({f"{HCERT}.{LINK_LABEL}", "7"}),
     required=frozenset({f"{HCERT}.{LINK_LABEL}"}),
     examine=_examine,
-    facts=_no_facts,
     revocable=False,
     domains=frozenset(("IPS-PILGRIMAGE", "PH4H", "IPS")),
 )

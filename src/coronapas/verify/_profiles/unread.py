@@ -13,7 +13,7 @@ told what it is.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from coronapas.hcert._cwt import HCERT
 from coronapas.hcert._envelope import PREFIX
@@ -28,10 +28,6 @@ def _refuse(title: str, envelope: Envelope, _occasion: Occasion) -> Examined:
     return Examined(envelope, fault=("content.other-profile", f"{title} cannot be read."))
 
 
-def _no_facts(_payload: Any) -> None:
-    return None
-
-
 _DDCC_MARKS: Final = frozenset({f"{HCERT}.3", f"{HCERT}.4", "hcid"})
 
 DDCC: Final = Profile(
@@ -44,7 +40,6 @@ DDCC: Final = Profile(
     marks=_DDCC_MARKS,
     required=_DDCC_MARKS,
     examine=partial(_refuse, "A DDCC"),
-    facts=_no_facts,
     end_optional=True,
     revocable=False,
     domains=frozenset(("DDCC",)),
@@ -61,6 +56,5 @@ EVC: Final = Profile(
     marks=frozenset({"reg"}),
     required=frozenset({"reg"}),
     examine=partial(_refuse, "A European Vaccination Card"),
-    facts=_no_facts,
     revocable=False,
 )
