@@ -16,6 +16,7 @@ ORACLE := .oracle
 CERTLOGIC_JS := 1.2.2
 TOOLS := .venv-tools
 LOWEST := .venv-lowest
+LOWEST_PYTHON ?= $(PYTHON)
 PEERS := .venv-peers
 CWT := 3.3.0
 
@@ -110,10 +111,12 @@ $(TOOLS)/.installed: Makefile
 	$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check uv cyclonedx-bom
 	@touch $@
 
-lowest: $(TOOLS)/.installed ## run the tests on the lowest version of each dependency that is allowed
-	$(PYTHON) -m venv --clear $(LOWEST)
-	$(TOOLS)/bin/uv pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct \
-	  --editable '.[cli,qr,paper,pycose,hsm,bulk,services,test]'
+# Wheels alone: the lowest versions that this Python can install without building them.
+lowest: $(TOOLS)/.installed ## run the tests on the lowest version of each dependency; LOWEST_PYTHON=python3.13 names a Python
+	$(LOWEST_PYTHON) -m venv --clear $(LOWEST)
+	$(TOOLS)/bin/uv pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct --only-binary :all: \
+	  -r pyproject.toml $(foreach each,cli qr paper pycose hsm bulk services test,--extra $(each))
+	$(TOOLS)/bin/uv pip install --quiet --python $(LOWEST)/bin/python --no-deps --editable .
 	$(LOWEST)/bin/python -m pytest -n $(WORKERS) --dist worksteal -p no:cacheprovider $(ARGS)
 
 lock: $(TOOLS)/.installed ## write the versions and hashes that `make setup LOCKED=1` installs
