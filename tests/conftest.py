@@ -25,7 +25,8 @@ HOW_TO_GET_IT = (
     "the test suites of ehn-dcc-development/dgc-business-rules as certlogic, "
     "ehn-dcc-development/eu-dcc-schema as schema, "
     "ehn-dcc-development/eu-dcc-valuesets as valuesets, "
-    "cose-wg/Examples as cose (docs/how-to/develop.md has the whole table)."
+    "cose-wg/Examples as cose, testvectors_v1 of C2SP/wycheproof as wycheproof "
+    "(docs/how-to/develop.md has the whole table)."
 )
 
 EXAMPLES = PROJECT / ".hypothesis" / "examples"
@@ -72,6 +73,22 @@ def official() -> Path:
         return folder
     if named:
         pytest.fail("CORONAPAS_OFFICIAL names a folder that does not exist.")
+    pytest.skip(NOT_RUN)
+
+
+@pytest.fixture(scope="session")
+def wycheproof(request: pytest.FixtureRequest) -> Path:
+    """The folder of Wycheproof's vectors; the test is skipped, loudly, where there is none."""
+    named = os.environ.get("CORONAPAS_WYCHEPROOF")
+    if named is None:
+        official: Path = request.getfixturevalue("official")
+        folder = official / "wycheproof"
+    else:
+        folder = Path(named)
+    if folder.is_dir():
+        return folder
+    if named:
+        pytest.fail("CORONAPAS_WYCHEPROOF names a folder that does not exist.")
     pytest.skip(NOT_RUN)
 
 

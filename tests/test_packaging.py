@@ -71,7 +71,8 @@ def test_the_sdist_holds_what_the_tests_need_and_no_secrets(
     with tarfile.open(path) as archive:
         names = {member.name.partition("/")[2] for member in archive.getmembers()}
     tops = {each.partition("/")[0] for each in names}
-    assert tops >= {"src", "tests", "testdata", "schemas", "fuzz", "LICENSE", "pyproject.toml"}
+    folders = {"src", "tests", "testdata", "schemas", "fuzz", "mutants"}
+    assert tops >= folders | {"LICENSE", "pyproject.toml"}
     assert not {each for each in tops if each.startswith(".") and each != ".gitignore"}
     # The keys of the test vectors are public, and say so.
     keys = {each for each in names if each.endswith(".key.pem")}

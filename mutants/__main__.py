@@ -1,0 +1,358 @@
+"""Plant faults and run the tests: ``python -m mutants [--sample N] [--seed S] [ROOM ...]``.
+
+Faults are planted one at a time into a copy of the checkout below ``DIR/copy``; the checkout itself
+is never changed. The suite is run once to learn which tests reach which line; a fault is then shown
+to the tests that reach its line, those of its own room first and the quick ones first, and then to
+the rest of its room. A fault that no test notices is a survivor. What was run is kept in
+``DIR/results.jsonl``, and is not run again: a run that was stopped goes on. Survivors that change
+nothing are named, with the reason, in ``mutants/equivalents.toml``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+import tomllib
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from mutants.drawing import ROOMS, Mutant, draw
+
+PROJECT: Final = Path(__file__).resolve().parent.parent
+EQUIVALENTS: Final = Path(__file__).resolve().parent / "equivalents.toml"
+_FLAGS: Final = ("-q", "-x", "-n", "0", "-p", "no:cacheprovider", "--no-header", "--tb=line")
+_NOT_ABOUT_THE_ROOMS: Final = (
+    *("tests/bulk", "tests/services", "tests/test_house.py", "tests/test_docs.py"),
+    *("tests/test_packaging.py", "tests/test_reference.py", "tests/test_pkcs11.py"),
+    *("tests/test_fuzz.py", "tests/test_mutants.py", "tests/presentation", "tests/live"),
+)
+"""Tests of the source's form, of other programs and of other rooms; they are not asked."""
+
+_TESTS_OF: Final = {
+    "issue": ("tests/test_issuing.py", "tests/test_reissue.py", "tests/test_two_phases.py"),
+}
+"""Where a room's own tests are, if not in the folder of its name."""
+
+_STAGES: Final = ((12.0, 120), (45.0, 600), (20.0, 150))
+"""How many seconds of tests, and how many tests, each stage asks at most: the tests of the room
+that reach the line, all others that do, and the tests that reach the module."""
+
+_SLACK: Final = 20.0
+_KILLED: Final = ("killed", "timeout")
+
+
+class Reach(NamedTuple):
+    """What one run of the whole suite showed."""
+
+    seconds: dict[str, float]
+    """How long each test that passed took."""
+    lines: dict[str, dict[int, list[str]]]
+    """For each module and line, the tests that reached it."""
+    hashes: dict[str, str]
+    """The digest of each module and test file as it was then."""
+
+
+def main() -> int:
+    """Read the command line, draw, run, and print the score."""
+    parser = argparse.ArgumentParser(prog="python -m mutants", description=__doc__)
+    parser.add_argument("rooms", nargs="*", help=f"by default all: {', '.join(ROOMS)}")
+    parser.add_argument("--sample", type=int, default=300, help="how many faults; 0 is all of them")
+    parser.add_argument("--seed", type=int, default=0, help="of the draw")
+    parser.add_argument("--into", type=Path, default=Path(".mutants"), help="copy and results")
+    parser.add_argument("--python", type=Path, default=Path(sys.executable), help="with the tests")
+    parser.add_argument("--again", action="store_true", help="run the survivors again")
+    parser.add_argument("--report", action="store_true", help="run nothing, print the score")
+    parser.add_argument("--reach", nargs="+", metavar="PATH", help="the tests to ask, if not all")
+    given = parser.parse_args()
+    if unknown := sorted(set(given.rooms) - set(ROOMS)):
+        parser.error(f"there is no room {', '.join(unknown)}; there are {', '.join(ROOMS)}")
+    given.into.mkdir(exist_ok=True)
+    into = given.into.resolve()
+    results = _results(into)
+    drawn = _drawn(into, given.rooms or list(ROOMS), given.sample, given.seed)
+    if not given.report:
+        _copy(into)
+        reach = _reach(into, given.python, given.reach)
+        asked = [
+            mutant
+            for mutant in drawn
+            if mutant.key not in results
+            or (given.again and results[mutant.key]["outcome"] not in _KILLED)
+        ]
+        _run(asked, reach, into, given.python)
+        results = _results(into)
+    return _report([results[each.key] for each in drawn if each.key in results])
+
+
+def _copy(into: Path) -> None:
+    """Copy what git knows, and what it does not ignore, to where faults may be planted."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=PROJECT, capture_output=True, check=True).stdout
+    for name in filter(None, listed.decode().split("\0")):
+        source, target = PROJECT / name, into / "copy" / name
+        if source.is_file():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target)
+
+
+def _environment(into: Path) -> dict[str, str]:
+    """Return an environment in which the copy is what is imported."""
+    official = PROJECT.parent / "shared" / "official"
+    paths = (into / "copy" / "src", into / "copy")
+    return {
+        **({"CORONAPAS_OFFICIAL": str(official)} if official.is_dir() else {}),
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(map(str, paths)),
+    }
+
+
+def _reach(into: Path, python: Path, tests: list[str] | None) -> Reach:
+    """Return which tests reach which lines; runs the suite where that is not known yet."""
+    known = into / "reach.json"
+    if not known.exists():
+        _run_all(into, python, tests)
+        known.write_text(json.dumps(_read_reach(into)))
+    return Reach(*json.loads(known.read_text(), object_hook=_numbered))
+
+
+def _numbered(read: dict[str, Any]) -> dict[Any, Any]:
+    return {int(key) if key.isdigit() else key: value for key, value in read.items()}
+
+
+def _run_all(into: Path, python: Path, tests: list[str] | None) -> None:
+    copy = into / "copy"
+    included = "\n".join(
+        f"    {copy}/src/coronapas/{name}{'' if name.endswith('.py') else '/*'}"
+        for names in ROOMS.values()
+        for name in names
+    )
+    settings = into / "coverage.ini"
+    settings.write_text(f"[run]\ndata_file = {into}/coverage.data\ninclude =\n{included}\n")
+    print("running the suite once, to learn which tests reach which line", flush=True)
+    flags = [each for each in _FLAGS if each != "-x"]
+    command = [python, "-m", "pytest", *flags, "--cov", f"--cov-config={settings}"]
+    command += ["--cov-context=test", "--cov-report=", "--cov-fail-under=0"]
+    command += [f"--junitxml={into}/junit.xml"]
+    command += tests or [f"--ignore={path}" for path in _NOT_ABOUT_THE_ROOMS]
+    subprocess.run([*map(str, command)], cwd=copy, env=_environment(into), check=False)
+
+
+def _read_reach(into: Path) -> Reach:
+    from coverage import CoverageData
+
+    copy = into / "copy"
+    seconds = {}
+    for case in ElementTree.parse(into / "junit.xml").iter("testcase"):
+        if not list(case.iter("failure")) and not list(case.iter("error")):
+            seconds[_case(case)] = float(case.get("time", "0"))
+    data = CoverageData(str(into / "coverage.data"))
+    data.read()
+    lines: dict[str, dict[int, list[str]]] = {}
+    for file in data.measured_files():
+        path = Path(file).relative_to(copy / "src" / "coronapas").as_posix()
+        lines[path] = {
+            line: sorted({context.rpartition("|")[0] for context in contexts if context})
+            for line, contexts in data.contexts_by_lineno(file).items()
+        }
+    names = {name for tests in lines.values() for found in tests.values() for name in found}
+    # What has no name in both accounts cannot be asked for.
+    spent = {name: seconds.get(_plain(name), -1.0) for name in names}
+    return Reach({name: time for name, time in spent.items() if time >= 0}, lines, _hashes(copy))
+
+
+def _case(case: Any) -> str:
+    return f"{case.get('classname')} {case.get('name')}"
+
+
+def _plain(name: str) -> str:
+    """Return a test's name as junit's account has it."""
+    file, _, rest = name.partition("::")
+    head, bracket, parameters = rest.partition("[")
+    *classes, test = head.split("::")
+    place = ".".join([file.removesuffix(".py").replace("/", "."), *classes])
+    return f"{place} {test}{bracket}{parameters}"
+
+
+def _hashes(root: Path) -> dict[str, str]:
+    return {
+        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for folder in ("src/coronapas", "tests")
+        for path in sorted((root / folder).rglob("*.py"))
+    }
+
+
+def _drawn(into: Path, rooms: list[str], sample: int, seed: int) -> list[Mutant]:
+    """Draw, or read what was drawn from the same source before."""
+    source = PROJECT / "src" / "coronapas"
+    digest = hashlib.sha256()
+    for path in sorted(source.rglob("*.py")):
+        digest.update(path.read_bytes())
+    name = hashlib.sha256(f"{digest.hexdigest()} {rooms} {sample} {seed}".encode()).hexdigest()[:16]
+    kept = into / f"drawn-{name}.json"
+    if not kept.exists():
+        kept.write_text(json.dumps(draw(source, rooms, sample, seed)))
+    return [Mutant(*each) for each in json.loads(kept.read_text())]
+
+
+def _results(into: Path) -> dict[str, dict[str, Any]]:
+    """Return the last result of each fault."""
+    path = into / "results.jsonl"
+    lines = path.read_text("utf-8").splitlines() if path.exists() else []
+    return {result["key"]: result for result in map(json.loads, lines)}
+
+
+def _run(asked: list[Mutant], reach: Reach, into: Path, python: Path) -> None:
+    """Plant each fault, ask the tests, and write down what they say."""
+    hashes = _hashes(into / "copy")
+    changed = {path for path, digest in hashes.items() if reach.hashes.get(path) != digest}
+    command = [str(python), "-m", "mutants.runner"]
+    environment = {**_environment(into), "PYTHONDONTWRITEBYTECODE": "1"}
+    with (
+        (into / "results.jsonl").open("a", encoding="utf-8") as results,
+        subprocess.Popen(
+            command,
+            cwd=into / "copy",
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as runner,
+    ):
+        for number, mutant in enumerate(asked, 1):
+            begun = time.monotonic()
+            path = into / "copy" / "src" / "coronapas" / mutant.path
+            kept = path.stat()
+            sound = path.read_text("utf-8")
+            stages = list(_stages(mutant, sound, reach, changed))
+            path.write_text(mutant.code, "utf-8")
+            try:
+                outcome, count = _ask(stages, reach, runner, into / "last.log")
+            finally:
+                path.write_text(sound, "utf-8")
+                os.utime(path, ns=(kept.st_atime_ns, kept.st_mtime_ns))
+            spent = round(time.monotonic() - begun, 1)
+            fields = {**mutant._asdict(), "key": mutant.key, "outcome": outcome}
+            del fields["code"]
+            print(
+                json.dumps({**fields, "tests": count, "seconds": spent}), file=results, flush=True
+            )
+            where = f"{mutant.path}:{mutant.line}"
+            print(f"{number}/{len(asked)} {outcome:9} {spent:5.1f} s  {where}", flush=True)
+
+
+def _ask(
+    stages: list[list[str]], reach: Reach, runner: subprocess.Popen[str], log: Path
+) -> tuple[str, int]:
+    """Show the fault to each stage's tests in turn; return what became of it, and how many ran."""
+    assert runner.stdin
+    assert runner.stdout
+    count = 0
+    for tests in stages:
+        count += len(tests)
+        seconds = _SLACK + 4 * sum(reach.seconds.get(test, 5.0) for test in tests)
+        asked = {"arguments": [*_FLAGS, *tests], "seconds": seconds, "log": str(log)}
+        print(json.dumps(asked), file=runner.stdin, flush=True)
+        answer = json.loads(runner.stdout.readline())
+        if answer:
+            return "timeout" if answer == "timeout" else "killed", count
+    return ("survived" if count else "unreached"), count
+
+
+def _stages(mutant: Mutant, code: str, reach: Reach, changed: set[str]) -> list[list[str]]:
+    """Choose the tests to show a fault to, in the order in which they are asked."""
+    own = _TESTS_OF.get(mutant.room, (f"tests/{mutant.room}/",))
+    lines = reach.lines.get(mutant.path, {})
+    module = {test for tests in lines.values() for test in tests}
+    first, last, inside = _statement(code, mutant.line)
+    exact = f"src/coronapas/{mutant.path}" not in changed
+    if inside and exact:
+        at = {test for line in range(first, last + 1) for test in lines.get(line, ())}
+    else:  # runs when the module is loaded, by whichever test comes first; or has moved since
+        at = module
+    groups = (
+        {test for test in at if test.startswith(own)},
+        {test for test in at if not test.startswith(own)},
+        {test for test in module - at if test.startswith(own)},
+    )
+    stages = [
+        _cheapest(tests, reach, seconds, most)
+        for tests, (seconds, most) in zip(groups, _STAGES, strict=True)
+    ]
+    # Tests written since are not in the account: their files are asked whole.
+    names = [path for path in sorted(changed) if Path(path).name.startswith("test_")]
+    fresh = [path for path in names if path.startswith(own) or path.count("/") == 1]
+    stages[0] = [test for test in stages[0] if test.partition("::")[0] not in fresh] + fresh
+    return [tests for tests in stages if tests]
+
+
+def _cheapest(tests: set[str], reach: Reach, seconds: float, most: int) -> list[str]:
+    """Return the quickest of `tests`, as many as fit; those of one file stand together."""
+    chosen: list[str] = []
+    for test in sorted(tests & reach.seconds.keys(), key=lambda test: (reach.seconds[test], test)):
+        seconds -= reach.seconds[test]
+        if chosen and (seconds < 0 or len(chosen) >= most):
+            break
+        chosen.append(test)
+    return sorted(chosen, key=lambda test: test.partition("::")[0])
+
+
+def _statement(code: str, line: int) -> tuple[int, int, bool]:
+    """Return the first and last line of the statement at `line`, and if it is in a function."""
+    first, last, inside = line, line, False
+    smallest = sys.maxsize
+    for node in ast.walk(ast.parse(code)):
+        if not isinstance(node, ast.stmt) or not node.lineno <= line <= (node.end_lineno or 0):
+            continue
+        body = getattr(node, "body", None)
+        end = body[0].lineno - 1 if body else node.end_lineno or line
+        end = max(end, node.lineno)
+        if isinstance(node, ast.FunctionDef):
+            inside = inside or line > end
+        if line <= end and end - node.lineno < smallest:
+            first, last, smallest = node.lineno, end, end - node.lineno
+    return first, last, inside
+
+
+def equivalents() -> dict[str, str]:
+    """Return the faults that change nothing, with the reason why."""
+    listed = tomllib.loads(EQUIVALENTS.read_text("utf-8")).get("equivalent", [])
+    return {
+        " | ".join((each["path"], str(each.get("nth", 0)), each["before"], each["after"])): each[
+            "reason"
+        ]
+        for each in listed
+    }
+
+
+def _report(results: list[dict[str, Any]]) -> int:
+    """Print the score by room and the survivors; return 1 where a survivor is unexplained."""
+    named = equivalents()
+    print(f"\n{'room':12}{'run':>6}{'killed':>8}{'survived':>10}{'equivalent':>12}{'score':>8}")
+    for room in [*ROOMS, "all"]:
+        found = [each for each in results if room in (each["room"], "all")]
+        if not found:
+            continue
+        killed = sum(each["outcome"] in _KILLED for each in found)
+        equal = sum(each["outcome"] not in _KILLED and each["key"] in named for each in found)
+        survived = len(found) - killed - equal
+        score = killed / max(killed + survived, 1)
+        print(f"{room:12}{len(found):>6}{killed:>8}{survived:>10}{equal:>12}{score:>8.1%}")
+    survivors = [each for each in results if each["outcome"] not in _KILLED]
+    for each in survivors:
+        if each["key"] in named:
+            continue
+        print(f"\n{each['path']}:{each['line']} {each['outcome']} ({each['operator']})")
+        print(f"  - {each['before']}\n  + {each['after']}")
+    return 1 if any(each["key"] not in named for each in survivors) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

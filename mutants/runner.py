@@ -1,0 +1,85 @@
+"""Run pytest over and over, each time in a fork of a process that has its libraries loaded.
+
+Reads one JSON object a line: ``{"arguments": [...], "seconds": n, "log": path}``; answers each with
+pytest's exit code, or with ``"timeout"``. Nothing of coronapas is loaded before the fork.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import sys
+import time
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+from typing import Final
+
+_LOADED_BEFORE: Final = (
+    *("pytest", "xdist.plugin", "pytest_cov.plugin", "_hypothesis_pytestplugin"),
+    *(
+        "hypothesis.strategies",
+        "hypothesis.stateful",
+        "cbor2",
+        "zlib_ng.zlib_ng",
+        "click.testing",
+        "jsonschema",
+    ),
+    *("cryptography.x509", "cryptography.hazmat.primitives.serialization.pkcs12"),
+    *("cryptography.hazmat.primitives.asymmetric.padding", "PIL.Image", "zxingcpp", "segno"),
+    *("pypdfium2", "anyio", "httpx"),
+)
+_MEMORY: Final = 4 * 1024**3
+_AN_END: Final = 3
+
+
+def main() -> int:
+    """Answer until the input ends."""
+    for name in _LOADED_BEFORE:
+        with suppress(ImportError):
+            import_module(name)
+    for line in sys.stdin:
+        asked = json.loads(line)
+        answer = _run(asked["arguments"], asked["seconds"], Path(asked["log"]))
+        print(json.dumps(answer), flush=True)
+    return 0
+
+
+def _run(arguments: list[str], seconds: float, log: Path) -> int | str:
+    """Return pytest's exit code in a fork; what is not over after `seconds` is killed."""
+    child = os.fork()
+    if not child:
+        _become_pytest(arguments, log)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.02)
+    os.killpg(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return "timeout"
+
+
+def _become_pytest(arguments: list[str], log: Path) -> None:
+    """Run pytest in this fork, which ends with it."""
+    code = _AN_END
+    try:
+        os.setpgid(0, 0)
+        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+        out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(out, 1)
+        os.dup2(out, 2)
+        import pytest
+
+        code = int(pytest.main(arguments))
+    finally:
+        sys.stdout.flush()
+        os._exit(code)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
