@@ -12,6 +12,7 @@ import resource
 import signal
 import sys
 import time
+import traceback
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -75,9 +76,14 @@ def _become_pytest(arguments: list[str], log: Path) -> None:
         os.dup2(out, 2)
         import pytest
 
-        code = int(pytest.main(arguments))
+        # That the plugins are loaded already means that their own asserts say less.
+        quiet = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
+        code = int(pytest.main([*quiet, *arguments]))
+    except BaseException:
+        traceback.print_exc()
     finally:
         sys.stdout.flush()
+        sys.stderr.flush()
         os._exit(code)
 
 

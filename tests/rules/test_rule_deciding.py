@@ -164,6 +164,15 @@ def test_a_deployment_may_take_truth_for_an_answer(logic: Any, outcome: Outcome)
     assert decide(document(logic), policy=JAVASCRIPT).outcome is outcome
 
 
+def test_the_javascript_policy_knows_neither_kinds_of_pass_nor_schema_versions() -> None:
+    of_tests = document(BREAKS, CertificateType="Test")
+    assert decide(of_tests).outcome is Outcome.NO_RULES
+    assert decide(of_tests, policy=JAVASCRIPT).outcome is Outcome.FAIL
+    later, given = document(SchemaVersion="1.3.0"), {**vaccination(), "ver": "1.2.9"}
+    assert decide(later, given=given).outcome is Outcome.OPEN
+    assert decide(later, given=given, policy=JAVASCRIPT).outcome is Outcome.PASS
+
+
 # What could not be read
 
 
@@ -174,8 +183,8 @@ def test_a_rule_that_could_not_be_read_keeps_its_country_from_a_pass() -> None:
     assert [one.place for one in verdict.unread] == ["rules[2]"]
     assert decide(document(), broken).outcome is Outcome.PASS
     assert decide(broken, country="SE").outcome is Outcome.OPEN
-    ignoring = Policy(unread_is_open=False)
-    assert decide(broken, country="SE", policy=ignoring).outcome is Outcome.NO_RULES
+    for ignoring in (Policy(unread_is_open=False), JAVASCRIPT):
+        assert decide(broken, country="SE", policy=ignoring).outcome is Outcome.NO_RULES
 
 
 def test_a_rule_of_which_nothing_is_known_may_be_any_countrys() -> None:
