@@ -176,6 +176,42 @@ def test_a_list_of_countless_entries_costs_no_more_than_the_bound() -> None:
         tracemalloc.stop()
 
 
+def test_a_small_archive_may_not_unpack_to_a_large_one() -> None:
+    def packed(files: int) -> bytes:
+        piece = bytes(ec_zip.MAX_FILE_BYTES)
+        return make.zipped({f"DSC/DCC/DK/{number}.pem": piece for number in range(files)})
+
+    most = ec_zip.FREE // ec_zip.MAX_FILE_BYTES
+    data = packed(most)
+    assert len(data) < ec_zip.FREE / 100
+    assert sum(map(len, ec_zip.unpack(data).values())) == ec_zip.FREE
+    for more in (most + 8, 400):
+        data = packed(more)
+        tracemalloc.start()
+        try:
+            assert refused(data) == "trust.too-large"
+            assert tracemalloc.get_traced_memory()[1] < 2 * ec_zip.limit(len(data))
+        finally:
+            tracemalloc.stop()
+
+
+@pytest.mark.parametrize("size", [0, 1_000, 1_000_000, 10_000_000])
+def test_an_archive_may_unpack_to_twenty_times_its_size_and_no_more_than_64_mib(size: int) -> None:
+    expected = min(4 * 1024**2 + 20 * size, 64 * 1024**2)
+    assert ec_zip.limit(size) == expected
+
+
+def test_a_packed_list_costs_five_times_what_it_may_unpack_to() -> None:
+    pem = DSC.pem()
+    data = make.zipped({f"DSC/DCC/DK/{number}.pem": pem * 20 for number in range(500)})
+    tracemalloc.start()
+    try:
+        reading.read(data, pins=())
+        assert tracemalloc.get_traced_memory()[1] < 5 * ec_zip.limit(len(data))
+    finally:
+        tracemalloc.stop()
+
+
 @pytest.mark.parametrize("item", [b"\xa0", b"\x80", b"\x00", b"\xf6", b"\x40"])
 def test_the_items_of_cbor_are_counted_before_it_is_read(item: bytes) -> None:
     def content(count: int) -> bytes:

@@ -50,6 +50,13 @@ MAX_FILE_BYTES: Final = 128 * 1024
 MAX_UNPACKED_BYTES: Final = 64 * 1024 * 1024
 """The bounds of an archive, all inclusive; one with more is refused."""
 
+FREE: Final = 4 * 1024 * 1024
+"""Bytes that an archive may unpack to however small it is."""
+
+MAX_RATIO: Final = 20
+"""How many times its own size an archive may unpack to, beyond `FREE` bytes: certificates and
+signatures in base64 shrink to three quarters, and much that they have in common to less."""
+
 # With the others, `zipfile` unpacks all that a piece of input holds before any bound is checked.
 _METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
@@ -77,6 +84,11 @@ def read(
     return read_files(unpack(data), pins=pins, uploaders=uploaders, **about)
 
 
+def limit(packed: int) -> int:
+    """Return the bytes to which an archive of so many bytes may unpack, inclusive."""
+    return min(MAX_UNPACKED_BYTES, FREE + MAX_RATIO * packed)
+
+
 def unpack(data: bytes) -> dict[str, bytes]:
     """Return the files of a ZIP archive; raise TrustListError beyond the bounds."""
     documents.bounded(data, NAME)
@@ -86,11 +98,11 @@ def unpack(data: bytes) -> dict[str, bytes]:
             if len(infos) > MAX_FILES:
                 raise TrustListError(NAME, "too-large", f"there are more than {MAX_FILES} files")
             found: dict[str, bytes] = {}
-            total = 0
+            left = limit(len(data))
             for info in infos:
                 content = _content(archive, info)
-                total += len(content)
-                if total > MAX_UNPACKED_BYTES:
+                left -= len(content)
+                if left < 0:
                     raise TrustListError(NAME, "too-large", "the archive unpacks to too much")
                 if info.filename in found:
                     raise TrustListError(NAME, "malformed", "a file name occurs twice")
