@@ -6,6 +6,8 @@ VENV ?= .venv
 WORKERS ?= 2
 ARGS ?=
 MINUTES ?= 5
+SAMPLE ?= 300
+SEED ?= 0
 
 # The tests start many interpreters. Without bytecode on disk each would compile everything again.
 unexport PYTHONDONTWRITEBYTECODE
@@ -19,9 +21,10 @@ LOWEST := .venv-lowest
 LOWEST_PYTHON ?= $(PYTHON)
 PEERS := .venv-peers
 CWT := 3.3.0
+MUTANTS := .venv-mutants
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test coverage engines explore fuzz lint types docs demo issuing-service verifier-page services bench lowest lock dist sbom oracle clean distclean FORCE
+.PHONY: help setup test coverage engines explore fuzz mutants lint types docs demo issuing-service verifier-page services bench lowest lock dist sbom oracle clean distclean FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -65,6 +68,15 @@ fuzz: setup ## draw hostile input for every entry point for MINUTES (5); finding
 	$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[fuzz]' \
 	  || echo "atheris cannot be had here: the plain engine is used"
 	$(PY) -m fuzz --minutes $(MINUTES) $(ARGS)
+
+# The tool brings what nothing else here needs, so it lives in an environment of its own.
+$(MUTANTS)/.installed: Makefile
+	$(PYTHON) -m venv --clear $(MUTANTS)
+	$(MUTANTS)/bin/python -m pip install --quiet --disable-pip-version-check 'cosmic-ray>=8.7' 'coverage>=7'
+	@touch $@
+
+mutants: setup $(MUTANTS)/.installed ## plant SAMPLE (300) faults in seven rooms; says which of them no test notices
+	$(MUTANTS)/bin/python -m mutants --python $(PY) --sample $(SAMPLE) --seed $(SEED) $(ARGS)
 
 engines: setup ## start Ray and Spark (needs Java 17), kill every engine at 20 moments, read a million dirty rows
 	$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[dev,ray,spark]'
@@ -141,7 +153,7 @@ oracle: setup ## hold CertLogic against the reference's JavaScript, programmes a
 
 clean: ## remove what the targets above made, but for the environment and what exploring found
 	rm -rf site dist build .fuzz .coverage .coverage.* .pytest_cache .ruff_cache .mypy_cache
-	find src tests benchmarks examples testdata -type d -name __pycache__ -prune -exec rm -rf {} +
+	find src tests benchmarks examples fuzz mutants testdata -type d -name __pycache__ -prune -exec rm -rf {} +
 
-distclean: clean ## remove the environment, the oracle, the demonstration's keys and what exploring found too
-	rm -rf .hypothesis .demo $(VENV) $(ORACLE) $(PEERS) $(TOOLS) $(LOWEST) .venv-sbom
+distclean: clean ## remove the environments, the oracle, the demonstration's keys, what exploring found and mutants showed too
+	rm -rf .hypothesis .demo .mutants $(VENV) $(ORACLE) $(PEERS) $(TOOLS) $(LOWEST) $(MUTANTS) .venv-sbom

@@ -1,1 +1,1 @@
-"""Faults planted in the rooms on purpose, and whether a test notices; run it with ``make mutants``."""
+"""Faults planted in the rooms on purpose, and whether a test notices: ``make mutants``."""

@@ -22,9 +22,9 @@ import time
 import tomllib
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
-from mutants.drawing import ROOMS, Mutant, draw
+from mutants.drawing import ROOMS, Mutant, allotted, draw, lines_of, modules
 
 PROJECT: Final = Path(__file__).resolve().parent.parent
 EQUIVALENTS: Final = Path(__file__).resolve().parent / "equivalents.toml"
@@ -76,20 +76,21 @@ def main() -> int:
         parser.error(f"there is no room {', '.join(unknown)}; there are {', '.join(ROOMS)}")
     given.into.mkdir(exist_ok=True)
     into = given.into.resolve()
+    python = given.python.absolute()  # not resolved: an environment's is a link to another
     results = _results(into)
     drawn = _drawn(into, given.rooms or list(ROOMS), given.sample, given.seed)
     if not given.report:
         _copy(into)
-        reach = _reach(into, given.python, given.reach)
+        reach = _reach(into, python, given.reach)
         asked = [
             mutant
             for mutant in drawn
             if mutant.key not in results
             or (given.again and results[mutant.key]["outcome"] not in _KILLED)
         ]
-        _run(asked, reach, into, given.python)
+        _run(asked, reach, into, python)
         results = _results(into)
-    return _report([results[each.key] for each in drawn if each.key in results])
+    return report([results[each.key] for each in drawn if each.key in results])
 
 
 def _copy(into: Path) -> None:
@@ -192,14 +193,18 @@ def _hashes(root: Path) -> dict[str, str]:
 def _drawn(into: Path, rooms: list[str], sample: int, seed: int) -> list[Mutant]:
     """Draw, or read what was drawn from the same source before."""
     source = PROJECT / "src" / "coronapas"
-    digest = hashlib.sha256()
-    for path in sorted(source.rglob("*.py")):
-        digest.update(path.read_bytes())
-    name = hashlib.sha256(f"{digest.hexdigest()} {rooms} {sample} {seed}".encode()).hexdigest()[:16]
-    kept = into / f"drawn-{name}.json"
-    if not kept.exists():
-        kept.write_text(json.dumps(draw(source, rooms, sample, seed)))
-    return [Mutant(*each) for each in json.loads(kept.read_text())]
+    numbers = allotted({room: lines_of(source, room) for room in rooms}, sample)
+    drawn: list[Mutant] = []
+    for room in rooms:
+        number = numbers[room] if sample else None
+        digest = hashlib.sha256(f"{number} {seed}".encode())
+        for path in modules(source, room):
+            digest.update(path.read_bytes())
+        kept = into / f"drawn-{room}-{digest.hexdigest()[:16]}.json"
+        if not kept.exists():
+            kept.write_text(json.dumps(draw(source, room, number, seed)))
+        drawn += [Mutant(*each) for each in json.loads(kept.read_text())]
+    return drawn
 
 
 def _results(into: Path) -> dict[str, dict[str, Any]]:
@@ -213,65 +218,123 @@ def _run(asked: list[Mutant], reach: Reach, into: Path, python: Path) -> None:
     """Plant each fault, ask the tests, and write down what they say."""
     hashes = _hashes(into / "copy")
     changed = {path for path, digest in hashes.items() if reach.hashes.get(path) != digest}
-    command = [str(python), "-m", "mutants.runner"]
-    environment = {**_environment(into), "PYTHONDONTWRITEBYTECODE": "1"}
-    with (
-        (into / "results.jsonl").open("a", encoding="utf-8") as results,
-        subprocess.Popen(
-            command,
-            cwd=into / "copy",
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        ) as runner,
-    ):
+    with _Tests(into, python, reach) as tests, (into / "results.jsonl").open("a") as results:
         for number, mutant in enumerate(asked, 1):
             begun = time.monotonic()
-            path = into / "copy" / "src" / "coronapas" / mutant.path
-            kept = path.stat()
-            sound = path.read_text("utf-8")
-            stages = list(_stages(mutant, sound, reach, changed))
-            path.write_text(mutant.code, "utf-8")
+            place = _Place(into / "copy" / "src" / "coronapas" / mutant.path, mutant.code)
+            order = stages(mutant, place.sound, reach, changed)
             try:
-                outcome, count = _ask(stages, reach, runner, into / "last.log")
+                outcome, count = _shown(order, place, tests)
             finally:
-                path.write_text(sound, "utf-8")
-                os.utime(path, ns=(kept.st_atime_ns, kept.st_mtime_ns))
+                place.heal()
             spent = round(time.monotonic() - begun, 1)
-            fields = {**mutant._asdict(), "key": mutant.key, "outcome": outcome}
-            del fields["code"]
-            print(
-                json.dumps({**fields, "tests": count, "seconds": spent}), file=results, flush=True
-            )
+            result = {**mutant._asdict(), "key": mutant.key, "outcome": outcome}
+            del result["code"]
+            result |= {"tests": count, "seconds": spent}
+            print(json.dumps(result), file=results, flush=True)
             where = f"{mutant.path}:{mutant.line}"
             print(f"{number}/{len(asked)} {outcome:9} {spent:5.1f} s  {where}", flush=True)
 
 
-def _ask(
-    stages: list[list[str]], reach: Reach, runner: subprocess.Popen[str], log: Path
-) -> tuple[str, int]:
-    """Show the fault to each stage's tests in turn; return what became of it, and how many ran."""
-    assert runner.stdin
-    assert runner.stdout
+class _Place:
+    """A module in the copy, sound or with its fault."""
+
+    def __init__(self, path: Path, code: str) -> None:
+        self._path = path
+        self._code = code
+        self._stat = path.stat()
+        self.sound = path.read_text("utf-8")
+
+    def plant(self) -> None:
+        self._path.write_text(self._code, "utf-8")
+
+    def heal(self) -> None:
+        self._path.write_text(self.sound, "utf-8")
+        os.utime(self._path, ns=(self._stat.st_atime_ns, self._stat.st_mtime_ns))
+
+
+class _Tests:
+    """The process that runs tests, and which of them can be believed there."""
+
+    def __init__(self, into: Path, python: Path, reach: Reach) -> None:
+        self._reach = reach
+        self._log = into / "last.log"
+        self._runner = subprocess.Popen(
+            [str(python), "-m", "mutants.runner"],
+            cwd=into / "copy",
+            env={**_environment(into), "PYTHONDONTWRITEBYTECODE": "1"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.sound: set[str] = set()
+        """Those that were seen to pass without a fault."""
+        self.unsound: set[str] = set()
+        """Those that fail without a fault, for want of something that the suite has."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        assert self._runner.stdin
+        self._runner.stdin.close()
+        self._runner.wait()
+
+    def run(self, tests: list[str]) -> int | str:
+        """Return pytest's exit code, or ``"timeout"``."""
+        assert self._runner.stdin
+        assert self._runner.stdout
+        seconds = _SLACK + 4 * sum(self._reach.seconds.get(test, 5.0) for test in tests)
+        # Of files that are asked whole, too.
+        without = [f"--deselect={test}" for test in sorted(self.unsound)]
+        asked = {"arguments": [*_FLAGS, *without, *tests], "seconds": seconds}
+        asked["log"] = str(self._log)
+        print(json.dumps(asked), file=self._runner.stdin, flush=True)
+        answer: int | str = json.loads(self._runner.stdout.readline())
+        return answer
+
+    def failed(self) -> list[str]:
+        """Return the tests that failed in the last run."""
+        lines = self._log.read_text("utf-8", "replace").splitlines()
+        return [line[7:].split(" - ")[0] for line in lines if line.startswith("FAILED ")]
+
+
+def _shown(order: list[list[str]], place: _Place, tests: _Tests) -> tuple[str, int]:
+    """Show a fault to each stage's tests in turn; return what became of it, and how many ran.
+
+    It is killed where tests fail that pass without it.
+    """
     count = 0
-    for tests in stages:
-        count += len(tests)
-        seconds = _SLACK + 4 * sum(reach.seconds.get(test, 5.0) for test in tests)
-        asked = {"arguments": [*_FLAGS, *tests], "seconds": seconds, "log": str(log)}
-        print(json.dumps(asked), file=runner.stdin, flush=True)
-        answer = json.loads(runner.stdout.readline())
-        if answer:
-            return "timeout" if answer == "timeout" else "killed", count
+    for stage in order:
+        asked = [test for test in stage if test not in tests.unsound]
+        while asked:
+            place.plant()
+            answer = tests.run(asked)
+            if not answer:
+                count += len(asked)
+                break
+            if answer == "timeout":
+                return "timeout", count + len(asked)
+            # Without a name nothing could be collected: then it is all of them or none.
+            failed = tests.failed() or asked
+            place.heal()
+            if tests.sound.issuperset(failed) or tests.run(failed) == 0:
+                tests.sound.update(failed)
+                return "killed", count + len(asked)
+            if tests.unsound.issuperset(failed):
+                raise RuntimeError(f"tests fail without a fault: {failed}")
+            tests.unsound.update(failed)
+            print(f"not asked, for they fail without a fault: {' '.join(failed)[:200]}", flush=True)
+            asked = [test for test in asked if test not in tests.unsound]
     return ("survived" if count else "unreached"), count
 
 
-def _stages(mutant: Mutant, code: str, reach: Reach, changed: set[str]) -> list[list[str]]:
+def stages(mutant: Mutant, code: str, reach: Reach, changed: set[str]) -> list[list[str]]:
     """Choose the tests to show a fault to, in the order in which they are asked."""
     own = _TESTS_OF.get(mutant.room, (f"tests/{mutant.room}/",))
     lines = reach.lines.get(mutant.path, {})
     module = {test for tests in lines.values() for test in tests}
-    first, last, inside = _statement(code, mutant.line)
+    first, last, inside = statement(code, mutant.line)
     exact = f"src/coronapas/{mutant.path}" not in changed
     if inside and exact:
         at = {test for line in range(first, last + 1) for test in lines.get(line, ())}
@@ -282,15 +345,20 @@ def _stages(mutant: Mutant, code: str, reach: Reach, changed: set[str]) -> list[
         {test for test in at if not test.startswith(own)},
         {test for test in module - at if test.startswith(own)},
     )
-    stages = [
+    order = [
         _cheapest(tests, reach, seconds, most)
         for tests, (seconds, most) in zip(groups, _STAGES, strict=True)
     ]
     # Tests written since are not in the account: their files are asked whole.
     names = [path for path in sorted(changed) if Path(path).name.startswith("test_")]
-    fresh = [path for path in names if path.startswith(own) or path.count("/") == 1]
-    stages[0] = [test for test in stages[0] if test.partition("::")[0] not in fresh] + fresh
-    return [tests for tests in stages if tests]
+    fresh = [
+        path
+        for path in names
+        if path.startswith(own) or path.count("/") == 1
+        if not path.startswith(_NOT_ABOUT_THE_ROOMS)
+    ]
+    order[0] = [test for test in order[0] if test.partition("::")[0] not in fresh] + fresh
+    return [tests for tests in order if tests]
 
 
 def _cheapest(tests: set[str], reach: Reach, seconds: float, most: int) -> list[str]:
@@ -304,7 +372,7 @@ def _cheapest(tests: set[str], reach: Reach, seconds: float, most: int) -> list[
     return sorted(chosen, key=lambda test: test.partition("::")[0])
 
 
-def _statement(code: str, line: int) -> tuple[int, int, bool]:
+def statement(code: str, line: int) -> tuple[int, int, bool]:
     """Return the first and last line of the statement at `line`, and if it is in a function."""
     first, last, inside = line, line, False
     smallest = sys.maxsize
@@ -332,7 +400,7 @@ def equivalents() -> dict[str, str]:
     }
 
 
-def _report(results: list[dict[str, Any]]) -> int:
+def report(results: list[dict[str, Any]]) -> int:
     """Print the score by room and the survivors; return 1 where a survivor is unexplained."""
     named = equivalents()
     print(f"\n{'room':12}{'run':>6}{'killed':>8}{'survived':>10}{'equivalent':>12}{'score':>8}")

@@ -28,21 +28,9 @@ ROOMS: Final[dict[str, tuple[str, ...]]] = {
 }
 """The rooms in which faults are planted: folders and modules below ``src/coronapas``."""
 
-_NEAR: Final = frozenset(
-    [
-        "Add_Sub",
-        "Sub_Add",
-        "Mul_FloorDiv",
-        "Div_Mul",
-        "FloorDiv_Mul",
-        "Mod_FloorDiv",
-        "Pow_Mul",
-        "RShift_LShift",
-        "LShift_RShift",
-        "BitOr_BitAnd",
-        "BitAnd_BitOr",
-        "BitXor_BitOr",
-    ]
+_NEAR: Final = (
+    *("Add_Sub", "Sub_Add", "Mul_FloorDiv", "Div_Mul", "FloorDiv_Mul", "Mod_FloorDiv", "Pow_Mul"),
+    *("RShift_LShift", "LShift_RShift", "BitOr_BitAnd", "BitAnd_BitOr", "BitXor_BitOr"),
 )
 """The binary operators are swapped for their neighbours: most others fail on any operand."""
 
@@ -97,19 +85,14 @@ def allotted(lines: dict[str, int], sample: int) -> dict[str, int]:
     return given
 
 
-def draw(source: Path, rooms: list[str], sample: int, seed: int) -> list[Mutant]:
-    """Draw `sample` faults over `rooms` by `seed`; all of them where `sample` is 0.
+def draw(source: Path, room: str, number: int | None, seed: int) -> list[Mutant]:
+    """Draw `number` faults of a room by `seed`; all of them where it is None.
 
     Lines are drawn, and one fault for each, so that a line of many operators counts once. A larger
-    sample of the same seed holds the smaller one.
+    number of the same seed holds the smaller one.
     """
-    lines = {room: lines_of(source, room) for room in rooms}
-    numbers = allotted(lines, sample)
-    drawn: list[Mutant] = []
-    for room in rooms:
-        planted = _all(source, room, Random(f"{seed} {room}"), once=sample > 0)
-        drawn += islice(planted, numbers[room] if sample else None)
-    return drawn
+    planted = _all(source, room, Random(f"{seed} {room}"), once=number is not None)
+    return list(islice(planted, number))
 
 
 def _all(source: Path, room: str, random: Random, *, once: bool) -> Iterator[Mutant]:
@@ -117,7 +100,7 @@ def _all(source: Path, room: str, random: Random, *, once: bool) -> Iterator[Mut
     from cosmic_ray.mutating import mutate_code
 
     texts = {path: path.read_text("utf-8") for path in modules(source, room)}
-    meanings = {path: _meaning(text) for path, text in texts.items()}
+    meanings = {path: meaning(text) for path, text in texts.items()}
     operators = dict(_operators())
     places: dict[tuple[Path, int], list[tuple[str, int]]] = {}
     for path, text in texts.items():
@@ -131,7 +114,7 @@ def _all(source: Path, room: str, random: Random, *, once: bool) -> Iterator[Mut
         random.shuffle(faults)
         for name, occurrence in faults:
             code = mutate_code(texts[path], operators[name], occurrence)
-            if code is None or not _differs(code, meanings[path]):
+            if code is None or not differs(code, meanings[path]):
                 continue
             where = path.relative_to(source).as_posix()
             yield _mutant(room, where, name, texts[path], code)
@@ -153,10 +136,10 @@ def _nodes(text: str) -> list[Any]:
     return list(ast_nodes(get_ast(text)))
 
 
-def _differs(code: str, meaning: str) -> bool:
-    """Whether `code` can be compiled, and does anything else."""
+def differs(code: str, plain: str) -> bool:
+    """Whether `code` can be compiled, and does anything but what has the meaning `plain`."""
     try:
-        return _meaning(code) != meaning
+        return meaning(code) != plain
     except SyntaxError:
         return False
 
@@ -246,5 +229,6 @@ class _Meaning(ast.NodeTransformer):
         return self.generic_visit(node)
 
 
-def _meaning(code: str) -> str:
+def meaning(code: str) -> str:
+    """Return what is left of `code` when all is taken away that no run of it can show."""
     return ast.dump(_Meaning().visit(ast.parse(code)))

@@ -20,17 +20,10 @@ from typing import Final
 
 _LOADED_BEFORE: Final = (
     *("pytest", "xdist.plugin", "pytest_cov.plugin", "_hypothesis_pytestplugin"),
-    *(
-        "hypothesis.strategies",
-        "hypothesis.stateful",
-        "cbor2",
-        "zlib_ng.zlib_ng",
-        "click.testing",
-        "jsonschema",
-    ),
-    *("cryptography.x509", "cryptography.hazmat.primitives.serialization.pkcs12"),
-    *("cryptography.hazmat.primitives.asymmetric.padding", "PIL.Image", "zxingcpp", "segno"),
-    *("pypdfium2", "anyio", "httpx"),
+    *("hypothesis.strategies", "hypothesis.stateful", "cbor2", "zlib_ng.zlib_ng"),
+    *("click.testing", "jsonschema", "pypdfium2", "anyio", "httpx", "PIL.Image", "zxingcpp"),
+    *("segno", "cryptography.x509", "cryptography.hazmat.primitives.serialization.pkcs12"),
+    "cryptography.hazmat.primitives.asymmetric.padding",
 )
 _MEMORY: Final = 4 * 1024**3
 _AN_END: Final = 3

@@ -1,0 +1,189 @@
+"""The driver of the mutants: what it draws, whom it asks, how it counts."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mutants import __main__ as driver
+from mutants import drawing
+
+PROJECT = Path(__file__).resolve().parent.parent
+SOURCE = PROJECT / "src" / "coronapas"
+
+
+@pytest.mark.parametrize("room", drawing.ROOMS)
+def test_a_room_has_modules(room: str) -> None:
+    found = drawing.modules(SOURCE, room)
+    assert found
+    assert all(path.is_file() for path in found)
+    assert drawing.lines_of(SOURCE, room) > 100 * len(found) ** 0.5
+
+
+@given(st.dictionaries(st.text(), st.integers(1, 9999), min_size=1), st.integers(1, 999))
+def test_a_sample_is_shared_out_by_lines(lines: dict[str, int], sample: int) -> None:
+    given = drawing.allotted(lines, sample)
+    assert sum(given.values()) == sample
+    for room, count in lines.items():
+        assert abs(given[room] - sample * count / sum(lines.values())) < 1
+
+
+@pytest.mark.parametrize(
+    ("code", "other", "differs"),
+    [
+        ("x: int | None = 1", "x: int & None = 1", False),
+        ("def f(a: int | str) -> None: ...", "def f(a: int) -> None: ...", False),
+        ("@lru_cache(maxsize=4)\ndef f(): ...", "@lru_cache(maxsize=5)\ndef f(): ...", False),
+        ("@cache\ndef f(): ...", "def f(): ...", False),
+        ("@property\ndef f(): ...", "def f(): ...", True),
+        ("if TYPE_CHECKING:\n    import a", "if not TYPE_CHECKING:\n    import a", False),
+        ("if TYPE_CHECKING:\n    import a", "if False:\n    import a", False),
+        ("if a:\n    b()", "if False:\n    b()", True),
+        ("x = 1", "x = 2", True),
+        ("x = 1  # one", "x = 1", False),
+        ("x = 1", "x = 1 1", False),  # what cannot be compiled is no fault either
+    ],
+)
+def test_what_no_run_can_show_is_no_fault(code: str, other: str, differs: bool) -> None:
+    assert drawing.differs(other, drawing.meaning(code)) is differs
+
+
+CODE = """\
+LIMIT = 5
+
+@dataclass
+class A:
+    size: int = 3
+
+    def f(
+        self,
+        a=1,
+    ):
+        if (
+            a
+        ):
+            return g(
+                a,
+            )
+        return None
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (1, (1, 1, False)),
+        (5, (5, 5, False)),
+        (9, (7, 10, False)),
+        (12, (11, 13, True)),
+        (15, (14, 16, True)),
+        (17, (17, 17, True)),
+    ],
+)
+def test_the_statement_of_a_line_is_found(line: int, expected: tuple[int, int, bool]) -> None:
+    assert driver.statement(CODE, line) == expected
+
+
+def mutant(line: int) -> drawing.Mutant:
+    return drawing.Mutant("rules", "rules/a.py", line, "AddNot", "a", "b", 0, "")
+
+
+REACH = driver.Reach(
+    {
+        "tests/rules/test_a.py::slow": 9.0,
+        "tests/rules/test_a.py::quick": 1.0,
+        "tests/rules/test_b.py::other": 1.0,
+        "tests/cli/test_c.py::far": 1.0,
+    },
+    {
+        "rules/a.py": {
+            14: ["tests/rules/test_a.py::quick", "tests/rules/test_a.py::slow"],
+            15: ["tests/cli/test_c.py::far", "failed"],
+            17: ["tests/rules/test_b.py::other"],
+        }
+    },
+    {"src/coronapas/rules/a.py": "1"},
+)
+
+
+def test_those_that_reach_the_line_are_asked_first_and_those_of_the_room_before_others() -> None:
+    assert driver.stages(mutant(15), CODE, REACH, set()) == [
+        ["tests/rules/test_a.py::quick", "tests/rules/test_a.py::slow"],
+        ["tests/cli/test_c.py::far"],
+        ["tests/rules/test_b.py::other"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "changed"), [(1, ()), (5, ()), (15, ("src/coronapas/rules/a.py",))]
+)
+def test_what_runs_when_a_module_is_loaded_is_shown_to_all_that_reach_it(
+    line: int, changed: tuple[str, ...]
+) -> None:
+    own, others = driver.stages(mutant(line), CODE, REACH, set(changed))
+    assert (len(own), len(others)) == (3, 1)
+
+
+def test_test_files_that_were_written_since_are_asked_whole() -> None:
+    changed = {"tests/rules/test_a.py", "tests/test_top.py", "tests/cli/test_c.py", "tests/x.py"}
+    assert driver.stages(mutant(17), CODE, REACH, changed)[0] == [
+        "tests/rules/test_b.py::other",
+        "tests/rules/test_a.py",
+        "tests/test_top.py",
+    ]
+
+
+def result(outcome: str, before: str) -> dict[str, Any]:
+    fields = {**mutant(1)._asdict(), "before": before, "outcome": outcome}
+    return {**fields, "key": f"rules/a.py | 0 | {before} | b"}
+
+
+def test_named_equivalents_are_left_out_of_the_score(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(driver, "equivalents", lambda: {"rules/a.py | 0 | same | b": "why"})
+    results = [result("killed", "x"), result("timeout", "y"), result("survived", "same")]
+    assert driver.report(results) == 0
+    assert capsys.readouterr().out.splitlines()[-1].split() == ["all", "3", "2", "0", "1", "100.0%"]
+    assert driver.report([*results, result("unreached", "z")]) == 1
+    text = capsys.readouterr().out
+    assert "66.7%" in text
+    assert "rules/a.py:1 unreached (AddNot)\n  - z\n  + b" in text
+
+
+def test_every_named_equivalent_is_still_in_the_source() -> None:
+    for key, reason in driver.equivalents().items():
+        path, nth, before, _ = key.split(" | ", 3)
+        lines = [line.strip() for line in (SOURCE / path).read_text("utf-8").splitlines()]
+        assert " ".join(lines).count(before) > int(nth), key
+        assert len(reason) > 20
+
+
+def test_tests_run_in_a_fork_and_end_when_their_time_is_over(tmp_path: Path) -> None:
+    for name, body in (("good", "pass"), ("bad", "assert 0"), ("endless", "while True: pass")):
+        (tmp_path / f"test_{name}.py").write_text(f"def test_it():\n    {body}\n")
+    flags = ["-q", "-n", "0", "-p", "no:cacheprovider", "-c", str(PROJECT / "pyproject.toml")]
+    asked = [
+        {
+            "arguments": [*flags, "--rootdir", str(tmp_path), str(tmp_path / f"test_{name}.py")],
+            "seconds": seconds,
+            "log": str(tmp_path / "log"),
+        }
+        for name, seconds in (("good", 60), ("bad", 60), ("endless", 3), ("good", 60))
+    ]
+    run = subprocess.run(
+        [sys.executable, "-m", "mutants.runner"],
+        input="".join(json.dumps(each) + "\n" for each in asked),
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=PROJECT,
+        timeout=200,
+    )
+    assert list(map(json.loads, run.stdout.splitlines())) == [0, 1, "timeout", 0]
