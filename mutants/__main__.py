@@ -15,6 +15,7 @@ import ast
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -22,9 +23,12 @@ import time
 import tomllib
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from mutants.drawing import ROOMS, Mutant, allotted, draw, lines_of, modules
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 PROJECT: Final = Path(__file__).resolve().parent.parent
 EQUIVALENTS: Final = Path(__file__).resolve().parent / "equivalents.toml"
@@ -45,7 +49,8 @@ _STAGES: Final = ((12.0, 120), (45.0, 600), (20.0, 150))
 """How many seconds of tests, and how many tests, each stage asks at most: the tests of the room
 that reach the line, all others that do, and the tests that reach the module."""
 
-_SLACK: Final = 20.0
+_SLACK: Final = 15.0
+"""Seconds of processor time that a run may take beyond twice what its tests took."""
 _KILLED: Final = ("killed", "timeout")
 
 
@@ -218,11 +223,13 @@ def _run(asked: list[Mutant], reach: Reach, into: Path, python: Path) -> None:
     """Plant each fault, ask the tests, and write down what they say."""
     hashes = _hashes(into / "copy")
     changed = {path for path, digest in hashes.items() if reach.hashes.get(path) != digest}
+    source = into / "copy" / "src" / "coronapas"
+    texts = {path: (source / path).read_text("utf-8") for path in reach.lines}
     with _Tests(into, python, reach) as tests, (into / "results.jsonl").open("a") as results:
         for number, mutant in enumerate(asked, 1):
             begun = time.monotonic()
-            place = _Place(into / "copy" / "src" / "coronapas" / mutant.path, mutant.code)
-            order = stages(mutant, place.sound, reach, changed)
+            place = _Place(source / mutant.path, mutant.code)
+            order = stages(mutant, texts, reach, changed)
             try:
                 outcome, count = _shown(order, place, tests)
             finally:
@@ -284,7 +291,7 @@ class _Tests:
         """Return pytest's exit code, or ``"timeout"``."""
         assert self._runner.stdin
         assert self._runner.stdout
-        seconds = _SLACK + 4 * sum(self._reach.seconds.get(test, 5.0) for test in tests)
+        seconds = _SLACK + 2 * sum(self._reach.seconds.get(test, 5.0) for test in tests)
         # Of files that are asked whole, too.
         without = [f"--deselect={test}" for test in sorted(self.unsound)]
         asked = {"arguments": [*_FLAGS, *without, *tests], "seconds": seconds}
@@ -329,17 +336,24 @@ def _shown(order: list[list[str]], place: _Place, tests: _Tests) -> tuple[str, i
     return ("survived" if count else "unreached"), count
 
 
-def stages(mutant: Mutant, code: str, reach: Reach, changed: set[str]) -> list[list[str]]:
-    """Choose the tests to show a fault to, in the order in which they are asked."""
+def stages(
+    mutant: Mutant, texts: Mapping[str, str], reach: Reach, changed: set[str]
+) -> list[list[str]]:
+    """Choose the tests to show a fault to, in the order in which they are asked.
+
+    `texts` are the modules without the fault, `changed` the files that are not as they were when
+    the tests' reach was measured.
+    """
     own = _TESTS_OF.get(mutant.room, (f"tests/{mutant.room}/",))
     lines = reach.lines.get(mutant.path, {})
     module = {test for tests in lines.values() for test in tests}
-    first, last, inside = statement(code, mutant.line)
-    exact = f"src/coronapas/{mutant.path}" not in changed
-    if inside and exact:
-        at = {test for line in range(first, last + 1) for test in lines.get(line, ())}
-    else:  # runs when the module is loaded, by whichever test comes first; or has moved since
+    first, last, names = statement(texts.get(mutant.path, ""), mutant.line)
+    if f"src/coronapas/{mutant.path}" in changed:
         at = module
+    elif names is None:
+        at = {test for line in range(first, last + 1) for test in lines.get(line, ())}
+    else:  # runs when the module is loaded, by whichever test comes first
+        at = _users(names, mutant, texts, reach) or module
     groups = (
         {test for test in at if test.startswith(own)},
         {test for test in at if not test.startswith(own)},
@@ -372,21 +386,56 @@ def _cheapest(tests: set[str], reach: Reach, seconds: float, most: int) -> list[
     return sorted(chosen, key=lambda test: test.partition("::")[0])
 
 
-def statement(code: str, line: int) -> tuple[int, int, bool]:
-    """Return the first and last line of the statement at `line`, and if it is in a function."""
-    first, last, inside = line, line, False
+def _users(names: list[str], mutant: Mutant, texts: Mapping[str, str], reach: Reach) -> set[str]:
+    """Return the tests that reach a line of the room where one of the names is used."""
+    if not names:
+        return set()
+    word = re.compile(rf"\b(?:{'|'.join(map(re.escape, names))})\b")
+    room = mutant.path.partition("/")[0]
+    return {
+        test
+        for path, text in texts.items()
+        if path.partition("/")[0] == room
+        for number, line in enumerate(text.splitlines(), 1)
+        if word.search(line)
+        for test in reach.lines[path].get(number, ())
+    }
+
+
+def statement(code: str, line: int) -> tuple[int, int, list[str] | None]:
+    """Return the first and last line of the statement at `line`, and what it names.
+
+    None for the names where it stands in a function.
+    """
+    first, last = line, line
+    names: list[str] | None = []
     smallest = sys.maxsize
+    inside = False
     for node in ast.walk(ast.parse(code)):
-        if not isinstance(node, ast.stmt) or not node.lineno <= line <= (node.end_lineno or 0):
+        if not isinstance(node, ast.stmt):
+            continue
+        decorators = getattr(node, "decorator_list", ())
+        start = min(node.lineno, *(each.lineno for each in decorators), node.lineno)
+        if not start <= line <= (node.end_lineno or 0):
             continue
         body = getattr(node, "body", None)
-        end = body[0].lineno - 1 if body else node.end_lineno or line
-        end = max(end, node.lineno)
-        if isinstance(node, ast.FunctionDef):
-            inside = inside or line > end
-        if line <= end and end - node.lineno < smallest:
-            first, last, smallest = node.lineno, end, end - node.lineno
-    return first, last, inside
+        end = max(body[0].lineno - 1 if body else node.end_lineno or line, node.lineno)
+        inside = inside or (isinstance(node, ast.FunctionDef) and line > end)
+        if line <= end and end - start < smallest:
+            first, last, smallest = start, end, end - start
+            names = _named(node)
+    return first, last, None if inside else names
+
+
+def _named(node: ast.stmt) -> list[str]:
+    """Return the names that a statement makes."""
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return [node.name]
+    return [
+        each.id
+        for each in ast.walk(node)
+        if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)
+    ]
 
 
 def equivalents() -> dict[str, str]:

@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
@@ -159,6 +160,29 @@ def test_in_characters_a_timeline_is_read_in_eighty_columns() -> None:
     assert re.fullmatch("·+▄?█+▄█+▄█+▄?·+", lanes["Pass"])
     assert "● the event" in lines[-2] + lines[-1]
     assert "ambiguous" not in lines[-1]
+
+
+def test_the_timeline_of_a_person_in_characters() -> None:
+    # The last line is that of what the characters mean.
+    assert timeline_text(timeline(DENMARK, PERSON)).splitlines()[1:-2] == [
+        "                              2021                               2022",
+        "                              J  F M  A  M  J  J  A  S  O  N  D  J  F  M  A  M",
+        "Requirement                            ━━━━━━━━━━━━━━━──────━━━━━━━━━",
+        "Infection 1 (positive PCR)    ●         ▄████████████▄ ▄████▄",
+        "Dose 1 (Vaxzevria, first)          ●",
+        "Dose 2 (Comirnaty, primary)                 ●▄█████████████████████",
+        "Negative PCR test 2                                           ●▄",
+        "Dose 3 (Comirnaty, booster)                                        ●██████▄",
+        "Suspended                                                     ▄",
+        "Pass                         ···········▄█████████████████████▄████▄██████▄·····",
+    ]
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_picture_of_a_person_does_not_change_unnoticed(width: int) -> None:
+    """Where it has changed on purpose: look at the new one, and write it to the file."""
+    kept = Path(__file__).parent / "pictures" / f"person-{width}.svg"
+    assert timeline_svg(timeline(DENMARK, PERSON), width=width) == kept.read_text("utf-8")
 
 
 def test_a_short_time_is_not_lost_between_columns() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from rule_world import AT, BREAKS, HOLDS, document, rule, text, vaccination
 
+from coronapas.certlogic._expressions import weight
 from coronapas.errors import Fault
 from coronapas.rules import (
     LintReport,
@@ -20,7 +21,7 @@ from coronapas.rules import (
     lint_folder,
     read_test,
 )
-from coronapas.rules._lint.dead_ends import rejected
+from coronapas.rules._lint.dead_ends import BOOSTERS, rejected
 from coronapas.rules._lint.report import MAX_FINDINGS
 from coronapas.rules._lint.upload import CONSTRAINTS
 
@@ -151,6 +152,7 @@ def test_the_first_violation_is_what_the_gateway_answers_and_all_are_listed() ->
 def test_what_does_not_parse_is_refused_before_all_else(given: Any) -> None:
     report = lint(given)
     assert codes(report) == ["upload.json"]
+    assert [finding.gateway for finding in report.findings] == [True]
     assert report.identifier is None
 
 
@@ -321,6 +323,7 @@ def test_a_folder_is_looked_through_with_its_tests(tmp_path: Path) -> None:
         "list.json": [fresh(Identifier="VR-DK-0004"), {"no": "rule"}],
         "schema.json": {"no": "rule"},
         "torn.json": "{",
+        "zones.json": fresh(Identifier="VR-DK-0005"),
     }.items():
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -332,6 +335,7 @@ def test_a_folder_is_looked_through_with_its_tests(tmp_path: Path) -> None:
         "DK/broken/rule.json": ["upload.json"],
         "flat.json": [],
         "list.json[0]": [],
+        "zones.json": [],
     }
 
 
@@ -392,6 +396,15 @@ def test_boosters_are_asked_about_within_the_work_allowed() -> None:
     # Each evaluation of the loops visits thousands of values.
     looping = rejected(rule({"if": [LOOP, {"===": [DN, SD]}, True]}), work=100_000)
     assert looping == ((), False)
+
+
+def test_an_evaluation_without_loops_costs_as_many_values_as_the_rule_has() -> None:
+    two = rule({"===": [DN, SD]})
+    assert two.expression is not None
+    # A full course is recognised at the first look, and each booster is asked about once.
+    enough = (1 + len(BOOSTERS)) * weight(two.expression)
+    assert rejected(two, work=enough).complete
+    assert not rejected(two, work=enough - 1).complete
 
 
 def test_a_rule_that_takes_too_much_work_is_said_to_be_unfinished() -> None:

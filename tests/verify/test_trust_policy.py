@@ -30,6 +30,8 @@ from coronapas.verify import PROFILES, TrustPolicy, Verification, Verifier
 if TYPE_CHECKING:
     from pathlib import Path
 
+from coronapas.verify._keyring import KeyRing
+
 NOW = backend.NOW
 PAIR = make.dsc(0)
 TEXT = backend.forge(backend.claims(), PAIR)
@@ -338,3 +340,11 @@ def test_the_genuine_booklet_verifies_by_opt_in(
             assert result.ok
         else:
             assert failed == ["signature.invalid"]
+
+
+def test_the_keys_of_a_kid_are_made_ready_once_and_strange_kids_are_not_remembered() -> None:
+    ring = KeyRing(TrustStore.from_certificates([PAIR.certificate]), 0.0, "issued")
+    (key,) = ring.keys_of(PAIR.certificate.kid)
+    assert ring.keys_of(PAIR.certificate.kid) == (key,)
+    assert ring.keys_of(bytes(8)) == ()
+    assert list(ring._keys) == [PAIR.certificate.kid]

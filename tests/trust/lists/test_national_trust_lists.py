@@ -200,6 +200,15 @@ def swedish(**countries: object) -> TrustList:
     return sweden.read(make.signed_json(claims), pins=make.root().certificate)
 
 
+def test_the_numbers_of_a_jwk_have_at_most_1024_bytes() -> None:
+    def modulus(size: int) -> dict[str, str]:
+        return {"kty": "RSA", "e": "AQAB", "n": base64.urlsafe_b64encode(b"\xff" * size).decode()}
+
+    assert jwk.read(modulus(1024)).key_kind == "RSA-8192"
+    with pytest.raises(KeyMaterialError, match="1024 bytes"):
+        jwk.read(modulus(1025))
+
+
 def test_key_purposes_on_the_swedish_list_count_where_the_certificate_has_none() -> None:
     item = jwk.write(make.dsc(0).certificate)
     tests = ["1.3.6.1.4.1.1847.2021.1.1", {}, "1.2.3"]

@@ -1,0 +1,60 @@
+"""Values cannot be changed: what was verified, judged or read stays what it was."""
+
+from __future__ import annotations
+
+import dataclasses
+import pkgutil
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOMS = ("verify", "hcert", "trust", "revocation", "rules", "programmes")
+MODULES = ("coronapas.issue", "coronapas.reissue")
+
+BUILT_UP = {
+    "coronapas.revocation._reading._Collected",
+    "coronapas.rules._loading.Loaded",
+    "coronapas.programmes._register.RegisterRun",
+}
+"""What a reader or a run fills while it works; nobody keeps it for a value."""
+
+WITH_CACHES = {
+    "coronapas.revocation._holding.Holding",
+    "coronapas.rules._model.Rule",
+    "coronapas.rules._timeline.Window",
+    "coronapas.rules._timeline.Timeline",
+}
+"""Values that keep what they compute once."""
+
+
+def dataclasses_of_the_rooms() -> Iterator[type]:
+    names = list(MODULES)
+    for room in ROOMS:
+        package = import_module(f"coronapas.{room}")
+        found = pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
+        names += [each.name for each in found]
+    for name in names:
+        for value in vars(import_module(name)).values():
+            own = isinstance(value, type) and value.__module__ == name
+            if own and dataclasses.is_dataclass(value):
+                yield value
+
+
+def name_of(kind: type) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def test_values_are_frozen() -> None:
+    found = list(dataclasses_of_the_rooms())
+    assert len(found) > 100
+    changeable = {name_of(kind) for kind in found if not vars(kind)["__dataclass_params__"].frozen}
+    assert changeable == BUILT_UP
+
+
+def test_values_take_no_further_attributes() -> None:
+    open_ones = {
+        name_of(kind) for kind in dataclasses_of_the_rooms() if "__slots__" not in vars(kind)
+    }
+    assert open_ones == WITH_CACHES
