@@ -33,13 +33,15 @@ def dataclasses_of_the_rooms() -> Iterator[type]:
     names = list(MODULES)
     for room in ROOMS:
         package = import_module(f"coronapas.{room}")
-        found = pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
-        names += [each.name for each in found]
+        modules = pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
+        names += [each.name for each in modules]
     for name in names:
-        for value in vars(import_module(name)).values():
-            own = isinstance(value, type) and value.__module__ == name
-            if own and dataclasses.is_dataclass(value):
-                yield value
+        found = (each for each in vars(import_module(name)).values() if isinstance(each, type))
+        yield from (each for each in found if each.__module__ == name and is_a_value(each))
+
+
+def is_a_value(kind: type) -> bool:
+    return dataclasses.is_dataclass(kind)
 
 
 def name_of(kind: type) -> str:
