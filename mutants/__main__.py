@@ -93,7 +93,8 @@ def main() -> int:
             if mutant.key not in results
             or (given.again and results[mutant.key]["outcome"] not in _KILLED)
         ]
-        _run(asked, reach, into, python)
+        killers = {each.key: results.get(each.key, {}).get("by", "") for each in drawn}
+        _run(asked, drawn, killers, reach, into, python)
         results = _results(into)
     return report([results[each.key] for each in drawn if each.key in results])
 
@@ -219,28 +220,44 @@ def _results(into: Path) -> dict[str, dict[str, Any]]:
     return {result["key"]: result for result in map(json.loads, lines)}
 
 
-def _run(asked: list[Mutant], reach: Reach, into: Path, python: Path) -> None:
-    """Plant each fault, ask the tests, and write down what they say."""
+def _run(
+    asked: list[Mutant],
+    drawn: list[Mutant],
+    killers: dict[str, str],
+    reach: Reach,
+    into: Path,
+    python: Path,
+) -> None:
+    """Plant each fault, ask the tests, and write down what they say.
+
+    `killers` are the tests that killed what was run before, by the faults' keys. In the end all
+    tests that killed are run once without a fault. Those that fail then, for want of something that
+    the suite has, are not believed: what they killed is asked again, without them.
+    """
     hashes = _hashes(into / "copy")
     changed = {path for path, digest in hashes.items() if reach.hashes.get(path) != digest}
     source = into / "copy" / "src" / "coronapas"
     texts = {path: (source / path).read_text("utf-8") for path in reach.lines}
     with _Tests(into, python, reach) as tests, (into / "results.jsonl").open("a") as results:
-        for number, mutant in enumerate(asked, 1):
-            begun = time.monotonic()
-            place = _Place(source / mutant.path, mutant.code)
-            order = stages(mutant, texts, reach, changed)
-            try:
-                outcome, count = _shown(order, place, tests)
-            finally:
-                place.heal()
-            spent = round(time.monotonic() - begun, 1)
-            result = {**mutant._asdict(), "key": mutant.key, "outcome": outcome}
-            del result["code"]
-            result |= {"tests": count, "seconds": spent}
-            print(json.dumps(result), file=results, flush=True)
-            where = f"{mutant.path}:{mutant.line}"
-            print(f"{number}/{len(asked)} {outcome:9} {spent:5.1f} s  {where}", flush=True)
+        while asked:
+            for number, mutant in enumerate(asked, 1):
+                begun = time.monotonic()
+                place = _Place(source / mutant.path, mutant.code)
+                order = stages(mutant, texts, reach, changed)
+                try:
+                    outcome, killer, count = _shown(order, place, tests)
+                finally:
+                    place.heal()
+                spent = round(time.monotonic() - begun, 1)
+                result = {**mutant._asdict(), "key": mutant.key, "outcome": outcome}
+                del result["code"]
+                result |= {"by": killer, "tests": count, "seconds": spent}
+                print(json.dumps(result), file=results, flush=True)
+                where = f"{mutant.path}:{mutant.line}"
+                print(f"{number}/{len(asked)} {outcome:9} {spent:5.1f} s  {where}", flush=True)
+                killers[mutant.key] = killer
+            tests.confirm(set(killers.values()) - {""})
+            asked = [each for each in drawn if killers[each.key] in tests.unsound]
 
 
 class _Place:
@@ -274,10 +291,8 @@ class _Tests:
             stdout=subprocess.PIPE,
             text=True,
         )
-        self.sound: set[str] = set()
-        """Those that were seen to pass without a fault."""
         self.unsound: set[str] = set()
-        """Those that fail without a fault, for want of something that the suite has."""
+        """Those that fail without a fault."""
 
     def __enter__(self) -> Self:
         return self
@@ -287,14 +302,20 @@ class _Tests:
         self._runner.stdin.close()
         self._runner.wait()
 
-    def run(self, tests: list[str]) -> int | str:
+    def confirm(self, tests: set[str]) -> None:
+        """Find those of `tests` that fail without a fault."""
+        if tests and self.run(sorted(tests), "--maxfail=1000"):
+            self.unsound.update(self.failed())
+            print(f"not believed: {sorted(self.unsound)}", flush=True)
+
+    def run(self, tests: list[str], *flags: str) -> int | str:
         """Return pytest's exit code, or ``"timeout"``."""
         assert self._runner.stdin
         assert self._runner.stdout
         seconds = _SLACK + 2 * sum(self._reach.seconds.get(test, 5.0) for test in tests)
         # Of files that are asked whole, too.
         without = [f"--deselect={test}" for test in sorted(self.unsound)]
-        asked = {"arguments": [*_FLAGS, *without, *tests], "seconds": seconds}
+        asked = {"arguments": [*_FLAGS, *flags, *without, *tests], "seconds": seconds}
         asked["log"] = str(self._log)
         print(json.dumps(asked), file=self._runner.stdin, flush=True)
         answer: int | str = json.loads(self._runner.stdout.readline())
@@ -306,34 +327,29 @@ class _Tests:
         return [line[7:].split(" - ")[0] for line in lines if line.startswith("FAILED ")]
 
 
-def _shown(order: list[list[str]], place: _Place, tests: _Tests) -> tuple[str, int]:
-    """Show a fault to each stage's tests in turn; return what became of it, and how many ran.
+def _shown(order: list[list[str]], place: _Place, tests: _Tests) -> tuple[str, str, int]:
+    """Show a fault to each stage's tests in turn.
 
-    It is killed where tests fail that pass without it.
+    Returns what became of it, the test that killed it, and how many tests ran.
     """
     count = 0
     for stage in order:
         asked = [test for test in stage if test not in tests.unsound]
-        while asked:
-            place.plant()
-            answer = tests.run(asked)
-            if not answer:
-                count += len(asked)
-                break
-            if answer == "timeout":
-                return "timeout", count + len(asked)
-            # Without a name nothing could be collected: then it is all of them or none.
-            failed = tests.failed() or asked
+        if not asked:
+            continue
+        count += len(asked)
+        place.plant()
+        answer = tests.run(asked)
+        if answer == "timeout":
+            return "timeout", "", count
+        if answer and (failed := tests.failed()):
+            return "killed", failed[0], count
+        if answer:  # nothing was collected, or pytest itself broke: was that the fault's doing?
             place.heal()
-            if tests.sound.issuperset(failed) or tests.run(failed) == 0:
-                tests.sound.update(failed)
-                return "killed", count + len(asked)
-            if tests.unsound.issuperset(failed):
-                raise RuntimeError(f"tests fail without a fault: {failed}")
-            tests.unsound.update(failed)
-            print(f"not asked, for they fail without a fault: {' '.join(failed)[:200]}", flush=True)
-            asked = [test for test in asked if test not in tests.unsound]
-    return ("survived" if count else "unreached"), count
+            if not tests.run(asked):
+                return "killed", "", count
+            raise RuntimeError(f"these tests cannot be run without a fault either: {asked}")
+    return ("survived" if count else "unreached"), "", count
 
 
 def stages(
