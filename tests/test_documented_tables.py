@@ -13,8 +13,21 @@ import pytest
 
 import coronapas
 from coronapas.errors import CoronapasError
+from coronapas.hcert import _cbor as cbor
+from coronapas.hcert import _compression as compression
+from coronapas.hcert._envelope import Limits
+from coronapas.revocation import _documents as of_revocation
+from coronapas.revocation import _reading as reading_revocation
 from coronapas.revocation._hashes import SENTENCES
+from coronapas.revocation._lists import distribution
 from coronapas.tolerances import TOLERANCES
+from coronapas.trust import _chain as chain
+from coronapas.trust import _cms as cms
+from coronapas.trust import _documents as of_trust
+from coronapas.trust import _reading as reading_trust
+from coronapas.trust._list import MAX_ENTRIES
+from coronapas.trust._lists import ec_zip
+from coronapas.trust._x509 import MAX_CERTIFICATE_BYTES
 from coronapas.verify._checks import CHECKS
 
 if TYPE_CHECKING:
@@ -188,3 +201,45 @@ def test_the_codes_are_found_in_the_source(code: str) -> None:
 def test_the_rows_of_a_table_are_read() -> None:
     assert rows("how-to/errors.md")["uvci.opaque"].startswith("a part has the wrong")
     assert "issue passes from a register" not in rows("index.md")
+
+
+def mib(size: int) -> str:
+    assert size % 1024**2 == 0
+    return f"{size // 1024**2} MiB"
+
+
+def test_the_limits_are_those_of_the_code() -> None:
+    text = (DOCS / "explanation" / "hostile-input.md").read_text("utf-8")
+    rows = dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \| [^|]+ \|$", text, re.MULTILINE))
+    expected = {
+        "length of the text": f"{Limits().text:,} characters, inclusive",
+        "inflated body": f"{Limits().inflated:,} bytes, inclusive",
+        "nesting of containers and tags": f"{cbor.MAX_DEPTH}",
+        "size of a certificate": f"{MAX_CERTIFICATE_BYTES:,} bytes",
+        "authorities with the same name that are tried for a certificate": f"{chain.MAX_NAMESAKES}",
+        "size of a trust list": (
+            f"{mib(of_trust.MAX_BYTES)} (CBOR {mib(of_trust.MAX_CBOR_BYTES)}), "
+            f"{of_trust.MAX_PARTS:,} parts of JSON or items of CBOR, {MAX_ENTRIES:,} entries, "
+            "inclusive"
+        ),
+        "what an archive of trusted certificates unpacks to": (
+            f"{mib(ec_zip.FREE)} and {ec_zip.MAX_RATIO} times its size, "
+            f"{mib(ec_zip.MAX_UNPACKED_BYTES)} together, inclusive"
+        ),
+        "what an archive of revocation slices unpacks to": (
+            f"{mib(distribution.FREE)} and {distribution.MAX_RATIO} times its size, "
+            f"{mib(distribution.MAX_UNPACKED)} together, inclusive"
+        ),
+        "CMS message beside a list's file": f"{mib(cms.MAX_MESSAGE_BYTES)}, inclusive",
+        "size of a revocation document": (
+            f"{mib(of_revocation.MAX_BYTES)}, and parts of JSON by its size: one for every "
+            f"{of_revocation.BYTES_A_PART} bytes beyond {of_revocation.FREE_PARTS:,}"
+        ),
+        "files of a folder of trust lists, of revocation lists": (
+            f"{reading_trust.MAX_FILES:,} with {mib(of_trust.MAX_BYTES)}; "
+            f"{reading_revocation.MAX_FILES:,} with {mib(reading_revocation.MAX_TOTAL)}, inclusive"
+        ),
+    }
+    assert {name: rows.get(name) for name in expected} == expected
+    assert Limits().inflated == compression.MAX_INFLATED
+    assert of_trust.MAX_CBOR_ITEMS == of_trust.MAX_PARTS

@@ -184,3 +184,8 @@ def test_keys_that_collide_are_refused_before_they_are_compared() -> None:
         cbor.load(padded)
     assert caught.value.code == "cbor.container-key"
     assert cbor.load(cbor2.dumps({"x" * 9000: 1, 5: [{-1: 2}]}))[0][5] == [{-1: 2}]
+
+
+def test_bytes_are_hexadecimal_in_json() -> None:
+    item = {1: b"\x00\xff", b"\x01": [b"", "text", 2.5, None]}
+    assert cbor.to_json(item) == {"1": "00ff", "01": ["", "text", 2.5, None]}

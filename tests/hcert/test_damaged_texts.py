@@ -72,6 +72,12 @@ def test_each_kind_of_damage_is_named(text: str) -> None:
         assert "percent-encoded" in (damage(quote(text, safe="")) or "")
 
 
+def test_a_text_with_blanks_or_dollar_signs_is_not_percent_encoded() -> None:
+    assert "percent-encoded" in (damage("HC1:A%20B%25C%2F" * 4) or "")
+    for sign in " $":
+        assert "percent-encoded" not in (damage(f"HC1:A%20B%25C{sign}%2F" * 4) or "")
+
+
 @given(st.text(max_size=400))
 def test_damage_never_quotes_the_text(text: str) -> None:
     found = damage(f"HC1:{text}")

@@ -375,8 +375,11 @@ def test_an_influenza_test_suspends_nothing_and_a_recovery_proves_nothing() -> N
     ill = Recovery(day("2021-10-01"), day("2021-10-12"), day("2022-03-30"), disease=INFLUENZA)
     only = History.from_facts(ill, birth_date=day("1970-01-01"))
     assert is_valid(DENMARK, only, local("2021-11-21")) is False
-    flu = History(day("1970-01-01"), (Dose(day("2021-09-01"), "X", 1, 1, disease=INFLUENZA),))
-    assert next_dose(DENMARK, flu, day("2021-09-10")).dose == 1
+    for product in ("X", None, "EU/1/20/1528"):
+        flu = History(
+            day("1970-01-01"), (Dose(day("2021-09-01"), product, 1, 1, disease=INFLUENZA),)
+        )
+        assert next_dose(DENMARK, flu, day("2021-09-10")).dose == 1
     waiting = history(*COURSE, Infection(day("2022-01-20"), disease=INFLUENZA), groups=NONE)
     assert next_dose(DENMARK, waiting, day("2022-01-25")).status is Status.DUE
 

@@ -209,6 +209,11 @@ def test_the_numbers_of_a_jwk_have_at_most_1024_bytes() -> None:
         jwk.read(modulus(1025))
 
 
+def test_a_key_that_is_dropped_from_the_swedish_list_keeps_its_kid() -> None:
+    found = swedish(DK={"keys": [{"kid": "AAAAAAAAAAA=", "kty": "none"}, {"kid": 5}, "no key"]})
+    assert [each.kid for each in found.dropped] == [bytes(8), None, None]
+
+
 def test_key_purposes_on_the_swedish_list_count_where_the_certificate_has_none() -> None:
     item = jwk.write(make.dsc(0).certificate)
     tests = ["1.3.6.1.4.1.1847.2021.1.1", {}, "1.2.3"]
