@@ -23,8 +23,13 @@ from coronapas.programmes._clock import (
     after_day,
     age_on,
     birthday,
+    layers,
     midnight,
+    union,
 )
+
+HOURS = [datetime(2021, 1, 1, hour, tzinfo=UTC) for hour in range(24)]
+spans = st.tuples(st.sampled_from(HOURS), st.sampled_from(HOURS))
 
 
 @pytest.mark.parametrize(
@@ -154,3 +159,33 @@ def test_more_months_never_end_earlier(start: date, one: int, other: int) -> Non
     low, high = sorted((one, other))
     assert add_months(start, low) <= add_months(start, high)
     assert add_months(start, high).month == (start.month - 1 + high) % 12 + 1
+
+
+def covered(found: list[tuple[datetime, datetime]]) -> set[datetime]:
+    return {hour for hour in HOURS for start, end in found if start <= hour < end}
+
+
+@given(st.lists(spans))
+def test_joined_spans_cover_what_the_spans_cover_and_do_not_touch(
+    found: list[tuple[datetime, datetime]],
+) -> None:
+    joined = union(found)
+    assert covered(joined) == covered(found)
+    edges = [edge for span in joined for edge in span]
+    assert edges == sorted(set(edges))
+
+
+@given(
+    st.lists(st.lists(spans, max_size=4).map(union), max_size=3), st.sets(st.sampled_from(HOURS))
+)
+def test_layers_count_what_covers_each_piece(
+    several: list[list[tuple[datetime, datetime]]], bounds: set[datetime]
+) -> None:
+    pieces = layers(several, bounds)
+    for (start, end), count in pieces:
+        for hour in HOURS:
+            if start <= hour < end:
+                assert count == sum(hour in covered(layer) for layer in several)
+    if bounds:
+        whole = {hour for hour in HOURS if min(bounds) <= hour < max(bounds)}
+        assert covered([span for span, _ in pieces]) == whole

@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -207,6 +208,20 @@ def test_any_history_fits_into_the_columns(one: History, columns: int) -> None:
 def test_a_picture_in_characters_has_columns_that_can_be_seen(columns: int) -> None:
     with pytest.raises(ValueError, match="40 to 400"):
         timeline_text(timeline(DENMARK, PERSON), columns=columns)
+
+
+@settings(max_examples=20)
+@given(histories())
+def test_neighbouring_times_of_validity_differ(one: History) -> None:
+    for before, after in pairwise(timeline(DENMARK, one).validity):
+        assert before.end == after.start
+        assert before[2:] != after[2:]
+
+
+def test_before_the_first_revision_nobody_is_valid_or_exempt() -> None:
+    answer = check(DENMARK, PERSON, local("2019-06-01"))
+    assert (answer.valid, answer.exempt, answer.suspended) == (False, False, False)
+    assert [reason.code for reason in answer.reasons] == ["no-revision"]
 
 
 def test_ambiguous_and_exempt_times_have_bars_of_their_own() -> None:

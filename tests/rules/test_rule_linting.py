@@ -165,6 +165,21 @@ def test_json_that_is_no_rule_is_refused_by_the_schema(given: str) -> None:
     assert refusal.code.startswith("schema.")
 
 
+@pytest.mark.parametrize(
+    "members",
+    [{"Identifier": "nothing", "Type": "Invalidation"}, {"Identifier": "IR-DK-0001", "Type": "x"}],
+)
+def test_the_prefix_is_compared_with_the_type_where_both_are_known(members: dict[str, Any]) -> None:
+    found = codes(lint(fresh(**members)))
+    assert found
+    assert "upload.invalidation" not in found
+
+
+def test_a_report_names_the_rule() -> None:
+    assert lint(fresh()).identifier == "VR-DK-0001"
+    assert lint({**fresh(), "Identifier": 5}).identifier is None
+
+
 def test_without_a_moment_of_upload_how_far_ahead_is_not_asked() -> None:
     assert lint(document(LOGIC)).findings == ()
 
@@ -396,6 +411,13 @@ def test_boosters_are_asked_about_within_the_work_allowed() -> None:
     # Each evaluation of the loops visits thousands of values.
     looping = rejected(rule({"if": [LOOP, {"===": [DN, SD]}, True]}), work=100_000)
     assert looping == ((), False)
+
+
+def test_a_product_is_recognised_by_either_full_course() -> None:
+    for course in ((1, 1), (2, 2)):
+        logic = {"and": [{"===": [DN, course[0]]}, {"===": [SD, course[1]]}]}
+        found = rejected(rule(logic)).found
+        assert [(each.dose_number, each.doses) for each in found] == list(BOOSTERS)
 
 
 def test_an_evaluation_without_loops_costs_as_many_values_as_the_rule_has() -> None:

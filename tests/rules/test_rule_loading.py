@@ -119,10 +119,10 @@ def test_the_gateways_rules_are_read_from_what_was_signed() -> None:
 
     answer = {
         "VR-DK-0001": [
-            {"version": "1.0.0", "cms": "good"},
-            {"version": "1.1.0", "cms": "later"},
             {"version": "1.2.0", "cms": "forged"},
             {"version": "1.3.0"},
+            {"version": "1.0.0", "cms": "good"},
+            {"version": "1.1.0", "cms": "later"},
         ],
         "VR-SE-0001": {"cms": "forged"},
         "odd": [5],
@@ -132,8 +132,8 @@ def test_the_gateways_rules_are_read_from_what_was_signed() -> None:
     found = RuleSet.from_gateway(answer, content_of)
     assert names(found) == ["VR-DK-0001 1.0.0", "VR-DK-0001 1.1.0"]
     assert [(one.place, one.country, one.faults[0].code) for one in found.unread] == [
-        ("VR-DK-0001[2]", "DK", "rule.signature"),
-        ("VR-DK-0001[3]", "DK", "rule.cms"),
+        ("VR-DK-0001[0]", "DK", "rule.signature"),
+        ("VR-DK-0001[1]", "DK", "rule.cms"),
         ("VR-SE-0001[0]", "SE", "rule.signature"),
         ("odd[0]", None, "rule.cms"),
         ("VR-FI-0001[0]", "FI", "rule.json"),

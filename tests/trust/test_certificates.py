@@ -561,6 +561,22 @@ def outcome(read: object, data: bytes) -> object:
         return "refused"
 
 
+def test_names_that_are_cut_short_are_refused() -> None:
+    name = x509.Name(
+        [
+            x509.NameAttribute(x509.NameOID.COUNTRY_NAME, "DK"),
+            x509.NameAttribute(x509.NameOID.COMMON_NAME, "a name"),
+        ]
+    )
+    der = name.public_bytes()
+    content = der[2:]
+    assert fields._plain_names(content) == fields._names(content)
+    for size in range(1, len(content)):
+        cut = content[:size]
+        if fields._plain_names(cut) is not None:
+            assert fields._plain_names(cut) == fields._names(cut)
+
+
 def test_the_quick_layout_is_that_of_the_careful_reader() -> None:
     der = genuine()
     assert fields._plain_layout(der) == fields._layout(der)

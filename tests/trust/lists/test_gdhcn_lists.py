@@ -10,6 +10,7 @@ import copy
 import dataclasses
 import json
 import pickle
+import string
 from collections.abc import Callable
 from datetime import timedelta
 from functools import cache
@@ -38,6 +39,8 @@ from coronapas.trust._lists import gdhcn
 PIN = make.list_signer().certificate
 HOUR = timedelta(hours=1)
 Document = dict[str, Any]
+
+LETTERS = string.ascii_letters + string.digits + "-_"
 
 
 def entry(number: int = 0, **more: Any) -> GdhcnEntry:
@@ -389,6 +392,26 @@ def test_the_raw_form_of_a_signature_is_read_too() -> None:
         f"{head}..{codec.encode_url(signatures.from_der(codec.decode_any(tail), 32))}"
     )
     assert read(content).signature == "verified"
+
+
+def test_a_signature_has_one_spelling() -> None:
+    content = document()
+    signed = content["proof"]["jws"]
+    head, _, tail = signed.partition("..")
+    raw = signatures.from_der(codec.decode_any(tail), 32)
+    proof = codec.encode_url(raw)  # 64 bytes: the last letter has four bits that mean nothing
+    spellings = [
+        proof[:-1] + letter for letter in LETTERS if codec.decode_any(proof[:-1] + letter) == raw
+    ]
+    assert len(spellings) == 16
+    for spelling in spellings:
+        content["proof"]["jws"] = f"{head}..{spelling}"
+        if spelling == proof:
+            assert read(content).signature == "verified"
+        else:
+            with pytest.raises(TrustListError) as caught:
+                read(content)
+            assert caught.value.code == "trust.malformed"
 
 
 def test_the_coordinates_of_the_keys_are_not_looked_at() -> None:

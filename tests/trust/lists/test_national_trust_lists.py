@@ -360,6 +360,16 @@ def dutch(by_kid: object) -> TrustList:
     return netherlands.read(make.dutch({"eu_keys": by_kid}), pins=make.root().certificate)
 
 
+def test_a_kid_has_at_most_512_characters_and_is_named_by_its_first_24() -> None:
+    (each,) = make.certificates(0)
+    longest, too_long = "A" * 512, "A" * 516
+    found = dutch({longest: [make.dutch_key(each)], too_long: [make.dutch_key(each)]})
+    assert [key.kid for key in found.certificates] == [bytes(384)]
+    (dropped,) = found.dropped
+    assert repr("A" * 24) in str(dropped)
+    assert "512 characters" in str(dropped)
+
+
 def test_letters_restrict_a_dutch_key() -> None:
     (each,) = make.certificates(0)
     kid = codec.encode(each.kid)
