@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import pkgutil
+from datetime import date
 from importlib import import_module
 from typing import TYPE_CHECKING
+
+from coronapas.programmes import BUNDLED, load
+from coronapas.programmes._booking import SecondDose
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,3 +64,14 @@ def test_values_take_no_further_attributes() -> None:
         name_of(kind) for kind in dataclasses_of_the_rooms() if "__slots__" not in vars(kind)
     }
     assert open_ones == WITH_CACHES
+
+
+def test_a_programme_is_shown_by_its_name_and_no_table_of_it() -> None:
+    shown = repr(load(BUNDLED[0]))
+    assert len(shown) < 400
+    assert "ZoneInfo" not in shown
+
+
+def test_the_days_of_a_second_dose_are_not_shown() -> None:
+    on = date(2021, 6, 1)
+    assert "2021" not in repr(SecondDose(on, on, on, ("EU/1/20/1528",)))

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from programme_cases import COPENHAGEN, day
 
@@ -165,6 +165,7 @@ def covered(found: list[tuple[datetime, datetime]]) -> set[datetime]:
     return {hour for hour in HOURS for start, end in found if start <= hour < end}
 
 
+@example([(HOURS[0], HOURS[1]), (HOURS[2], HOURS[6]), (HOURS[3], HOURS[4])])
 @given(st.lists(spans))
 def test_joined_spans_cover_what_the_spans_cover_and_do_not_touch(
     found: list[tuple[datetime, datetime]],
