@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -93,8 +94,8 @@ def test_a_fault_of_the_work_is_told_as_it_is_without_ray(tmp_path: Path, keyrin
     assert caught.value.code == "bulk.secret"
 
 
-def ray_processes(session: int) -> list[int]:
-    """The processes of Ray whose session is that of a run."""
+def session_processes(session: int) -> list[int]:
+    """The processes whose session is that of a run."""
     found = []
     for path in Path("/proc").iterdir():
         if path.name.isdigit():
@@ -120,7 +121,7 @@ def kill_ray(command: killing.Command, draw: Random, victim: str) -> None:
         time.sleep(draw.random() * 2)
         actors = [
             one
-            for one in ray_processes(process.pid)
+            for one in session_processes(process.pid)
             if b"_RayWorker" in Path(f"/proc/{one}/cmdline").read_bytes()
         ]
         if victim == "actor" and actors:
@@ -135,7 +136,7 @@ def kill_ray(command: killing.Command, draw: Random, victim: str) -> None:
             killing.kill(-process.pid)
             process.communicate()
         # What Ray itself started is of no more use, and would stay for a while.
-        for one in ray_processes(process.pid):
+        for one in session_processes(process.pid):
             killing.kill(one)
 
 
@@ -161,7 +162,7 @@ def test_ray_that_is_killed_at_twenty_moments_loses_and_doubles_nothing(
 
 # Spark
 
-JOB = """
+SERVER = """
 import pickle
 import sys
 from pathlib import Path
@@ -170,35 +171,90 @@ from pyspark.sql import SparkSession
 
 from coronapas.bulk import spark_function, spark_schema
 
-facts, out, kernel = sys.argv[1:]
+facts, kernel = sys.argv[1:]
 kernel = pickle.loads(Path(kernel).read_bytes())
 spark = (
-    SparkSession.builder.master("local[2]")
+    SparkSession.builder.master("local[2,4]")  # a task may fail three times
     .config("spark.ui.enabled", "false")
     .config("spark.driver.bindAddress", "127.0.0.1")
     .config("spark.driver.host", "127.0.0.1")
-    .config("spark.sql.execution.arrow.maxRecordsPerBatch", "500")
+    .config("spark.sql.execution.arrow.maxRecordsPerBatch", "100")
     .getOrCreate()
 )
-spark.sparkContext.setLogLevel("ERROR")
-rows = spark.read.parquet(facts).repartition(4)
-made = rows.mapInArrow(spark_function(kernel), spark_schema(kernel))
-made.write.mode("overwrite").parquet(out)
-spark.stop()
+context = spark.sparkContext
+context.setLogLevel("OFF")
+print("ready", flush=True)
+for number, line in enumerate(sys.stdin):
+    context.setJobGroup(str(number), "issue")
+    rows = spark.read.parquet(facts).repartition(6)
+    made = rows.mapInArrow(spark_function(kernel), spark_schema(kernel))
+    print("begun", flush=True)
+    made.write.mode("overwrite").parquet(line.strip())
+    status = context.statusTracker()
+    jobs = map(status.getJobInfo, status.getJobIdsForGroup(str(number)))
+    stages = [status.getStageInfo(stage) for job in jobs for stage in job.stageIds]
+    print(sum(stage.numFailedTasks for stage in stages if stage), flush=True)
 """
 
 
-def spark_job(facts: Path, out: Path, kernel: Path) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(JOB), str(facts), str(out), str(kernel)],
-        env=os.environ | {"PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
+class Spark:
+    """A process with a session of Spark, which does one job after another."""
+
+    def __init__(self, facts: Path, kernel: Path) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", textwrap.dedent(SERVER), str(facts), str(kernel)],
+            env=os.environ | {"PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+        )
+        self._expect("ready")
+
+    def __enter__(self) -> Spark:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill(group=True)
+
+    def _line(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().decode().strip()
+
+    def _expect(self, word: str) -> None:
+        found = self._line()
+        assert found == word, f"Spark ended: {found!r}"
+
+    def begin(self, out: Path) -> None:
+        """Begin a job; returns when Spark has it."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{out}\n".encode())
+        self._process.stdin.flush()
+        self._expect("begun")
+
+    def end(self) -> int:
+        """Wait for the end of a job; returns how many tasks failed meanwhile."""
+        return int(self._line())
+
+    def workers(self) -> list[int]:
+        """The processes in which Spark runs Python."""
+        found = []
+        for process in session_processes(self._process.pid):
+            with suppress(OSError):
+                if b"pyspark.daemon" in Path(f"/proc/{process}/cmdline").read_bytes():
+                    found += killing.children(process)
+        return found
+
+    def kill(self, *, group: bool) -> None:
+        """Kill the driver, and all that belongs to it: at once, or what is left of it after."""
+        own = session_processes(self._process.pid)
+        killing.kill(-self._process.pid if group else self._process.pid)
+        self._process.communicate()
+        for process in own:
+            killing.kill(process)
 
 
 def check_spark(out: Path, table: list[register.Row], expected: list[register.Row]) -> None:
+    assert (out / "_SUCCESS").exists()
     rows = [row for path in out.glob("*.parquet") for row in pq.read_table(path).to_pylist()]
     assert sorted(row["record"] for row in rows) == sorted(row["record"] for row in table)
     good = {row["record"]: row["text"] for row in rows if row["faults"] is None}
@@ -207,7 +263,7 @@ def check_spark(out: Path, table: list[register.Row], expected: list[register.Ro
     assert [row["faults"] for row in bad] == [[{"field": "birth_date", "code": "json.missing"}]]
 
 
-def test_spark_issues_what_one_process_issues_and_a_killed_job_leaves_nothing(
+def test_spark_issues_what_one_process_issues_whoever_is_killed(
     tmp_path: Path, keyring: Path
 ) -> None:
     draw = Random(22)
@@ -215,38 +271,49 @@ def test_spark_issues_what_one_process_issues_and_a_killed_job_leaves_nothing(
     expected = register.passes(straight(command, tmp_path / "straight"))
     kernel = tmp_path / "kernel"
     kernel.write_bytes(pickle.dumps(register.kernel(keyring)))
-    out = tmp_path / "spark"
-    began = time.monotonic()
-    job = spark_job(command.facts, out, kernel)
-    _, errors = job.communicate(timeout=killing.PATIENCE)
-    assert job.returncode == 0, errors.decode()
-    took = time.monotonic() - began
-    check_spark(out, table, expected)
-    whole = 0
-    for number in range(KILLS):
-        out = tmp_path / f"spark-{number}"
-        job = spark_job(command.facts, out, kernel)
-        try:
-            # The later moments count: before, Spark has not begun to work.
-            job.wait(took * (0.4 + 0.6 * draw.random()))
-        except subprocess.TimeoutExpired:
-            killing.kill(-job.pid if number % 2 else job.pid)
-        job.communicate(timeout=killing.PATIENCE)
-        for one in ray_processes(job.pid):
-            killing.kill(one)
+    drivers = max(1, KILLS // 5)
+    hit = 0
+    with Spark(command.facts, kernel) as spark:
+        for out in (tmp_path / "warm", tmp_path / "spark"):
+            began = time.monotonic()
+            spark.begin(out)
+            assert spark.end() == 0
+            took = time.monotonic() - began
+            check_spark(out, table, expected)
+        # A worker dies: Spark does its task again, and nothing of the first try is left.
+        for number in range(KILLS - drivers):
+            out = tmp_path / f"worker-{number}"
+            spark.begin(out)
+            time.sleep(took * draw.random())
+            workers = spark.workers()
+            if workers:
+                killing.kill(draw.choice(workers))
+            failed = spark.end()
+            print(f"spark: kill {number + 1} of a worker, {failed} tasks failed")
+            hit += failed > 0
+            check_spark(out, table, expected)
+    assert hit, "no worker was killed at its work"
+    # The driver dies, with or without its group: what it leaves does not count as done.
+    left = []
+    for number in range(drivers):
+        out = tmp_path / f"driver-{number}"
+        with Spark(command.facts, kernel) as spark:
+            spark.begin(out)
+            # The first job of a session takes longer: its workers are started.
+            time.sleep(2 * took * draw.random())
+            spark.kill(group=bool(number % 2))
         done = (out / "_SUCCESS").exists()
-        print(f"spark: kill {number + 1}, {'whole' if done else 'nothing'}")
+        print(f"spark: kill {number + 1} of the driver, {'whole' if done else 'nothing'}")
         if done:
-            whole += 1
             check_spark(out, table, expected)
         else:
-            # Spark moves its files when the job ends: what is there is not to be read.
-            assert not (out / "_SUCCESS").exists()
-    assert whole < KILLS, "no kill came before the end"
-    job = spark_job(command.facts, out, kernel)
-    _, errors = job.communicate(timeout=killing.PATIENCE)
-    assert job.returncode == 0, errors.decode()
-    check_spark(out, table, expected)
+            left.append(out)
+    assert left, "no driver was killed before its end"
+    with Spark(command.facts, kernel) as spark:
+        for out in left:
+            spark.begin(out)
+            assert spark.end() == 0
+            check_spark(out, table, expected)
 
 
 def test_the_columns_for_spark_are_those_of_the_results(keyring: Path) -> None:
