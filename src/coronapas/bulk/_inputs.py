@@ -3,10 +3,10 @@
 Parquet is cut by rows. CSV (UTF-8, RFC 4180, with a header; comma, semicolon or tab) and JSON lines
 are cut where a row ends, so that a part can be read without what is before it. Every cell of CSV is
 text: one that cannot be converted is a fault of its row alone. So is a row with another number of
-cells, or with a quotation mark that is never closed: the next line is read as a row of its own. A
-quotation mark that is closed lines later, by a stray one, must not take the rows between them along:
-a cell goes over a line break only where its row then has the right number of cells, and where no
-line of it looks like a row by itself.
+cells, or with a quotation mark that is never closed: the next line is read as a row of its own.
+
+Two stray quotation marks must not swallow the rows between them. So a cell goes over a line break
+only where its row then has the right number of cells, and no line of it looks like a row by itself.
 
 Planning reads each file once. It counts the rows, computes the digest by which a resumed run knows
 its input again, and finds the rows whose record or identifier occurs more than once: all of them
@@ -56,7 +56,7 @@ MAX_REPEATED: Final = 1_000_000
 _CHUNK: Final = 1024 * 1024
 _LINES_OF_A_ROW: Final = 50
 _WIDE: Final = 4
-"""From so many columns on, a line with as many cells as the header is a row and no part of a cell."""
+"""From so many columns on, a line with as many cells as the header is no part of a cell."""
 _BUCKETS: Final = 64
 _REPEATED: Final = {"record": "record.repeated", "uvci": "uvci.repeated"}
 """The columns of which no value may occur twice, and the codes of those that do."""
