@@ -439,8 +439,12 @@ def test_records_that_are_in_no_table_are_counted_and_end_with_1(
     assert "r-typo" not in done.output
     assert unmet_records(tmp_path / "lists", {*chosen, "r-typo"}) == {"r-typo"}
     (tmp_path / "lists" / "manifest.jsonl").unlink()
-    (tmp_path / "records").write_text("\n".join(chosen))
+    (tmp_path / "records").write_text("\ufeff" + "\n".join(chosen), encoding="utf-8")
     assert call(*revoke).exit_code == 0
+    (tmp_path / "records").write_bytes(b"r\xff")
+    wrong = call(*revoke)
+    assert wrong.exit_code == 2
+    assert "the file is not UTF-8" in wrong.stderr
 
 
 @pytest.mark.usefixtures("uploader")

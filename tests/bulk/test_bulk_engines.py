@@ -12,6 +12,7 @@ import textwrap
 import time
 from contextlib import suppress
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from random import Random
 
@@ -94,6 +95,21 @@ def test_a_fault_of_the_work_is_told_as_it_is_without_ray(tmp_path: Path, keyrin
     with pytest.raises(BulkError) as caught:
         run([command.facts], command.out, kernel, engine=RayEngine(workers=1), rows=25)
     assert caught.value.code == "bulk.secret"
+
+
+def test_a_cluster_without_room_for_every_actor_does_the_work_with_fewer(
+    tmp_path: Path, keyring: Path
+) -> None:
+    command, table = prepare(tmp_path, keyring, 200)
+    expected = straight(command, tmp_path / "straight")
+    ray = import_module("ray")
+    ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level="error")
+    try:
+        kernel = register.kernel(keyring)
+        run([command.facts], command.out, kernel, engine=RayEngine(workers=3), rows=25)
+    finally:
+        ray.shutdown()
+    killing.check_whole(command.out, table, {str(table[3]["record"])}, expected)
 
 
 def session_processes(session: int) -> list[int]:

@@ -117,6 +117,8 @@ class PartRecord:
             raise ValueError("a number is not one")
         named = tuple(PartFile(**each) for each in line["files"])
         # A digit that was damaged since must not make one part's files another part.
+        if not all(isinstance(each.path, str) for each in named):
+            raise TypeError("a path is not text")
         if not all(_part_of(each.path) == numbers[0] for each in named):
             raise ValueError("a file is of another part")
         return cls(*numbers, named, float(line["seconds"]))
@@ -184,7 +186,7 @@ class Manifest:
         records: dict[int, PartRecord] = {}
         with (place / MANIFEST).open("rb") as file:
             header = _parsed(file.readline(_MAX_LINE))
-            if header is None or header.get("format") != _FORMAT:
+            if header is None or not _is_header(header):
                 raise BulkError(
                     "bulk.manifest", f"{MANIFEST}: it is not a manifest of this version"
                 )
@@ -277,6 +279,17 @@ def _parsed(line: bytes) -> dict[str, Any] | None:
     except ValueError:
         return None
     return value if isinstance(value, dict) else None
+
+
+def _is_header(value: Mapping[str, Any]) -> bool:
+    """Return whether the first line is one that this version writes, as far as it is read here."""
+    numbers = (value.get("records"), value.get("parts"))
+    names = (value.get("command"), value.get("results"))
+    return (
+        value.get("format") == _FORMAT
+        and all(type(number) is int and number >= 0 for number in numbers)
+        and all(isinstance(name, str) for name in names)
+    )
 
 
 def make_header(

@@ -637,7 +637,7 @@ def revoke(
 
     named = None
     if records is not None:
-        named = frozenset(filter(None, map(str.strip, records.read_text("utf-8").splitlines())))
+        named = frozenset(filter(None, map(str.strip, _lines_of(records))))
     about = {"expires": expires.isoformat(), "certificate": _digest_of((certificate,))}
     kernel = RevokeKernel(HashType(kind), country, not spellings, where, named, about)
     (source,) = _keys((key,), (certificate,), (), (), (), password, False)
@@ -653,6 +653,13 @@ def revoke(
     # Of a selection not every row is named.
     chosen = f"looked at, {found.results:,} hashes named" if named or where else "named"
     finish(found, chosen, given["as_json"], lacking=unmet > 0)
+
+
+def _lines_of(path: Path) -> list[str]:
+    try:
+        return path.read_text("utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise click.UsageError(f"{plain(str(path))}: the file is not UTF-8.") from None
 
 
 def _without_json(given: dict[str, Any]) -> dict[str, Any]:
