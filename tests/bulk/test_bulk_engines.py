@@ -290,7 +290,7 @@ def test_spark_issues_what_one_process_issues_whoever_is_killed(
     kernel = tmp_path / "kernel"
     kernel.write_bytes(pickle.dumps(register.kernel(keyring)))
     drivers = max(1, KILLS // 5)
-    hit = 0
+    hit, took = 0, 0.0
     with Spark(command.facts, kernel) as spark:
         for out in (tmp_path / "warm", tmp_path / "spark"):
             began = time.monotonic()

@@ -28,6 +28,7 @@ from coronapas.bulk._columns import (
     is_text,
     readable,
     records_of,
+    texts_of,
     with_records,
 )
 from coronapas.bulk._inputs import chunks, plan
@@ -366,12 +367,7 @@ class RevokeKernel(_Opening):
         names = batch.schema.names
         found: list[tuple[int, str, str | None]] = []
         refused: list[tuple[str | None, int | None, Trouble]] = []
-        cells = {
-            name: readable(batch.column(names.index(name)))[0].cast(_TEXT).to_pylist()
-            if name in names
-            else [None] * len(batch)
-            for name in ("uvci", "text", "kid")
-        }
+        cells = {name: texts_of(batch, name) for name in ("uvci", "text", "kid")}
         replaced: list[Any] | None = None
         if "replaced" in names:
             replaced = batch.column(names.index("replaced")).to_pylist()

@@ -32,7 +32,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from coronapas import _json
-from coronapas.bulk._columns import Trouble, check_columns, readable
+from coronapas.bulk._columns import Trouble, check_columns, readable, texts_of
 from coronapas.errors import BulkError
 
 if TYPE_CHECKING:
@@ -385,7 +385,7 @@ def _repeated(
                 cuts.delimiter,
             )
             for chunk in _READERS[given.form](whole, columns, others):
-                for place, value in zip(chunk.places, _values(chunk.batch, name), strict=True):
+                for place, value in zip(chunk.places, texts_of(chunk.batch, name), strict=True):
                     if value is not None and _short(value) in hashes:
                         counts[value] += 1
                         places.setdefault(value, []).append((index, place))
@@ -397,15 +397,6 @@ def _repeated(
                 own = rows.setdefault(index, {})
                 own[place] = (*own.get(place, ()), name)
     return rows
-
-
-def _values(batch: pa.RecordBatch, name: str) -> list[str | None]:
-    """Return the values of a column as text; nulls where there is no such column."""
-    index = batch.schema.get_field_index(name)
-    if index < 0:
-        return [None] * len(batch)
-    column, _ = readable(batch.column(index))
-    return column.cast(_TEXT).to_pylist()  # type: ignore[no-any-return]
 
 
 # Scanning a file: how many rows, and where in it.
@@ -504,7 +495,7 @@ def _scan_text(
 
 def _note(seen: _SeenColumns, batch: pa.RecordBatch) -> None:
     for name, each in seen.items():
-        each.add(_values(batch, name))
+        each.add(texts_of(batch, name))
 
 
 # Reading a part.
