@@ -128,7 +128,7 @@ def session_processes(session: int) -> list[int]:
 
 def kill_ray(command: killing.Command, draw: Random, victim: str) -> None:
     """Start a run on Ray, and kill it after a random number of parts and a random time."""
-    target = killing.done_parts(command.out) + draw.randrange(3)
+    target = killing.done_parts(command.out) + draw.randrange(16)
     process = command.start()
     end = time.monotonic() + killing.PATIENCE
     try:
@@ -136,7 +136,7 @@ def kill_ray(command: killing.Command, draw: Random, victim: str) -> None:
             if killing.done_parts(command.out) >= target:
                 break
             time.sleep(0.02)
-        time.sleep(draw.random() * 2)
+        time.sleep(draw.random() * 0.3)
         actors = [
             one
             for one in session_processes(process.pid)
