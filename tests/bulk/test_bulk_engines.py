@@ -194,6 +194,7 @@ kernel = pickle.loads(Path(kernel).read_bytes())
 spark = (
     SparkSession.builder.master("local[2,4]")  # a task may fail three times
     .config("spark.ui.enabled", "false")
+    .config("spark.ui.showConsoleProgress", "false")
     .config("spark.driver.bindAddress", "127.0.0.1")
     .config("spark.driver.host", "127.0.0.1")
     .config("spark.sql.execution.arrow.maxRecordsPerBatch", "100")
