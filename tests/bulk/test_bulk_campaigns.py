@@ -27,6 +27,7 @@ from coronapas.bulk import (
     campaign_uvci,
     plan,
     run,
+    unmet_records,
 )
 from coronapas.cli._app import coronapas
 from coronapas.errors import BulkError, SigningError
@@ -318,6 +319,25 @@ def test_what_new_passes_replace_is_revoked(keyring: Path) -> None:
     assert signatures == [each.hex() for each in expected if each is not None]
 
 
+def test_a_replaced_pass_without_a_hash_of_its_signature_is_a_fault(keyring: Path) -> None:
+    again_ = again(keyring, Action.EXTEND)(issued(keyring, 2)).good
+    rows = again_.to_pylist()
+    rows[1]["replaced"][0]["signature"] = None
+    batch = pa.RecordBatch.from_pylist(rows, schema=again_.schema)
+    outcome = RevokeKernel(HashType.SIGNATURE)(batch)
+    assert codes(outcome) == {1: {("replaced", "list.unsupported")}}
+    assert len(outcome.good) == 1
+
+
+def test_a_time_that_cannot_be_compared_is_a_fault_and_not_left_out() -> None:
+    times = ["5", "soon", None, " 7 ", "-1"]
+    batch = pa.RecordBatch.from_pydict({"uvci": list("abcde"), "iat": times, "exp": times})
+    conditions = tuple(map(Condition.parse, ("iat>=5", "iat<100", "exp>0")))
+    outcome = RevokeKernel(conditions=conditions)(batch)
+    assert codes(outcome) == {1: {("iat", "json.type"), ("exp", "json.type")}}
+    assert outcome.good.column("hash").to_pylist() == [uci_hash(each).hex() for each in "ad"]
+
+
 # The command line
 
 
@@ -387,6 +407,7 @@ def test_a_query_over_passes_makes_batches_of_each_key(
         *("--type", "SIGNATURE", "--where", "iat>=2021-01-01T00:00:00Z"),
     )
     assert done.exit_code == 0, done.output
+    assert done.stdout == "12 records: 12 looked at, 7 hashes named\n"
     rows = register.read_results((tmp_path / "lists" / "hashes").iterdir())
     assert sorted(row["record"] for row in rows) == sorted(chosen)
     lists = tmp_path / "lists"
@@ -396,6 +417,34 @@ def test_a_query_over_passes_makes_batches_of_each_key(
     assert {each.kid for each in found.batches} == {bytes.fromhex(kid)}
     assert {each.expires for each in found.batches} == {datetime(2023, 1, 1, tzinfo=UTC)}
     assert uploader.country == "DK"
+
+
+@pytest.mark.usefixtures("uploader")
+@pytest.mark.parametrize("form", ["parquet", "csv"])
+def test_records_that_are_in_no_table_are_counted_and_end_with_1(
+    campaign: Path, tmp_path: Path, form: str
+) -> None:
+    chosen = [row["record"] for row in register.passes(campaign)][:2]
+    (tmp_path / "records").write_text("\n".join([*chosen, "r-typo", "r-other"]))
+    revoke = (
+        *("revoke", campaign, "--out", tmp_path / "lists", "--country", "DK", "--jobs", 1),
+        *("--expires", "2023-01-01T00:00:00Z", "--key", tmp_path / "upload.key"),
+        *("--certificate", tmp_path / "upload.pem", "--records", tmp_path / "records"),
+        *("--output-form", form),
+    )
+    done = call(*revoke)
+    assert done.exit_code == 1
+    assert done.stdout == "12 records: 12 looked at, 2 hashes named\n"
+    assert done.stderr.endswith("2 of the records are in no table, or do not satisfy --where.\n")
+    assert "r-typo" not in done.output
+    assert unmet_records(tmp_path / "lists", {*chosen, "r-typo"}) == {"r-typo"}
+    (tmp_path / "lists" / "manifest.jsonl").unlink()
+    (tmp_path / "records").write_text("\ufeff" + "\n".join(chosen), encoding="utf-8")
+    assert call(*revoke).exit_code == 0
+    (tmp_path / "records").write_bytes(b"r\xff")
+    wrong = call(*revoke)
+    assert wrong.exit_code == 2
+    assert "the file is not UTF-8" in wrong.stderr
 
 
 @pytest.mark.usefixtures("uploader")

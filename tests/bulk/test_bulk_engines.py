@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
+import re
 import subprocess
 import sys
 import textwrap
 import time
+from contextlib import suppress
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from random import Random
 
@@ -93,8 +97,23 @@ def test_a_fault_of_the_work_is_told_as_it_is_without_ray(tmp_path: Path, keyrin
     assert caught.value.code == "bulk.secret"
 
 
-def ray_processes(session: int) -> list[int]:
-    """The processes of Ray whose session is that of a run."""
+def test_a_cluster_without_room_for_every_actor_does_the_work_with_fewer(
+    tmp_path: Path, keyring: Path
+) -> None:
+    command, table = prepare(tmp_path, keyring, 200)
+    expected = straight(command, tmp_path / "straight")
+    ray = import_module("ray")
+    ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level="error")
+    try:
+        kernel = register.kernel(keyring)
+        run([command.facts], command.out, kernel, engine=RayEngine(workers=3), rows=25)
+    finally:
+        ray.shutdown()
+    killing.check_whole(command.out, table, {str(table[3]["record"])}, expected)
+
+
+def session_processes(session: int) -> list[int]:
+    """The processes whose session is that of a run."""
     found = []
     for path in Path("/proc").iterdir():
         if path.name.isdigit():
@@ -109,7 +128,7 @@ def ray_processes(session: int) -> list[int]:
 
 def kill_ray(command: killing.Command, draw: Random, victim: str) -> None:
     """Start a run on Ray, and kill it after a random number of parts and a random time."""
-    target = killing.done_parts(command.out) + draw.randrange(3)
+    target = killing.done_parts(command.out) + draw.randrange(16)
     process = command.start()
     end = time.monotonic() + killing.PATIENCE
     try:
@@ -117,10 +136,10 @@ def kill_ray(command: killing.Command, draw: Random, victim: str) -> None:
             if killing.done_parts(command.out) >= target:
                 break
             time.sleep(0.02)
-        time.sleep(draw.random() * 2)
+        time.sleep(draw.random() * 0.3)
         actors = [
             one
-            for one in ray_processes(process.pid)
+            for one in session_processes(process.pid)
             if b"_RayWorker" in Path(f"/proc/{one}/cmdline").read_bytes()
         ]
         if victim == "actor" and actors:
@@ -135,7 +154,7 @@ def kill_ray(command: killing.Command, draw: Random, victim: str) -> None:
             killing.kill(-process.pid)
             process.communicate()
         # What Ray itself started is of no more use, and would stay for a while.
-        for one in ray_processes(process.pid):
+        for one in session_processes(process.pid):
             killing.kill(one)
 
 
@@ -161,7 +180,7 @@ def test_ray_that_is_killed_at_twenty_moments_loses_and_doubles_nothing(
 
 # Spark
 
-JOB = """
+SERVER = """
 import pickle
 import sys
 from pathlib import Path
@@ -170,35 +189,91 @@ from pyspark.sql import SparkSession
 
 from coronapas.bulk import spark_function, spark_schema
 
-facts, out, kernel = sys.argv[1:]
+facts, kernel = sys.argv[1:]
 kernel = pickle.loads(Path(kernel).read_bytes())
 spark = (
-    SparkSession.builder.master("local[2]")
+    SparkSession.builder.master("local[2,4]")  # a task may fail three times
     .config("spark.ui.enabled", "false")
+    .config("spark.ui.showConsoleProgress", "false")
     .config("spark.driver.bindAddress", "127.0.0.1")
     .config("spark.driver.host", "127.0.0.1")
-    .config("spark.sql.execution.arrow.maxRecordsPerBatch", "500")
+    .config("spark.sql.execution.arrow.maxRecordsPerBatch", "100")
     .getOrCreate()
 )
-spark.sparkContext.setLogLevel("ERROR")
-rows = spark.read.parquet(facts).repartition(4)
-made = rows.mapInArrow(spark_function(kernel), spark_schema(kernel))
-made.write.mode("overwrite").parquet(out)
-spark.stop()
+context = spark.sparkContext
+context.setLogLevel("OFF")
+print("ready", flush=True)
+for number, line in enumerate(sys.stdin):
+    context.setJobGroup(str(number), "issue")
+    rows = spark.read.parquet(facts).repartition(6)
+    made = rows.mapInArrow(spark_function(kernel), spark_schema(kernel))
+    print("begun", flush=True)
+    made.write.mode("overwrite").parquet(line.strip())
+    status = context.statusTracker()
+    jobs = map(status.getJobInfo, status.getJobIdsForGroup(str(number)))
+    stages = [status.getStageInfo(stage) for job in jobs for stage in job.stageIds]
+    print(sum(stage.numFailedTasks for stage in stages if stage), flush=True)
 """
 
 
-def spark_job(facts: Path, out: Path, kernel: Path) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(JOB), str(facts), str(out), str(kernel)],
-        env=os.environ | {"PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
+class Spark:
+    """A process with a session of Spark, which does one job after another."""
+
+    def __init__(self, facts: Path, kernel: Path) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", textwrap.dedent(SERVER), str(facts), str(kernel)],
+            env=os.environ | {"PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+        )
+        self._expect("ready")
+
+    def __enter__(self) -> Spark:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill(group=True)
+
+    def _line(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().decode().strip()
+
+    def _expect(self, word: str) -> None:
+        found = self._line()
+        assert found == word, f"Spark ended: {found!r}"
+
+    def begin(self, out: Path) -> None:
+        """Begin a job; returns when Spark has it."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{out}\n".encode())
+        self._process.stdin.flush()
+        self._expect("begun")
+
+    def end(self) -> int:
+        """Wait for the end of a job; returns how many tasks failed meanwhile."""
+        return int(self._line())
+
+    def workers(self) -> list[int]:
+        """The processes in which Spark runs Python."""
+        found = []
+        for process in session_processes(self._process.pid):
+            with suppress(OSError):
+                if b"pyspark.daemon" in Path(f"/proc/{process}/cmdline").read_bytes():
+                    found += killing.children(process)
+        return found
+
+    def kill(self, *, group: bool) -> None:
+        """Kill the driver, and all that belongs to it: at once, or what is left of it after."""
+        own = session_processes(self._process.pid)
+        killing.kill(-self._process.pid if group else self._process.pid)
+        self._process.communicate()
+        for process in own:
+            killing.kill(process)
 
 
 def check_spark(out: Path, table: list[register.Row], expected: list[register.Row]) -> None:
+    assert (out / "_SUCCESS").exists()
     rows = [row for path in out.glob("*.parquet") for row in pq.read_table(path).to_pylist()]
     assert sorted(row["record"] for row in rows) == sorted(row["record"] for row in table)
     good = {row["record"]: row["text"] for row in rows if row["faults"] is None}
@@ -207,7 +282,7 @@ def check_spark(out: Path, table: list[register.Row], expected: list[register.Ro
     assert [row["faults"] for row in bad] == [[{"field": "birth_date", "code": "json.missing"}]]
 
 
-def test_spark_issues_what_one_process_issues_and_a_killed_job_leaves_nothing(
+def test_spark_issues_what_one_process_issues_whoever_is_killed(
     tmp_path: Path, keyring: Path
 ) -> None:
     draw = Random(22)
@@ -215,38 +290,49 @@ def test_spark_issues_what_one_process_issues_and_a_killed_job_leaves_nothing(
     expected = register.passes(straight(command, tmp_path / "straight"))
     kernel = tmp_path / "kernel"
     kernel.write_bytes(pickle.dumps(register.kernel(keyring)))
-    out = tmp_path / "spark"
-    began = time.monotonic()
-    job = spark_job(command.facts, out, kernel)
-    _, errors = job.communicate(timeout=killing.PATIENCE)
-    assert job.returncode == 0, errors.decode()
-    took = time.monotonic() - began
-    check_spark(out, table, expected)
-    whole = 0
-    for number in range(KILLS):
-        out = tmp_path / f"spark-{number}"
-        job = spark_job(command.facts, out, kernel)
-        try:
-            # The later moments count: before, Spark has not begun to work.
-            job.wait(took * (0.4 + 0.6 * draw.random()))
-        except subprocess.TimeoutExpired:
-            killing.kill(-job.pid if number % 2 else job.pid)
-        job.communicate(timeout=killing.PATIENCE)
-        for one in ray_processes(job.pid):
-            killing.kill(one)
+    drivers = max(1, KILLS // 5)
+    hit, took = 0, 0.0
+    with Spark(command.facts, kernel) as spark:
+        for out in (tmp_path / "warm", tmp_path / "spark"):
+            began = time.monotonic()
+            spark.begin(out)
+            assert spark.end() == 0
+            took = time.monotonic() - began
+            check_spark(out, table, expected)
+        # A worker dies: Spark does its task again, and nothing of the first try is left.
+        for number in range(KILLS - drivers):
+            out = tmp_path / f"worker-{number}"
+            spark.begin(out)
+            time.sleep(took * draw.random())
+            workers = spark.workers()
+            if workers:
+                killing.kill(draw.choice(workers))
+            failed = spark.end()
+            print(f"spark: kill {number + 1} of a worker, {failed} tasks failed")
+            hit += failed > 0
+            check_spark(out, table, expected)
+    assert hit, "no worker was killed at its work"
+    # The driver dies, with or without its group: what it leaves does not count as done.
+    left = []
+    for number in range(drivers):
+        out = tmp_path / f"driver-{number}"
+        with Spark(command.facts, kernel) as spark:
+            spark.begin(out)
+            # The first job of a session takes longer: its workers are started.
+            time.sleep(2 * took * draw.random())
+            spark.kill(group=bool(number % 2))
         done = (out / "_SUCCESS").exists()
-        print(f"spark: kill {number + 1}, {'whole' if done else 'nothing'}")
+        print(f"spark: kill {number + 1} of the driver, {'whole' if done else 'nothing'}")
         if done:
-            whole += 1
             check_spark(out, table, expected)
         else:
-            # Spark moves its files when the job ends: what is there is not to be read.
-            assert not (out / "_SUCCESS").exists()
-    assert whole < KILLS, "no kill came before the end"
-    job = spark_job(command.facts, out, kernel)
-    _, errors = job.communicate(timeout=killing.PATIENCE)
-    assert job.returncode == 0, errors.decode()
-    check_spark(out, table, expected)
+            left.append(out)
+    assert left, "no driver was killed before its end"
+    with Spark(command.facts, kernel) as spark:
+        for out in left:
+            spark.begin(out)
+            assert spark.end() == 0
+            check_spark(out, table, expected)
 
 
 def test_the_columns_for_spark_are_those_of_the_results(keyring: Path) -> None:
@@ -276,16 +362,35 @@ def test_of_a_million_dirty_rows_every_one_is_accounted_for(tmp_path: Path, keyr
                 expected[name] += 1
                 row = register.spoilt(row, name)
             writer.add(row)
-    found = run([facts], tmp_path / "out", register.kernel(keyring), max_faults="none")
-    assert (found.records, found.bad) == (count, sum(expected.values()))
-    assert found.good + found.bad == count
+    engine = ("--jobs", "2", "--max-faults", "none", "--json")
+    command = killing.Command(facts, tmp_path / "out", keyring, engine, part_rows=50_000)
+    done = subprocess.run(command.arguments, capture_output=True, check=False)
+    assert done.returncode == 1, done.stderr
+    found = json.loads(done.stdout)
+    bad = sum(expected.values())
+    assert (found["records"], found["good"], found["bad"]) == (count, count - bad, bad)
+    records: set[int] = set()
     seen: dict[frozenset[tuple[str, str]], int] = {}
-    for path in (tmp_path / "out" / "faults").glob("*.parquet"):
-        content = path.read_bytes()
-        assert register.SECRETIVE.encode() not in content
-        for row in pq.read_table(path).to_pylist():
-            key = frozenset((fault["field"], fault["code"]) for fault in row["faults"])
-            seen[key] = seen.get(key, 0) + 1
+    said = [done.stdout, done.stderr, (command.out / "manifest.jsonl").read_bytes()]
+    for path in command.out.glob("*/*.parquet"):
+        if path.parent.name == "passes":
+            table = pq.read_table(path, columns=["record"]).to_pylist()
+        else:
+            assert path.parent.name == "faults"
+            table = pq.read_table(path).to_pylist()
+            for row in table:
+                key = frozenset((fault["field"], fault["code"]) for fault in row["faults"])
+                seen[key] = seen.get(key, 0) + 1
+            said.append(repr(table).encode())
+        numbers = {int(row["record"].removeprefix("r")) for row in table}
+        assert len(numbers) == len(table)
+        assert not records & numbers
+        records |= numbers
+    assert records == set(range(count))
+    for name in (register.SECRETIVE, *register.FAMILIES, *register.GIVEN):
+        for part in name.split():
+            assert not any(part.encode() in each for each in said)
+    assert not any(re.search(rb"19[0-9]{2}-[0-9]{2}", each) for each in said)
     wanted: dict[frozenset[tuple[str, str]], int] = {}
     for name, number in expected.items():
         key = register.SPOILS[name].faults

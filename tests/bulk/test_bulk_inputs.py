@@ -161,6 +161,43 @@ def test_cells_of_csv_may_hold_line_breaks_and_other_delimiters(tmp_path: Path) 
     assert chunk.batch.column("family_name").to_pylist() == ["A\r\nB", "C"]
 
 
+@pytest.mark.parametrize("rows", [1, 2, 100])
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [
+        (b'2,"Dal,Ane,1975', b'5,Hus",Ane,1975'),
+        (b'2,"Dal,Ane,1975', b'5,Hus,Ane",1975'),
+        (b'2,Dal,"Ane,1975', b'5,Hus",Ane,1975'),
+        (b'"2,Dal,Ane,1975', b'5",Hus,Ane,1975'),
+        (b'2,Dal,"Ane,1975', b'5,Hus,"Ane",1975'),
+    ],
+)
+def test_two_stray_quotation_marks_do_not_swallow_the_rows_between_them(
+    tmp_path: Path, rows: int, first: bytes, last: bytes
+) -> None:
+    schema = pa.schema([pa.field(name, pa.string()) for name in ("record", "family", "given", "b")])
+    path = tmp_path / "facts.csv"
+    between = [b"3,Hus,Ane,1975", b'4,"Hus, Ane",Ane,1975']
+    lines = [b"record,family,given,b", b"1,Hus,Ane,1975", first, *between, last, b"6,Hus,Ane,1975"]
+    path.write_bytes(b"\n".join(lines) + b"\n")
+    found = read(path, rows, schema)
+    assert [place for place, _ in found] == list(range(6))
+    assert found[1] == (1, (("", "csv.malformed"),))
+    good = [record for _, record in found if isinstance(record, str)]
+    assert good[:3] == ["1", "3", "4"]
+    assert good[-1] == "6"
+
+
+def test_the_first_cell_of_a_wide_row_may_hold_line_breaks(tmp_path: Path) -> None:
+    path = tmp_path / "facts.csv"
+    path.write_bytes(b'texts,record,a,b\n"HC1:A\nHC1:B",1,x,y\n"HC1:C\nHC1:D\nHC1:E",2,"x","y"\n')
+    schema = pa.schema([pa.field(name, pa.string()) for name in ("record", "texts")])
+    (part,) = plan([path], schema, others=True).parts
+    (chunk,) = chunks(part, schema, others=True)
+    assert chunk.batch.column("record").to_pylist() == ["1", "2"]
+    assert chunk.batch.column("texts").to_pylist() == ["HC1:A\nHC1:B", "HC1:C\nHC1:D\nHC1:E"]
+
+
 @given(
     st.lists(
         st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\r\0")), min_size=1),

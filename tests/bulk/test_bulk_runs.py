@@ -204,9 +204,13 @@ def test_a_line_that_was_damaged_counts_for_nothing(
     path = out / "manifest.jsonl"
     lines = path.read_bytes().splitlines(keepends=True)
     lines[2] = b'{"part": "x"}\n'
+    lines[8] = lines[8].replace(b'"path":"', b'"path":7,"path_":"')
+    lines[7] = lines[7].replace(b'"path":"passes/part-00006.parquet"', b'"path":7')
     lines[4] = b"nothing\n"
+    # The files of one part are not those of another one, which would then never be done.
+    lines[6] = lines[6].replace(b'"part":', b'"part":1')
     path.write_bytes(b"".join(lines))
-    assert status(out).parts_done == 7
+    assert status(out).parts_done == 4
     assert issue(facts, out, keyring) == found
 
 
@@ -219,10 +223,21 @@ def test_a_manifest_without_its_first_line_begins_anew(
     assert issue(facts, out, keyring) == found
 
 
-def test_a_strange_manifest_is_refused(facts: Path, tmp_path: Path, keyring: Path) -> None:
+@pytest.mark.parametrize(
+    "first",
+    [
+        '{"format": 99}',
+        '{"format": 1}',
+        '{"format": 1, "command": "issue", "results": "passes", "records": "2", "parts": 1}',
+        "[]",
+    ],
+)
+def test_a_strange_manifest_is_refused(
+    facts: Path, tmp_path: Path, keyring: Path, first: str
+) -> None:
     out = tmp_path / "out"
     out.mkdir()
-    (out / "manifest.jsonl").write_bytes(b'{"format": 99}\n')
+    (out / "manifest.jsonl").write_text(f"{first}\n")
     with pytest.raises(BulkError) as caught:
         status(out)
     assert caught.value.code == "bulk.manifest"

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from coronapas.bulk._campaigns import Condition as Condition
     from coronapas.bulk._campaigns import ReissueKernel as ReissueKernel
     from coronapas.bulk._campaigns import RevokeKernel as RevokeKernel
+    from coronapas.bulk._campaigns import unmet_records as unmet_records
     from coronapas.bulk._columns import FACTS as FACTS
     from coronapas.bulk._columns import FAULTS as FAULTS
     from coronapas.bulk._columns import PASSES as PASSES
@@ -82,7 +83,7 @@ else:
         {
             "_campaigns": (
                 "BatchSink BatchWriter Condition REISSUED REISSUES REVOCATIONS REVOKED "
-                "ReissueKernel RevokeKernel"
+                "ReissueKernel RevokeKernel unmet_records"
             ),
             "_columns": "FACTS FAULTS PASSES TEXTS VERIFICATIONS",
             "_inputs": "Input InputForm Part Plan plan",

@@ -25,11 +25,15 @@ from coronapas.bulk._columns import (
     UNIQUE,
     Trouble,
     faults_batch,
+    is_text,
     readable,
     records_of,
+    texts_of,
     with_records,
 )
+from coronapas.bulk._inputs import chunks, plan
 from coronapas.bulk._kernels import IssueKernel, Outcome, _Opening, passes_columns
+from coronapas.bulk._manifest import Manifest
 from coronapas.errors import DecodeError, FaultsError
 from coronapas.hcert import decode
 from coronapas.reissue import (
@@ -51,7 +55,8 @@ from coronapas.revocation import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    import os
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from coronapas.bulk._keys import KeySource
     from coronapas.bulk._run import PartFiles
@@ -232,6 +237,7 @@ def _hex(value: bytes | None) -> str | None:
     return None if value is None else value.hex()
 
 
+_SECONDS: Final = re.compile("-?[0-9]{1,18}")
 _CONDITION: Final = re.compile(r"(record|uvci|iat|exp|kid)\s*(=|!=|<=|>=|<|>)\s*(.+)")
 _COMPARE: Final = {
     "=": pc.equal,
@@ -284,13 +290,26 @@ class Condition:
 
     def holds(self, batch: pa.RecordBatch) -> pa.Array:
         """Return for each row of a batch whether the condition holds; a null never does."""
+        column, _ = self._read(batch)
+        value = pa.scalar(self.value, column.type)
+        return pc.fill_null(_COMPARE[self.operator](column, value), False)
+
+    def unreadable(self, batch: pa.RecordBatch) -> list[int]:
+        """Return the rows of a batch, from 0, whose value is there and cannot be compared."""
+        return self._read(batch)[1]
+
+    def _read(self, batch: pa.RecordBatch) -> tuple[pa.Array, list[int]]:
+        kind = pa.int64() if self.column in ("iat", "exp") else _TEXT
         place = batch.schema.get_field_index(self.column)
         if place < 0:
-            return pa.array([False] * len(batch))
-        column, _ = readable(batch.column(place))
-        kind = pa.int64() if self.column in ("iat", "exp") else _TEXT
-        column = column.cast(kind)
-        return pc.fill_null(_COMPARE[self.operator](column, pa.scalar(self.value, kind)), False)
+            return pa.nulls(len(batch), kind), []
+        column, lost = readable(batch.column(place))
+        if kind == _TEXT or not is_text(column.type):
+            return column.cast(kind), lost
+        texts = column.to_pylist()
+        seconds = [int(each) if each and _SECONDS.fullmatch(each) else None for each in texts]
+        lost += [row for row, each in enumerate(texts) if each and seconds[row] is None]
+        return pa.array(seconds, kind), lost
 
 
 @dataclass(frozen=True)
@@ -341,19 +360,23 @@ class RevokeKernel(_Opening):
         """Name the passes of each row of a batch that counts."""
         column, records = records_of(batch)
         counts = self._counts(batch, records)
+        unreadable: dict[int, list[str]] = {}
+        for condition in self.conditions:
+            for place in condition.unreadable(batch):
+                unreadable.setdefault(place, []).append(condition.column)
         names = batch.schema.names
         found: list[tuple[int, str, str | None]] = []
         refused: list[tuple[str | None, int | None, Trouble]] = []
-        cells = {
-            name: readable(batch.column(names.index(name)))[0].cast(_TEXT).to_pylist()
-            if name in names
-            else [None] * len(batch)
-            for name in ("uvci", "text", "kid")
-        }
+        cells = {name: texts_of(batch, name) for name in ("uvci", "text", "kid")}
         replaced: list[Any] | None = None
         if "replaced" in names:
             replaced = batch.column(names.index("replaced")).to_pylist()
         for place, counted in enumerate(counts):
+            if place in unreadable:
+                # Nobody can know whether it is to be revoked: it must not pass in silence.
+                trouble = tuple(dict.fromkeys((name, "json.type") for name in unreadable[place]))
+                refused.append((records[place], place, trouble))
+                continue
             if not counted:
                 continue
             uvci, text, kid = (cells[name][place] for name in ("uvci", "text", "kid"))
@@ -393,7 +416,9 @@ class RevokeKernel(_Opening):
         found: list[bytes] = []
         for each in replaced:
             if self.hash_type is HashType.SIGNATURE:
-                found += [bytes.fromhex(each["signature"])] if each["signature"] else []
+                if not each["signature"]:
+                    return (("replaced", "list.unsupported"),)
+                found.append(bytes.fromhex(each["signature"]))
                 continue
             hashes = self._hashes(each["uvci"], None)
             if not isinstance(hashes, list):
@@ -420,6 +445,27 @@ class RevokeKernel(_Opening):
         if self.hash_type is HashType.UCI:
             return [uci_hash(each) for each in spellings]
         return [country_code_uci_hash(self.country or "", each) for each in spellings]
+
+
+def unmet_records(folder: str | os.PathLike[str], records: Collection[str]) -> frozenset[str]:
+    """Return those of some records that a complete run of `RevokeKernel` did not meet.
+
+    It named no hash of theirs, and refused no row of theirs: they are in none of its inputs, or do
+    not satisfy its conditions.
+
+    Raises:
+        BulkError: The run is not complete, or a file of it cannot be read.
+        OSError: There is no run, or a file of it is gone.
+
+    """
+    run = Manifest.read(folder)
+    paths = [*run.results(), *run.files("faults")]
+    column = pa.schema([REVOCATIONS.field("record")])
+    missing = set(records)
+    for part in plan(paths, column, others=True).parts if paths else ():
+        for chunk in chunks(part, column, others=True):
+            missing.difference_update(filter(None, records_of(chunk.batch)[1]))
+    return frozenset(missing)
 
 
 def _digest_of(values: Sequence[str]) -> str:

@@ -285,6 +285,15 @@ def records_of(batch: pa.RecordBatch) -> tuple[pa.Array, list[str | None]]:
     return column, texts.to_pylist()
 
 
+def texts_of(batch: pa.RecordBatch, name: str) -> list[str | None]:
+    """Return the values of a column as text; nulls where there is no such column."""
+    place = batch.schema.get_field_index(name)
+    if place < 0:
+        return [None] * len(batch)
+    column, _ = readable(batch.column(place))
+    return column.cast(_TEXT).to_pylist()  # type: ignore[no-any-return]
+
+
 @lru_cache(maxsize=1 << 16)
 def read_day(text: str) -> date | None:
     """Return the day that a text states; None where it states none."""

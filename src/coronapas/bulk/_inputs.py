@@ -5,6 +5,9 @@ are cut where a row ends, so that a part can be read without what is before it. 
 text: one that cannot be converted is a fault of its row alone. So is a row with another number of
 cells, or with a quotation mark that is never closed: the next line is read as a row of its own.
 
+Two stray quotation marks must not swallow the rows between them. So a cell goes over a line break
+only where its row then has the right number of cells, and no line of it looks like a row by itself.
+
 Planning reads each file once. It counts the rows, computes the digest by which a resumed run knows
 its input again, and finds the rows whose record or identifier occurs more than once: all of them
 are refused, as nobody can know which one is meant.
@@ -29,7 +32,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from coronapas import _json
-from coronapas.bulk._columns import Trouble, check_columns, readable
+from coronapas.bulk._columns import Trouble, check_columns, readable, texts_of
 from coronapas.errors import BulkError
 
 if TYPE_CHECKING:
@@ -52,6 +55,8 @@ MAX_REPEATED: Final = 1_000_000
 
 _CHUNK: Final = 1024 * 1024
 _LINES_OF_A_ROW: Final = 50
+_WIDE: Final = 4
+"""From so many columns on, a line with as many cells as the header is no part of a cell."""
 _BUCKETS: Final = 64
 _REPEATED: Final = {"record": "record.repeated", "uvci": "uvci.repeated"}
 """The columns of which no value may occur twice, and the codes of those that do."""
@@ -380,7 +385,7 @@ def _repeated(
                 cuts.delimiter,
             )
             for chunk in _READERS[given.form](whole, columns, others):
-                for place, value in zip(chunk.places, _values(chunk.batch, name), strict=True):
+                for place, value in zip(chunk.places, texts_of(chunk.batch, name), strict=True):
                     if value is not None and _short(value) in hashes:
                         counts[value] += 1
                         places.setdefault(value, []).append((index, place))
@@ -392,15 +397,6 @@ def _repeated(
                 own = rows.setdefault(index, {})
                 own[place] = (*own.get(place, ()), name)
     return rows
-
-
-def _values(batch: pa.RecordBatch, name: str) -> list[str | None]:
-    """Return the values of a column as text; nulls where there is no such column."""
-    index = batch.schema.get_field_index(name)
-    if index < 0:
-        return [None] * len(batch)
-    column, _ = readable(batch.column(index))
-    return column.cast(_TEXT).to_pylist()  # type: ignore[no-any-return]
 
 
 # Scanning a file: how many rows, and where in it.
@@ -458,7 +454,7 @@ def _scan_table(
         cuts = _Cuts(step, names, delimiter)
         cuts.end = os.fstat(file.fileno()).st_size
         indices = [(each, names.index(name)) for name, each in seen.items() if name in names]
-        for offset, cells in _table_rows(file, cuts.end, delimiter):
+        for offset, cells in _table_rows(file, cuts.end, delimiter, len(names)):
             cuts.add(offset)
             if not isinstance(cells, str) and len(cells) == len(names):
                 for each, index in indices:
@@ -499,7 +495,7 @@ def _scan_text(
 
 def _note(seen: _SeenColumns, batch: pa.RecordBatch) -> None:
     for name, each in seen.items():
-        each.add(_values(batch, name))
+        each.add(texts_of(batch, name))
 
 
 # Reading a part.
@@ -542,7 +538,7 @@ def _table_chunks(part: Part, columns: pa.Schema, others: bool) -> Iterator[Chun
     schema = pa.schema([pa.field(name, _TEXT) for _, name in wanted])
     with Path(part.path).open("rb") as file:
         file.seek(part.start)
-        rows = _table_rows(file, part.stop, part.delimiter)
+        rows = _table_rows(file, part.stop, part.delimiter, len(part.names))
         place = part.first
         while taken := list(islice(rows, BATCH)):
             good: list[list[str]] = []
@@ -697,8 +693,13 @@ def _header(file: BinaryIO, name: str) -> tuple[tuple[str, ...], str]:
     return tuple(cell.strip() for cell in cells), delimiter
 
 
-def _table_rows(file: BinaryIO, stop: int, delimiter: str) -> Iterator[tuple[int, list[str] | str]]:
-    """Yield the rows up to a byte, each with its first byte: its cells, or the code of a fault."""
+def _table_rows(
+    file: BinaryIO, stop: int, delimiter: str, width: int
+) -> Iterator[tuple[int, list[str] | str]]:
+    """Yield the rows up to a byte, each with its first byte: its cells, or the code of a fault.
+
+    A row that goes over several lines has `width` cells, as the header has.
+    """
     lines = _lines(file, file.tell(), stop)
     ahead: list[tuple[int, bytes]] = []
     while True:
@@ -712,18 +713,29 @@ def _table_rows(file: BinaryIO, stop: int, delimiter: str) -> Iterator[tuple[int
             continue
         # A cell holds a line break, or a quotation mark is never closed.
         taken: list[tuple[int, bytes]] = []
+        # What follows a line break in the first cell has as many cells as a row, and its quote.
+        first = _row_of(line.rstrip(b"\r\n") + b'"', delimiter)
+        quoted = isinstance(first, list) and len(first) == 1
         while cells is None and len(taken) < _LINES_OF_A_ROW:
             more = ahead.pop() if ahead else next(lines, None)
             if more is None:
                 break
             taken.append(more)
+            if not (quoted and b'"' in more[1]) and _is_row(more[1], delimiter, width):
+                break
             line += more[1]
             cells = _row_of(line, delimiter) if len(line) <= MAX_LINE else "csv.malformed"
-        if isinstance(cells, list):
+        if isinstance(cells, list) and len(cells) == width:
             yield offset, cells
         else:
             ahead += reversed(taken)
             yield offset, "csv.malformed"
+
+
+def _is_row(line: bytes, delimiter: str, width: int) -> bool:
+    """Return whether a line is a row by itself, and so no part of a cell."""
+    cells = _row_of(line, delimiter) if width >= _WIDE else None
+    return isinstance(cells, list) and len(cells) == width
 
 
 def _row_of(line: bytes, delimiter: str) -> list[str] | str | None:

@@ -28,8 +28,8 @@ from coronapas.bulk._columns import (
     Trouble,
     closely,
     faults_batch,
-    readable,
     records_of,
+    texts_of,
     with_records,
 )
 from coronapas.bulk._keys import Identifiers, KeySource, Signing, fingerprints, read_secret
@@ -337,20 +337,6 @@ def _settled(value: object) -> object:
     return sorted(map(str, value)) if isinstance(value, set | frozenset) else str(value)
 
 
-class _TextRows(NamedTuple):
-    """The rows of a table of passes."""
-
-    record: pa.Array
-    records: list[str | None]
-    texts: list[str | None]
-
-
-def _text_rows(batch: pa.RecordBatch) -> _TextRows:
-    record, records = records_of(batch)
-    column, _ = readable(batch.column(batch.schema.get_field_index("text")))
-    return _TextRows(record, records, column.cast(_TEXT).to_pylist())
-
-
 @dataclass(frozen=True)
 class VerifyKernel(_Opening):
     """Verifies passes (`TEXTS` to `VERIFICATIONS`); one that fails has the checks as its faults.
@@ -385,11 +371,11 @@ class VerifyKernel(_Opening):
     def __call__(self, batch: pa.RecordBatch) -> Outcome:
         """Verify each pass of a batch."""
         verify, at = self.verifier.verify, self.at
-        rows = _text_rows(batch)
+        column, records = records_of(batch)
         good: list[int] = []
         found: list[tuple[str, str | None, str | None, str]] = []
         refused: list[tuple[str | None, int | None, Trouble]] = []
-        for place, (record, text) in enumerate(zip(rows.records, rows.texts, strict=True)):
+        for place, (record, text) in enumerate(zip(records, texts_of(batch, "text"), strict=True)):
             result = verify(text or "", at)
             if not result.ok:
                 trouble = tuple((check.name, check.code) for check in result.failures)
@@ -408,12 +394,12 @@ class VerifyKernel(_Opening):
         columns = list(zip(*found, strict=True)) or [()] * 4
         made = pa.record_batch(
             [
-                rows.record.take(pa.array(good, pa.int64())),
-                *(pa.array(list(column), _TEXT) for column in columns),
+                column.take(pa.array(good, pa.int64())),
+                *(pa.array(list(values), _TEXT) for values in columns),
             ],
-            schema=with_records(VERIFICATIONS, rows.record.type),
+            schema=with_records(VERIFICATIONS, column.type),
         )
-        return Outcome(made, faults_batch(refused, rows.record.type))
+        return Outcome(made, faults_batch(refused, column.type))
 
 
 @dataclass(frozen=True)
@@ -458,11 +444,11 @@ class DecideKernel(_Opening):
 
     def __call__(self, batch: pa.RecordBatch) -> Outcome:
         """Ask the rules about each pass of a batch."""
-        rows = _text_rows(batch)
+        column, records = records_of(batch)
         good: list[int] = []
         found: list[tuple[str, str, list[str]]] = []
         refused: list[tuple[str | None, int | None, Trouble]] = []
-        for place, (record, text) in enumerate(zip(rows.records, rows.texts, strict=True)):
+        for place, (record, text) in enumerate(zip(records, texts_of(batch, "text"), strict=True)):
             result = self.verifier.verify(text or "", self.at)
             if not result.ok:
                 trouble = tuple((check.name, check.code) for check in result.failures)
@@ -476,14 +462,14 @@ class DecideKernel(_Opening):
         columns = list(zip(*found, strict=True)) or [()] * 3
         made = pa.record_batch(
             [
-                rows.record.take(pa.array(good, pa.int64())),
+                column.take(pa.array(good, pa.int64())),
                 pa.array(list(columns[0]), _TEXT),
                 pa.array(list(columns[1]), _TEXT),
                 pa.array(list(columns[2]), pa.list_(_TEXT)),
             ],
-            schema=with_records(VERDICTS, rows.record.type),
+            schema=with_records(VERDICTS, column.type),
         )
-        return Outcome(made, faults_batch(refused, rows.record.type))
+        return Outcome(made, faults_batch(refused, column.type))
 
 
 @dataclass(frozen=True)
@@ -528,11 +514,10 @@ class InviteKernel(_Opening):
     def __call__(self, batch: pa.RecordBatch) -> Outcome:
         """Judge each history of a batch."""
         record, records = records_of(batch)
-        column, _ = readable(batch.column(batch.schema.get_field_index("history")))
         refused: list[tuple[str | None, int | None, Trouble]] = []
         found: list[Invitation[int]] = []
         inviter: Inviter = self._once(lambda: Inviter(self.programme, self.on, since=self.since))
-        for place, text in enumerate(column.cast(_TEXT).to_pylist()):
+        for place, text in enumerate(texts_of(batch, "history")):
             if records[place] is None:
                 refused.append((None, place, (("record", "record.missing"),)))
                 continue

@@ -19,7 +19,7 @@ from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 import pyarrow as pa
 
-from coronapas.bulk._columns import Trouble, faults_batch, readable, records_of, with_records
+from coronapas.bulk._columns import Trouble, faults_batch, records_of, texts_of, with_records
 from coronapas.bulk._kernels import Outcome
 from coronapas.errors import DecodeError, FaultsError
 from coronapas.presentation import Paper
@@ -101,17 +101,15 @@ class PrintKernel:
     def __call__(self, batch: pa.RecordBatch) -> Outcome:
         """Print each pass of a batch; the sheets are one column more than the results have."""
         record, records = records_of(batch)
-        texts = _values(batch, "text")
-        languages = _values(batch, "language")
+        texts = texts_of(batch, "text")
+        languages = texts_of(batch, "language")
         good: list[int] = []
         names: list[str] = []
         sheets: list[bytes] = []
         refused: list[tuple[str | None, int | None, Trouble]] = []
         for place, text in enumerate(texts):
             try:
-                sheet = self.paper.pdf(
-                    text or "", language=(languages[place] or "").strip() or None
-                )
+                sheet = self.paper.pdf(text or "", language=languages[place])
             except FaultsError as error:
                 found = tuple((_column(fault.field), fault.code) for fault in error.faults)
                 refused.append((records[place], place, tuple(dict.fromkeys(found))))
@@ -126,7 +124,7 @@ class PrintKernel:
             [
                 record.take(rows),
                 pa.array(names, _TEXT),
-                *(pa.array(_values(batch, name), _TEXT).take(rows) for name in _ADDRESS),
+                *(pa.array(texts_of(batch, name), _TEXT).take(rows) for name in _ADDRESS),
                 pa.array(sheets, pa.large_binary()),
             ],
             schema=with_records(ADDRESSES, record.type).append(
@@ -139,14 +137,6 @@ class PrintKernel:
 def _column(place: str) -> str:
     """Return the column in which a fault of a sheet is: all but the language stands in the text."""
     return "language" if place == "language" else "text"
-
-
-def _values(batch: pa.RecordBatch, name: str) -> list[str | None]:
-    index = batch.schema.get_field_index(name)
-    if index < 0:
-        return [None] * len(batch)
-    column, _ = readable(batch.column(index))
-    return column.cast(_TEXT).to_pylist()  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True, slots=True)

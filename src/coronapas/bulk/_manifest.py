@@ -20,6 +20,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import secrets
 import sys
 import time
@@ -48,6 +49,7 @@ _FORMAT: Final = 1
 _LOCK: Final = ".lock"
 _WORKERS: Final = ".workers"
 _PATIENCE: Final = 60.0
+_PART_NAME: Final = re.compile("part-([0-9]{5,9})(?![0-9])")
 _MAX_LINE: Final = 64 * 1024 * 1024
 # What makes other work of the same folder. Where the inputs are does not count, nor does what made
 # the manifest but for the version of this library, whose passes a later one may write otherwise.
@@ -114,7 +116,18 @@ class PartRecord:
         if not all(type(number) is int and number >= 0 for number in numbers):
             raise ValueError("a number is not one")
         named = tuple(PartFile(**each) for each in line["files"])
+        # A digit that was damaged since must not make one part's files another part.
+        if not all(isinstance(each.path, str) for each in named):
+            raise TypeError("a path is not text")
+        if not all(_part_of(each.path) == numbers[0] for each in named):
+            raise ValueError("a file is of another part")
         return cls(*numbers, named, float(line["seconds"]))
+
+
+def _part_of(path: str) -> int | None:
+    """Return the number of the part that a file of a run belongs to, by its name."""
+    found = _PART_NAME.match(path.rpartition("/")[2])
+    return None if found is None else int(found[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +186,7 @@ class Manifest:
         records: dict[int, PartRecord] = {}
         with (place / MANIFEST).open("rb") as file:
             header = _parsed(file.readline(_MAX_LINE))
-            if header is None or header.get("format") != _FORMAT:
+            if header is None or not _is_header(header):
                 raise BulkError(
                     "bulk.manifest", f"{MANIFEST}: it is not a manifest of this version"
                 )
@@ -208,12 +221,20 @@ class Manifest:
         """
         if not self.status.complete:
             raise BulkError("bulk.incomplete", "the run is not complete; resume it first")
-        name = f"{self.header['results']}/"
+        return self.files(str(self.header["results"]))
+
+    def files(self, kind: str) -> tuple[Path, ...]:
+        """Return the files of the parts that are done, in order, that lie in a folder of the run.
+
+        Args:
+            kind: The name of the folder: that of the results, ``faults``, or a writer's.
+
+        """
         return tuple(
             self.folder / file.path
             for _, record in sorted(self.records.items())
             for file in record.files
-            if file.path.startswith(name)
+            if file.path.startswith(f"{kind}/")
         )
 
     def verified(self) -> Manifest:
@@ -258,6 +279,17 @@ def _parsed(line: bytes) -> dict[str, Any] | None:
     except ValueError:
         return None
     return value if isinstance(value, dict) else None
+
+
+def _is_header(value: Mapping[str, Any]) -> bool:
+    """Return whether the first line is one that this version writes, as far as it is read here."""
+    numbers = (value.get("records"), value.get("parts"))
+    names = (value.get("command"), value.get("results"))
+    return (
+        value.get("format") == _FORMAT
+        and all(type(number) is int and number >= 0 for number in numbers)
+        and all(isinstance(name, str) for name in names)
+    )
 
 
 def make_header(

@@ -464,20 +464,25 @@ def _on_ray(
     count = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
     actor = ray.remote(num_cpus=1, max_restarts=0, max_task_retries=0)(_RayWorker)
     actors = [actor.remote(worker) for _ in range(count)]
+    # An actor gets parts once it is there: a busy cluster may never have room for all of them.
+    starting = {each.begin.remote(): each for each in actors}
     busy: dict[Any, Any] = {}
+    free: list[Any] = []
     source = iter(parts)
-    free = [each for each in actors for _ in range(_IN_FLIGHT)]
+    ahead = next(source, None)
     try:
-        while True:
-            while free and (part := next(source, None)) is not None:
+        while ahead is not None or busy:
+            while free and ahead is not None:
                 chosen = free.pop()
-                busy[chosen.work.remote(part)] = chosen
-            if not busy:
-                return
-            (ready, *_), _ = ray.wait(list(busy), num_returns=1)
-            free.append(busy.pop(ready))
+                busy[chosen.work.remote(ahead)] = chosen
+                ahead = next(source, None)
+            (ready, *_), _ = ray.wait([*starting, *busy], num_returns=1)
+            begun = starting.pop(ready, None)
+            free += [busy.pop(ready)] if begun is None else [begun] * _IN_FLIGHT
             try:
-                yield ray.get(ready)
+                done = ray.get(ready)
+                if begun is None:
+                    yield done
             except ray.exceptions.RayTaskError as error:
                 cause = error.cause
                 raise (cause if isinstance(cause, Exception) else error) from None
@@ -495,6 +500,9 @@ class _RayWorker:
     def __init__(self, worker: PartWorker) -> None:
         forbid_core_files()
         self._worker = worker
+
+    def begin(self) -> None:
+        """Show that the actor is there."""
 
     def work(self, part: Part) -> PartRecord:
         """Work on a part."""

@@ -629,22 +629,37 @@ def revoke(
     identifier on each line, or the folder of a run. Of a run of reissue, what the new passes
     replace is revoked. The batches are in OUT/batches, and their list in OUT/batches.json.
 
-    Exit codes: 0 all is named; 1 rows could not be; 2 the run could not begin or go on.
+    Exit codes: 0 all is named; 1 rows could not be, or records of --records were not met; 2 the run
+    could not begin or go on.
     """
-    from coronapas.bulk import BatchWriter, RevokeKernel
+    from coronapas.bulk import BatchWriter, RevokeKernel, unmet_records
     from coronapas.revocation import HashType
 
     named = None
     if records is not None:
-        named = frozenset(filter(None, map(str.strip, records.read_text("utf-8").splitlines())))
+        named = frozenset(filter(None, map(str.strip, _lines_of(records))))
     about = {"expires": expires.isoformat(), "certificate": _digest_of((certificate,))}
     kernel = RevokeKernel(HashType(kind), country, not spellings, where, named, about)
     (source,) = _keys((key,), (certificate,), (), (), (), password, False)
     writer = BatchWriter(country, expires, HashType(kind), source)
     found = work(ctx, _tables(passes), out, kernel, writers=(writer,), **_without_json(given))
+    unmet = 0
     if found.complete:
         _write_batch_list(out, country)
-    finish(found, "named", given["as_json"])
+        unmet = len(unmet_records(out, named or ()))
+    if unmet:
+        problem = f"{unmet:,} of the records are in no table, or do not satisfy --where"
+        click.echo(f"Error: {plain(str(records))}: {problem}.", err=True)
+    # Of a selection not every row is named.
+    chosen = f"looked at, {found.results:,} hashes named" if named or where else "named"
+    finish(found, chosen, given["as_json"], lacking=unmet > 0)
+
+
+def _lines_of(path: Path) -> list[str]:
+    try:
+        return path.read_text("utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise click.UsageError(f"{plain(str(path))}: the file is not UTF-8.") from None
 
 
 def _without_json(given: dict[str, Any]) -> dict[str, Any]:
@@ -658,13 +673,7 @@ def _write_batch_list(out: Path, country: str) -> None:
 
     manifest = Manifest.read(out)
     begun = datetime.fromisoformat(manifest.header["note"]["begun"])
-    names = (
-        Path(file.path).stem
-        for _, record in sorted(manifest.records.items())
-        for file in record.files
-        if file.path.startswith("batches/")
-    )
-    entries = [BatchEntry(name, country, begun, False) for name in names]
+    entries = [BatchEntry(path.stem, country, begun, False) for path in manifest.files("batches")]
     write(out / "batches.json", write_batch_list(entries), force=True, secret=False)
 
 

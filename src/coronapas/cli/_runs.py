@@ -160,14 +160,14 @@ def work(
         sys.exit(1)
 
 
-def finish(found: Status, good: str, as_json: bool) -> None:
-    """Print the counts of a run, and exit."""
+def finish(found: Status, good: str, as_json: bool, *, lacking: bool = False) -> None:
+    """Print the counts of a run, and exit: with 1 also where something else is `lacking`."""
     if as_json:
         click.echo(json.dumps(found.to_json()))
     else:
         refused = f", {found.bad:,} refused" if found.bad else ""
         click.echo(f"{found.records:,} records: {found.good:,} {good}{refused}")
-    sys.exit(1 if found.bad else 0)
+    sys.exit(1 if found.bad or lacking else 0)
 
 
 def _engine(name: str, jobs: int | None, address: str | None) -> Engine:
