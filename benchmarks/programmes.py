@@ -128,7 +128,7 @@ def _processor_time() -> float:
 
 def _written(answer: RegisterAnswer) -> str:
     """Return the line that a command writes, in the working process."""
-    return json.dumps(answer.to_json())
+    return answer.to_line()
 
 
 def checks(rounds: int = 9) -> None:

@@ -6,22 +6,25 @@ lead to different answers is not invited, and is to be looked at instead (`ToLoo
 Registers have many people and few answers. A history without any oddity decides by little: the
 numbers and products of its doses, the day of the last one, the groups, the infection that a wait
 follows, and the birth date as far as an age or a cohort of the day's schedule asks for it. That is
-the key under which an answer is kept (`_Day.key`); the planner is asked once for each key. Whatever
+the key under which an answer is kept (`JudgedDay.key`); the planner is asked once for each key. Whatever
 is odd about a history goes to the planner itself, and so does everybody where the day's rows say
 something that the keys do not know: the answers are those of `coronapas.programmes.next_dose`.
 """
 
 from __future__ import annotations
 
+import json
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from datetime import date, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from coronapas.facts._history import Dose, History, Infection
 from coronapas.programmes._clock import Age, add_to_day, birthday, local_day
+from coronapas.programmes._course import Events, read_course
 from coronapas.programmes._model import (
     Access,
     Audience,
@@ -44,7 +47,7 @@ from coronapas.programmes._reasons import SHORTEST, Reason, remarks
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator
 
-    from coronapas.programmes._course import Events
+    from coronapas.programmes._course import Course
 
 _Id = TypeVar("_Id", bound="Hashable")
 
@@ -122,6 +125,21 @@ class Invitation(Generic[_Id]):
             found["carried"] = dict(self.carried)
         return found
 
+    def to_line(self) -> str:
+        """Return what `to_json` returns as a line of JSON, without its end."""
+        parts = self.status, self.dose, self.earliest, self.latest, self.products, self.offer
+        middle = _middle(*parts, self.reason, self.marks)
+        warnings = json.dumps(self.warnings) if self.warnings else "[]"
+        identifier = self.id if type(self.id) is int else json.dumps(self.id)
+        line = f'{{"id": {identifier}, {middle}, "warnings": {warnings}'
+        return f'{line}, "carried": {json.dumps(self.carried)}}}' if self.carried else line + "}"
+
+
+@lru_cache(maxsize=8192)
+def _middle(*parts: Any) -> str:
+    """Return what many invitations have alike, as the members of a JSON object."""
+    return json.dumps(dict(list(Invitation("", *parts).to_json().items())[1:-1]))[1:-1]
+
 
 @dataclass(frozen=True, slots=True)
 class ToLookAt(Generic[_Id]):
@@ -152,6 +170,10 @@ class ToLookAt(Generic[_Id]):
         if self.carried:
             found["carried"] = dict(self.carried)
         return found
+
+    def to_line(self) -> str:
+        """Return what `to_json` returns as a line of JSON, without its end."""
+        return json.dumps(self.to_json())
 
 
 def invitations(
@@ -210,10 +232,9 @@ proleptic ordinals.
 Plain = tuple[int, frozenset[str], tuple[PlainDose, ...], tuple[int, ...]]
 """A history without any oddity: birth date, groups, doses, days of infections, all in order."""
 
-_Parts = tuple[Status, int, date, date | None, tuple[str, ...], str, str, tuple[Mark, ...]]
+Parts = tuple[Status, int, date, date | None, tuple[str, ...], str, str, tuple[Mark, ...]]
 """An invitation but for its person."""
 
-_NOBODY: Final[Plain] = (0, frozenset(), (), ())
 _Key = tuple[Any, ...]
 
 _MOST: Final = 100_000
@@ -247,15 +268,15 @@ def _says_more(row: Any) -> bool:
     return False
 
 
-class _Day:
+class JudgedDay:
     """The answers of one local day."""
 
     def __init__(self, programme: Programme, on: date) -> None:
         self.planner = Planner(programme, on)
-        self.answers: dict[_Key, _Parts | bool] = {}
+        self.answers: dict[_Key, Parts | bool] = {}
         """Answers by key: what makes an invitation; False for none, True for an ambiguous one."""
         self._on = on
-        self._today = on.toordinal()
+        self.today = on.toordinal()
         schedule = programme.schedule
         offers = [row for row in schedule.offers if row.stands_on(on)]
         limits = [row for row in schedule.limits if row.stands_on(on)]
@@ -281,6 +302,8 @@ class _Day:
             named.add(readings.extra_dose.group)
         self._named = frozenset(named)
         self._asked: dict[frozenset[str], frozenset[str]] = {}
+        self.courses: dict[_Key, Course] = {}
+        """The readings of doses, by all that decides them."""
         self.several: set[_Key] = set()
         """The keys of answers that several offers give."""
         self._first = [offer for offer in offers if None in offer.after]
@@ -297,7 +320,7 @@ class _Day:
         rests: tuple[int, ...] = ()
         flags = last = before_booster = before_late = 0
         earliest = born
-        today = self._today
+        today = self.today
         for place, (day, rest, number, booster, late) in enumerate(doses, 1):
             if number != place or day < earliest:
                 return None
@@ -349,29 +372,42 @@ class _Day:
         """Cut the birth dates where an answer after a last dose of that day may change.
 
         Return the first days of the pieces but for the first piece, and for each piece whether the
-        very day matters: where an age was or will be reached after the last dose (or the beginning
-        of the offer), the dose is given from that birthday on.
+        very day matters: where an age is reached after the day on which the offer would give the
+        dose to others, the dose is given from that birthday on. Of those who reach it after the day
+        of the question that matters only where somebody is invited for a later day.
         """
         on = self._on
         ends = {_born_by(on, age) for age in self._ages}
         spans: list[tuple[int, int]] = []
-        far = on + HORIZON + _ONE_DAY
-        for offer in self._later if last else self._first:
-            begins = date.fromordinal(last) if last else offer.starts
+        offers = self._later if last else self._first
+        ahead = any(offer.opens is not None and offer.opens > on for offer in offers)
+        for offer in offers:
+            begins = offer.starts
+            if last:
+                before = date.fromordinal(last)
+                if offer.earliest is not None:
+                    begins = add_to_day(before, offer.earliest)
+                begins = max(begins, before)
+            begins = min(begins, on)
+            joins = on + HORIZON
+            if offer.until is not None:
+                joins = min(joins, offer.until - _ONE_DAY)
             for audience in offer.audiences:
                 if audience.age_below is not None:
                     ends.add(_born_by(on, audience.age_below))
-                if audience.age_from is not None:
-                    spans.append(
-                        (_born_by(begins, audience.age_from), _born_by(far, audience.age_from))
-                    )
                 if audience.born is not None:
                     ends.update(day.toordinal() for day in audience.born if day is not None)
+                reached = [] if audience.age_from is None else [audience.age_from]
                 if audience.reached is not None:
                     age, low, high = audience.reached
-                    spans.append((_born_by(low - _ONE_DAY, age), _born_by(far, age)))
+                    reached.append(age)
+                    ends.add(_born_by(low - _ONE_DAY, age))
                     if high is not None:
                         ends.add(_born_by(high, age))
+                for age in reached:
+                    today, end = _born_by(on, age), _born_by(max(joins, on), age)
+                    ends.update((today, end))
+                    spans.append((_born_by(begins, age), end if ahead else today))
         for span in spans:
             ends.update(span)
         cuts = sorted(ends)
@@ -411,9 +447,9 @@ class Asker:
     def __init__(self, programme: Programme, on: date, *, since: date | None = None) -> None:
         self.programme = programme
         self.on = on
-        self._now = _Day(programme, on)
-        self._before = None if since is None else _Day(programme, since)
-        days = [self._now] if self._before is None else [self._now, self._before]
+        self._now = JudgedDay(programme, on)
+        self._before = None if since is None else JudgedDay(programme, since)
+        days = self.days = [self._now] if self._before is None else [self._now, self._before]
         readings = self._now.planner.readings
         self._extra = readings.extra_dose
         self._keyed = all(
@@ -422,6 +458,7 @@ class Asker:
         self._doses: dict[_Key, PlainDose | None] = {}
         self._rests: dict[_Key, int] = {}
         self._stated: list[tuple[str, int, int]] = []
+        self._given: dict[tuple[int, int], Dose] = {}
         self._known: dict[frozenset[str], bool] = {}
         self._reasons: dict[_Key, str] = {}
 
@@ -436,41 +473,63 @@ class Asker:
         carried: Mapping[str, Any] | None = None,
     ) -> Invitation[_Id] | ToLookAt[_Id] | None:
         """Answer for a person; `make` makes the history of `source` where it is needed."""
-        if plain is not None and self._keyed and self._has_known_groups(plain[1]):
-            keyed = self._now.key(plain)
-            if keyed is not None:
-                key, ended = keyed
-                found = self._now.answers.get(key)
-                if found is None:
-                    found = self._learn(self._now, key, plain)
-                if found is False:
-                    return None
-                if ended and key in self._now.several:
-                    key = (*key, ended)
-                    found = self._now.answers.get(key)
-                    if found is None:
-                        found = self._learn(self._now, key, plain)
-                    if found is False:
-                        return None
-                    ended = 0
-                if isinstance(found, tuple):
-                    if self._before is not None and self._was_invited(plain, source, make):
-                        return None
-                    if record is not None and _settled(record, found[1]):
-                        return None
-                    if ended and ended > found[2].toordinal():
-                        found = (*found[:2], date.fromordinal(ended), *found[3:])
-                    return Invitation(identifier, *found, (), carried)
-        return self._slowly(identifier, plain, make(source), line, record, carried)
+        found = self.judge(plain)
+        if found is False:
+            return None
+        if found is True:
+            return self._slowly(identifier, make(source), line, record, carried)
+        if record is not None and is_settled(record, found[1]):
+            return None
+        return Invitation(identifier, *found, (), carried)
 
-    def _learn(self, day: _Day, key: _Key, plain: Plain) -> _Parts | bool:
+    def judge(self, plain: Plain | None) -> Parts | bool:
+        """Return what makes an invitation, False for none, True where `decide` is to be asked."""
+        if plain is None or not self.knows(plain[1]):
+            return True
+        keyed = self._now.key(plain)
+        if keyed is None:
+            return True
+        key, ended = keyed
+        found = self._answer(self._now, key, plain)
+        if ended and found is not False and key in self._now.several:
+            found, ended = self._answer(self._now, (*key, ended), plain), 0
+        if found is True or found is False:
+            return found
+        if self._before is not None:
+            # The end of a wait can move the earliest day, and not whether somebody was invited.
+            keyed = self._before.key(plain)
+            if keyed is None:
+                return True
+            if not isinstance(self._answer(self._before, keyed[0], plain), bool):
+                return False
+        if ended and ended > found[2].toordinal():
+            found = (*found[:2], date.fromordinal(ended), *found[3:])
+        return found
+
+    def _answer(self, day: JudgedDay, key: _Key, plain: Plain) -> Parts | bool:
+        found = day.answers.get(key)
+        return self._learn(day, key, plain) if found is None else found
+
+    def _learn(self, day: JudgedDay, key: _Key, plain: Plain) -> Parts | bool:
         """Ask the planner about a history without any oddity, and keep the answer by its key."""
-        if not key[-1]:
-            # Whoever has the key has no wait, or another one, that decides nothing.
-            plain = (*plain[:3], ())
-        plans, course, _ = day.planner.plans(self._history(plain))
+        born, groups, doses, infections = plain
+        rests, flags, _, _, asked, *waits = key
+        today = day.today
+        # Where no wait decides, whoever has the key has none, or any.
+        known = [each for each in infections if each <= today] if any(waits) else []
+        events = Events(
+            tuple(map(self._dose, doses[: len(rests)])),
+            (),
+            tuple([Infection(date.fromordinal(each)) for each in known]),
+        )
+        what = rests, flags, self._extra is not None and self._extra.group in asked
+        course = day.courses.get(what)
+        if course is None:
+            course = read_course(self.programme, events, groups, day.planner.readings)
+            day.courses[what] = course
+        plans = day.planner.plans_of(events, course, (date.fromordinal(born),), groups)
         plan = plans[0] if len(plans) == 1 and not course.too_many else joined(plans, course)
-        found: _Parts | bool = plan.status is Status.AMBIGUOUS or self._parts(plan) or False
+        found: Parts | bool = plan.status is Status.AMBIGUOUS or self._parts(plan) or False
         if len(day.answers) >= _MOST:
             day.answers.clear()
             day.several.clear()
@@ -479,22 +538,20 @@ class Asker:
             day.several.add(key)
         return found
 
-    def _history(self, plain: Plain) -> History:
-        """Return a history that the planner answers alike."""
-        born, groups, doses, infections = plain
-        return History(
-            date.fromordinal(born),
-            tuple(Dose(date.fromordinal(day), *self._stated[rest]) for day, rest, _, _, _ in doses),
-            (),
-            tuple(Infection(date.fromordinal(day)) for day in infections),
-            None,
-            groups,
-        )
+    def _dose(self, plain: PlainDose) -> Dose:
+        """Return a dose that the planner reads alike."""
+        day, rest = plain[:2]
+        found = self._given.get((day, rest))
+        if found is None:
+            if len(self._given) >= _MOST:
+                self._given.clear()
+            found = Dose(date.fromordinal(day), *self._stated[rest])
+            self._given[day, rest] = found
+        return found
 
     def _slowly(
         self,
         identifier: _Id,
-        plain: Plain | None,
         history: History,
         line: int | None,
         record: InvitationRecord | None,
@@ -509,32 +566,14 @@ class Asker:
         found = self._parts(plan)
         if found is None:
             return None
-        if self._before is not None and self._was_invited(plain, history, _itself):
+        if self._before is not None and to_be_invited(self._before.planner.plan(history)):
             return None
-        if record is not None and _settled(record, found[1]):
+        if record is not None and is_settled(record, found[1]):
             return None
         warnings = _warnings(self.programme, history, events)
         return Invitation(identifier, *found, warnings, carried)
 
-    def _was_invited(
-        self, plain: Plain | None, source: Any, make: Callable[[Any], History]
-    ) -> bool:
-        """Return whether a person was to be invited on the earlier day already."""
-        before = self._before
-        if before is None:
-            return False
-        keyed = None
-        if plain is not None and self._keyed and self._has_known_groups(plain[1]):
-            keyed = before.key(plain)
-        if keyed is None:
-            return to_be_invited(before.planner.plan(make(source)))
-        # The end of a wait can move the earliest day, and not whether somebody was invited.
-        found = before.answers.get(keyed[0])
-        if found is None:
-            found = self._learn(before, keyed[0], plain or _NOBODY)
-        return isinstance(found, tuple)
-
-    def _parts(self, plan: Plan) -> _Parts | None:
+    def _parts(self, plan: Plan) -> Parts | None:
         """Return an invitation but for its person; None where there is none."""
         if plan.earliest is None or not to_be_invited(plan):
             return None
@@ -556,8 +595,13 @@ class Asker:
             offer.marks(),
         )
 
-    def _has_known_groups(self, groups: frozenset[str]) -> bool:
-        """Return whether the programme knows each group; a word that it does not know is odd."""
+    def knows(self, groups: frozenset[str]) -> bool:
+        """Return whether a member of the groups can be judged by a key.
+
+        A word that the programme does not know is odd.
+        """
+        if not self._keyed:
+            return False
         if not groups or not self.programme.groups:
             return True
         found = self._known.get(groups)
@@ -691,7 +735,7 @@ def _itself(history: History) -> History:
     return history
 
 
-def _settled(record: InvitationRecord, dose: int) -> bool:
+def is_settled(record: InvitationRecord, dose: int) -> bool:
     """Return whether a record says that the dose needs no invitation any more."""
     return record.dose is None or record.dose >= dose
 

@@ -182,25 +182,30 @@ class Planner:
         events = self.events(history)
         course = read_course(self.programme, events, history.groups, self.readings)
         days = births(history.birth_date) or self._unknown_births
-        infected = self._last_infection(events)
         births_ = days if days[0] != days[1] else days[:1]
         groups = history.groups
         known = self.programme.groups
-        if groups and known and not groups <= known.keys():
+        if groups is None:
+            infected = self._last_infection(events)
+            found = self._in_every_group(events, course, births_, _NO_GROUPS, infected)
+        elif groups and known and not groups <= known.keys():
             # A word that the programme does not know may stand for any group.
+            infected = self._last_infection(events)
             found = self._in_every_group(events, course, births_, groups & known.keys(), infected)
-            return found, course, events
-        if groups is not None and len(births_) == len(course.worlds) == 1:
-            plan = self._plan(events, course.worlds[0], days[0], groups, infected)
-            return [plan], course, events
-        if groups is not None:
-            found = [
-                self._plan(events, world, born, groups, infected)
-                for born in births_
-                for world in course.worlds
-            ]
-            return found, course, events
-        return self._in_every_group(events, course, births_, _NO_GROUPS, infected), course, events
+        else:
+            found = self.plans_of(events, course, births_, groups)
+        return found, course, events
+
+    def plans_of(
+        self, events: Events, course: Course, births_: Sequence[date], groups: frozenset[str]
+    ) -> list[Plan]:
+        """Return the answer in every reading for a member of known groups."""
+        infected = self._last_infection(events)
+        return [
+            self._plan(events, world, born, groups, infected)
+            for born in births_
+            for world in course.worlds
+        ]
 
     def _in_every_group(
         self,
