@@ -37,9 +37,10 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+from itertools import repeat
 from pathlib import Path
 from types import MappingProxyType
 from typing import (
@@ -64,9 +65,20 @@ from coronapas.programmes._invitations import (
     Plain,
     PlainDose,
     ToLookAt,
+    invitation,
+    is_settled,
 )
 from coronapas.programmes._reasons import Reason
-from coronapas.programmes._tables import Columns, closed, opened, record_of, whole_people
+from coronapas.programmes._tables import (
+    Alike,
+    Columns,
+    closed,
+    event_of,
+    opened,
+    record_of,
+    text_of,
+    whole_people,
+)
 
 if TYPE_CHECKING:
     from coronapas.programmes._model import Programme
@@ -190,9 +202,9 @@ def _run(
 
 
 class _Chunk(NamedTuple):
-    """Whole people: lines, or a table as an Arrow stream; the place of the first row, from 1."""
+    """Whole people: lines or a table; the place of the first row, from 1."""
 
-    content: bytes
+    content: Any
     first: int
     size: int
     table: bool = False
@@ -223,7 +235,8 @@ def _done(work: _Work, chunks: Iterator[_Chunk], jobs: int, stack: ExitStack) ->
     stack.callback(pool.shutdown, cancel_futures=True)
     waiting: deque[Future[_Done]] = deque()
     for chunk in chunks:
-        waiting.append(pool.submit(_go, chunk))
+        sent = chunk._replace(content=closed(chunk.content)) if chunk.table else chunk
+        waiting.append(pool.submit(_go, sent))
         if len(waiting) >= 2 * jobs:
             yield waiting.popleft().result()
     while waiting:
@@ -248,7 +261,8 @@ def _end_with(sentinel: int) -> None:
 
 
 def _go(chunk: _Chunk) -> _Done:
-    return _worker[0].done(chunk)
+    opened_ = chunk._replace(content=opened(chunk.content)) if chunk.table else chunk
+    return _worker[0].done(opened_)
 
 
 def _pickled(work: _Work) -> bytes:
@@ -292,7 +306,7 @@ class _Worker:
                 (_unreadable(None, chunk.first, "register.long-line", _LONG),)
             )
         elif chunk.table:
-            answers = self._people.of_table(opened(chunk.content), chunk.first)
+            answers = self._people.of_table(chunk.content, chunk.first)
         else:
             answers = self._people.of_lines(chunk.content, chunk.first)
         rows = invited = ambiguous = unreadable = 0
@@ -347,7 +361,7 @@ def _tables(stream: IO[bytes], form: RegisterForm) -> Iterator[_Chunk]:
     """Cut a table into chunks of whole people."""
     first = 1
     for table in whole_people(stream, is_csv=form is RegisterForm.CSV):
-        yield _Chunk(closed(table), first, table.num_rows, table=True)
+        yield _Chunk(table, first, table.num_rows, table=True)
         first += table.num_rows
 
 
@@ -397,6 +411,7 @@ class _People:
         self._groups: dict[Any, frozenset[str] | None] = {}
         self._infections: dict[Any, int | None] = {}
         self._tests: dict[Any, bool | None] = {}
+        self._events: dict[Any, PlainDose | int | dict[str, Any] | None] = {}
 
     def of_lines(self, content: bytes, first: int) -> Iterator[RegisterAnswer | None]:
         """RegisterAnswer for each line that is not blank."""
@@ -631,84 +646,104 @@ class _People:
 
     def _of_events(self, table: Any, first: int) -> Iterator[RegisterAnswer | None]:
         columns = Columns(table)
-        starts = columns.starts
-        codes, events = columns.events()
-        plain = [self._event(event) for event in events]
-        simple = [type(each) is tuple for each in plain]
-        births = [self._birth_of(text) for text in columns.births]
+        rows, different = columns.events()
+        codes: list[int] = rows.to_pylist()
+        events = [self._event(columns.names, each) for each in different]
+        births = [self._births.get(each, _NEW) for each in columns.births]
+        for place, born in enumerate(births):
+            if born is _NEW:
+                cell = columns.births[place]
+                births[place] = self._birth(text_of(cell))
+                _remember(self._births, cell, births[place])
         groups = [self._words_of(words) for words in columns.groups]
-        odd = columns.contradicting()
+        starts, born_at, groups_at = columns.starts, columns.born_at, columns.groups_at
         ends = [*starts[1:], len(codes)]
-        decide = self._inviter.decide
-        people = zip(
-            starts, ends, columns.identifiers(), columns.born_at, columns.groups_at, strict=True
-        )
-        for place, (start, end, identifier, born_at, groups_at) in enumerate(people):
-            if identifier is None:
-                yield _unreadable(
-                    None, first + start, "register.id", _NO_ID, columns.carried(start)
-                )
-                continue
-            found: Plain | None = None
-            born, named = births[born_at], groups[groups_at]
-            if born is not None and named is not None and place not in odd:
-                own = codes[start:end]
-                if all(map(simple.__getitem__, own)):
-                    doses: Any = tuple(map(plain.__getitem__, own))
-                    found = born, named, doses, ()
-                else:
-                    found = self._mixed(columns, start, own, plain, born, named)
-            record = None
-            try:
-                if columns.has_records:
-                    record = columns.record(start)
-                answer = decide(
-                    identifier, found, (start, end), columns.history, first + start, record
-                )
-            except HistoryError as error:
-                answer = _faulty(identifier, first + start, error, None)
-            if answer is not None and columns.carries:
-                answer = replace(answer, carried=columns.carried(start))
-            yield answer
 
-    def _birth_of(self, text: str | None) -> int | None:
-        found = self._births.get(text, _NEW)
-        return self._birth(text) if found is _NEW else found
+        def plain(place: int) -> Plain | None:
+            born, named = births[born_at[place]], groups[groups_at[place]]
+            if born is None or named is None or place in columns.contradicting:
+                return None
+            own = codes[starts[place] : ends[place]]
+            return self._in_numbers(columns, starts[place], own, events, born, named)
+
+        decide, judge = self._inviter.decide, self._inviter.judge
+        alike = Alike(columns, rows, events, births, groups, self._inviter.days)
+        judged = [judge(plain(place)) for place in alike.examples()]
+        kinds = dict(alike.members([found is not False for found in judged]))
+        identifiers, records = columns.identifiers(), columns.records()
+        others = {place for place, each in enumerate(identifiers) if each is None}
+        others.update(place for place, each in records.items() if isinstance(each, HistoryError))
+        done = 0
+        for place in sorted({*kinds, *alike.alone, *others}):
+            yield from repeat(None, place - done)
+            done = place + 1
+            identifier, start = identifiers[place], starts[place]
+            carried = columns.carried(start) if columns.carries else None
+            if identifier is None:
+                yield _unreadable(None, first + start, "register.id", _NO_ID, carried)
+                continue
+            record = records.get(place)
+            if isinstance(record, HistoryError):
+                yield _faulty(identifier, first + start, record, carried)
+                continue
+            found = judged[kinds[place]] if place in kinds else True
+            if isinstance(found, tuple):
+                settled = record is not None and is_settled(record, found[1])
+                yield None if settled else invitation(identifier, found, (), carried)
+                continue
+            own, line = (start, ends[place]), first + start
+            try:
+                yield decide(identifier, plain(place), own, columns.history, line, record, carried)
+            except HistoryError as error:
+                yield _faulty(identifier, line, error, carried)
+        yield from repeat(None, len(starts) - done)
 
     def _words_of(self, words: tuple[str, ...] | None) -> frozenset[str] | None:
+        """Return groups that the programme knows, or None."""
         if words is None:
             return None
         found = self._groups.get(words, _NEW)
-        return self._words(words) if found is _NEW else found
+        if found is _NEW:
+            found = self._words(words)
+        return None if found is None or not self._inviter.knows(found) else found
 
-    def _event(self, event: dict[str, Any]) -> PlainDose | int | dict[str, Any] | None:
+    def _event(
+        self, names: list[str], cells: tuple[Any, ...]
+    ) -> PlainDose | int | dict[str, Any] | None:
         """Return a dose, the day of an infection, a test as it is, 0 for no event, None if odd."""
+        found: PlainDose | int | dict[str, Any] | None = self._events.get(cells, _NEW)
+        if found is not _NEW:
+            return found
+        event = event_of(dict(zip(names, cells, strict=True)))
+        found = None
         if not event:
-            return 0
-        if len(event) > 1:
-            return None
-        ((kind, statement),) = event.items()
-        if kind == "vaccinations":
-            return self._dose(statement)
-        if kind == "infections":
-            return self._infection(statement, alone=True)
-        return statement if isinstance(statement, dict) else None
+            found = 0
+        elif len(event) == 1:
+            ((kind, statement),) = event.items()
+            if kind == "vaccinations":
+                found = self._dose(statement)
+            elif kind == "infections":
+                found = self._infection(statement, alone=True)
+            elif isinstance(statement, dict):
+                found = statement
+        _remember(self._events, cells, found)
+        return found
 
-    def _mixed(
+    def _in_numbers(
         self,
         columns: Columns,
         start: int,
         own: list[int],
-        plain: list[Any],
+        events: list[Any],
         born: int,
         groups: frozenset[str],
     ) -> Plain | None:
-        """Return a person with more than doses in numbers, or None where anything is odd."""
+        """Return a person of a table in numbers, or None where anything is odd."""
         doses: tuple[PlainDose, ...] = ()
         days = []
         others = 0
         for row, code in enumerate(own, start):
-            each = plain[code]
+            each = events[code]
             if type(each) is tuple:
                 doses += (each,)
                 continue
