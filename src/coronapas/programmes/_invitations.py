@@ -8,7 +8,8 @@ numbers and products of its doses, the day of the last one, the groups, the infe
 follows, and the birth date as far as an age or a cohort of the day's schedule asks for it. That is
 the key under which an answer is kept (`JudgedDay.key`); the planner is asked once for each key.
 Whatever is odd about a history goes to the planner itself, and so does everybody where the day's
-rows say something that the keys do not know: the answers are those of `coronapas.programmes.next_dose`.
+rows say something that the keys do not know: the answers are those of
+`coronapas.programmes.next_dose`.
 """
 
 from __future__ import annotations
@@ -330,6 +331,7 @@ class JudgedDay:
         if readings.extra_dose is not None:
             named.add(readings.extra_dose.group)
         self._named = frozenset(named)
+        self._known = frozenset(programme.groups)
         self._asked: dict[frozenset[str], frozenset[str]] = {}
         self.courses: dict[_Key, Course] = {}
         """The readings of doses, by all that decides them."""
@@ -378,10 +380,14 @@ class JudgedDay:
         asked = self._asked.get(groups)
         if asked is None:
             asked = self._asked_of(groups)
+            if asked is None:
+                return None
         return (rests, flags, last, born if cuts[1][at] else -at - 1, asked, wait), ended
 
-    def _asked_of(self, groups: frozenset[str]) -> frozenset[str]:
-        """Return those of the groups that a row of the day names."""
+    def _asked_of(self, groups: frozenset[str]) -> frozenset[str] | None:
+        """Return those of the groups that a row of the day names; None where a word is unknown."""
+        if self._known and not groups <= self._known:
+            return None
         if len(self._asked) >= _MOST:
             self._asked.clear()
         found = self._asked[groups] = groups & self._named
@@ -403,9 +409,11 @@ class JudgedDay:
     def numbers_of(self, groups: Iterable[frozenset[str] | None]) -> list[int]:
         """Number groups, alike those that the day's rows do not tell apart."""
         numbers: dict[frozenset[str], int] = {}
-        return [
-            numbers.setdefault((each or _NO_GROUPS) & self._named, len(numbers)) for each in groups
-        ]
+        found = []
+        for each in groups:
+            asked = self._asked_of(each or _NO_GROUPS)
+            found.append(numbers.setdefault(asked or each or _NO_GROUPS, len(numbers)))
+        return found
 
     def wait_after(self, infection: int) -> int:
         """Return until when no dose is given after an infection, or 0 where that decides nothing.
@@ -514,7 +522,6 @@ class Asker:
         self._rests: dict[_Key, int] = {}
         self._stated: list[tuple[str, int, int]] = []
         self._given: dict[tuple[int, int], Dose] = {}
-        self._known: dict[frozenset[str], bool] = {}
         self._reasons: dict[_Key, str] = {}
 
     def decide(
@@ -539,7 +546,7 @@ class Asker:
 
     def judge(self, plain: Plain | None) -> Parts | bool:
         """Return what makes an invitation, False for none, True where `decide` is to be asked."""
-        if plain is None or not self.knows(plain[1]):
+        if plain is None or not self._keyed:
             return True
         keyed = self._now.key(plain)
         if keyed is None:
@@ -649,22 +656,6 @@ class Asker:
             reason,
             offer.marks(),
         )
-
-    def knows(self, groups: frozenset[str]) -> bool:
-        """Return whether a member of the groups can be judged by a key.
-
-        A word that the programme does not know is odd.
-        """
-        if not self._keyed:
-            return False
-        if not groups or not self.programme.groups:
-            return True
-        found = self._known.get(groups)
-        if found is None:
-            if len(self._known) >= _MOST:
-                self._known.clear()
-            found = self._known[groups] = groups <= self.programme.groups.keys()
-        return found
 
     # Histories in numbers.
 

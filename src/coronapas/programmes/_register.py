@@ -26,7 +26,6 @@ from __future__ import annotations
 
 import copyreg
 import io
-import json
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -40,7 +39,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
-from itertools import repeat
 from pathlib import Path
 from types import MappingProxyType
 from typing import (
@@ -53,7 +51,7 @@ from typing import (
     TypeVar,
 )
 
-from coronapas._json import YEARS, calendar_day
+from coronapas._json import PAIRS, YEARS, calendar_day, read_pairs, value_of
 from coronapas._time import as_utc
 from coronapas.errors import HistoryError
 from coronapas.facts._history import LARGEST, History
@@ -301,21 +299,21 @@ class _Worker:
         self._people = _People(self._inviter)
 
     def done(self, chunk: _Chunk) -> _Done:
+        people = self._people
+        people.rows = 0
         if chunk.too_long:
-            answers: Iterator[RegisterAnswer | None] = iter(
+            answers: Iterator[RegisterAnswer] = iter(
                 (_unreadable(None, chunk.first, "register.long-line", _LONG),)
             )
+            people.rows += 1
         elif chunk.table:
-            answers = self._people.of_table(chunk.content, chunk.first)
+            answers = people.of_table(chunk.content, chunk.first)
         else:
-            answers = self._people.of_lines(chunk.content, chunk.first)
-        rows = invited = ambiguous = unreadable = 0
+            answers = people.of_lines(chunk.content, chunk.first)
+        invited = ambiguous = unreadable = 0
         found: list[Any] = []
         then = self._then
         for answer in answers:
-            rows += 1
-            if answer is None:
-                continue
             if isinstance(answer, Invitation):
                 invited += 1
             elif answer.ambiguous:
@@ -323,7 +321,7 @@ class _Worker:
             else:
                 unreadable += 1
             found.append(answer if then is None else then(answer))
-        return _Done(found, rows, invited, ambiguous, unreadable, chunk.size)
+        return _Done(found, people.rows, invited, ambiguous, unreadable, chunk.size)
 
 
 _LONG: Final = "The line is too long."
@@ -365,14 +363,10 @@ def _tables(stream: IO[bytes], form: RegisterForm) -> Iterator[_Chunk]:
         first += table.num_rows
 
 
-def _refused(text: str) -> Any:
-    raise ValueError(text)
-
-
-_DECODE: Final = json.JSONDecoder(parse_constant=_refused).decode
+_READ: Final = PAIRS.raw_decode
+_NOTHING: Final[list[Any]] = []
 _NEW: Final[Any] = object()
 """Stands for what was not read before."""
-_EVENTS: Final = ("vaccinations", "tests", "infections")
 _OURS: Final = frozenset({"id", "history", "invitation"})
 _PLAIN_DOSE: Final = frozenset({"date", "product", "dose_number", "doses"})
 _ASIDE: Final = frozenset({"uvci", "batch", "place", "country", "vaccine", "manufacturer"})
@@ -406,6 +400,9 @@ class _People:
         self._inviter = inviter
         self._disease = inviter.programme.disease
         self._zone = inviter.programme.zone
+        self.rows = 0
+        """How many people there were."""
+        self._statements: dict[Any, tuple[PlainDose | None, int, int]] = {}
         self._doses: dict[Any, PlainDose | None] = {}
         self._births: dict[Any, int | None] = {}
         self._groups: dict[Any, frozenset[str] | None] = {}
@@ -413,61 +410,84 @@ class _People:
         self._tests: dict[Any, bool | None] = {}
         self._events: dict[Any, PlainDose | int | dict[str, Any] | None] = {}
 
-    def of_lines(self, content: bytes, first: int) -> Iterator[RegisterAnswer | None]:
-        """RegisterAnswer for each line that is not blank."""
-        for number, line in enumerate(content.split(b"\n"), first):
-            if line.strip():
-                yield self._of_line(line, number)
-
-    def _of_line(self, line: bytes, number: int) -> RegisterAnswer | None:
-        if len(line) > _LONGEST:
-            return _unreadable(None, number, "register.long-line", _LONG)
+    def of_lines(self, content: bytes, first: int) -> Iterator[RegisterAnswer]:
+        """Answer for the people of lines that are not blank."""
         try:
-            document: Any = _DECODE(line.decode())
-        except (ValueError, RecursionError):
+            lines = content.decode().split("\n")
+        except UnicodeError:
+            lines = [_text(line) for line in content.split(b"\n")]
+        for number, line in enumerate(lines, first):
+            try:
+                pairs, end = _READ(line)
+            except (ValueError, RecursionError):
+                if not line or line.isspace():
+                    continue
+                end = -1
+            if end != len(line):
+                pairs = _between_blanks(line)
+            self.rows += 1
+            answer = self._of_line(line, pairs, number)
+            if answer is not None:
+                yield answer
+
+    def _of_line(self, line: str, pairs: Any, number: int) -> RegisterAnswer | None:
+        if len(line) > _LONGEST // 4 and len(line.encode(errors="replace")) > _LONGEST:
+            return _unreadable(None, number, "register.long-line", _LONG)
+        if pairs is None:
             text = "The line must be JSON in UTF-8."
             return _unreadable(None, number, "register.line", text)
-        if type(document) is not dict or "id" not in document or "history" not in document:
+        document = dict(pairs) if type(pairs) is tuple else {}
+        if "id" not in document or "history" not in document:
             text = "The line must be an object with id and history."
             return _unreadable(None, number, "register.line", text)
         identifier = document["id"]
         if type(identifier) is not str and type(identifier) is not int:
             text = "id must be a string or an integer."
             return _unreadable(None, number, "register.id", text)
-        carried = record = None
-        if len(document) > 2:
-            carried = {key: value for key, value in document.items() if key not in _OURS} or None
-            if "invitation" in document:
-                record = record_of(document["invitation"])
-                if record is None:
-                    text = "invitation must have a known state, and maybe a dose from 1 to 99."
-                    return _unreadable(identifier, number, "register.invitation", text, carried)
-        return self.of_document(identifier, document["history"], number, record, carried)
+        if len(document) < len(pairs):
+            text = "The line states a member twice."
+            whom = identifier if [name for name, _ in pairs].count("id") == 1 else None
+            return _unreadable(whom, number, "json.doubled", text)
+        record = None
+        if "invitation" in document:
+            record = record_of(value_of(document["invitation"]))
+            if record is None:
+                text = "invitation must have a known state, and maybe a dose from 1 to 99."
+                carried = _carried(document)
+                return _unreadable(identifier, number, "register.invitation", text, carried)
+        return self._of_history(identifier, document["history"], number, record, document)
 
-    def of_document(
+    def _of_history(
         self,
         identifier: str | int,
         history: Any,
         line: int,
         record: InvitationRecord | None,
-        carried: Mapping[str, Any] | None,
+        document: Mapping[str, Any],
     ) -> RegisterAnswer | None:
-        """RegisterAnswer for a history as JSON has it."""
-        if type(history) is not dict:
+        """Answer for a history as `_READ` reads it; what is not ours in `document` is carried."""
+        if type(history) is not tuple:
             text = "history must be an object."
-            return _unreadable(identifier, line, "register.history", text, carried)
+            return _unreadable(identifier, line, "register.history", text, _carried(document))
+        found = self._inviter.judge(self._plain(history))
+        if found is False:
+            return None
+        carried = _carried(document)
+        if found is not True:
+            settled = record is not None and is_settled(record, found[1])
+            return None if settled else invitation(identifier, found, (), carried)
         try:
-            plain = self._plain(history)
             return self._inviter.decide(
-                identifier, plain, history, History.from_json, line, record, carried
+                identifier, None, value_of(history), History.from_json, line, record, carried
             )
         except HistoryError as error:
             return _faulty(identifier, line, error, carried)
 
     # Histories in numbers. Whatever is not seen to be in order is left to `History.from_json`.
 
-    def _plain(self, history: dict[str, Any]) -> Plain | None:
-        members = len(history)
+    def _plain(self, pairs: tuple[tuple[str, Any], ...]) -> Plain | None:
+        history = dict(pairs)
+        members = len(pairs)
         try:
             born = self._births.get(history["birth_date"], _NEW)
             words = tuple(history["groups"]) if type(history["groups"]) is list else None
@@ -481,18 +501,26 @@ class _People:
             return None
         members -= 2
         doses: tuple[PlainDose, ...] = ()
-        for statement in history.get("vaccinations", ()):
-            dose = self._dose(statement)
-            if dose is None:
+        if "vaccinations" in history:
+            members -= 1
+            stated = history["vaccinations"]
+            if type(stated) is not list:
                 return None
-            doses += (dose,)
+            for statement in stated:
+                dose = self._dose(statement)
+                if dose is None:
+                    return None
+                doses += (dose,)
         infections: tuple[int, ...] = ()
-        if "infections" in history or "tests" in history:
-            found = self._days(history, born)
-            if found is None:
-                return None
-            infections = found
-        members -= sum(name in history for name in _EVENTS)
+        if members:
+            infected, tests = history.get("infections", _NOTHING), history.get("tests", _NOTHING)
+            members -= (infected is not _NOTHING) + (tests is not _NOTHING)
+            if infected != _NOTHING or tests != _NOTHING:
+                found = self._days(infected, tests, born)
+                if found is None:
+                    return None
+                infections = found
+        # A member that stands twice, or that is not known, is counted here and not above.
         return None if members else (born, groups, doses, infections)
 
     def _birth(self, text: Any) -> int | None:
@@ -510,31 +538,42 @@ class _People:
         return found
 
     def _dose(self, statement: Any) -> PlainDose | None:
-        if type(statement) is not dict:
+        if type(statement) is not tuple:
             return None
-        disease = None
-        if statement.keys() != _PLAIN_DOSE:
-            more = statement.keys() - _PLAIN_DOSE
-            if "disease" in more:
-                more = more - {"disease"}
-                disease = statement["disease"]
-            if len(statement) != len(more) + 4 + ("disease" in statement) or not more <= _ASIDE:
-                return None
-            if not all(type(statement[name]) is str and statement[name].strip() for name in more):
-                return None
-        number, doses = statement["dose_number"], statement["doses"]
-        # In Python, true is 1 and 1.0 is 1: only whole numbers may share a key.
-        if type(number) is not int or type(doses) is not int:
-            return None
-        stated = statement["date"], statement["product"], number, doses, disease
+        number: Any
+        doses: Any
         try:
-            return self._doses[stated]
-        except KeyError:
-            found = self._new_dose(statement)
-            _remember(self._doses, stated, found)
-            return found
+            if len(statement) == 4 and (kept := self._statements.get(statement)) is not None:
+                found, number_at, doses_at = kept
+                number, doses = statement[number_at][1], statement[doses_at][1]
+                # In Python, true is 1 and 1.0 is 1: only whole numbers share what was kept.
+                return found if type(number) is int and type(doses) is int else None
         except TypeError:
             return None
+        stated = dict(statement)
+        if stated.keys() < _PLAIN_DOSE or len(stated) < len(statement):
+            return None
+        more = stated.keys() - _PLAIN_DOSE - {"disease"}
+        if len(stated) != len(more) + 4 + ("disease" in stated) or not more <= _ASIDE:
+            return None
+        if not all(type(stated[name]) is str and stated[name].strip() for name in more):
+            return None
+        number, doses = stated["dose_number"], stated["doses"]
+        if type(number) is not int or type(doses) is not int:
+            return None
+        key = stated["date"], stated["product"], number, doses, stated.get("disease")
+        try:
+            found = self._doses.get(key, _NEW)
+        except TypeError:
+            return None
+        if found is _NEW:
+            found = self._new_dose(stated)
+            _remember(self._doses, key, found)
+        if len(statement) == 4:
+            names = [name for name, _ in statement]
+            kept = found, names.index("dose_number"), names.index("doses")
+            _remember(self._statements, statement, kept)
+        return found
 
     def _new_dose(self, statement: dict[str, Any]) -> PlainDose | None:
         stated = _history({"vaccinations": [statement]})
@@ -545,15 +584,11 @@ class _People:
             dose.date, dose.product, dose.dose_number, dose.doses, dose.disease
         )
 
-    def _days(self, history: dict[str, Any], born: int) -> tuple[int, ...] | None:
+    def _days(self, stated: Any, tests: Any, born: int) -> tuple[int, ...] | None:
         """Return the days of infections and positive tests, in order; None where one is odd."""
         days = []
-        stated = history.get("infections", ())
-        tests = history.get("tests", ())
-        if type(stated) not in (list, tuple) or type(tests) not in (list, tuple):
+        if type(stated) is not list or type(tests) is not list:
             return None
-        if not stated and not tests:
-            return ()
         if len(tests) > _MOST_TESTS or len(stated) > _MOST_INFECTIONS:
             return None
         for each in stated:
@@ -573,31 +608,33 @@ class _People:
 
     def _infection(self, statement: Any, *, alone: bool) -> int | None:
         """Return the day of an infection, 0 for one that does not count, None for an odd one."""
-        if type(statement) is not dict or ("uvci" in statement and not alone):
+        if type(statement) is not tuple or not (alone or "uvci" not in dict(statement)):
             return None
-        key = tuple(statement.items())
         try:
-            found: int | None = self._infections.get(key, _NEW)
+            found: int | None = self._infections.get(statement, _NEW)
         except TypeError:
             return None
         if found is _NEW:
             found = None
-            stated = _history({"infections": [statement]})
+            stated = _history({"infections": [value_of(statement)]})
             if stated is not None:
                 (each,) = stated.infections
                 ours = each.disease is None or each.disease == self._disease
                 found = each.first_positive.toordinal() if ours else 0
-            _remember(self._infections, key, found)
+            _remember(self._infections, statement, found)
         return found
 
     def _test(self, statement: Any, born: int, *, alone: bool) -> int | None:
         """Return the day of a positive test, 0 for another one, None for an odd one."""
-        if type(statement) is not dict or ("uvci" in statement and not alone):
+        if type(statement) is not tuple:
             return None
-        moment = statement.get("sampled_at")
+        members = dict(statement)
+        if len(members) < len(statement) or ("uvci" in members and not alone):
+            return None
+        moment = members.get("sampled_at")
         if type(moment) is not str or not _MOMENT.fullmatch(moment):
             return None
-        rest = tuple(item for item in statement.items() if item[0] != "sampled_at")
+        rest = tuple([item for item in statement if item[0] != "sampled_at"])
         try:
             at = datetime.fromisoformat(moment)
             positive = self._tests.get(rest, _NEW)
@@ -605,7 +642,7 @@ class _People:
             return None
         if positive is _NEW:
             positive = None
-            stated = _history({"tests": [statement]})
+            stated = _history({"tests": [members]})
             if stated is not None:
                 (each,) = stated.tests
                 ours = each.disease is None or each.disease == self._disease
@@ -617,34 +654,34 @@ class _People:
 
     # Tables
 
-    def of_table(self, table: Any, first: int) -> Iterator[RegisterAnswer | None]:
-        """RegisterAnswer for each person of a table, whose rows are whole people."""
+    def of_table(self, table: Any, first: int) -> Iterator[RegisterAnswer]:
+        """Answer for the people of a table, whose rows are whole people."""
         if "history" in table.schema.names:
             return self._of_texts(table, first)
         return self._of_events(table, first)
 
-    def _of_texts(self, table: Any, first: int) -> Iterator[RegisterAnswer | None]:
+    def _of_texts(self, table: Any, first: int) -> Iterator[RegisterAnswer]:
         columns = Columns(table)
         texts = table.column("history").to_pylist()
         for place, identifier in enumerate(columns.identifiers(every=True)):
+            self.rows += 1
             line, carried = first + place, columns.carried(place)
             if identifier is None:
                 yield _unreadable(None, line, "register.id", _NO_ID, carried)
                 continue
             try:
-                history = _DECODE(texts[place] or "")
+                history = read_pairs(texts[place] or "")
+                record = columns.record(place)
+                answer = self._of_history(identifier, history, line, record, carried or {})
             except (ValueError, RecursionError, TypeError):
                 text = "history must be JSON."
-                yield _unreadable(identifier, line, "register.history", text, carried)
-                continue
-            try:
-                record = columns.record(place)
+                answer = _unreadable(identifier, line, "register.history", text, carried)
             except HistoryError as error:
-                yield _faulty(identifier, line, error, carried)
-                continue
-            yield self.of_document(identifier, history, line, record, carried)
+                answer = _faulty(identifier, line, error, carried)
+            if answer is not None:
+                yield answer
 
-    def _of_events(self, table: Any, first: int) -> Iterator[RegisterAnswer | None]:
+    def _of_events(self, table: Any, first: int) -> Iterator[RegisterAnswer]:
         columns = Columns(table)
         rows, different = columns.events()
         codes: list[int] = rows.to_pylist()
@@ -673,39 +710,37 @@ class _People:
         identifiers, records = columns.identifiers(), columns.records()
         others = {place for place, each in enumerate(identifiers) if each is None}
         others.update(place for place, each in records.items() if isinstance(each, HistoryError))
-        done = 0
+        self.rows += len(starts)
         for place in sorted({*kinds, *alike.alone, *others}):
-            yield from repeat(None, place - done)
-            done = place + 1
             identifier, start = identifiers[place], starts[place]
             carried = columns.carried(start) if columns.carries else None
-            if identifier is None:
-                yield _unreadable(None, first + start, "register.id", _NO_ID, carried)
-                continue
             record = records.get(place)
-            if isinstance(record, HistoryError):
-                yield _faulty(identifier, first + start, record, carried)
-                continue
             found = judged[kinds[place]] if place in kinds else True
-            if isinstance(found, tuple):
-                settled = record is not None and is_settled(record, found[1])
-                yield None if settled else invitation(identifier, found, (), carried)
-                continue
-            own, line = (start, ends[place]), first + start
-            try:
-                yield decide(identifier, plain(place), own, columns.history, line, record, carried)
-            except HistoryError as error:
-                yield _faulty(identifier, line, error, carried)
-        yield from repeat(None, len(starts) - done)
+            answer: RegisterAnswer | None = None
+            if identifier is None:
+                answer = _unreadable(None, first + start, "register.id", _NO_ID, carried)
+            elif isinstance(record, HistoryError):
+                answer = _faulty(identifier, first + start, record, carried)
+            elif isinstance(found, tuple):
+                if record is None or not is_settled(record, found[1]):
+                    answer = invitation(identifier, found, (), carried)
+            else:
+                own, line = (start, ends[place]), first + start
+                try:
+                    answer = decide(
+                        identifier, plain(place), own, columns.history, line, record, carried
+                    )
+                except HistoryError as error:
+                    answer = _faulty(identifier, line, error, carried)
+            if answer is not None:
+                yield answer
 
     def _words_of(self, words: tuple[str, ...] | None) -> frozenset[str] | None:
-        """Return groups that the programme knows, or None."""
+        """Return the groups that words name, or None."""
         if words is None:
             return None
         found = self._groups.get(words, _NEW)
-        if found is _NEW:
-            found = self._words(words)
-        return None if found is None or not self._inviter.knows(found) else found
+        return self._words(words) if found is _NEW else found
 
     def _event(
         self, names: list[str], cells: tuple[Any, ...]
@@ -721,10 +756,10 @@ class _People:
         elif len(event) == 1:
             ((kind, statement),) = event.items()
             if kind == "vaccinations":
-                found = self._dose(statement)
+                found = self._dose(tuple(statement.items()))
             elif kind == "infections":
-                found = self._infection(statement, alone=True)
-            elif isinstance(statement, dict):
+                found = self._infection(tuple(statement.items()), alone=True)
+            else:
                 found = statement
         _remember(self._events, cells, found)
         return found
@@ -749,7 +784,8 @@ class _People:
                 continue
             if isinstance(each, dict):
                 moment = columns.sampled_at(row)
-                each = self._test({**each, "sampled_at": moment}, born, alone=True)
+                stated = (*each.items(), ("sampled_at", moment))
+                each = self._test(stated, born, alone=True)
                 others += 1
             elif each:
                 others += 1
@@ -761,6 +797,29 @@ class _People:
         if others > 1 and columns.has_identifiers:
             return None
         return born, groups, doses, tuple(sorted(days))
+
+
+def _carried(document: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the members that are not ours."""
+    if document.keys() <= _OURS:
+        return None
+    return {name: value_of(each) for name, each in document.items() if name not in _OURS}
+
+
+def _between_blanks(line: str) -> Any:
+    """Return what a line with blanks around it states; None where it is not JSON."""
+    try:
+        return read_pairs(line)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _text(line: bytes) -> str:
+    """Return a line as text, which is no JSON where it is not UTF-8."""
+    try:
+        return line.decode()
+    except UnicodeError:
+        return "\ufffd"
 
 
 _NO_ID: Final = "The row has no id."
