@@ -265,19 +265,26 @@ def test_who_was_invited_has_booked_or_declined_is_not_invited_again() -> None:
 def test_lines_that_are_longer_than_a_chunk_are_read_and_too_long_ones_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from coronapas.programmes import _register
+    from coronapas.programmes import _people, _register
 
     monkeypatch.setattr(_register, "CHUNK", 64)
-    monkeypatch.setattr(_register, "_LONGEST", 2000)
+    for module in (_register, _people):
+        monkeypatch.setattr(module, "LONGEST", 2000)
     person = {"birth_date": "1990-01-01", "groups": ["staff"]}
     rows: list[dict[str, Any]] = [
-        {"id": place, "history": person, "x": "y" * length}
-        for place, length in enumerate([0, 500, 3000, 1500, 10, 6000, 0])
+        {"id": place, "history": person, "x": letter * length}
+        for place, (length, letter) in enumerate(
+            zip([0, 500, 3000, 1500, 10, 6000, 0], "yyyyyøy", strict=True)
+        )
     ]
     for end in ("", "\n"):
-        content = "\n".join(json.dumps(row) for row in rows) + end
+        content = "\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + end
         run = invite_register(DENMARK, io.BytesIO(content.encode()), date(2021, 1, 10))
-        found = [(answer.id, getattr(answer, "line", None)) for answer in run]
+        answers = list(run)
+        assert [answer.reasons[0].code for answer in answers if isinstance(answer, ToLookAt)] == [
+            "register.long-line"
+        ] * 2
+        found = [(answer.id, getattr(answer, "line", None)) for answer in answers]
         assert found == [
             (0, None),
             (1, None),
@@ -288,6 +295,126 @@ def test_lines_that_are_longer_than_a_chunk_are_read_and_too_long_ones_named(
             (6, None),
         ]
         assert (run.rows, run.invited, run.unreadable) == (7, 5, 2)
+
+
+INVITED: dict[str, Any] = {"birth_date": "1990-01-01", "groups": ["staff"]}
+"""Somebody whom Denmark invited in January 2021."""
+
+
+def codes(answer: Any) -> list[str]:
+    return [reason.code for reason in answer.reasons] if isinstance(answer, ToLookAt) else []
+
+
+@pytest.mark.parametrize(
+    ("line", "whom", "code"),
+    [
+        ('{"id": 1, "history": H, "region": 1, "region": 1}', 1, "json.doubled"),
+        ('{"id": 1, "history": H, "history": H}', 1, "json.doubled"),
+        ('{"id": 1, "history": H, "id": 2}', None, "json.doubled"),
+        ('{"id": 1, "history": {"groups": [], "birth_date": "1990-01-01", "groups": ["staff"]}}',
+         1, "json.doubled"),
+        ('{"id": 1, "history": {"birth_date": "1990-01-01", "groups": [], "tests": [], '
+         '"infections": [{"first_positive": "2020-03-01", "first_positive": "2020-03-01"}]}}',
+         1, "json.doubled"),
+        ('{"id": 1, "history": {"birth_date": "1990-01-01", "groups": [], "vaccinations": '
+         '[{"date": "2021-01-01", "date": "2021-01-01", "product": "Comirnaty", "dose_number": 1, '
+         '"doses": 2}]}}', 1, "json.doubled"),
+        ('{"id": 1, "history": H, "invitation": {"state": "done", "state": "declined"}}',
+         1, "register.invitation"),
+        ('{"id": 1, "history": {"birth_date": "1990-01-01", "groups": [], "vaccinations": '
+         '{"date": "2021-01-01"}}}', 1, "json.list"),
+        ('{"id": 1, "history": [["birth_date", "1990-01-01"], ["groups", []]]}',
+         1, "register.history"),
+        ('[["id", 1], ["history", H]]', None, "register.line"),
+        ('{"id": 1, "history": H} {}', None, "register.line"),
+        ('{"id": NaN, "history": H}', None, "register.line"),
+        ('{"id": true, "history": H}', None, "register.id"),
+        ('{"id": 1, "history": ' + '{"a":' * 5000 + "1" + "}" * 5001, None, "register.line"),
+    ],
+)  # fmt: skip
+def test_a_line_that_says_something_twice_or_wrong_is_to_be_looked_at(
+    line: str, whom: int | None, code: str
+) -> None:
+    content = line.replace("H", json.dumps(INVITED)) + "\n"
+    (answer,) = invite_register(DENMARK, io.BytesIO(content.encode()), date(2021, 1, 10))
+    assert codes(answer) == [code]
+    assert answer.id == whom
+
+
+def test_blanks_around_a_line_and_lines_that_are_not_utf_8_change_no_other_line() -> None:
+    line = json.dumps({"id": 1, "history": INVITED, "who": {"name": "Søren", "of": [{}, []]}})
+    content = b" \t" + line.encode() + b" \r\n\n  \n\xff\n" + line.replace("1,", "2,", 1).encode()
+    first, second, third = invite_register(DENMARK, io.BytesIO(content), date(2021, 1, 10))
+    assert (first.id, codes(second), second.line, third.id) == (1, ["register.line"], 4, 2)
+    assert first.carried == third.carried == {"who": {"name": "Søren", "of": [{}, []]}}
+
+
+def test_an_id_that_repeats_is_to_be_looked_at_wherever_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A person in two rows has two halves of a history: the second is not answered by itself."""
+    from coronapas.programmes import _register, _tables
+
+    monkeypatch.setattr(_register, "CHUNK", 5_000)
+    monkeypatch.setattr(_tables, "ROWS", 40)
+    names: list[int | str] = [*range(8_000), "7", 7, -1, -2, 7_999, "7", ""]
+    nobody = {"birth_date": "1990-01-01", "groups": []}
+    rows = [
+        {"id": name, "history": nobody if place > 3 and name == 7 else INVITED}
+        for place, name in enumerate(names)
+    ]
+    path = tmp_path / "register.jsonl"
+    path.write_bytes(lines(rows).getvalue())
+    for jobs in (1, 2):
+        run = invite_register(DENMARK, path, date(2021, 1, 10), then=shown_with_line, jobs=jobs)
+        found = [json.loads(answer) for answer in run]
+        again = [each for each in found if each["status"] == "unreadable"]
+        assert [(each["id"], each["line"]) for each in again] == [
+            (7, 8002),
+            (7999, 8005),
+            ("7", 8006),
+        ]
+        assert {reason["code"] for each in again for reason in each["reasons"]} == {
+            "register.repeated"
+        }
+        assert (run.rows, run.invited, run.unreadable) == (len(names), len(names) - 4, 3)
+    people = [{"groups": ["staff"], "birth_date": "1990-01-01"}] * 30
+    table = pa.concat_tables([table_of(people), table_of(people[:2])])
+    run = invite_register(
+        DENMARK, written(table, RegisterForm.PARQUET), date(2021, 1, 10), form=RegisterForm.PARQUET
+    )
+    assert [(each.id, each.line) for each in run if codes(each) == ["register.repeated"]] == [
+        (0, 31),
+        (1, 32),
+    ]
+
+
+def test_a_full_table_of_ids_still_knows_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    from coronapas.programmes import _register
+
+    monkeypatch.setattr(_register, "_MOST_SLOTS", 1 << 12)
+    seen = _register._Seen()
+    assert not any(seen.again(list(range(start, start + 500))) for start in range(0, 6_000, 500))
+    assert seen.again([1, 2_000, None, None]) == [0, 1]
+    assert seen.again([5_999]) == []
+
+
+def shown_with_line(answer: Any) -> str:
+    text: str = answer.to_line()
+    return text
+
+
+def test_a_line_of_an_answer_is_its_json() -> None:
+    people = population(Random(5), date(2022, 1, 16))
+    rows: list[dict[str, Any]] = [
+        {"id": f'p"{place}' if place % 2 else place, "history": each}
+        | ({"note": {"a": [1.5, None, "ø"]}} if place % 3 else {})
+        for place, each in enumerate(people)
+    ]
+    answers = list(invite_register(DENMARK, lines(rows), date(2022, 1, 16)))
+    assert {type(answer) for answer in answers} == {Invitation, ToLookAt}
+    for answer in answers:
+        assert answer.to_line() == json.dumps(answer.to_json())
 
 
 def shown(answer: Any) -> str:

@@ -88,13 +88,13 @@ if TYPE_CHECKING:
     from coronapas.programmes._model import TargetGroups as TargetGroups
     from coronapas.programmes._model import Term as Term
     from coronapas.programmes._model import Wait as Wait
+    from coronapas.programmes._people import RegisterAnswer as RegisterAnswer
     from coronapas.programmes._picture import timeline_svg as timeline_svg
     from coronapas.programmes._picture import timeline_text as timeline_text
     from coronapas.programmes._plan import NextDose as NextDose
     from coronapas.programmes._plan import Status as Status
     from coronapas.programmes._plan import next_dose as next_dose
     from coronapas.programmes._reasons import Reason as Reason
-    from coronapas.programmes._register import RegisterAnswer as RegisterAnswer
     from coronapas.programmes._register import RegisterForm as RegisterForm
     from coronapas.programmes._register import RegisterRun as RegisterRun
     from coronapas.programmes._register import invite_register as invite_register
@@ -133,7 +133,8 @@ else:
             "_picture": "timeline_svg timeline_text",
             "_plan": "NextDose Status next_dose",
             "_reasons": "Reason",
-            "_register": "RegisterAnswer RegisterForm RegisterRun invite_register",
+            "_people": "RegisterAnswer",
+            "_register": "RegisterForm RegisterRun invite_register",
             "_timeline": "EvidenceLine EvidenceSpan Timeline ValiditySpan timeline",
             "_validity": "Validity check is_valid",
         },

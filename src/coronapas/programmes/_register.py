@@ -30,14 +30,14 @@ import multiprocessing
 import multiprocessing.connection
 import os
 import pickle
-import re
 import threading
+from array import array
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
@@ -51,47 +51,15 @@ from typing import (
     TypeVar,
 )
 
-from coronapas._json import PAIRS, YEARS, calendar_day, read_pairs, value_of
-from coronapas._time import as_utc
-from coronapas.errors import HistoryError
-from coronapas.facts._history import LARGEST, History
-from coronapas.programmes._clock import local_day
-from coronapas.programmes._invitations import (
-    Asker,
-    Invitation,
-    InvitationRecord,
-    Plain,
-    PlainDose,
-    ToLookAt,
-    invitation,
-    is_settled,
-)
-from coronapas.programmes._reasons import Reason
-from coronapas.programmes._tables import (
-    Alike,
-    Columns,
-    closed,
-    event_of,
-    opened,
-    record_of,
-    text_of,
-    whole_people,
-)
+from coronapas.programmes._invitations import Asker, Invitation
+from coronapas.programmes._people import LONGEST, People, RegisterAnswer, unreadable
+from coronapas.programmes._tables import closed, opened, whole_people
 
 if TYPE_CHECKING:
     from coronapas.programmes._model import Programme
 
-RegisterAnswer = Invitation[str | int] | ToLookAt[str | int]
-"""What a register's row comes to, where it comes to anything."""
-
 CHUNK: Final = 1_000_000
 """Bytes of lines that are worked on at once; a longer line is a chunk of its own."""
-
-_LONGEST: Final = LARGEST + 1000
-"""The most bytes of a line, inclusive: a history's, and what stands around it."""
-
-_MOST: Final = 50_000
-"""The most statements whose reading is kept at once."""
 
 _T = TypeVar("_T")
 
@@ -115,7 +83,7 @@ class RegisterRun(Generic[_T]):
     """A register that is gone through once, as an iterator; the numbers are those so far.
 
     `rows` are people, `unreadable` those of them who are to be looked at because their row, or
-    their history, cannot be read.
+    their history, cannot be read, or because an earlier row has their identifier.
     """
 
     _answers: Iterator[_T] = field(repr=False)
@@ -190,13 +158,80 @@ def _run(
         else:
             stream = source
         chunks = _line_chunks(stream) if form is RegisterForm.LINES else _tables(stream, form)
+        seen = _Seen()
         for done in _done(work, chunks, jobs, stack):
-            run.rows += done.rows
-            run.invited += done.invited
-            run.ambiguous += done.ambiguous
-            run.unreadable += done.unreadable
-            yield from done.answers
+            again = seen.again(done.identifiers)
+            found = _with_repeated(done, again, work.then) if again else done
+            run.rows += len(found.identifiers)
+            run.invited += found.kinds.count(_INVITED)
+            run.ambiguous += found.kinds.count(_AMBIGUOUS)
+            run.unreadable += found.kinds.count(_UNREADABLE)
+            yield from found.answers
             advance(done.size)
+
+
+_MOST_SLOTS: Final = 1 << 25
+_WHOLE: Final = (1 << 64) - 1
+
+
+class _Seen:
+    """The identifiers of a register so far, as hashes of 64 bits in a table.
+
+    There are two that share a hash once in a million registers of the size of Denmark's. The table
+    has 11 to 22 bytes for each, and 256 MiB at the most: of more than 25 million the first are
+    kept.
+    """
+
+    def __init__(self) -> None:
+        self._table = array("Q", bytes(8 << 12))
+        self._count = 0
+
+    def again(self, identifiers: list[str | int | None]) -> list[int]:
+        """Return the places of the identifiers that were there before, and keep the others."""
+        while (self._count + len(identifiers)) * 4 > len(self._table) * 3:
+            if len(self._table) >= _MOST_SLOTS:
+                break
+            former, self._table = self._table, array("Q", bytes(16 * len(self._table)))
+            self._add(filter(None, former))
+        # An empty place says 0. The text tells 1 from "1".
+        hashes = [hash(text) & _WHOLE or 1 for text in map(repr, identifiers)]
+        again = self._add(hashes)
+        self._count += len(hashes) - len(again)
+        return [place for place in again if identifiers[place] is not None]
+
+    def _add(self, hashes: Iterable[int]) -> list[int]:
+        table = self._table
+        last = len(table) - 1
+        full = self._count * 4 > len(table) * 3
+        again = []
+        for place, each in enumerate(hashes):
+            at = each & last
+            while there := table[at]:
+                if there == each:
+                    again.append(place)
+                    break
+                at = at + 1 & last
+            else:
+                if not full:
+                    table[at] = each
+        return again
+
+
+def _with_repeated(
+    done: _Done, again: list[int], then: Callable[[RegisterAnswer], Any] | None
+) -> _Done:
+    """Return answers with those who were there before as people to be looked at."""
+    text = "An earlier row of the register has the same id."
+    answers = dict(zip(done.whose, zip(done.answers, done.kinds, strict=True), strict=True))
+    for place in again:
+        answer = unreadable(done.identifiers[place], done.lines[place], "register.repeated", text)
+        answers[place] = (answer if then is None else then(answer), _UNREADABLE)
+    whose = sorted(answers)
+    return done._replace(
+        answers=[answers[place][0] for place in whose],
+        kinds=bytes([answers[place][1] for place in whose]),
+        whose=whose,
+    )
 
 
 class _Chunk(NamedTuple):
@@ -206,16 +241,22 @@ class _Chunk(NamedTuple):
     first: int
     size: int
     table: bool = False
-    too_long: bool = False
 
 
 class _Done(NamedTuple):
     answers: list[Any]
-    rows: int
-    invited: int
-    ambiguous: int
-    unreadable: int
+    kinds: bytes
+    """What each answer is: `_INVITED`, `_AMBIGUOUS` or `_UNREADABLE`."""
+    whose: list[int]
+    """The place of each answer's person among those of the chunk."""
+    identifiers: list[str | int | None]
+    """The identifier of each person, None where it cannot be read."""
+    lines: list[int]
+    """The place of each person's first row in the register."""
     size: int
+
+
+_INVITED, _AMBIGUOUS, _UNREADABLE = range(3)
 
 
 # Processes
@@ -295,36 +336,24 @@ class _Worker:
 
     def __init__(self, work: _Work) -> None:
         self._then = work.then
-        self._inviter = Asker(work.programme, work.on, since=work.since)
-        self._people = _People(self._inviter)
+        self._people = People(Asker(work.programme, work.on, since=work.since))
 
     def done(self, chunk: _Chunk) -> _Done:
         people = self._people
-        people.rows = 0
-        if chunk.too_long:
-            answers: Iterator[RegisterAnswer] = iter(
-                (_unreadable(None, chunk.first, "register.long-line", _LONG),)
-            )
-            people.rows += 1
-        elif chunk.table:
-            answers = people.of_table(chunk.content, chunk.first)
-        else:
-            answers = people.of_lines(chunk.content, chunk.first)
-        invited = ambiguous = unreadable = 0
+        answers = people.of_table if chunk.table else people.of_lines
         found: list[Any] = []
+        kinds: list[int] = []
+        whose: list[int] = []
         then = self._then
-        for answer in answers:
+        for place, answer in answers(chunk.content, chunk.first):
             if isinstance(answer, Invitation):
-                invited += 1
-            elif answer.ambiguous:
-                ambiguous += 1
+                kinds.append(_INVITED)
             else:
-                unreadable += 1
+                kinds.append(_AMBIGUOUS if answer.ambiguous else _UNREADABLE)
+            whose.append(place)
             found.append(answer if then is None else then(answer))
-        return _Done(found, people.rows, invited, ambiguous, unreadable, chunk.size)
-
-
-_LONG: Final = "The line is too long."
+        identifiers, lines = people.gone_through()
+        return _Done(found, bytes(kinds), whose, identifiers, lines, chunk.size)
 
 
 # Lines
@@ -342,13 +371,14 @@ def _line_chunks(stream: IO[bytes]) -> Iterator[_Chunk]:
             content = lines[:end]
             yield _Chunk(content, first, end)
             first += content.count(b"\n")
-        if len(rest) > _LONGEST:
+        if len(rest) > LONGEST:
             size = len(rest)
             while block := stream.readline(CHUNK):
                 size += len(block)
                 if block.endswith(b"\n"):
                     break
-            yield _Chunk(b"", first, size, too_long=True)
+            # The beginning is enough to see that it is too long.
+            yield _Chunk(rest[: LONGEST + 1], first, size)
             first += 1
             rest = b""
     if rest:
@@ -361,480 +391,3 @@ def _tables(stream: IO[bytes], form: RegisterForm) -> Iterator[_Chunk]:
     for table in whole_people(stream, is_csv=form is RegisterForm.CSV):
         yield _Chunk(table, first, table.num_rows, table=True)
         first += table.num_rows
-
-
-_READ: Final = PAIRS.raw_decode
-_NOTHING: Final[list[Any]] = []
-_NEW: Final[Any] = object()
-"""Stands for what was not read before."""
-_OURS: Final = frozenset({"id", "history", "invitation"})
-_PLAIN_DOSE: Final = frozenset({"date", "product", "dose_number", "doses"})
-_ASIDE: Final = frozenset({"uvci", "batch", "place", "country", "vaccine", "manufacturer"})
-"""Members of a dose that decide nothing where its number and its day are its own."""
-_MOMENT: Final = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:Z|[+-][0-9]{2}:[0-9]{2})"
-)
-
-
-def _unreadable(
-    identifier: str | int | None,
-    line: int,
-    code: str,
-    text: str,
-    carried: Mapping[str, Any] | None = None,
-) -> ToLookAt[str | int]:
-    return ToLookAt(identifier, line, False, (Reason(code, text),), carried)
-
-
-def _faulty(
-    identifier: str | int, line: int, error: HistoryError, carried: Mapping[str, Any] | None
-) -> ToLookAt[str | int]:
-    reasons = tuple(Reason(fault.code, f"history.{fault}") for fault in error.faults)
-    return ToLookAt(identifier, line, False, reasons, carried)
-
-
-class _People:
-    """Reads people, with what many of them state alike kept in numbers."""
-
-    def __init__(self, inviter: Asker) -> None:
-        self._inviter = inviter
-        self._disease = inviter.programme.disease
-        self._zone = inviter.programme.zone
-        self.rows = 0
-        """How many people there were."""
-        self._statements: dict[Any, tuple[PlainDose | None, int, int]] = {}
-        self._doses: dict[Any, PlainDose | None] = {}
-        self._births: dict[Any, int | None] = {}
-        self._groups: dict[Any, frozenset[str] | None] = {}
-        self._infections: dict[Any, int | None] = {}
-        self._tests: dict[Any, bool | None] = {}
-        self._events: dict[Any, PlainDose | int | dict[str, Any] | None] = {}
-
-    def of_lines(self, content: bytes, first: int) -> Iterator[RegisterAnswer]:
-        """Answer for the people of lines that are not blank."""
-        try:
-            lines = content.decode().split("\n")
-        except UnicodeError:
-            lines = [_text(line) for line in content.split(b"\n")]
-        for number, line in enumerate(lines, first):
-            try:
-                pairs, end = _READ(line)
-            except (ValueError, RecursionError):
-                if not line or line.isspace():
-                    continue
-                end = -1
-            if end != len(line):
-                pairs = _between_blanks(line)
-            self.rows += 1
-            answer = self._of_line(line, pairs, number)
-            if answer is not None:
-                yield answer
-
-    def _of_line(self, line: str, pairs: Any, number: int) -> RegisterAnswer | None:
-        if len(line) > _LONGEST // 4 and len(line.encode(errors="replace")) > _LONGEST:
-            return _unreadable(None, number, "register.long-line", _LONG)
-        if pairs is None:
-            text = "The line must be JSON in UTF-8."
-            return _unreadable(None, number, "register.line", text)
-        document = dict(pairs) if type(pairs) is tuple else {}
-        if "id" not in document or "history" not in document:
-            text = "The line must be an object with id and history."
-            return _unreadable(None, number, "register.line", text)
-        identifier = document["id"]
-        if type(identifier) is not str and type(identifier) is not int:
-            text = "id must be a string or an integer."
-            return _unreadable(None, number, "register.id", text)
-        if len(document) < len(pairs):
-            text = "The line states a member twice."
-            whom = identifier if [name for name, _ in pairs].count("id") == 1 else None
-            return _unreadable(whom, number, "json.doubled", text)
-        record = None
-        if "invitation" in document:
-            record = record_of(value_of(document["invitation"]))
-            if record is None:
-                text = "invitation must have a known state, and maybe a dose from 1 to 99."
-                carried = _carried(document)
-                return _unreadable(identifier, number, "register.invitation", text, carried)
-        return self._of_history(identifier, document["history"], number, record, document)
-
-    def _of_history(
-        self,
-        identifier: str | int,
-        history: Any,
-        line: int,
-        record: InvitationRecord | None,
-        document: Mapping[str, Any],
-    ) -> RegisterAnswer | None:
-        """Answer for a history as `_READ` reads it; what is not ours in `document` is carried."""
-        if type(history) is not tuple:
-            text = "history must be an object."
-            return _unreadable(identifier, line, "register.history", text, _carried(document))
-        found = self._inviter.judge(self._plain(history))
-        if found is False:
-            return None
-        carried = _carried(document)
-        if found is not True:
-            settled = record is not None and is_settled(record, found[1])
-            return None if settled else invitation(identifier, found, (), carried)
-        try:
-            return self._inviter.decide(
-                identifier, None, value_of(history), History.from_json, line, record, carried
-            )
-        except HistoryError as error:
-            return _faulty(identifier, line, error, carried)
-
-    # Histories in numbers. Whatever is not seen to be in order is left to `History.from_json`.
-
-    def _plain(self, pairs: tuple[tuple[str, Any], ...]) -> Plain | None:
-        history = dict(pairs)
-        members = len(pairs)
-        try:
-            born = self._births.get(history["birth_date"], _NEW)
-            words = tuple(history["groups"]) if type(history["groups"]) is list else None
-            groups = self._groups.get(words, _NEW)
-        except (KeyError, TypeError):
-            return None
-        if born is _NEW or groups is _NEW:
-            born = self._birth(history["birth_date"])
-            groups = self._words(words)
-        if born is None or groups is None:
-            return None
-        members -= 2
-        doses: tuple[PlainDose, ...] = ()
-        if "vaccinations" in history:
-            members -= 1
-            stated = history["vaccinations"]
-            if type(stated) is not list:
-                return None
-            for statement in stated:
-                dose = self._dose(statement)
-                if dose is None:
-                    return None
-                doses += (dose,)
-        infections: tuple[int, ...] = ()
-        if members:
-            infected, tests = history.get("infections", _NOTHING), history.get("tests", _NOTHING)
-            members -= (infected is not _NOTHING) + (tests is not _NOTHING)
-            if infected != _NOTHING or tests != _NOTHING:
-                found = self._days(infected, tests, born)
-                if found is None:
-                    return None
-                infections = found
-        # A member that stands twice, or that is not known, is counted here and not above.
-        return None if members else (born, groups, doses, infections)
-
-    def _birth(self, text: Any) -> int | None:
-        day = calendar_day(text) if isinstance(text, str) else None
-        found = None if day is None or day.year not in YEARS else day.toordinal()
-        _remember(self._births, text, found)
-        return found
-
-    def _words(self, words: tuple[Any, ...] | None) -> frozenset[str] | None:
-        found = None
-        if words is not None and all(isinstance(word, str) for word in words):
-            stated = _history({"groups": list(words)})
-            found = None if stated is None else stated.groups
-        _remember(self._groups, words, found)
-        return found
-
-    def _dose(self, statement: Any) -> PlainDose | None:
-        if type(statement) is not tuple:
-            return None
-        number: Any
-        doses: Any
-        try:
-            if len(statement) == 4 and (kept := self._statements.get(statement)) is not None:
-                found, number_at, doses_at = kept
-                number, doses = statement[number_at][1], statement[doses_at][1]
-                # In Python, true is 1 and 1.0 is 1: only whole numbers share what was kept.
-                return found if type(number) is int and type(doses) is int else None
-        except TypeError:
-            return None
-        stated = dict(statement)
-        if stated.keys() < _PLAIN_DOSE or len(stated) < len(statement):
-            return None
-        more = stated.keys() - _PLAIN_DOSE - {"disease"}
-        if len(stated) != len(more) + 4 + ("disease" in stated) or not more <= _ASIDE:
-            return None
-        if not all(type(stated[name]) is str and stated[name].strip() for name in more):
-            return None
-        number, doses = stated["dose_number"], stated["doses"]
-        if type(number) is not int or type(doses) is not int:
-            return None
-        key = stated["date"], stated["product"], number, doses, stated.get("disease")
-        try:
-            found = self._doses.get(key, _NEW)
-        except TypeError:
-            return None
-        if found is _NEW:
-            found = self._new_dose(stated)
-            _remember(self._doses, key, found)
-        if len(statement) == 4:
-            names = [name for name, _ in statement]
-            kept = found, names.index("dose_number"), names.index("doses")
-            _remember(self._statements, statement, kept)
-        return found
-
-    def _new_dose(self, statement: dict[str, Any]) -> PlainDose | None:
-        stated = _history({"vaccinations": [statement]})
-        if stated is None:
-            return None
-        (dose,) = stated.doses
-        return self._inviter.plain_dose(
-            dose.date, dose.product, dose.dose_number, dose.doses, dose.disease
-        )
-
-    def _days(self, stated: Any, tests: Any, born: int) -> tuple[int, ...] | None:
-        """Return the days of infections and positive tests, in order; None where one is odd."""
-        days = []
-        if type(stated) is not list or type(tests) is not list:
-            return None
-        if len(tests) > _MOST_TESTS or len(stated) > _MOST_INFECTIONS:
-            return None
-        for each in stated:
-            day = self._infection(each, alone=len(stated) == 1)
-            if day is None:
-                return None
-            if day:
-                days.append(day)
-        for each in tests:
-            day = self._test(each, born, alone=len(tests) == 1)
-            if day is None:
-                return None
-            if day:
-                days.append(day)
-        days.sort()
-        return tuple(days)
-
-    def _infection(self, statement: Any, *, alone: bool) -> int | None:
-        """Return the day of an infection, 0 for one that does not count, None for an odd one."""
-        if type(statement) is not tuple or not (alone or "uvci" not in dict(statement)):
-            return None
-        try:
-            found: int | None = self._infections.get(statement, _NEW)
-        except TypeError:
-            return None
-        if found is _NEW:
-            found = None
-            stated = _history({"infections": [value_of(statement)]})
-            if stated is not None:
-                (each,) = stated.infections
-                ours = each.disease is None or each.disease == self._disease
-                found = each.first_positive.toordinal() if ours else 0
-            _remember(self._infections, statement, found)
-        return found
-
-    def _test(self, statement: Any, born: int, *, alone: bool) -> int | None:
-        """Return the day of a positive test, 0 for another one, None for an odd one."""
-        if type(statement) is not tuple:
-            return None
-        members = dict(statement)
-        if len(members) < len(statement) or ("uvci" in members and not alone):
-            return None
-        moment = members.get("sampled_at")
-        if type(moment) is not str or not _MOMENT.fullmatch(moment):
-            return None
-        rest = tuple([item for item in statement if item[0] != "sampled_at"])
-        try:
-            at = datetime.fromisoformat(moment)
-            positive = self._tests.get(rest, _NEW)
-        except (ValueError, TypeError):
-            return None
-        if positive is _NEW:
-            positive = None
-            stated = _history({"tests": [members]})
-            if stated is not None:
-                (each,) = stated.tests
-                ours = each.disease is None or each.disease == self._disease
-                positive = bool(each.positive) and ours
-            _remember(self._tests, rest, positive)
-        if positive is None or at.toordinal() <= born + 1 or not 1890 <= at.year < 2200:
-            return None
-        return local_day(as_utc(at), self._zone).toordinal() if positive else 0
-
-    # Tables
-
-    def of_table(self, table: Any, first: int) -> Iterator[RegisterAnswer]:
-        """Answer for the people of a table, whose rows are whole people."""
-        if "history" in table.schema.names:
-            return self._of_texts(table, first)
-        return self._of_events(table, first)
-
-    def _of_texts(self, table: Any, first: int) -> Iterator[RegisterAnswer]:
-        columns = Columns(table)
-        texts = table.column("history").to_pylist()
-        for place, identifier in enumerate(columns.identifiers(every=True)):
-            self.rows += 1
-            line, carried = first + place, columns.carried(place)
-            if identifier is None:
-                yield _unreadable(None, line, "register.id", _NO_ID, carried)
-                continue
-            try:
-                history = read_pairs(texts[place] or "")
-                record = columns.record(place)
-                answer = self._of_history(identifier, history, line, record, carried or {})
-            except (ValueError, RecursionError, TypeError):
-                text = "history must be JSON."
-                answer = _unreadable(identifier, line, "register.history", text, carried)
-            except HistoryError as error:
-                answer = _faulty(identifier, line, error, carried)
-            if answer is not None:
-                yield answer
-
-    def _of_events(self, table: Any, first: int) -> Iterator[RegisterAnswer]:
-        columns = Columns(table)
-        rows, different = columns.events()
-        codes: list[int] = rows.to_pylist()
-        events = [self._event(columns.names, each) for each in different]
-        births = [self._births.get(each, _NEW) for each in columns.births]
-        for place, born in enumerate(births):
-            if born is _NEW:
-                cell = columns.births[place]
-                births[place] = self._birth(text_of(cell))
-                _remember(self._births, cell, births[place])
-        groups = [self._words_of(words) for words in columns.groups]
-        starts, born_at, groups_at = columns.starts, columns.born_at, columns.groups_at
-        ends = [*starts[1:], len(codes)]
-
-        def plain(place: int) -> Plain | None:
-            born, named = births[born_at[place]], groups[groups_at[place]]
-            if born is None or named is None or place in columns.contradicting:
-                return None
-            own = codes[starts[place] : ends[place]]
-            return self._in_numbers(columns, starts[place], own, events, born, named)
-
-        decide, judge = self._inviter.decide, self._inviter.judge
-        alike = Alike(columns, rows, events, births, groups, self._inviter.days)
-        judged = [judge(plain(place)) for place in alike.examples()]
-        kinds = dict(alike.members([found is not False for found in judged]))
-        identifiers, records = columns.identifiers(), columns.records()
-        others = {place for place, each in enumerate(identifiers) if each is None}
-        others.update(place for place, each in records.items() if isinstance(each, HistoryError))
-        self.rows += len(starts)
-        for place in sorted({*kinds, *alike.alone, *others}):
-            identifier, start = identifiers[place], starts[place]
-            carried = columns.carried(start) if columns.carries else None
-            record = records.get(place)
-            found = judged[kinds[place]] if place in kinds else True
-            answer: RegisterAnswer | None = None
-            if identifier is None:
-                answer = _unreadable(None, first + start, "register.id", _NO_ID, carried)
-            elif isinstance(record, HistoryError):
-                answer = _faulty(identifier, first + start, record, carried)
-            elif isinstance(found, tuple):
-                if record is None or not is_settled(record, found[1]):
-                    answer = invitation(identifier, found, (), carried)
-            else:
-                own, line = (start, ends[place]), first + start
-                try:
-                    answer = decide(
-                        identifier, plain(place), own, columns.history, line, record, carried
-                    )
-                except HistoryError as error:
-                    answer = _faulty(identifier, line, error, carried)
-            if answer is not None:
-                yield answer
-
-    def _words_of(self, words: tuple[str, ...] | None) -> frozenset[str] | None:
-        """Return the groups that words name, or None."""
-        if words is None:
-            return None
-        found = self._groups.get(words, _NEW)
-        return self._words(words) if found is _NEW else found
-
-    def _event(
-        self, names: list[str], cells: tuple[Any, ...]
-    ) -> PlainDose | int | dict[str, Any] | None:
-        """Return a dose, the day of an infection, a test as it is, 0 for no event, None if odd."""
-        found: PlainDose | int | dict[str, Any] | None = self._events.get(cells, _NEW)
-        if found is not _NEW:
-            return found
-        event = event_of(dict(zip(names, cells, strict=True)))
-        found = None
-        if not event:
-            found = 0
-        elif len(event) == 1:
-            ((kind, statement),) = event.items()
-            if kind == "vaccinations":
-                found = self._dose(tuple(statement.items()))
-            elif kind == "infections":
-                found = self._infection(tuple(statement.items()), alone=True)
-            else:
-                found = statement
-        _remember(self._events, cells, found)
-        return found
-
-    def _in_numbers(
-        self,
-        columns: Columns,
-        start: int,
-        own: list[int],
-        events: list[Any],
-        born: int,
-        groups: frozenset[str],
-    ) -> Plain | None:
-        """Return a person of a table in numbers, or None where anything is odd."""
-        doses: tuple[PlainDose, ...] = ()
-        days = []
-        others = 0
-        for row, code in enumerate(own, start):
-            each = events[code]
-            if type(each) is tuple:
-                doses += (each,)
-                continue
-            if isinstance(each, dict):
-                moment = columns.sampled_at(row)
-                stated = (*each.items(), ("sampled_at", moment))
-                each = self._test(stated, born, alone=True)
-                others += 1
-            elif each:
-                others += 1
-            if each is None:
-                return None
-            if each:
-                days.append(each)
-        # What one identifier joins is found from the history alone.
-        if others > 1 and columns.has_identifiers:
-            return None
-        return born, groups, doses, tuple(sorted(days))
-
-
-def _carried(document: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the members that are not ours."""
-    if document.keys() <= _OURS:
-        return None
-    return {name: value_of(each) for name, each in document.items() if name not in _OURS}
-
-
-def _between_blanks(line: str) -> Any:
-    """Return what a line with blanks around it states; None where it is not JSON."""
-    try:
-        return read_pairs(line)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _text(line: bytes) -> str:
-    """Return a line as text, which is no JSON where it is not UTF-8."""
-    try:
-        return line.decode()
-    except UnicodeError:
-        return "\ufffd"
-
-
-_NO_ID: Final = "The row has no id."
-_MOST_TESTS: Final = 5000
-_MOST_INFECTIONS: Final = 100
-
-
-def _history(document: dict[str, Any]) -> History | None:
-    try:
-        return History.from_json(document)
-    except HistoryError:
-        return None
-
-
-def _remember(kept: dict[Any, Any], key: Any, found: Any) -> None:
-    if len(kept) >= _MOST:
-        kept.clear()
-    kept[key] = found

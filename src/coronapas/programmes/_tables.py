@@ -14,6 +14,7 @@ from functools import cache, cached_property
 from importlib import import_module
 from typing import IO, TYPE_CHECKING, Any, Final
 
+from coronapas._json import Doubled
 from coronapas.errors import Fault, HistoryError, MissingExtraError
 from coronapas.facts._history import History
 from coronapas.programmes._invitations import InvitationRecord, InvitationState
@@ -613,7 +614,9 @@ def _record(state: Any, dose: Any) -> InvitationRecord | None:
 
 def record_of(value: Any) -> InvitationRecord | None:
     """Return the record of an invitation that a row states, or None where it cannot be read."""
-    if not isinstance(value, dict) or not {"state"} <= value.keys() <= {"state", "dose"}:
+    if not isinstance(value, dict) or isinstance(value, Doubled):
+        return None
+    if not {"state"} <= value.keys() <= {"state", "dose"}:
         return None
     try:
         state = InvitationState(value["state"])
