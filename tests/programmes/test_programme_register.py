@@ -23,6 +23,7 @@ from coronapas.facts import History
 from coronapas.programmes import (
     BUNDLED,
     Audience,
+    BookingAnswer,
     Invitation,
     InvitationRecord,
     InvitationState,
@@ -34,10 +35,13 @@ from coronapas.programmes import (
     invitations,
     invite_register,
     load,
+    may_book,
     next_dose,
 )
 from coronapas.programmes import _invitations as inside
+from coronapas.programmes import _keys as keys
 from coronapas.programmes._clock import birthday
+from coronapas.programmes._plan import Plan
 
 DAYS = [
     date(2021, 1, 10),
@@ -95,10 +99,20 @@ def test_kept_answers_are_those_of_the_planner(on: date, back: int | None) -> No
             assert fast.ask(place, history) == slowly(slow, place, history)
 
 
+def offered_now_or_opening(plan: Plan) -> bool:
+    """Invite without an invitation too, so that the days of every answer are compared.
+
+    Those who are too early for any other reason than the opening of an offer are never invited:
+    their days are not kept.
+    """
+    if plan.status is Status.TOO_EARLY:
+        return bool(plan.products) and plan.earliest == plan.offers[0].opens
+    return bool(plan.products)
+
+
 @pytest.mark.parametrize("name", BUNDLED)
 def test_a_key_holds_all_that_decides(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever is offered anything is invited here, so that every day of an answer is compared."""
-    monkeypatch.setattr(inside, "to_be_invited", lambda plan: bool(plan.products))
+    monkeypatch.setattr(inside, "to_be_invited", offered_now_or_opening)
     programme = load(name)
     for place, on in enumerate(DAYS[::2]):
         draw = Random(place)
@@ -114,7 +128,7 @@ def test_a_key_holds_all_that_decides(name: str, monkeypatch: pytest.MonkeyPatch
     "on", [date(2022, 2, 28), date(2022, 3, 1), date(2024, 2, 29), date(2021, 12, 31)]
 )
 def test_the_first_birth_date_that_is_too_young_is_found(age: int | Period, on: date) -> None:
-    first = date.fromordinal(inside._born_by(on, age))
+    first = date.fromordinal(keys._born_by(on, age))
     assert birthday(first, age) > on
     assert birthday(first - timedelta(days=1), age) <= on
 
@@ -141,7 +155,7 @@ def test_an_inviter_says_what_the_next_dose_says(history: History, on: date) -> 
 def test_a_programme_that_says_something_new_is_not_kept_by_keys(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(inside._READ, Audience, inside._READ[Audience] - {"age_from"})
+    monkeypatch.setitem(keys._READ, Audience, keys._READ[Audience] - {"age_from"})
     assert not Inviter(DENMARK, DAYS[4])._asker._keyed
     monkeypatch.undo()
     assert Inviter(DENMARK, DAYS[4])._asker._keyed
@@ -528,6 +542,70 @@ def test_tables_give_the_single_answers(
         answer["id"] = place
         assert answer == expected
     assert run.rows == len(people)
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+@pytest.mark.parametrize("seed", range(3))
+def test_every_form_gives_the_single_answers_on_any_day(
+    name: str, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On days drawn at random, in each bundled programme, with people who are put together."""
+    monkeypatch.setattr(inside, "to_be_invited", offered_now_or_opening)
+    programme = load(name)
+    draw = Random(f"{name} {seed}")
+    on = date(2020, 12, 1) + timedelta(days=draw.randrange(800))
+    since = on - timedelta(days=draw.randrange(1, 40)) if seed else None
+    people = population(draw, on)
+    # The same doses some days later or earlier: the offers stand alike, or not.
+    for document in people[:200]:
+        for dose in document.get("vaccinations", [])[-1:]:
+            if len(dose["date"]) == 10:
+                moved = date.fromisoformat(dose["date"]) + timedelta(days=draw.randrange(-40, 40))
+                copy = {**document, "vaccinations": [*document["vaccinations"]]}
+                copy["vaccinations"][-1] = {**dose, "date": moved.isoformat()}
+                people.append(copy)
+    for person in people:
+        person.pop("sector", None)
+        for one in person.get("infections", []):
+            one.pop("proof", None)
+    slow = Inviter(programme, on, since=since)
+    expected = [
+        without_place(slowly(slow, place, History.from_json(document)))
+        for place, document in enumerate(people)
+    ]
+    rows = [{"id": place, "history": document} for place, document in enumerate(people)]
+    of_lines = invite_register(programme, lines(rows), on, since=since)
+    found = {answer.id: without_place(answer) for answer in of_lines}
+    assert [found.get(place) for place in range(len(people))] == expected
+    table = table_of(people).drop_columns("region")
+    of_columns = invite_register(
+        programme, written(table, RegisterForm.PARQUET), on, since=since, form=RegisterForm.PARQUET
+    )
+    found = {answer.id: without_place(answer) for answer in of_columns}
+    assert [found.get(place) for place in range(len(people))] == expected
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_whom_a_register_invites_may_book(name: str) -> None:
+    programme = load(name)
+    draw = Random(name)
+    on = date(2021, 1, 1) + timedelta(days=draw.randrange(500))
+    people = [History.from_json(document) for document in population(draw, on)]
+    rows = [{"id": place, "history": each.to_json()} for place, each in enumerate(people)]
+    invited = {
+        answer.id: (answer.dose, answer.earliest, answer.latest, set(answer.products))
+        for answer in invite_register(programme, lines(rows), on)
+        if isinstance(answer, Invitation)
+    }
+    asked = [may_book(programme, history, None, on) for history in people]
+    assert invited.keys() == {
+        place for place, each in enumerate(asked) if each.answer is BookingAnswer.INVITED
+    }
+    for place, (dose, earliest, latest, products) in invited.items():
+        booking = asked[int(place)]
+        assert (booking.dose, booking.latest) == (dose, latest)
+        assert booking.earliest == max(earliest, on)
+        assert set(booking.products) == products
 
 
 def test_typed_columns_are_read_as_well_as_texts() -> None:

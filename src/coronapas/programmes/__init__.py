@@ -52,10 +52,10 @@ if TYPE_CHECKING:
     from coronapas.programmes._invitations import InvitationRecord as InvitationRecord
     from coronapas.programmes._invitations import InvitationState as InvitationState
     from coronapas.programmes._invitations import Inviter as Inviter
-    from coronapas.programmes._invitations import Plain as Plain
-    from coronapas.programmes._invitations import PlainDose as PlainDose
     from coronapas.programmes._invitations import ToLookAt as ToLookAt
     from coronapas.programmes._invitations import invitations as invitations
+    from coronapas.programmes._keys import Plain as Plain
+    from coronapas.programmes._keys import PlainDose as PlainDose
     from coronapas.programmes._lint import Finding as Finding
     from coronapas.programmes._lint import lint as lint
     from coronapas.programmes._loader import BUNDLED as BUNDLED
@@ -119,8 +119,7 @@ else:
             "_diff": "Change diff",
             "_evidence": "Evidence Holding",
             "_invitations": (
-                "Invitation InvitationRecord InvitationState Inviter Plain PlainDose "
-                "ToLookAt invitations"
+                "Invitation InvitationRecord InvitationState Inviter ToLookAt invitations"
             ),
             "_lint": "Finding lint",
             "_loader": "BUNDLED load",

@@ -20,12 +20,11 @@ from coronapas.programmes._invitations import (
     Asker,
     Invitation,
     InvitationRecord,
-    Plain,
-    PlainDose,
     ToLookAt,
     invitation,
     is_settled,
 )
+from coronapas.programmes._keys import Plain, PlainDose
 from coronapas.programmes._reasons import Reason
 from coronapas.programmes._tables import (
     Alike,
@@ -401,7 +400,9 @@ class People:
 
         decide, judge = self._inviter.decide, self._inviter.judge
         alike = Alike(columns, rows, events, births, groups, self._inviter.days)
-        judged = [judge(plain(place)) for place in alike.examples()]
+        examples = alike.examples()
+        judged = [judge(plain(place), shared=True) for place, _ in examples]
+        dated = self._inviter.days[0].dated
         kinds = dict(alike.members([found is not False for found in judged]))
         identifiers, records = columns.identifiers(), columns.records()
         others = {place for place, each in enumerate(identifiers) if each is None}
@@ -412,7 +413,12 @@ class People:
             identifier, start = identifiers[place], starts[place]
             carried = columns.carried(start) if columns.carries else None
             record = records.get(place)
-            found = judged[kinds[place]] if place in kinds else True
+            found: Any = True
+            if place in kinds:
+                kind, last = kinds[place]
+                found = judged[kind]
+                if last != examples[kind][1] and found is not True:
+                    found = dated(found, last)
             answer: RegisterAnswer | None = None
             if identifier is None:
                 answer = unreadable(None, first + start, "register.id", _NO_ID, carried)

@@ -18,12 +18,13 @@ from coronapas._json import Doubled
 from coronapas.errors import Fault, HistoryError, MissingExtraError
 from coronapas.facts._history import History
 from coronapas.programmes._invitations import InvitationRecord, InvitationState
+from coronapas.programmes._keys import EXACT
 from coronapas.programmes._reasons import SHORTEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from coronapas.programmes._invitations import JudgedDay
+    from coronapas.programmes._keys import JudgedDay
 
 BLOCK: Final = 1_000_000
 """Bytes of CSV that are read at once; a row must fit."""
@@ -403,7 +404,8 @@ _MOST_DOSES: Final = 8
 class Alike:
     """People of a table, put together with those of whom every day says the same.
 
-    Everybody is judged by one of those who are alike. Who is odd in any way is `alone`.
+    Everybody is judged by one of those who are alike: the day of the last dose may be another, but
+    the offers stand alike after it. Who is odd in any way is `alone`.
 
     Args:
         columns: The columns of the table.
@@ -458,25 +460,32 @@ class Alike:
             if day.one_wait:
                 ahead = arrow.compute.greater(wait, last)
                 wait = arrow.compute.if_else(ahead, wait, 0)
-            for each in (step, last, piece, named, wait):
+            exact = arrow.compute.or_(
+                arrow.compute.greater_equal(piece, EXACT), arrow.compute.greater(wait, 0)
+            )
+            order = arrow.compute.if_else(exact, arrow.compute.add(last, EXACT), _orders(day, last))
+            for each in (step, order, piece, named, wait):
                 kind = self._both(kind, each)
         self._kept = _places(count)
         if self.alone:
             alone = arrow.compute.is_in(self._kept, value_set=self._numbers(list(self.alone)))
             self._kept = self._kept.filter(arrow.compute.invert(alone))
+        self._last = lasts[0].take(self._kept)
         self._kind, kinds = _paired(kind.take(self._kept), _equal(len(self._kept), 0), 1)
         self._count = len(kinds)
 
-    def examples(self) -> list[int]:
-        """Return the place of a person of each kind."""
-        pairs = dict(zip(self._kind.to_pylist(), self._kept.to_pylist(), strict=True))
-        return [pairs[kind] for kind in range(self._count)]
+    def examples(self) -> list[tuple[int, int]]:
+        """Return a person of each kind, and the day of the last dose on the first of the days."""
+        pairs = zip(self._kept.to_pylist(), self._last.to_pylist(), strict=True)
+        found = dict(zip(self._kind.to_pylist(), pairs, strict=True))
+        return [found[kind] for kind in range(self._count)]
 
-    def members(self, wanted: Sequence[bool]) -> Iterator[tuple[int, int]]:
-        """Yield the place and the kind of everybody whose kind is wanted."""
+    def members(self, wanted: Sequence[bool]) -> Iterator[tuple[int, tuple[int, int]]]:
+        """Yield everybody whose kind is wanted, with the kind and the day of the last dose."""
         chosen = _arrow().array(wanted, _arrow().bool_()).take(self._kind)
-        places, kinds = self._kept.filter(chosen), self._kind.filter(chosen)
-        return zip(places.to_pylist(), kinds.to_pylist(), strict=True)
+        columns = (self._kept, self._kind, self._last)
+        places, kinds, lasts = (each.filter(chosen).to_pylist() for each in columns)
+        return zip(places, zip(kinds, lasts, strict=True), strict=True)
 
     def _numbers(self, values: Sequence[int]) -> Any:
         return _arrow().array(values, self._whole)
@@ -561,6 +570,14 @@ class Alike:
 
 
 _NO_DOSE: Final = (0, 0, 0, 0, 0)
+
+
+def _orders(day: JudgedDay, lasts: Any) -> Any:
+    """Return the order of each day of a last dose, 0 where there is none."""
+    arrow = _arrow()
+    coded = lasts.dictionary_encode()
+    orders = [day.order(last) if last else 0 for last in coded.dictionary.to_pylist()]
+    return arrow.array(orders, arrow.int64()).take(coded.indices)
 
 
 def _least(lasts: Any) -> int:
