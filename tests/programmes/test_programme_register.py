@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from array import array
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -408,6 +409,7 @@ def test_a_full_table_of_ids_still_knows_the_first(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(_register, "_MOST_SLOTS", 1 << 12)
     seen = _register._Seen()
+    seen._table = array("Q", bytes(8 << 10))
     assert not any(seen.again(list(range(start, start + 500))) for start in range(0, 6_000, 500))
     assert seen.again([1, 2_000, None, None]) == [0, 1]
     assert seen.again([5_999]) == []

@@ -132,6 +132,7 @@ else:
             "_picture": "timeline_svg timeline_text",
             "_plan": "NextDose Status next_dose",
             "_reasons": "Reason",
+            "_keys": "Plain PlainDose",
             "_people": "RegisterAnswer",
             "_register": "RegisterForm RegisterRun invite_register",
             "_timeline": "EvidenceLine EvidenceSpan Timeline ValiditySpan timeline",

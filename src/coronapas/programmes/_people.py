@@ -365,16 +365,35 @@ class People:
                 yield place, unreadable(None, line, "register.id", _NO_ID, carried)
                 continue
             try:
-                history = read_pairs(texts[place] or "")
                 record = columns.record(place)
-                answer = self._of_history(identifier, history, line, record, carried or {})
-            except (ValueError, RecursionError, TypeError):
-                text = "history must be JSON."
-                answer = unreadable(identifier, line, "register.history", text, carried)
+                answer = self.of_text(identifier, texts[place], line, record, carried)
             except HistoryError as error:
                 answer = _faulty(identifier, line, error, carried)
             if answer is not None:
                 yield place, answer
+
+    def of_text(
+        self,
+        identifier: str | int,
+        text: str | None,
+        line: int,
+        record: InvitationRecord | None = None,
+        carried: Mapping[str, Any] | None = None,
+    ) -> RegisterAnswer | None:
+        """Answer for a person whose history is JSON."""
+        text = text or ""
+        try:
+            # An escape can be half a character, and a text too large: `History.from_json` sees it.
+            if "\\u" in text or len(text) > LARGEST:
+                return self._inviter.decide(
+                    identifier, None, text, History.from_json, line, record, carried
+                )
+            return self._of_history(identifier, read_pairs(text), line, record, carried or {})
+        except HistoryError as error:
+            return _faulty(identifier, line, error, carried)
+        except (ValueError, RecursionError):
+            problem = "history must be JSON."
+            return unreadable(identifier, line, "register.history", problem, carried)
 
     def _of_events(self, table: Any, first: int) -> Iterator[tuple[int, RegisterAnswer]]:
         columns = Columns(table)

@@ -177,13 +177,13 @@ _WHOLE: Final = (1 << 64) - 1
 class _Seen:
     """The identifiers of a register so far, as hashes of 64 bits in a table.
 
-    There are two that share a hash once in a million registers of the size of Denmark's. The table
-    has 11 to 22 bytes for each, and 256 MiB at the most: of more than 25 million the first are
-    kept.
+    Two of them share a hash in one of a million registers of the size of Denmark's. The table has
+    11 to 22 bytes for each, from 1 MiB on and 256 MiB at the most: of more than 25 million
+    identifiers the first are kept.
     """
 
     def __init__(self) -> None:
-        self._table = array("Q", bytes(8 << 12))
+        self._table = array("Q", bytes(8 << 17))
         self._count = 0
 
     def again(self, identifiers: list[str | int | None]) -> list[int]:
