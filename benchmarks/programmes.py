@@ -128,7 +128,7 @@ def _processor_time() -> float:
 
 def _written(answer: RegisterAnswer) -> str:
     """Return the line that a command writes, in the working process."""
-    return json.dumps(answer.to_json())
+    return answer.to_line()
 
 
 def checks(rounds: int = 9) -> None:
@@ -178,10 +178,26 @@ def run(rows: int = ROWS) -> None:
         lines, columns = Path(folder, "register.jsonl"), Path(folder, "register.parquet")
         _write_lines(lines)
         _write_columns(columns)
+        _describe()
         for register in (lines, columns):
             for jobs in ("1", "2"):
                 _measure("file", str(register), jobs)
     checks()
+
+
+def _describe() -> None:
+    """Print how much of the register is different."""
+    people = [history for _, history in made_up_register(LINES)]
+    births = {history.birth_date for history in people}
+    doses = {history.doses for history in people}
+    different = {
+        (history.birth_date, history.groups, history.doses, history.infections)
+        for history in people
+    }
+    print(
+        f"  the files: {len(people):,} histories, {len(different):,} of them different; "
+        f"{len(births):,} birth dates, {len(doses):,} different courses of doses"
+    )
 
 
 def _write_lines(path: Path) -> None:

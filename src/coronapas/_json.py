@@ -146,6 +146,35 @@ def _keep(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members if len(members) == len(pairs) else Doubled(members)
 
 
+# Documents by the million.
+
+PAIRS: Final = json.JSONDecoder(
+    object_pairs_hook=tuple, parse_constant=lambda name: _refuse_constant(name)
+)
+"""Reads objects as tuples of pairs: what stands twice is still there, and they can be keys."""
+
+_BLANKS: Final = " \t\r\n"
+
+
+def read_pairs(text: str) -> Any:
+    """Return the value that a text stands for, with objects as `PAIRS` has them.
+
+    Raises ValueError for what is not JSON, and RecursionError for what is nested too deep.
+    """
+    text = text.strip(_BLANKS)
+    value, end = PAIRS.raw_decode(text)
+    if end < len(text):
+        raise JsonError("syntax", "it is not JSON")
+    return value
+
+
+def value_of(pairs: Any) -> Any:
+    """Return a value that `PAIRS` read, with objects as `load` keeps them."""
+    if type(pairs) is tuple:
+        return _keep([(name, value_of(value)) for name, value in pairs])
+    return [value_of(value) for value in pairs] if type(pairs) is list else pairs
+
+
 def _refuse_doubled(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):

@@ -29,7 +29,7 @@ from coronapas.bulk import (
     campaign_uvci,
 )
 from coronapas.bulk._columns import FactsTable, closely
-from coronapas.errors import BulkError, KeyMaterialError
+from coronapas.errors import BulkError, HistoryError, KeyMaterialError
 from coronapas.facts import EventKind, History, kind_of, read_facts
 from coronapas.programmes import invitations, load
 from coronapas.rules import Question, eu_travel
@@ -429,6 +429,36 @@ def test_a_register_is_invited_as_the_programme_says() -> None:
     assert outcome.faults.column("record").to_pylist()[-1] == "bad"
     assert kernel.settings()["programme"] == "denmark"
     assert kernel.keys() == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}x",
+        '{"birth_date": NaN}',
+        '{"sector": "\\ud800"}',
+        '{"groups": [], "birth_date": "1970-01-01", "groups": ["staff"]}',
+        '{"groups": [], "birth_date": "1970-13-01"}',
+        '{"groups": [], "vaccinations": [{"date": 5}, {"date": "2021-01-01", "doses": 2}]}',
+        "[" * 5000 + "]" * 5000,
+        '{"a":' * 200 + "1" + "}" * 200,
+        " " * 4_000_001,
+    ],
+    ids=lambda text: text[:30].strip() or str(len(text)),
+)
+def test_a_history_that_cannot_be_read_has_the_faults_of_reading_it(text: str) -> None:
+    kernel = InviteKernel(load("denmark"), date(2021, 11, 1))
+    batch = pa.RecordBatch.from_pylist([{"record": "x", "history": text}], schema=kernel.columns)
+    outcome = kernel(batch)
+    with pytest.raises(HistoryError) as raised:
+        History.from_json(text)
+    assert outcome.good.num_rows == 0
+    (row,) = outcome.faults.to_pylist()
+    assert row["faults"] == [
+        {"field": fault.field, "code": fault.code} for fault in raised.value.faults
+    ]
 
 
 def test_a_moment_is_stated_in_the_settings(keyring: Path) -> None:

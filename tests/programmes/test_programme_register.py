@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from array import array
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -23,6 +24,7 @@ from coronapas.facts import History
 from coronapas.programmes import (
     BUNDLED,
     Audience,
+    BookingAnswer,
     Invitation,
     InvitationRecord,
     InvitationState,
@@ -34,10 +36,13 @@ from coronapas.programmes import (
     invitations,
     invite_register,
     load,
+    may_book,
     next_dose,
 )
 from coronapas.programmes import _invitations as inside
+from coronapas.programmes import _keys as keys
 from coronapas.programmes._clock import birthday
+from coronapas.programmes._plan import Plan
 
 DAYS = [
     date(2021, 1, 10),
@@ -95,10 +100,20 @@ def test_kept_answers_are_those_of_the_planner(on: date, back: int | None) -> No
             assert fast.ask(place, history) == slowly(slow, place, history)
 
 
+def offered_now_or_opening(plan: Plan) -> bool:
+    """Invite without an invitation too, so that the days of every answer are compared.
+
+    Those who are too early for any other reason than the opening of an offer are never invited:
+    their days are not kept.
+    """
+    if plan.status is Status.TOO_EARLY:
+        return bool(plan.products) and plan.earliest == plan.offers[0].opens
+    return bool(plan.products)
+
+
 @pytest.mark.parametrize("name", BUNDLED)
 def test_a_key_holds_all_that_decides(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever is offered anything is invited here, so that every day of an answer is compared."""
-    monkeypatch.setattr(inside, "to_be_invited", lambda plan: bool(plan.products))
+    monkeypatch.setattr(inside, "to_be_invited", offered_now_or_opening)
     programme = load(name)
     for place, on in enumerate(DAYS[::2]):
         draw = Random(place)
@@ -114,7 +129,7 @@ def test_a_key_holds_all_that_decides(name: str, monkeypatch: pytest.MonkeyPatch
     "on", [date(2022, 2, 28), date(2022, 3, 1), date(2024, 2, 29), date(2021, 12, 31)]
 )
 def test_the_first_birth_date_that_is_too_young_is_found(age: int | Period, on: date) -> None:
-    first = date.fromordinal(inside._born_by(on, age))
+    first = date.fromordinal(keys._born_by(on, age))
     assert birthday(first, age) > on
     assert birthday(first - timedelta(days=1), age) <= on
 
@@ -141,7 +156,7 @@ def test_an_inviter_says_what_the_next_dose_says(history: History, on: date) -> 
 def test_a_programme_that_says_something_new_is_not_kept_by_keys(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(inside._READ, Audience, inside._READ[Audience] - {"age_from"})
+    monkeypatch.setitem(keys._READ, Audience, keys._READ[Audience] - {"age_from"})
     assert not Inviter(DENMARK, DAYS[4])._asker._keyed
     monkeypatch.undo()
     assert Inviter(DENMARK, DAYS[4])._asker._keyed
@@ -265,19 +280,26 @@ def test_who_was_invited_has_booked_or_declined_is_not_invited_again() -> None:
 def test_lines_that_are_longer_than_a_chunk_are_read_and_too_long_ones_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from coronapas.programmes import _register
+    from coronapas.programmes import _people, _register
 
     monkeypatch.setattr(_register, "CHUNK", 64)
-    monkeypatch.setattr(_register, "_LONGEST", 2000)
+    for module in (_register, _people):
+        monkeypatch.setattr(module, "LONGEST", 2000)
     person = {"birth_date": "1990-01-01", "groups": ["staff"]}
     rows: list[dict[str, Any]] = [
-        {"id": place, "history": person, "x": "y" * length}
-        for place, length in enumerate([0, 500, 3000, 1500, 10, 6000, 0])
+        {"id": place, "history": person, "x": letter * length}
+        for place, (length, letter) in enumerate(
+            zip([0, 500, 3000, 1500, 10, 6000, 0], "yyyyyøy", strict=True)
+        )
     ]
     for end in ("", "\n"):
-        content = "\n".join(json.dumps(row) for row in rows) + end
+        content = "\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + end
         run = invite_register(DENMARK, io.BytesIO(content.encode()), date(2021, 1, 10))
-        found = [(answer.id, getattr(answer, "line", None)) for answer in run]
+        answers = list(run)
+        assert [answer.reasons[0].code for answer in answers if isinstance(answer, ToLookAt)] == [
+            "register.long-line"
+        ] * 2
+        found = [(answer.id, getattr(answer, "line", None)) for answer in answers]
         assert found == [
             (0, None),
             (1, None),
@@ -288,6 +310,127 @@ def test_lines_that_are_longer_than_a_chunk_are_read_and_too_long_ones_named(
             (6, None),
         ]
         assert (run.rows, run.invited, run.unreadable) == (7, 5, 2)
+
+
+INVITED: dict[str, Any] = {"birth_date": "1990-01-01", "groups": ["staff"]}
+"""Somebody whom Denmark invited in January 2021."""
+
+
+def codes(answer: Any) -> list[str]:
+    return [reason.code for reason in answer.reasons] if isinstance(answer, ToLookAt) else []
+
+
+@pytest.mark.parametrize(
+    ("line", "whom", "code"),
+    [
+        ('{"id": 1, "history": H, "region": 1, "region": 1}', 1, "json.doubled"),
+        ('{"id": 1, "history": H, "history": H}', 1, "json.doubled"),
+        ('{"id": 1, "history": H, "id": 2}', None, "json.doubled"),
+        ('{"id": 1, "history": {"groups": [], "birth_date": "1990-01-01", "groups": ["staff"]}}',
+         1, "json.doubled"),
+        ('{"id": 1, "history": {"birth_date": "1990-01-01", "groups": [], "tests": [], '
+         '"infections": [{"first_positive": "2020-03-01", "first_positive": "2020-03-01"}]}}',
+         1, "json.doubled"),
+        ('{"id": 1, "history": {"birth_date": "1990-01-01", "groups": [], "vaccinations": '
+         '[{"date": "2021-01-01", "date": "2021-01-01", "product": "Comirnaty", "dose_number": 1, '
+         '"doses": 2}]}}', 1, "json.doubled"),
+        ('{"id": 1, "history": H, "invitation": {"state": "done", "state": "declined"}}',
+         1, "register.invitation"),
+        ('{"id": 1, "history": {"birth_date": "1990-01-01", "groups": [], "vaccinations": '
+         '{"date": "2021-01-01"}}}', 1, "json.list"),
+        ('{"id": 1, "history": [["birth_date", "1990-01-01"], ["groups", []]]}',
+         1, "register.history"),
+        ('[["id", 1], ["history", H]]', None, "register.line"),
+        ('{"id": 1, "history": H} {}', None, "register.line"),
+        ('{"id": NaN, "history": H}', None, "register.line"),
+        ('{"id": true, "history": H}', None, "register.id"),
+        ('{"id": 1, "history": ' + '{"a":' * 5000 + "1" + "}" * 5001, None, "register.line"),
+    ],
+)  # fmt: skip
+def test_a_line_that_says_something_twice_or_wrong_is_to_be_looked_at(
+    line: str, whom: int | None, code: str
+) -> None:
+    content = line.replace("H", json.dumps(INVITED)) + "\n"
+    (answer,) = invite_register(DENMARK, io.BytesIO(content.encode()), date(2021, 1, 10))
+    assert codes(answer) == [code]
+    assert answer.id == whom
+
+
+def test_blanks_around_a_line_and_lines_that_are_not_utf_8_change_no_other_line() -> None:
+    line = json.dumps({"id": 1, "history": INVITED, "who": {"name": "Søren", "of": [{}, []]}})
+    content = b" \t" + line.encode() + b" \r\n\n  \n\xff\n" + line.replace("1,", "2,", 1).encode()
+    first, second, third = invite_register(DENMARK, io.BytesIO(content), date(2021, 1, 10))
+    assert (first.id, codes(second), second.line, third.id) == (1, ["register.line"], 4, 2)
+    assert first.carried == third.carried == {"who": {"name": "Søren", "of": [{}, []]}}
+
+
+def test_an_id_that_repeats_is_to_be_looked_at_wherever_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A person in two rows has two halves of a history: the second is not answered by itself."""
+    from coronapas.programmes import _register, _tables
+
+    monkeypatch.setattr(_register, "CHUNK", 5_000)
+    monkeypatch.setattr(_tables, "ROWS", 40)
+    names: list[int | str] = [*range(8_000), "7", 7, -1, -2, 7_999, "7", ""]
+    nobody = {"birth_date": "1990-01-01", "groups": []}
+    rows = [
+        {"id": name, "history": nobody if place > 3 and name == 7 else INVITED}
+        for place, name in enumerate(names)
+    ]
+    path = tmp_path / "register.jsonl"
+    path.write_bytes(lines(rows).getvalue())
+    for jobs in (1, 2):
+        run = invite_register(DENMARK, path, date(2021, 1, 10), then=shown_with_line, jobs=jobs)
+        found = [json.loads(answer) for answer in run]
+        again = [each for each in found if each["status"] == "unreadable"]
+        assert [(each["id"], each["line"]) for each in again] == [
+            (7, 8002),
+            (7999, 8005),
+            ("7", 8006),
+        ]
+        assert {reason["code"] for each in again for reason in each["reasons"]} == {
+            "register.repeated"
+        }
+        assert (run.rows, run.invited, run.unreadable) == (len(names), len(names) - 4, 3)
+    people = [{"groups": ["staff"], "birth_date": "1990-01-01"}] * 30
+    table = pa.concat_tables([table_of(people), table_of(people[:2])])
+    run = invite_register(
+        DENMARK, written(table, RegisterForm.PARQUET), date(2021, 1, 10), form=RegisterForm.PARQUET
+    )
+    assert [(each.id, each.line) for each in run if codes(each) == ["register.repeated"]] == [
+        (0, 31),
+        (1, 32),
+    ]
+
+
+def test_a_full_table_of_ids_still_knows_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    from coronapas.programmes import _register
+
+    monkeypatch.setattr(_register, "_MOST_SLOTS", 1 << 12)
+    seen = _register._Seen()
+    seen._table = array("Q", bytes(8 << 10))
+    assert not any(seen.again(list(range(start, start + 500))) for start in range(0, 6_000, 500))
+    assert seen.again([1, 2_000, None, None]) == [0, 1]
+    assert seen.again([5_999]) == []
+
+
+def shown_with_line(answer: Any) -> str:
+    text: str = answer.to_line()
+    return text
+
+
+def test_a_line_of_an_answer_is_its_json() -> None:
+    people = population(Random(5), date(2022, 1, 16))
+    rows: list[dict[str, Any]] = [
+        {"id": f'p"{place}' if place % 2 else place, "history": each}
+        | ({"note": {"a": [1.5, None, "ø"]}} if place % 3 else {})
+        for place, each in enumerate(people)
+    ]
+    answers = list(invite_register(DENMARK, lines(rows), date(2022, 1, 16)))
+    assert {type(answer) for answer in answers} == {Invitation, ToLookAt}
+    for answer in answers:
+        assert answer.to_line() == json.dumps(answer.to_json())
 
 
 def shown(answer: Any) -> str:
@@ -401,6 +544,70 @@ def test_tables_give_the_single_answers(
         answer["id"] = place
         assert answer == expected
     assert run.rows == len(people)
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+@pytest.mark.parametrize("seed", range(3))
+def test_every_form_gives_the_single_answers_on_any_day(
+    name: str, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On days drawn at random, in each bundled programme, with people who are put together."""
+    monkeypatch.setattr(inside, "to_be_invited", offered_now_or_opening)
+    programme = load(name)
+    draw = Random(f"{name} {seed}")
+    on = date(2020, 12, 1) + timedelta(days=draw.randrange(800))
+    since = on - timedelta(days=draw.randrange(1, 40)) if seed else None
+    people = population(draw, on)
+    # The same doses some days later or earlier: the offers stand alike, or not.
+    for document in people[:200]:
+        for dose in document.get("vaccinations", [])[-1:]:
+            if len(dose["date"]) == 10:
+                moved = date.fromisoformat(dose["date"]) + timedelta(days=draw.randrange(-40, 40))
+                copy = {**document, "vaccinations": [*document["vaccinations"]]}
+                copy["vaccinations"][-1] = {**dose, "date": moved.isoformat()}
+                people.append(copy)
+    for person in people:
+        person.pop("sector", None)
+        for one in person.get("infections", []):
+            one.pop("proof", None)
+    slow = Inviter(programme, on, since=since)
+    expected = [
+        without_place(slowly(slow, place, History.from_json(document)))
+        for place, document in enumerate(people)
+    ]
+    rows = [{"id": place, "history": document} for place, document in enumerate(people)]
+    of_lines = invite_register(programme, lines(rows), on, since=since)
+    found = {answer.id: without_place(answer) for answer in of_lines}
+    assert [found.get(place) for place in range(len(people))] == expected
+    table = table_of(people).drop_columns("region")
+    of_columns = invite_register(
+        programme, written(table, RegisterForm.PARQUET), on, since=since, form=RegisterForm.PARQUET
+    )
+    found = {answer.id: without_place(answer) for answer in of_columns}
+    assert [found.get(place) for place in range(len(people))] == expected
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_whom_a_register_invites_may_book(name: str) -> None:
+    programme = load(name)
+    draw = Random(name)
+    on = date(2021, 1, 1) + timedelta(days=draw.randrange(500))
+    people = [History.from_json(document) for document in population(draw, on)]
+    rows = [{"id": place, "history": each.to_json()} for place, each in enumerate(people)]
+    invited = {
+        answer.id: (answer.dose, answer.earliest, answer.latest, set(answer.products))
+        for answer in invite_register(programme, lines(rows), on)
+        if isinstance(answer, Invitation)
+    }
+    asked = [may_book(programme, history, None, on) for history in people]
+    assert invited.keys() == {
+        place for place, each in enumerate(asked) if each.answer is BookingAnswer.INVITED
+    }
+    for place, (dose, earliest, latest, products) in invited.items():
+        booking = asked[int(place)]
+        assert (booking.dose, booking.latest) == (dose, latest)
+        assert booking.earliest == max(earliest, on)
+        assert set(booking.products) == products
 
 
 def test_typed_columns_are_read_as_well_as_texts() -> None:

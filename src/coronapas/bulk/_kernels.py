@@ -37,7 +37,9 @@ from coronapas.dcc._scrutiny import ContentPolicy
 from coronapas.errors import HistoryError, IssueError
 from coronapas.facts import History, kind_of
 from coronapas.issue import DEFAULT_VERSION, Issuer
-from coronapas.programmes import Inviter, ToLookAt
+from coronapas.programmes import ToLookAt
+from coronapas.programmes._invitations import Asker
+from coronapas.programmes._people import People
 from coronapas.signing import (
     Signer,
     SignerSet,
@@ -515,21 +517,18 @@ class InviteKernel(_Opening):
         """Judge each history of a batch."""
         record, records = records_of(batch)
         refused: list[tuple[str | None, int | None, Trouble]] = []
-        found: list[Invitation[int]] = []
-        inviter: Inviter = self._once(lambda: Inviter(self.programme, self.on, since=self.since))
+        found: list[Invitation[Any]] = []
+        people: People = self._once(
+            lambda: People(Asker(self.programme, self.on, since=self.since))
+        )
         for place, text in enumerate(texts_of(batch, "history")):
             if records[place] is None:
                 refused.append((None, place, (("record", "record.missing"),)))
                 continue
-            try:
-                history = History.from_json(text or "")
-            except HistoryError as error:
-                trouble = tuple((fault.field, fault.code) for fault in error.faults)
-                refused.append((records[place], place, trouble))
-                continue
-            answer = inviter.ask(place, history)
+            answer = people.of_text(place, text, place)
             if isinstance(answer, ToLookAt):
-                refused.append((records[place], place, (("history", "ambiguous"),)))
+                trouble = (("history", "ambiguous"),) if answer.ambiguous else _faults(text)
+                refused.append((records[place], place, trouble))
             elif answer is not None:
                 found.append(answer)
         made = pa.record_batch(
@@ -547,3 +546,12 @@ class InviteKernel(_Opening):
             schema=with_records(INVITATIONS, record.type),
         )
         return Outcome(made, faults_batch(refused, record.type))
+
+
+def _faults(text: str | None) -> Trouble:
+    """Return the faults of a history that cannot be read."""
+    try:
+        History.from_json(text or "")
+    except HistoryError as error:
+        return tuple((fault.field, fault.code) for fault in error.faults)
+    return (("history", "json.syntax"),)  # pragma: no cover - both ways read a history alike

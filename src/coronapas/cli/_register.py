@@ -431,7 +431,7 @@ class RowWriter:
 
         invited = isinstance(answer, Invitation)
         if self._as_json:
-            return invited, json.dumps(answer.to_json())
+            return invited, answer.to_line()
         if isinstance(answer, Invitation):
             return True, self._invitation(answer)
         return False, self._to_look_at(answer)

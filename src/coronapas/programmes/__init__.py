@@ -52,10 +52,10 @@ if TYPE_CHECKING:
     from coronapas.programmes._invitations import InvitationRecord as InvitationRecord
     from coronapas.programmes._invitations import InvitationState as InvitationState
     from coronapas.programmes._invitations import Inviter as Inviter
-    from coronapas.programmes._invitations import Plain as Plain
-    from coronapas.programmes._invitations import PlainDose as PlainDose
     from coronapas.programmes._invitations import ToLookAt as ToLookAt
     from coronapas.programmes._invitations import invitations as invitations
+    from coronapas.programmes._keys import Plain as Plain
+    from coronapas.programmes._keys import PlainDose as PlainDose
     from coronapas.programmes._lint import Finding as Finding
     from coronapas.programmes._lint import lint as lint
     from coronapas.programmes._loader import BUNDLED as BUNDLED
@@ -88,13 +88,13 @@ if TYPE_CHECKING:
     from coronapas.programmes._model import TargetGroups as TargetGroups
     from coronapas.programmes._model import Term as Term
     from coronapas.programmes._model import Wait as Wait
+    from coronapas.programmes._people import RegisterAnswer as RegisterAnswer
     from coronapas.programmes._picture import timeline_svg as timeline_svg
     from coronapas.programmes._picture import timeline_text as timeline_text
     from coronapas.programmes._plan import NextDose as NextDose
     from coronapas.programmes._plan import Status as Status
     from coronapas.programmes._plan import next_dose as next_dose
     from coronapas.programmes._reasons import Reason as Reason
-    from coronapas.programmes._register import RegisterAnswer as RegisterAnswer
     from coronapas.programmes._register import RegisterForm as RegisterForm
     from coronapas.programmes._register import RegisterRun as RegisterRun
     from coronapas.programmes._register import invite_register as invite_register
@@ -119,8 +119,7 @@ else:
             "_diff": "Change diff",
             "_evidence": "Evidence Holding",
             "_invitations": (
-                "Invitation InvitationRecord InvitationState Inviter Plain PlainDose "
-                "ToLookAt invitations"
+                "Invitation InvitationRecord InvitationState Inviter ToLookAt invitations"
             ),
             "_lint": "Finding lint",
             "_loader": "BUNDLED load",
@@ -133,7 +132,9 @@ else:
             "_picture": "timeline_svg timeline_text",
             "_plan": "NextDose Status next_dose",
             "_reasons": "Reason",
-            "_register": "RegisterAnswer RegisterForm RegisterRun invite_register",
+            "_keys": "Plain PlainDose",
+            "_people": "RegisterAnswer",
+            "_register": "RegisterForm RegisterRun invite_register",
             "_timeline": "EvidenceLine EvidenceSpan Timeline ValiditySpan timeline",
             "_validity": "Validity check is_valid",
         },

@@ -3,48 +3,39 @@
 Nothing of a person is kept, so that memory does not grow with the register. A person whose readings
 lead to different answers is not invited, and is to be looked at instead (`ToLookAt`).
 
-Registers have many people and few answers. A history without any oddity decides by little: the
-numbers and products of its doses, the day of the last one, the groups, the infection that a wait
-follows, and the birth date as far as an age or a cohort of the day's schedule asks for it. That is
-the key under which an answer is kept (`_Day.key`); the planner is asked once for each key. Whatever
-is odd about a history goes to the planner itself, and so does everybody where the day's rows say
-something that the keys do not know: the answers are those of `coronapas.programmes.next_dose`.
+Of a history without any oddity the answer is kept by a key (`coronapas.programmes._keys`); every
+other one goes to the planner.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
+import json
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields
-from datetime import date, timedelta
+from dataclasses import dataclass, field, fields
+from datetime import date
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from coronapas.facts._history import Dose, History, Infection
-from coronapas.programmes._clock import Age, add_to_day, birthday, local_day
+from coronapas.programmes._clock import add_to_day, local_day
+from coronapas.programmes._course import Events, read_course
+from coronapas.programmes._keys import MOST, JudgedDay, Key, Parts, Plain, PlainDose
 from coronapas.programmes._model import (
     Access,
-    Audience,
     Mark,
-    Offer,
-    ProductLimit,
     Programme,
-    Wait,
 )
 from coronapas.programmes._plan import (
-    HORIZON,
     Plan,
-    Planner,
     Status,
     joined,
     plan_reasons,
 )
-from coronapas.programmes._reasons import SHORTEST, Reason, remarks
+from coronapas.programmes._reasons import Reason, remarks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator
-
-    from coronapas.programmes._course import Events
 
 _Id = TypeVar("_Id", bound="Hashable")
 
@@ -122,6 +113,21 @@ class Invitation(Generic[_Id]):
             found["carried"] = dict(self.carried)
         return found
 
+    def to_line(self) -> str:
+        """Return what `to_json` returns as a line of JSON, without its end."""
+        parts = self.status, self.dose, self.earliest, self.latest, self.products, self.offer
+        middle = _middle(*parts, self.reason, self.marks)
+        warnings = json.dumps(self.warnings) if self.warnings else "[]"
+        identifier = self.id if type(self.id) is int else json.dumps(self.id)
+        line = f'{{"id": {identifier}, {middle}, "warnings": {warnings}'
+        return f'{line}, "carried": {json.dumps(self.carried)}}}' if self.carried else line + "}"
+
+
+@lru_cache(maxsize=8192)
+def _middle(*parts: Any) -> str:
+    """Return what many invitations have alike, as the members of a JSON object."""
+    return json.dumps(dict(list(Invitation("", *parts).to_json().items())[1:-1]))[1:-1]
+
 
 @dataclass(frozen=True, slots=True)
 class ToLookAt(Generic[_Id]):
@@ -152,6 +158,10 @@ class ToLookAt(Generic[_Id]):
         if self.carried:
             found["carried"] = dict(self.carried)
         return found
+
+    def to_line(self) -> str:
+        """Return what `to_json` returns as a line of JSON, without its end."""
+        return json.dumps(self.to_json())
 
 
 def invitations(
@@ -197,212 +207,32 @@ def to_be_invited(plan: Plan) -> bool:
     return plan.status in _INVITED
 
 
-# Histories without any oddity, and what they decide by.
-
-PlainDose = tuple[int, int, int, int, int]
-"""A dose without any oddity, for one programme, in numbers.
-
-Its day; a number for product, dose number, doses and the lengths of the product's course; its dose
-number; the days from which a dose after it is a booster, and is too late for an extra one. Days are
-proleptic ordinals.
-"""
-
-Plain = tuple[int, frozenset[str], tuple[PlainDose, ...], tuple[int, ...]]
-"""A history without any oddity: birth date, groups, doses, days of infections, all in order."""
-
-_Parts = tuple[Status, int, date, date | None, tuple[str, ...], str, str, tuple[Mark, ...]]
-"""An invitation but for its person."""
-
-_NOBODY: Final[Plain] = (0, frozenset(), (), ())
-_Key = tuple[Any, ...]
-
-_MOST: Final = 100_000
-"""The most answers, and the most doses, that are kept at once."""
-
-_ROW: Final = ("id", "source", "confidence", "note", "uncertain", "disease", "starts", "until")
-_READ: Final = {
-    Audience: {"groups", "age_from", "age_below", "reached", "born", "except_groups"},
-    Offer: {
-        *_ROW,
-        *("after", "audiences", "products", "previous", "earliest", "recommended", "latest"),
-        *("why", "free_of_limits", "access", "opens", "last_dose_from", "last_dose_until"),
-        *("had", "numbers", "variants"),
-    },
-    ProductLimit: {*_ROW, "product", "status", "why", "age_below"},
-    Wait: {*_ROW, "lasts", "after", "products", "age_from", "age_below"},
-}
-"""The members of rows by which the keys are made; a row that says more is not kept by a key."""
+_SETTERS: Final = tuple(Invitation.__dict__[each.name].__set__ for each in fields(Invitation))
+_set_id, *_set_parts, _set_warnings, _set_carried = _SETTERS
+_set_1, _set_2, _set_3, _set_4, _set_5, _set_6, _set_7, _set_8 = _set_parts
 
 
-def _says_more(row: Any) -> bool:
-    """Return whether a row has a member, other than by default, that the keys do not know."""
-    for each in fields(row):
-        if each.name in _READ[type(row)]:
-            continue
-        default = each.default
-        if each.default_factory is not MISSING:
-            default = each.default_factory()
-        if getattr(row, each.name) != default:
-            return True
-    return False
-
-
-class _Day:
-    """The answers of one local day."""
-
-    def __init__(self, programme: Programme, on: date) -> None:
-        self.planner = Planner(programme, on)
-        self.answers: dict[_Key, _Parts | bool] = {}
-        """Answers by key: what makes an invitation; False for none, True for an ambiguous one."""
-        self._on = on
-        self._today = on.toordinal()
-        schedule = programme.schedule
-        offers = [row for row in schedule.offers if row.stands_on(on)]
-        limits = [row for row in schedule.limits if row.stands_on(on)]
-        self._waits = [row for row in schedule.waits if row.stands_on(on)]
-        audiences = [audience for offer in offers for audience in offer.audiences]
-        rows = (*offers, *limits, *self._waits, *audiences)
-        self.understood = not any(map(_says_more, rows))
-        self._waiting: dict[int, int] = {}
-        ages = [
-            *(limit.age_below for limit in limits),
-            *(age for each in self._waits for age in (each.age_from, each.age_below)),
-        ]
-        self._ages = [age for age in ages if age is not None]
-        # A wait for some stages, products or ages alone is found by the planner.
-        self._one_wait = all(
-            (wait.after, wait.products, wait.age_from, wait.age_below) == (None, None, None, None)
-            for wait in self._waits
-        )
-        readings = self.planner.readings
-        self._by_infection = readings.dose_after_infection is not None
-        named = {name for each in audiences for name in (*(each.groups or ()), *each.except_groups)}
-        if readings.extra_dose is not None:
-            named.add(readings.extra_dose.group)
-        self._named = frozenset(named)
-        self._asked: dict[frozenset[str], frozenset[str]] = {}
-        self.several: set[_Key] = set()
-        """The keys of answers that several offers give."""
-        self._first = [offer for offer in offers if None in offer.after]
-        self._later = [offer for offer in offers if offer.after != {None}]
-        self._cuts: dict[int, tuple[list[int], list[bool]]] = {}
-
-    def key(self, plain: Plain) -> tuple[_Key, int] | None:
-        """Return all that decides the answer about a history, or None where it is odd after all.
-
-        With it comes the day on which a wait ended, or 0: of an answer that one offer gives it can
-        move the earliest day alone.
-        """
-        born, groups, doses, infections = plain
-        rests: tuple[int, ...] = ()
-        flags = last = before_booster = before_late = 0
-        earliest = born
-        today = self._today
-        for place, (day, rest, number, booster, late) in enumerate(doses, 1):
-            if number != place or day < earliest:
-                return None
-            earliest = day + SHORTEST
-            if day <= today:
-                rests += (rest,)
-                if place > 2:
-                    flags = 4 * flags + 2 * (before_booster <= day) + (before_late <= day)
-                before_booster, before_late, last = booster, late, day
-        wait = ended = 0
-        if infections:
-            if infections[0] < born or self._by_infection:
-                return None
-            if self._waits:
-                past = [day for day in infections if day <= today]
-                wait = past[-1] if past else 0
-                if wait and self._one_wait:
-                    # No dose is given before the last one: an earlier end decides nothing.
-                    wait = self._wait_after(wait)
-                    if wait <= last:
-                        wait = 0
-                    elif wait <= today:
-                        wait, ended = 0, wait
-        cuts = self._cuts.get(last)
-        if cuts is None:
-            cuts = self._cut(last)
-        at = bisect_right(cuts[0], born)
-        asked = self._asked.get(groups)
-        if asked is None:
-            asked = self._asked_of(groups)
-        return (rests, flags, last, born if cuts[1][at] else -at - 1, asked, wait), ended
-
-    def _asked_of(self, groups: frozenset[str]) -> frozenset[str]:
-        """Return those of the groups that a row of the day names."""
-        if len(self._asked) >= _MOST:
-            self._asked.clear()
-        found = self._asked[groups] = groups & self._named
-        return found
-
-    def _wait_after(self, infection: int) -> int:
-        found = self._waiting.get(infection)
-        if found is None:
-            day = date.fromordinal(infection)
-            found = max(add_to_day(day, wait.lasts) for wait in self._waits).toordinal()
-            self._waiting[infection] = found
-        return found
-
-    def _cut(self, last: int) -> tuple[list[int], list[bool]]:
-        """Cut the birth dates where an answer after a last dose of that day may change.
-
-        Return the first days of the pieces but for the first piece, and for each piece whether the
-        very day matters: where an age was or will be reached after the last dose (or the beginning
-        of the offer), the dose is given from that birthday on.
-        """
-        on = self._on
-        ends = {_born_by(on, age) for age in self._ages}
-        spans: list[tuple[int, int]] = []
-        far = on + HORIZON + _ONE_DAY
-        for offer in self._later if last else self._first:
-            begins = date.fromordinal(last) if last else offer.starts
-            for audience in offer.audiences:
-                if audience.age_below is not None:
-                    ends.add(_born_by(on, audience.age_below))
-                if audience.age_from is not None:
-                    spans.append(
-                        (_born_by(begins, audience.age_from), _born_by(far, audience.age_from))
-                    )
-                if audience.born is not None:
-                    ends.update(day.toordinal() for day in audience.born if day is not None)
-                if audience.reached is not None:
-                    age, low, high = audience.reached
-                    spans.append((_born_by(low - _ONE_DAY, age), _born_by(far, age)))
-                    if high is not None:
-                        ends.add(_born_by(high, age))
-        for span in spans:
-            ends.update(span)
-        cuts = sorted(ends)
-        exact = [False]
-        exact += [any(low <= cut < high for low, high in spans) for cut in cuts]
-        if len(self._cuts) >= _MOST_CUTS:
-            self._cuts.clear()
-        self._cuts[last] = cuts, exact
-        return cuts, exact
-
-
-_ONE_DAY: Final = timedelta(days=1)
-_MOST_CUTS: Final = 5_000
-"""The most last days for which the pieces of the birth dates are kept at once."""
-
-
-def _born_by(day: date, age: Age) -> int:
-    """Return the first birth date, as an ordinal, on which one reaches an age after a day."""
-    years, days = (age, 0) if isinstance(age, int) else (-(-age.months // 12), age.days)
-    if day.year - years < 3:
-        return 0
-    # Never later than the birth date that is looked for, and before it by a year at the most.
-    born = date(day.year - years, day.month, min(day.day, 28)) - timedelta(days=days + 4)
-    low, high = born.toordinal(), born.toordinal() + 400
-    while low < high:
-        middle = (low + high) // 2
-        if birthday(date.fromordinal(middle), age) <= day:
-            low = middle + 1
-        else:
-            high = middle
-    return low
+def invitation(
+    identifier: _Id,
+    parts: Parts,
+    warnings: tuple[str, ...],
+    carried: Mapping[str, Any] | None,
+) -> Invitation[_Id]:
+    """Return an invitation; in a third of the time that its class takes, as it is frozen."""
+    made: Invitation[_Id] = object.__new__(Invitation)
+    status, dose, earliest, latest, products, offer, reason, marks = parts
+    _set_id(made, identifier)
+    _set_1(made, status)
+    _set_2(made, dose)
+    _set_3(made, earliest)
+    _set_4(made, latest)
+    _set_5(made, products)
+    _set_6(made, offer)
+    _set_7(made, reason)
+    _set_8(made, marks)
+    _set_warnings(made, warnings)
+    _set_carried(made, carried)
+    return made
 
 
 class Asker:
@@ -411,19 +241,19 @@ class Asker:
     def __init__(self, programme: Programme, on: date, *, since: date | None = None) -> None:
         self.programme = programme
         self.on = on
-        self._now = _Day(programme, on)
-        self._before = None if since is None else _Day(programme, since)
-        days = [self._now] if self._before is None else [self._now, self._before]
+        self._now = JudgedDay(programme, on)
+        self._before = None if since is None else JudgedDay(programme, since)
+        days = self.days = [self._now] if self._before is None else [self._now, self._before]
         readings = self._now.planner.readings
         self._extra = readings.extra_dose
         self._keyed = all(
             day.understood and day.planner.readings.extra_dose == self._extra for day in days
         )
-        self._doses: dict[_Key, PlainDose | None] = {}
-        self._rests: dict[_Key, int] = {}
+        self._doses: dict[Key, PlainDose | None] = {}
+        self._rests: dict[Key, int] = {}
         self._stated: list[tuple[str, int, int]] = []
-        self._known: dict[frozenset[str], bool] = {}
-        self._reasons: dict[_Key, str] = {}
+        self._given: dict[tuple[int, int], Dose] = {}
+        self._reasons: dict[Key, str] = {}
 
     def decide(
         self,
@@ -436,42 +266,86 @@ class Asker:
         carried: Mapping[str, Any] | None = None,
     ) -> Invitation[_Id] | ToLookAt[_Id] | None:
         """Answer for a person; `make` makes the history of `source` where it is needed."""
-        if plain is not None and self._keyed and self._has_known_groups(plain[1]):
-            keyed = self._now.key(plain)
-            if keyed is not None:
-                key, ended = keyed
-                found = self._now.answers.get(key)
-                if found is None:
-                    found = self._learn(self._now, key, plain)
-                if found is False:
-                    return None
-                if ended and key in self._now.several:
-                    key = (*key, ended)
-                    found = self._now.answers.get(key)
-                    if found is None:
-                        found = self._learn(self._now, key, plain)
-                    if found is False:
-                        return None
-                    ended = 0
-                if isinstance(found, tuple):
-                    if self._before is not None and self._was_invited(plain, source, make):
-                        return None
-                    if record is not None and _settled(record, found[1]):
-                        return None
-                    if ended and ended > found[2].toordinal():
-                        found = (*found[:2], date.fromordinal(ended), *found[3:])
-                    return Invitation(identifier, *found, (), carried)
-        return self._slowly(identifier, plain, make(source), line, record, carried)
+        found = self.judge(plain)
+        if found is False:
+            return None
+        if found is True:
+            return self._slowly(identifier, make(source), line, record, carried)
+        if record is not None and is_settled(record, found[1]):
+            return None
+        return invitation(identifier, found, (), carried)
 
-    def _learn(self, day: _Day, key: _Key, plain: Plain) -> _Parts | bool:
-        """Ask the planner about a history without any oddity, and keep the answer by its key."""
-        if not key[-1]:
-            # Whoever has the key has no wait, or another one, that decides nothing.
-            plain = (*plain[:3], ())
-        plans, course, _ = day.planner.plans(self._history(plain))
+    def judge(self, plain: Plain | None, *, shared: bool = False) -> Parts | bool:
+        """Return what makes an invitation, False for none, True where `decide` is to be asked.
+
+        Where it is `shared`, `JudgedDay.dated` makes it that of those whose last dose stands alike.
+        """
+        if plain is None or not self._keyed:
+            return True
+        keyed = self._now.key(plain)
+        if keyed is None:
+            return True
+        key, ended, last = keyed
+        found = self._answer(self._now, key, plain)
+        if found == ():
+            if shared:
+                return True
+            key = _with_day(key, last)
+            found = self._answer(self._now, key, plain)
+        if ended and found is not False and key in self._now.several:
+            found, ended = self._answer(self._now, (*_with_day(key, last), ended), plain), 0
+        elif key[2] > 0 and found is not True and found is not False:
+            found = self._now.dated(found, last)
+        if isinstance(found, bool):
+            return found
+        if self._before is not None:
+            # The end of a wait can move the earliest day, and not whether somebody was invited.
+            keyed = self._before.key(plain)
+            if keyed is None:
+                return True
+            former = self._answer(self._before, keyed[0], plain)
+            if former == ():
+                if shared:
+                    return True
+                former = self._answer(self._before, _with_day(keyed[0], keyed[2]), plain)
+            if not isinstance(former, bool):
+                return False
+        parts: Parts = found
+        if ended and ended > parts[2].toordinal():
+            parts = (*parts[:2], date.fromordinal(ended), *parts[3:])
+        return parts
+
+    def _answer(self, day: JudgedDay, key: Key, plain: Plain) -> Any:
+        found = day.answers.get(key)
+        return self._learn(day, key, plain) if found is None else found
+
+    def _learn(self, day: JudgedDay, key: Key, plain: Plain) -> Parts | bool | tuple[()]:
+        """Ask the planner about a history without any oddity, and keep the answer by its key.
+
+        Return () where the key does not hold all that decides, as several readings have to agree.
+        """
+        born, groups, doses, infections = plain
+        rests, flags, _, _, asked, *waits = key
+        today = day.today
+        # Where no wait decides, whoever has the key has none, or any.
+        known = [each for each in infections if each <= today] if any(waits) else []
+        events = Events(
+            tuple(map(self._dose, doses[: len(rests)])),
+            (),
+            tuple([Infection(date.fromordinal(each)) for each in known]),
+        )
+        what = rests, flags, self._extra is not None and self._extra.group in asked
+        course = day.courses.get(what)
+        if course is None:
+            course = read_course(self.programme, events, groups, day.planner.readings)
+            day.courses[what] = course
+        plans = day.planner.plans_of(events, course, (date.fromordinal(born),), groups)
         plan = plans[0] if len(plans) == 1 and not course.too_many else joined(plans, course)
-        found: _Parts | bool = plan.status is Status.AMBIGUOUS or self._parts(plan) or False
-        if len(day.answers) >= _MOST:
+        found: Parts | bool | tuple[()]
+        found = plan.status is Status.AMBIGUOUS or self._parts(plan) or False
+        if key[2] > 0 and len(plans) > 1 and plan.status is not Status.AMBIGUOUS:
+            found = ()
+        if len(day.answers) >= MOST:
             day.answers.clear()
             day.several.clear()
         day.answers[key] = found
@@ -479,22 +353,20 @@ class Asker:
             day.several.add(key)
         return found
 
-    def _history(self, plain: Plain) -> History:
-        """Return a history that the planner answers alike."""
-        born, groups, doses, infections = plain
-        return History(
-            date.fromordinal(born),
-            tuple(Dose(date.fromordinal(day), *self._stated[rest]) for day, rest, _, _, _ in doses),
-            (),
-            tuple(Infection(date.fromordinal(day)) for day in infections),
-            None,
-            groups,
-        )
+    def _dose(self, plain: PlainDose) -> Dose:
+        """Return a dose that the planner reads alike."""
+        day, rest = plain[:2]
+        found = self._given.get((day, rest))
+        if found is None:
+            if len(self._given) >= MOST:
+                self._given.clear()
+            found = Dose(date.fromordinal(day), *self._stated[rest])
+            self._given[day, rest] = found
+        return found
 
     def _slowly(
         self,
         identifier: _Id,
-        plain: Plain | None,
         history: History,
         line: int | None,
         record: InvitationRecord | None,
@@ -509,32 +381,14 @@ class Asker:
         found = self._parts(plan)
         if found is None:
             return None
-        if self._before is not None and self._was_invited(plain, history, _itself):
+        if self._before is not None and to_be_invited(self._before.planner.plan(history)):
             return None
-        if record is not None and _settled(record, found[1]):
+        if record is not None and is_settled(record, found[1]):
             return None
         warnings = _warnings(self.programme, history, events)
-        return Invitation(identifier, *found, warnings, carried)
+        return invitation(identifier, found, warnings, carried)
 
-    def _was_invited(
-        self, plain: Plain | None, source: Any, make: Callable[[Any], History]
-    ) -> bool:
-        """Return whether a person was to be invited on the earlier day already."""
-        before = self._before
-        if before is None:
-            return False
-        keyed = None
-        if plain is not None and self._keyed and self._has_known_groups(plain[1]):
-            keyed = before.key(plain)
-        if keyed is None:
-            return to_be_invited(before.planner.plan(make(source)))
-        # The end of a wait can move the earliest day, and not whether somebody was invited.
-        found = before.answers.get(keyed[0])
-        if found is None:
-            found = self._learn(before, keyed[0], plain or _NOBODY)
-        return isinstance(found, tuple)
-
-    def _parts(self, plan: Plan) -> _Parts | None:
+    def _parts(self, plan: Plan) -> Parts | None:
         """Return an invitation but for its person; None where there is none."""
         if plan.earliest is None or not to_be_invited(plan):
             return None
@@ -555,17 +409,6 @@ class Asker:
             reason,
             offer.marks(),
         )
-
-    def _has_known_groups(self, groups: frozenset[str]) -> bool:
-        """Return whether the programme knows each group; a word that it does not know is odd."""
-        if not groups or not self.programme.groups:
-            return True
-        found = self._known.get(groups)
-        if found is None:
-            if len(self._known) >= _MOST:
-                self._known.clear()
-            found = self._known[groups] = groups <= self.programme.groups.keys()
-        return found
 
     # Histories in numbers.
 
@@ -615,7 +458,7 @@ class Asker:
         try:
             return self._doses[stated]
         except KeyError:
-            if len(self._doses) >= _MOST:
+            if len(self._doses) >= MOST:
                 self._doses.clear()
             found = self._doses[stated] = self._new_dose(*stated)
             return found
@@ -687,11 +530,16 @@ class Inviter:
         )
 
 
+def _with_day(key: Key, last: int) -> Key:
+    """Return a key in which the day of the last dose stands for itself."""
+    return *key[:2], -last, *key[3:]
+
+
 def _itself(history: History) -> History:
     return history
 
 
-def _settled(record: InvitationRecord, dose: int) -> bool:
+def is_settled(record: InvitationRecord, dose: int) -> bool:
     """Return whether a record says that the dose needs no invitation any more."""
     return record.dose is None or record.dose >= dose
 

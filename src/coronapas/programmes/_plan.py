@@ -100,7 +100,9 @@ class Plan(NamedTuple):
         return f"<Plan: {self.status}, dose {self.dose}>"
 
 
-class _Match(NamedTuple):
+class Match(NamedTuple):
+    """An offer to a person, with its days."""
+
     earliest: date
     recommended: date | None
     latest: date | None
@@ -182,25 +184,30 @@ class Planner:
         events = self.events(history)
         course = read_course(self.programme, events, history.groups, self.readings)
         days = births(history.birth_date) or self._unknown_births
-        infected = self._last_infection(events)
         births_ = days if days[0] != days[1] else days[:1]
         groups = history.groups
         known = self.programme.groups
-        if groups and known and not groups <= known.keys():
+        if groups is None:
+            infected = self._last_infection(events)
+            found = self._in_every_group(events, course, births_, _NO_GROUPS, infected)
+        elif groups and known and not groups <= known.keys():
             # A word that the programme does not know may stand for any group.
+            infected = self._last_infection(events)
             found = self._in_every_group(events, course, births_, groups & known.keys(), infected)
-            return found, course, events
-        if groups is not None and len(births_) == len(course.worlds) == 1:
-            plan = self._plan(events, course.worlds[0], days[0], groups, infected)
-            return [plan], course, events
-        if groups is not None:
-            found = [
-                self._plan(events, world, born, groups, infected)
-                for born in births_
-                for world in course.worlds
-            ]
-            return found, course, events
-        return self._in_every_group(events, course, births_, _NO_GROUPS, infected), course, events
+        else:
+            found = self.plans_of(events, course, births_, groups)
+        return found, course, events
+
+    def plans_of(
+        self, events: Events, course: Course, births_: Sequence[date], groups: frozenset[str]
+    ) -> list[Plan]:
+        """Return the answer in every reading for a member of known groups."""
+        infected = self._last_infection(events)
+        return [
+            self._plan(events, world, born, groups, infected)
+            for born in births_
+            for world in course.worlds
+        ]
 
     def _in_every_group(
         self,
@@ -280,8 +287,8 @@ class Planner:
         infected: date | None,
     ) -> Plan:
         stage, counted, last = _standing(events.doses, world)
-        matches: list[_Match] = []
-        later: list[_Match] = []
+        matches: list[Match] = []
+        later: list[Match] = []
         refusals: list[Row] = []
         for offer, by_doses, limited in self._offers.get(stage, ()):
             if offer.previous is not None and (last is None or last.product not in offer.previous):
@@ -301,10 +308,10 @@ class Planner:
                 before = events.doses[-1].date if events.doses else None
                 several = matches if since <= self.on else later
                 if infected is None:
-                    several.append(_match(offer, products, since, before, last, None))
+                    several.append(match(offer, products, since, before, last, None))
                     continue
                 for wait, waiting in self._by_wait(infected, stage, products, born):
-                    several.append(_match(offer, waiting, since, before, last, wait))
+                    several.append(match(offer, waiting, since, before, last, wait))
         return self._chosen(matches or later, refusals, counted + 1)
 
     def _allowed(self, offer: Offer, born: date, refusals: list[Row]) -> tuple[str, ...]:
@@ -320,7 +327,7 @@ class Planner:
                 refusals.append(against)
         return tuple(allowed)
 
-    def _chosen(self, matches: list[_Match], refusals: list[Row], dose: int) -> Plan:
+    def _chosen(self, matches: list[Match], refusals: list[Row], dose: int) -> Plan:
         if not matches:
             return Plan(Status.NOT_OFFERED, dose, None, None, None, (), (), tuple(refusals), None)
         best = matches[0] if len(matches) == 1 else min(matches, key=self._preference)
@@ -349,7 +356,7 @@ class Planner:
             best.offer.access,
         )
 
-    def _preference(self, match: _Match) -> tuple[date, int, date, date, int]:
+    def _preference(self, match: Match) -> tuple[date, int, date, date, int]:
         """Return the order of offers: what may be given, by invitation, first."""
         return (
             max(match.earliest, self.on),
@@ -466,14 +473,18 @@ def _member_since(
     return found
 
 
-def _match(
+def match(
     offer: Offer,
     products: tuple[str, ...],
     since: date,
     before: date | None,
     last: GivenDose | None,
     wait: tuple[date, Row] | None,
-) -> _Match:
+) -> Match:
+    """Return when a person who belongs to an audience since a day is given a dose.
+
+    `before` is the day of the last dose, and `last` the last one that counts.
+    """
     recommended = latest = None
     waiting = None
     if last is None or offer.earliest is None:
@@ -493,7 +504,7 @@ def _match(
     if wait is not None and wait[0] > earliest:
         earliest, waiting = wait
         recommended = recommended and max(recommended, earliest)
-    return _Match(earliest, recommended, latest, products, offer, waiting)
+    return Match(earliest, recommended, latest, products, offer, waiting)
 
 
 @dataclass(frozen=True, slots=True)

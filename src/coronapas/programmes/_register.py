@@ -1,8 +1,9 @@
 """Registers: JSON lines, CSV or Parquet in, invitations and people to be looked at out.
 
-A register is read as a stream, in chunks of whole people, by this process or by several. Memory
-does not grow with it: at most two chunks for each process are under way at once, and a chunk is
-`CHUNK` bytes of lines, or 50,000 rows of a table (more only where one person has more).
+A register is read as a stream, in chunks of whole people, by this process or by several. Histories
+do not fill the memory: at most two chunks for each process are under way at once, and a chunk is
+`CHUNK` bytes of lines, or 50,000 rows of a table (more only where one person has more). Of a person
+only a hash of the identifier is kept, so that an identifier that repeats is seen (`_Seen`).
 
 The forms:
 
@@ -26,19 +27,18 @@ from __future__ import annotations
 
 import copyreg
 import io
-import json
 import multiprocessing
 import multiprocessing.connection
 import os
 import pickle
-import re
 import threading
+from array import array
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
@@ -52,36 +52,15 @@ from typing import (
     TypeVar,
 )
 
-from coronapas._json import YEARS, calendar_day
-from coronapas._time import as_utc
-from coronapas.errors import HistoryError
-from coronapas.facts._history import LARGEST, History
-from coronapas.programmes._clock import local_day
-from coronapas.programmes._invitations import (
-    Asker,
-    Invitation,
-    InvitationRecord,
-    Plain,
-    PlainDose,
-    ToLookAt,
-)
-from coronapas.programmes._reasons import Reason
-from coronapas.programmes._tables import Columns, closed, opened, record_of, whole_people
+from coronapas.programmes._invitations import Asker, Invitation
+from coronapas.programmes._people import LONGEST, People, RegisterAnswer, unreadable
+from coronapas.programmes._tables import closed, opened, whole_people
 
 if TYPE_CHECKING:
     from coronapas.programmes._model import Programme
 
-RegisterAnswer = Invitation[str | int] | ToLookAt[str | int]
-"""What a register's row comes to, where it comes to anything."""
-
 CHUNK: Final = 1_000_000
 """Bytes of lines that are worked on at once; a longer line is a chunk of its own."""
-
-_LONGEST: Final = LARGEST + 1000
-"""The most bytes of a line, inclusive: a history's, and what stands around it."""
-
-_MOST: Final = 50_000
-"""The most statements whose reading is kept at once."""
 
 _T = TypeVar("_T")
 
@@ -105,7 +84,7 @@ class RegisterRun(Generic[_T]):
     """A register that is gone through once, as an iterator; the numbers are those so far.
 
     `rows` are people, `unreadable` those of them who are to be looked at because their row, or
-    their history, cannot be read.
+    their history, cannot be read, or because an earlier row has their identifier.
     """
 
     _answers: Iterator[_T] = field(repr=False)
@@ -180,32 +159,105 @@ def _run(
         else:
             stream = source
         chunks = _line_chunks(stream) if form is RegisterForm.LINES else _tables(stream, form)
+        seen = _Seen()
         for done in _done(work, chunks, jobs, stack):
-            run.rows += done.rows
-            run.invited += done.invited
-            run.ambiguous += done.ambiguous
-            run.unreadable += done.unreadable
-            yield from done.answers
+            again = seen.again(done.identifiers)
+            found = _with_repeated(done, again, work.then) if again else done
+            run.rows += len(found.identifiers)
+            run.invited += found.kinds.count(_INVITED)
+            run.ambiguous += found.kinds.count(_AMBIGUOUS)
+            run.unreadable += found.kinds.count(_UNREADABLE)
+            yield from found.answers
             advance(done.size)
 
 
-class _Chunk(NamedTuple):
-    """Whole people: lines, or a table as an Arrow stream; the place of the first row, from 1."""
+_MOST_SLOTS: Final = 1 << 25
+_WHOLE: Final = (1 << 64) - 1
 
-    content: bytes
+
+class _Seen:
+    """The identifiers of a register so far, as hashes of 64 bits in a table.
+
+    Two of them share a hash in one of a million registers of the size of Denmark's. The table has
+    11 to 22 bytes for each, from 1 MiB on and 256 MiB at the most: of more than 25 million
+    identifiers the first are kept.
+    """
+
+    def __init__(self) -> None:
+        self._table = array("Q", bytes(8 << 17))
+        self._count = 0
+
+    def again(self, identifiers: list[str | int | None]) -> list[int]:
+        """Return the places of the identifiers that were there before, and keep the others."""
+        while (self._count + len(identifiers)) * 4 > len(self._table) * 3:
+            if len(self._table) >= _MOST_SLOTS:
+                break
+            former, self._table = self._table, array("Q", bytes(16 * len(self._table)))
+            self._add(filter(None, former))
+        # An empty place says 0. The text tells 1 from "1".
+        hashes = [hash(text) & _WHOLE or 1 for text in map(repr, identifiers)]
+        again = self._add(hashes)
+        self._count += len(hashes) - len(again)
+        return [place for place in again if identifiers[place] is not None]
+
+    def _add(self, hashes: Iterable[int]) -> list[int]:
+        table = self._table
+        last = len(table) - 1
+        full = self._count * 4 > len(table) * 3
+        again = []
+        for place, each in enumerate(hashes):
+            at = each & last
+            while there := table[at]:
+                if there == each:
+                    again.append(place)
+                    break
+                at = at + 1 & last
+            else:
+                if not full:
+                    table[at] = each
+        return again
+
+
+def _with_repeated(
+    done: _Done, again: list[int], then: Callable[[RegisterAnswer], Any] | None
+) -> _Done:
+    """Return answers with those who were there before as people to be looked at."""
+    text = "An earlier row of the register has the same id."
+    answers = dict(zip(done.whose, zip(done.answers, done.kinds, strict=True), strict=True))
+    for place in again:
+        answer = unreadable(done.identifiers[place], done.lines[place], "register.repeated", text)
+        answers[place] = (answer if then is None else then(answer), _UNREADABLE)
+    whose = sorted(answers)
+    return done._replace(
+        answers=[answers[place][0] for place in whose],
+        kinds=bytes([answers[place][1] for place in whose]),
+        whose=whose,
+    )
+
+
+class _Chunk(NamedTuple):
+    """Whole people: lines or a table; the place of the first row, from 1."""
+
+    content: Any
     first: int
     size: int
     table: bool = False
-    too_long: bool = False
 
 
 class _Done(NamedTuple):
     answers: list[Any]
-    rows: int
-    invited: int
-    ambiguous: int
-    unreadable: int
+    kinds: bytes
+    """What each answer is: `_INVITED`, `_AMBIGUOUS` or `_UNREADABLE`."""
+    whose: list[int]
+    """The place of each answer's person among those of the chunk."""
+    identifiers: list[str | int | None]
+    """The identifier of each person, None where it cannot be read."""
+    lines: list[int]
+    """The place of each person's first row in the register."""
     size: int
+
+
+_INVITED, _AMBIGUOUS, _UNREADABLE = range(3)
 
 
 # Processes
@@ -223,7 +275,8 @@ def _done(work: _Work, chunks: Iterator[_Chunk], jobs: int, stack: ExitStack) ->
     stack.callback(pool.shutdown, cancel_futures=True)
     waiting: deque[Future[_Done]] = deque()
     for chunk in chunks:
-        waiting.append(pool.submit(_go, chunk))
+        sent = chunk._replace(content=closed(chunk.content)) if chunk.table else chunk
+        waiting.append(pool.submit(_go, sent))
         if len(waiting) >= 2 * jobs:
             yield waiting.popleft().result()
     while waiting:
@@ -248,7 +301,8 @@ def _end_with(sentinel: int) -> None:
 
 
 def _go(chunk: _Chunk) -> _Done:
-    return _worker[0].done(chunk)
+    opened_ = chunk._replace(content=opened(chunk.content)) if chunk.table else chunk
+    return _worker[0].done(opened_)
 
 
 def _pickled(work: _Work) -> bytes:
@@ -283,36 +337,24 @@ class _Worker:
 
     def __init__(self, work: _Work) -> None:
         self._then = work.then
-        self._inviter = Asker(work.programme, work.on, since=work.since)
-        self._people = _People(self._inviter)
+        self._people = People(Asker(work.programme, work.on, since=work.since))
 
     def done(self, chunk: _Chunk) -> _Done:
-        if chunk.too_long:
-            answers: Iterator[RegisterAnswer | None] = iter(
-                (_unreadable(None, chunk.first, "register.long-line", _LONG),)
-            )
-        elif chunk.table:
-            answers = self._people.of_table(opened(chunk.content), chunk.first)
-        else:
-            answers = self._people.of_lines(chunk.content, chunk.first)
-        rows = invited = ambiguous = unreadable = 0
+        people = self._people
+        answers = people.of_table if chunk.table else people.of_lines
         found: list[Any] = []
+        kinds: list[int] = []
+        whose: list[int] = []
         then = self._then
-        for answer in answers:
-            rows += 1
-            if answer is None:
-                continue
+        for place, answer in answers(chunk.content, chunk.first):
             if isinstance(answer, Invitation):
-                invited += 1
-            elif answer.ambiguous:
-                ambiguous += 1
+                kinds.append(_INVITED)
             else:
-                unreadable += 1
+                kinds.append(_AMBIGUOUS if answer.ambiguous else _UNREADABLE)
+            whose.append(place)
             found.append(answer if then is None else then(answer))
-        return _Done(found, rows, invited, ambiguous, unreadable, chunk.size)
-
-
-_LONG: Final = "The line is too long."
+        identifiers, lines = people.gone_through()
+        return _Done(found, bytes(kinds), whose, identifiers, lines, chunk.size)
 
 
 # Lines
@@ -330,13 +372,14 @@ def _line_chunks(stream: IO[bytes]) -> Iterator[_Chunk]:
             content = lines[:end]
             yield _Chunk(content, first, end)
             first += content.count(b"\n")
-        if len(rest) > _LONGEST:
+        if len(rest) > LONGEST:
             size = len(rest)
             while block := stream.readline(CHUNK):
                 size += len(block)
                 if block.endswith(b"\n"):
                     break
-            yield _Chunk(b"", first, size, too_long=True)
+            # The beginning is enough to see that it is too long.
+            yield _Chunk(rest[: LONGEST + 1], first, size)
             first += 1
             rest = b""
     if rest:
@@ -347,400 +390,5 @@ def _tables(stream: IO[bytes], form: RegisterForm) -> Iterator[_Chunk]:
     """Cut a table into chunks of whole people."""
     first = 1
     for table in whole_people(stream, is_csv=form is RegisterForm.CSV):
-        yield _Chunk(closed(table), first, table.num_rows, table=True)
+        yield _Chunk(table, first, table.num_rows, table=True)
         first += table.num_rows
-
-
-def _refused(text: str) -> Any:
-    raise ValueError(text)
-
-
-_DECODE: Final = json.JSONDecoder(parse_constant=_refused).decode
-_NEW: Final[Any] = object()
-"""Stands for what was not read before."""
-_EVENTS: Final = ("vaccinations", "tests", "infections")
-_OURS: Final = frozenset({"id", "history", "invitation"})
-_PLAIN_DOSE: Final = frozenset({"date", "product", "dose_number", "doses"})
-_ASIDE: Final = frozenset({"uvci", "batch", "place", "country", "vaccine", "manufacturer"})
-"""Members of a dose that decide nothing where its number and its day are its own."""
-_MOMENT: Final = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:Z|[+-][0-9]{2}:[0-9]{2})"
-)
-
-
-def _unreadable(
-    identifier: str | int | None,
-    line: int,
-    code: str,
-    text: str,
-    carried: Mapping[str, Any] | None = None,
-) -> ToLookAt[str | int]:
-    return ToLookAt(identifier, line, False, (Reason(code, text),), carried)
-
-
-def _faulty(
-    identifier: str | int, line: int, error: HistoryError, carried: Mapping[str, Any] | None
-) -> ToLookAt[str | int]:
-    reasons = tuple(Reason(fault.code, f"history.{fault}") for fault in error.faults)
-    return ToLookAt(identifier, line, False, reasons, carried)
-
-
-class _People:
-    """Reads people, with what many of them state alike kept in numbers."""
-
-    def __init__(self, inviter: Asker) -> None:
-        self._inviter = inviter
-        self._disease = inviter.programme.disease
-        self._zone = inviter.programme.zone
-        self._doses: dict[Any, PlainDose | None] = {}
-        self._births: dict[Any, int | None] = {}
-        self._groups: dict[Any, frozenset[str] | None] = {}
-        self._infections: dict[Any, int | None] = {}
-        self._tests: dict[Any, bool | None] = {}
-
-    def of_lines(self, content: bytes, first: int) -> Iterator[RegisterAnswer | None]:
-        """RegisterAnswer for each line that is not blank."""
-        for number, line in enumerate(content.split(b"\n"), first):
-            if line.strip():
-                yield self._of_line(line, number)
-
-    def _of_line(self, line: bytes, number: int) -> RegisterAnswer | None:
-        if len(line) > _LONGEST:
-            return _unreadable(None, number, "register.long-line", _LONG)
-        try:
-            document: Any = _DECODE(line.decode())
-        except (ValueError, RecursionError):
-            text = "The line must be JSON in UTF-8."
-            return _unreadable(None, number, "register.line", text)
-        if type(document) is not dict or "id" not in document or "history" not in document:
-            text = "The line must be an object with id and history."
-            return _unreadable(None, number, "register.line", text)
-        identifier = document["id"]
-        if type(identifier) is not str and type(identifier) is not int:
-            text = "id must be a string or an integer."
-            return _unreadable(None, number, "register.id", text)
-        carried = record = None
-        if len(document) > 2:
-            carried = {key: value for key, value in document.items() if key not in _OURS} or None
-            if "invitation" in document:
-                record = record_of(document["invitation"])
-                if record is None:
-                    text = "invitation must have a known state, and maybe a dose from 1 to 99."
-                    return _unreadable(identifier, number, "register.invitation", text, carried)
-        return self.of_document(identifier, document["history"], number, record, carried)
-
-    def of_document(
-        self,
-        identifier: str | int,
-        history: Any,
-        line: int,
-        record: InvitationRecord | None,
-        carried: Mapping[str, Any] | None,
-    ) -> RegisterAnswer | None:
-        """RegisterAnswer for a history as JSON has it."""
-        if type(history) is not dict:
-            text = "history must be an object."
-            return _unreadable(identifier, line, "register.history", text, carried)
-        try:
-            plain = self._plain(history)
-            return self._inviter.decide(
-                identifier, plain, history, History.from_json, line, record, carried
-            )
-        except HistoryError as error:
-            return _faulty(identifier, line, error, carried)
-
-    # Histories in numbers. Whatever is not seen to be in order is left to `History.from_json`.
-
-    def _plain(self, history: dict[str, Any]) -> Plain | None:
-        members = len(history)
-        try:
-            born = self._births.get(history["birth_date"], _NEW)
-            words = tuple(history["groups"]) if type(history["groups"]) is list else None
-            groups = self._groups.get(words, _NEW)
-        except (KeyError, TypeError):
-            return None
-        if born is _NEW or groups is _NEW:
-            born = self._birth(history["birth_date"])
-            groups = self._words(words)
-        if born is None or groups is None:
-            return None
-        members -= 2
-        doses: tuple[PlainDose, ...] = ()
-        for statement in history.get("vaccinations", ()):
-            dose = self._dose(statement)
-            if dose is None:
-                return None
-            doses += (dose,)
-        infections: tuple[int, ...] = ()
-        if "infections" in history or "tests" in history:
-            found = self._days(history, born)
-            if found is None:
-                return None
-            infections = found
-        members -= sum(name in history for name in _EVENTS)
-        return None if members else (born, groups, doses, infections)
-
-    def _birth(self, text: Any) -> int | None:
-        day = calendar_day(text) if isinstance(text, str) else None
-        found = None if day is None or day.year not in YEARS else day.toordinal()
-        _remember(self._births, text, found)
-        return found
-
-    def _words(self, words: tuple[Any, ...] | None) -> frozenset[str] | None:
-        found = None
-        if words is not None and all(isinstance(word, str) for word in words):
-            stated = _history({"groups": list(words)})
-            found = None if stated is None else stated.groups
-        _remember(self._groups, words, found)
-        return found
-
-    def _dose(self, statement: Any) -> PlainDose | None:
-        if type(statement) is not dict:
-            return None
-        disease = None
-        if statement.keys() != _PLAIN_DOSE:
-            more = statement.keys() - _PLAIN_DOSE
-            if "disease" in more:
-                more = more - {"disease"}
-                disease = statement["disease"]
-            if len(statement) != len(more) + 4 + ("disease" in statement) or not more <= _ASIDE:
-                return None
-            if not all(type(statement[name]) is str and statement[name].strip() for name in more):
-                return None
-        number, doses = statement["dose_number"], statement["doses"]
-        # In Python, true is 1 and 1.0 is 1: only whole numbers may share a key.
-        if type(number) is not int or type(doses) is not int:
-            return None
-        stated = statement["date"], statement["product"], number, doses, disease
-        try:
-            return self._doses[stated]
-        except KeyError:
-            found = self._new_dose(statement)
-            _remember(self._doses, stated, found)
-            return found
-        except TypeError:
-            return None
-
-    def _new_dose(self, statement: dict[str, Any]) -> PlainDose | None:
-        stated = _history({"vaccinations": [statement]})
-        if stated is None:
-            return None
-        (dose,) = stated.doses
-        return self._inviter.plain_dose(
-            dose.date, dose.product, dose.dose_number, dose.doses, dose.disease
-        )
-
-    def _days(self, history: dict[str, Any], born: int) -> tuple[int, ...] | None:
-        """Return the days of infections and positive tests, in order; None where one is odd."""
-        days = []
-        stated = history.get("infections", ())
-        tests = history.get("tests", ())
-        if type(stated) not in (list, tuple) or type(tests) not in (list, tuple):
-            return None
-        if not stated and not tests:
-            return ()
-        if len(tests) > _MOST_TESTS or len(stated) > _MOST_INFECTIONS:
-            return None
-        for each in stated:
-            day = self._infection(each, alone=len(stated) == 1)
-            if day is None:
-                return None
-            if day:
-                days.append(day)
-        for each in tests:
-            day = self._test(each, born, alone=len(tests) == 1)
-            if day is None:
-                return None
-            if day:
-                days.append(day)
-        days.sort()
-        return tuple(days)
-
-    def _infection(self, statement: Any, *, alone: bool) -> int | None:
-        """Return the day of an infection, 0 for one that does not count, None for an odd one."""
-        if type(statement) is not dict or ("uvci" in statement and not alone):
-            return None
-        key = tuple(statement.items())
-        try:
-            found: int | None = self._infections.get(key, _NEW)
-        except TypeError:
-            return None
-        if found is _NEW:
-            found = None
-            stated = _history({"infections": [statement]})
-            if stated is not None:
-                (each,) = stated.infections
-                ours = each.disease is None or each.disease == self._disease
-                found = each.first_positive.toordinal() if ours else 0
-            _remember(self._infections, key, found)
-        return found
-
-    def _test(self, statement: Any, born: int, *, alone: bool) -> int | None:
-        """Return the day of a positive test, 0 for another one, None for an odd one."""
-        if type(statement) is not dict or ("uvci" in statement and not alone):
-            return None
-        moment = statement.get("sampled_at")
-        if type(moment) is not str or not _MOMENT.fullmatch(moment):
-            return None
-        rest = tuple(item for item in statement.items() if item[0] != "sampled_at")
-        try:
-            at = datetime.fromisoformat(moment)
-            positive = self._tests.get(rest, _NEW)
-        except (ValueError, TypeError):
-            return None
-        if positive is _NEW:
-            positive = None
-            stated = _history({"tests": [statement]})
-            if stated is not None:
-                (each,) = stated.tests
-                ours = each.disease is None or each.disease == self._disease
-                positive = bool(each.positive) and ours
-            _remember(self._tests, rest, positive)
-        if positive is None or at.toordinal() <= born + 1 or not 1890 <= at.year < 2200:
-            return None
-        return local_day(as_utc(at), self._zone).toordinal() if positive else 0
-
-    # Tables
-
-    def of_table(self, table: Any, first: int) -> Iterator[RegisterAnswer | None]:
-        """RegisterAnswer for each person of a table, whose rows are whole people."""
-        if "history" in table.schema.names:
-            return self._of_texts(table, first)
-        return self._of_events(table, first)
-
-    def _of_texts(self, table: Any, first: int) -> Iterator[RegisterAnswer | None]:
-        columns = Columns(table)
-        texts = table.column("history").to_pylist()
-        for place, identifier in enumerate(columns.identifiers(every=True)):
-            line, carried = first + place, columns.carried(place)
-            if identifier is None:
-                yield _unreadable(None, line, "register.id", _NO_ID, carried)
-                continue
-            try:
-                history = _DECODE(texts[place] or "")
-            except (ValueError, RecursionError, TypeError):
-                text = "history must be JSON."
-                yield _unreadable(identifier, line, "register.history", text, carried)
-                continue
-            try:
-                record = columns.record(place)
-            except HistoryError as error:
-                yield _faulty(identifier, line, error, carried)
-                continue
-            yield self.of_document(identifier, history, line, record, carried)
-
-    def _of_events(self, table: Any, first: int) -> Iterator[RegisterAnswer | None]:
-        columns = Columns(table)
-        starts = columns.starts
-        codes, events = columns.events()
-        plain = [self._event(event) for event in events]
-        simple = [type(each) is tuple for each in plain]
-        births = [self._birth_of(text) for text in columns.births]
-        groups = [self._words_of(words) for words in columns.groups]
-        odd = columns.contradicting()
-        ends = [*starts[1:], len(codes)]
-        decide = self._inviter.decide
-        people = zip(
-            starts, ends, columns.identifiers(), columns.born_at, columns.groups_at, strict=True
-        )
-        for place, (start, end, identifier, born_at, groups_at) in enumerate(people):
-            if identifier is None:
-                yield _unreadable(
-                    None, first + start, "register.id", _NO_ID, columns.carried(start)
-                )
-                continue
-            found: Plain | None = None
-            born, named = births[born_at], groups[groups_at]
-            if born is not None and named is not None and place not in odd:
-                own = codes[start:end]
-                if all(map(simple.__getitem__, own)):
-                    doses: Any = tuple(map(plain.__getitem__, own))
-                    found = born, named, doses, ()
-                else:
-                    found = self._mixed(columns, start, own, plain, born, named)
-            record = None
-            try:
-                if columns.has_records:
-                    record = columns.record(start)
-                answer = decide(
-                    identifier, found, (start, end), columns.history, first + start, record
-                )
-            except HistoryError as error:
-                answer = _faulty(identifier, first + start, error, None)
-            if answer is not None and columns.carries:
-                answer = replace(answer, carried=columns.carried(start))
-            yield answer
-
-    def _birth_of(self, text: str | None) -> int | None:
-        found = self._births.get(text, _NEW)
-        return self._birth(text) if found is _NEW else found
-
-    def _words_of(self, words: tuple[str, ...] | None) -> frozenset[str] | None:
-        if words is None:
-            return None
-        found = self._groups.get(words, _NEW)
-        return self._words(words) if found is _NEW else found
-
-    def _event(self, event: dict[str, Any]) -> PlainDose | int | dict[str, Any] | None:
-        """Return a dose, the day of an infection, a test as it is, 0 for no event, None if odd."""
-        if not event:
-            return 0
-        if len(event) > 1:
-            return None
-        ((kind, statement),) = event.items()
-        if kind == "vaccinations":
-            return self._dose(statement)
-        if kind == "infections":
-            return self._infection(statement, alone=True)
-        return statement if isinstance(statement, dict) else None
-
-    def _mixed(
-        self,
-        columns: Columns,
-        start: int,
-        own: list[int],
-        plain: list[Any],
-        born: int,
-        groups: frozenset[str],
-    ) -> Plain | None:
-        """Return a person with more than doses in numbers, or None where anything is odd."""
-        doses: tuple[PlainDose, ...] = ()
-        days = []
-        others = 0
-        for row, code in enumerate(own, start):
-            each = plain[code]
-            if type(each) is tuple:
-                doses += (each,)
-                continue
-            if isinstance(each, dict):
-                moment = columns.sampled_at(row)
-                each = self._test({**each, "sampled_at": moment}, born, alone=True)
-                others += 1
-            elif each:
-                others += 1
-            if each is None:
-                return None
-            if each:
-                days.append(each)
-        # What one identifier joins is found from the history alone.
-        if others > 1 and columns.has_identifiers:
-            return None
-        return born, groups, doses, tuple(sorted(days))
-
-
-_NO_ID: Final = "The row has no id."
-_MOST_TESTS: Final = 5000
-_MOST_INFECTIONS: Final = 100
-
-
-def _history(document: dict[str, Any]) -> History | None:
-    try:
-        return History.from_json(document)
-    except HistoryError:
-        return None
-
-
-def _remember(kept: dict[Any, Any], key: Any, found: Any) -> None:
-    if len(kept) >= _MOST:
-        kept.clear()
-    kept[key] = found

@@ -10,16 +10,21 @@ import csv
 import io
 import re
 from datetime import date
-from functools import cache
+from functools import cache, cached_property
 from importlib import import_module
 from typing import IO, TYPE_CHECKING, Any, Final
 
+from coronapas._json import Doubled
 from coronapas.errors import Fault, HistoryError, MissingExtraError
 from coronapas.facts._history import History
 from coronapas.programmes._invitations import InvitationRecord, InvitationState
+from coronapas.programmes._keys import EXACT
+from coronapas.programmes._reasons import SHORTEST
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from coronapas.programmes._keys import JudgedDay
 
 BLOCK: Final = 1_000_000
 """Bytes of CSV that are read at once; a row must fit."""
@@ -79,8 +84,8 @@ def _arrow() -> Any:
         raise MissingExtraError("bulk", "pyarrow") from None
 
 
-def _fault(code: str, problem: str, hint: str) -> HistoryError:
-    return HistoryError([Fault("", code, problem, hint)])
+def _fault(code: str, problem: str, hint: str, field: str = "") -> HistoryError:
+    return HistoryError([Fault(field, code, problem, hint)])
 
 
 def whole_people(stream: IO[bytes], *, is_csv: bool) -> Iterator[Any]:
@@ -189,16 +194,25 @@ def _column(table: Any, name: str) -> Any:
     return array
 
 
+def _changes(column: Any) -> Any:
+    """Return for each value but the first whether it differs from the one before; nulls do."""
+    compute = _arrow().compute
+    other = compute.not_equal(column.slice(1), column.slice(0, max(len(column) - 1, 0)))
+    return compute.fill_null(other, True)
+
+
+def _begins(column: Any) -> Any:
+    """Return the places at which a value begins that may be repeated by those after it."""
+    arrow = _arrow()
+    found = arrow.compute.indices_nonzero(_changes(column)).cast(arrow.int64())
+    first = arrow.array([0][: len(column)], arrow.int64())
+    return arrow.concat_arrays([first, arrow.compute.add(found, 1)])
+
+
 def _starts(table: Any) -> list[int]:
     """Return the places of the first row of each person."""
-    arrow = _arrow()
-    column = _identity(table)
-    if not len(column):
-        return []
-    other = _arrow().compute.not_equal(column.slice(1), column.slice(0, len(column) - 1))
-    changed = _arrow().compute.indices_nonzero(_arrow().compute.fill_null(other, True))
-    found: list[int] = _arrow().compute.add(changed, arrow.scalar(1, changed.type)).to_pylist()
-    return [0, *found]
+    found: list[int] = _begins(_identity(table)).to_pylist()
+    return found
 
 
 class Columns:
@@ -208,25 +222,39 @@ class Columns:
         self._table = table
         names = table.schema.names
         self._names = frozenset(names)
-        self.starts = _starts(table)
-        self._first = _arrow().array(self.starts, _arrow().int64())
+        self._first = _begins(_identity(table))
+        self.starts: list[int] = self._first.to_pylist()
         self.has_records = "invitation_state" in self._names
         self.has_identifiers = "uvci" in self._names
         self._carried = [name for name in names if name not in _TABLE]
         self.carries = bool(self._carried)
         self._moments: list[Any] | None = None
-        texts, self.born_at = self._coded("birth_date")
-        self.births = [None if text is None else _text(text) for text in texts]
-        groups, self.groups_at = self._coded("groups")
+        self.births, self._born_at = self._coded("birth_date")
+        groups, self._groups_at = self._coded("groups")
         self.groups = [self._words(text) for text in groups]
+        self.born_at: list[int] = self._born_at.to_pylist()
+        self.groups_at: list[int] = self._groups_at.to_pylist()
+        self.names = [name for name in _CODED if name in self._names]
+        """The columns that state events, but for the moments of tests."""
 
-    def _coded(self, name: str) -> tuple[list[Any], list[int]]:
+    def at(self) -> tuple[Any, Any]:
+        """Return `born_at` and `groups_at` as columns."""
+        return self._born_at, self._groups_at
+
+    def persons(self) -> Any:
+        """Return the place of the person of each row."""
+        arrow = _arrow()
+        changes = _changes(_identity(self._table)).cast(arrow.int64())
+        first = arrow.array([0][: self._table.num_rows], arrow.int64())
+        return arrow.compute.cumulative_sum(arrow.concat_arrays([first, changes]))
+
+    def _coded(self, name: str) -> tuple[list[Any], Any]:
         """Return the values of a person's column, and for each person the place of theirs."""
         if name not in self._names:
-            return [None], [0] * len(self.starts)
+            return [None], _equal(len(self.starts), 0)
         own = _column(self._table, name).take(self._first)
         coded = _arrow().compute.dictionary_encode(own, null_encoding="encode")
-        return coded.dictionary.to_pylist(), coded.indices.to_pylist()
+        return coded.dictionary.to_pylist(), coded.indices
 
     def _words(self, text: Any) -> tuple[str, ...] | None:
         """Return the words of a person's groups; None where they are unknown."""
@@ -241,50 +269,34 @@ class Columns:
             return None
         return () if words == ("none",) else words
 
-    def events(self) -> tuple[list[int], list[dict[str, Any]]]:
-        """Return the different events, and for each row the place of its own.
+    def events(self) -> tuple[Any, list[tuple[Any, ...]]]:
+        """Return for each row the place of its event, and the different events.
 
-        An event is a member of a history with its statement; empty where the row states none. The
-        moment of a test is not part of it.
+        An event has a cell for each of `names`.
         """
         arrow = _arrow()
-        rows: Any = arrow.array([0] * self._table.num_rows, arrow.int64())
+        compute = arrow.compute
+        rows = _equal(self._table.num_rows, 0)
         different: list[tuple[Any, ...]] = [()]
-        names = [name for name in _CODED if name in self._names]
-        for name in names:
-            coded = _arrow().compute.dictionary_encode(
-                _column(self._table, name), null_encoding="encode"
-            )
+        for name in self.names:
+            column = _column(self._table, name)
+            coded = compute.dictionary_encode(column, null_encoding="encode")
             values = coded.dictionary.to_pylist()
             size = len(values)
-            both = (
-                _arrow()
-                .compute.add(
-                    _arrow().compute.multiply(rows, arrow.scalar(size, arrow.int64())),
-                    coded.indices.cast(arrow.int64()),
-                )
-                .dictionary_encode()
-            )
-            different = [
-                (*different[each // size], values[each % size])
-                for each in both.dictionary.to_pylist()
-            ]
-            rows = both.indices.cast(arrow.int64())
-        found = [_event_of(dict(zip(names, each, strict=True))) for each in different]
-        return rows.to_pylist(), found
+            if size == 1:
+                different = [(*each, values[0]) for each in different]
+                continue
+            rows, both = _paired(rows, coded.indices, size)
+            different = [(*different[each // size], values[each % size]) for each in both]
+        return rows, different
 
-    def contradicting(self) -> set[int]:
-        """Return the places of the people whose rows say different things of the person."""
-        arrow = _arrow()
-        count = self._table.num_rows
-        if len(self.starts) == count:
-            return set()
-        marks = [0] * count
-        for start in self.starts:
-            marks[start] = 1
-        person = _arrow().compute.subtract(
-            _arrow().compute.cumulative_sum(arrow.array(marks, arrow.int64())), arrow.scalar(1)
-        )
+    @cached_property
+    def contradicting(self) -> frozenset[int]:
+        """The places of the people whose rows say different things of the person."""
+        compute = _arrow().compute
+        if len(self.starts) == self._table.num_rows:
+            return frozenset()
+        person = self.persons()
         first = self._first.take(person)
         found: set[int] = set()
         for name in _PERSON:
@@ -292,10 +304,10 @@ class Columns:
                 continue
             column = _column(self._table, name)
             stated = column.take(first)
-            other = _arrow().compute.fill_null(_arrow().compute.not_equal(column, stated), True)
-            wrong = _arrow().compute.and_(other, _arrow().compute.is_valid(column))
+            other = compute.fill_null(compute.not_equal(column, stated), True)
+            wrong = compute.and_(other, compute.is_valid(column))
             found.update(person.filter(wrong).to_pylist())
-        return found
+        return frozenset(found)
 
     def identifiers(self, *, every: bool = False) -> list[str | int | None]:
         """Return the identifier of each person, or of every row; None where there is none."""
@@ -314,40 +326,45 @@ class Columns:
             self._moments = [None] * self._table.num_rows
             if "test_sampled_at" in self._names:
                 self._moments = _column(self._table, "test_sampled_at").to_pylist()
-        return _text(self._moments[row])
+        return text_of(self._moments[row])
 
     def carried(self, row: int) -> dict[str, Any] | None:
         """Return what a row states beyond what is ours."""
         if not self._carried:
             return None
-        return {name: _text(self._table.column(name)[row].as_py()) for name in self._carried}
+        return {name: text_of(cells[row]) for name, cells in self._theirs.items()}
+
+    @cached_property
+    def _theirs(self) -> dict[str, list[Any]]:
+        return {name: self._table.column(name).to_pylist() for name in self._carried}
 
     def record(self, row: int) -> InvitationRecord | None:
         """Return the record of the invitation that a row states, or None.
 
         Raises HistoryError where it cannot be read.
         """
-        state = self._at("invitation_state", row)
-        if state is None:
-            return None
-        value = {"state": state}
-        dose = self._at("invitation_dose", row)
-        if dose is not None:
-            value["dose"] = _number(dose)
-        found = record_of(value)
-        if found is None:
-            hint = "Give a state that is known, and a dose from 1 to 99."
-            fault = Fault(
-                "invitation", "register.invitation", "The invitation cannot be read.", hint
-            )
-            raise HistoryError([fault])
-        return found
+        return _record(self._at("invitation_state", row), self._at("invitation_dose", row))
+
+    def records(self) -> dict[int, InvitationRecord | HistoryError]:
+        """Return the record of each person's invitation that has one, or why it cannot be read."""
+        states, state_at = self._coded("invitation_state")
+        if not self.has_records:
+            return {}
+        doses, dose_at = self._coded("invitation_dose")
+        pairs = list(zip(state_at.to_pylist(), dose_at.to_pylist(), strict=True))
+        known: dict[tuple[int, int], InvitationRecord | HistoryError | None] = {}
+        for state, dose in set(pairs):
+            try:
+                known[state, dose] = _record(_filled(states[state]), _filled(doses[dose]))
+            except HistoryError as error:
+                known[state, dose] = error
+        stated = ((place, known[pair]) for place, pair in enumerate(pairs))
+        return {place: record for place, record in stated if record is not None}
 
     def _at(self, name: str, row: int) -> Any:
         if name not in self._names:
             return None
-        value = _text(self._table.column(name)[row].as_py())
-        return None if value is None or value == "" else value
+        return _filled(self._table.column(name)[row].as_py())
 
     def history(self, rows: tuple[int, int]) -> History:
         """Return the history that the rows from one place up to another state."""
@@ -363,24 +380,213 @@ class Columns:
                 hint = "State what is the person's once, or alike."
                 raise HistoryError([Fault(name, "register.person", problem, hint)])
             if stated:
-                value = self._words(stated[0]) if name == "groups" else _text(stated[0])
+                value = self._words(stated[0]) if name == "groups" else text_of(stated[0])
                 if name == "groups" and value is not None:
                     document[name] = list(value)
                 elif value and value != "unknown":
                     document[name] = value
         for row in self._table.slice(start, end - start).to_pylist():
-            event = _event_of(row)
+            event = event_of(row)
             for kind, statement in event.items():
                 if isinstance(statement, dict):
                     if kind == "tests":
-                        statement["sampled_at"] = _text(row.get("test_sampled_at"))
+                        statement["sampled_at"] = text_of(row.get("test_sampled_at"))
                     if row.get("uvci"):
                         statement["uvci"] = row["uvci"]
                 document.setdefault(kind, []).append(statement)
         return History.from_json(document)
 
 
-def _event_of(row: Mapping[str, Any]) -> dict[str, Any]:
+_MOST_DOSES: Final = 8
+"""The most doses of a person who is put together with others."""
+
+
+class Alike:
+    """People of a table, put together with those of whom every day says the same.
+
+    Everybody is judged by one of those who are alike: the day of the last dose may be another, but
+    the offers stand alike after it. Who is odd in any way is `alone`.
+
+    Args:
+        columns: The columns of the table.
+        rows: For each row, the place of its event.
+        events: The different events in numbers: a dose, the day of an infection, 0 for an event
+            that does not count, and anything else for one that is to be read alone.
+        births: The different birth dates, as `columns.births`; None for an odd one.
+        groups: The different groups, as `columns.groups`; None for odd ones.
+        days: The days that are asked about.
+
+    """
+
+    def __init__(
+        self,
+        columns: Columns,
+        rows: Any,
+        events: Sequence[Any],
+        births: Sequence[int | None],
+        groups: Sequence[frozenset[str] | None],
+        days: Sequence[JudgedDay],
+    ) -> None:
+        arrow = _arrow()
+        self._whole = arrow.int64()
+        self._rows = rows
+        self._events = events
+        self._person = columns.persons()
+        self._days = days
+        count = len(columns.starts)
+        self.alone = set(columns.contradicting)
+        """The places of those who are asked about alone."""
+        kinds = [
+            1 if type(each) is tuple else 3 if type(each) is not int else 2 if each else 0
+            for each in events
+        ]
+        self._kinds = arrow.array(kinds, arrow.int8()).take(rows)
+        self.alone.update(self._of_kind(3)[0].to_pylist())
+        born_at, groups_at = columns.at()
+        born = self._numbers([each or 0 for each in births]).take(born_at)
+        for odd, at in ((births, columns.born_at), (groups, columns.groups_at)):
+            if None in odd:
+                self.alone.update(place for place, each in enumerate(at) if odd[each] is None)
+        steps, lasts = self._doses(born, count)
+        waits = self._infections(born.to_pylist(), identified=columns.has_identifiers)
+        kind = _equal(count, 0)
+        for day, step, last, wait in zip(days, steps, lasts, waits, strict=True):
+            first, later = day.pieces(births, 0), day.pieces(births, _least(last))
+            late = arrow.compute.greater(last, 0)
+            piece = arrow.compute.if_else(
+                late, self._numbers(later).take(born_at), self._numbers(first).take(born_at)
+            )
+            named = self._numbers(day.numbers_of(groups)).take(groups_at)
+            if day.one_wait:
+                ahead = arrow.compute.greater(wait, last)
+                wait = arrow.compute.if_else(ahead, wait, 0)
+            exact = arrow.compute.or_(
+                arrow.compute.greater_equal(piece, EXACT), arrow.compute.greater(wait, 0)
+            )
+            order = arrow.compute.if_else(exact, arrow.compute.add(last, EXACT), _orders(day, last))
+            for each in (step, order, piece, named, wait):
+                kind = self._both(kind, each)
+        self._kept = _places(count)
+        if self.alone:
+            alone = arrow.compute.is_in(self._kept, value_set=self._numbers(list(self.alone)))
+            self._kept = self._kept.filter(arrow.compute.invert(alone))
+        self._last = lasts[0].take(self._kept)
+        self._kind, kinds = _paired(kind.take(self._kept), _equal(len(self._kept), 0), 1)
+        self._count = len(kinds)
+
+    def examples(self) -> list[tuple[int, int]]:
+        """Return a person of each kind, and the day of the last dose on the first of the days."""
+        pairs = zip(self._kept.to_pylist(), self._last.to_pylist(), strict=True)
+        found = dict(zip(self._kind.to_pylist(), pairs, strict=True))
+        return [found[kind] for kind in range(self._count)]
+
+    def members(self, wanted: Sequence[bool]) -> Iterator[tuple[int, tuple[int, int]]]:
+        """Yield everybody whose kind is wanted, with the kind and the day of the last dose."""
+        chosen = _arrow().array(wanted, _arrow().bool_()).take(self._kind)
+        columns = (self._kept, self._kind, self._last)
+        places, kinds, lasts = (each.filter(chosen).to_pylist() for each in columns)
+        return zip(places, zip(kinds, lasts, strict=True), strict=True)
+
+    def _numbers(self, values: Sequence[int]) -> Any:
+        return _arrow().array(values, self._whole)
+
+    def _both(self, first: Any, second: Any) -> Any:
+        """Number what is alike in both of two columns of numbers, none of them below 0."""
+        if not len(first):
+            return first
+        return _paired(first, second, _arrow().compute.max(second).as_py() + 1)[0]
+
+    def _of_kind(self, kind: int) -> tuple[Any, Any]:
+        """Return the person and the event of each row with a kind of event."""
+        found = _arrow().compute.equal(self._kinds, kind)
+        return self._person.filter(found), self._rows.filter(found)
+
+    def _doses(self, born: Any, count: int) -> tuple[list[Any], list[Any]]:
+        """Return for each day what everybody's doses come to, and the day of the last of them.
+
+        Whose doses do not follow each other as they should is alone.
+        """
+        compute = _arrow().compute
+        who, codes = self._of_kind(1)
+        facts = [each if type(each) is tuple else _NO_DOSE for each in self._events]
+        columns = [self._numbers(each).take(codes) for each in zip(*facts, strict=True)]
+        begins = _begins(who)
+        owner = who.take(begins)
+        nobody = _equal(len(begins), 0)
+        steps, lasts = [nobody] * len(self._days), [nobody] * len(self._days)
+        if len(begins):
+            ends = _arrow().concat_arrays([begins.slice(1), self._numbers([len(who)])])
+            size = compute.subtract(ends, begins)
+            self._note(owner, compute.greater(size, _MOST_DOSES))
+            earliest = born.take(owner)
+            booster = late = nobody
+            for place in range(min(compute.max(size).as_py(), _MOST_DOSES)):
+                there = compute.greater(size, place)
+                at = compute.if_else(there, compute.add(begins, place), begins)
+                day, rest, number, *next_ = (column.take(at) for column in columns)
+                odd = compute.or_(compute.not_equal(number, place + 1), compute.less(day, earliest))
+                self._note(owner, compute.and_(there, odd))
+                earliest = compute.add(day, SHORTEST)
+                step = compute.add(compute.multiply(rest, 4), 1)
+                if place > 1:
+                    gaps = [
+                        compute.less_equal(each, day).cast(self._whole) for each in (booster, late)
+                    ]
+                    step = compute.add(step, compute.add(compute.multiply(gaps[0], 2), gaps[1]))
+                booster, late = next_
+                for number_, judged in enumerate(self._days):
+                    counts = compute.and_(there, compute.less_equal(day, judged.today))
+                    steps[number_] = self._both(steps[number_], compute.if_else(counts, step, 0))
+                    lasts[number_] = compute.if_else(counts, day, lasts[number_])
+        everybody = compute.index_in(_places(count), value_set=owner)
+        return (
+            [compute.fill_null(compute.add(each, 1).take(everybody), 0) for each in steps],
+            [compute.fill_null(each.take(everybody), 0) for each in lasts],
+        )
+
+    def _note(self, people: Any, odd: Any) -> None:
+        self.alone.update(people.filter(odd).to_pylist())
+
+    def _infections(self, born: list[int], *, identified: bool) -> list[Any]:
+        """Return for each day until when everybody waits after an infection, or 0.
+
+        Who has several infections is alone where identifiers may join them.
+        """
+        people, codes = self._of_kind(2)
+        found = [[0] * len(born) for _ in self._days]
+        seen: set[int] = set()
+        for person, code in zip(people.to_pylist(), codes.to_pylist(), strict=True):
+            infected = self._events[code]
+            if (
+                infected < born[person]
+                or any(day.by_infection for day in self._days)
+                or (person in seen and identified)
+            ):
+                self.alone.add(person)
+            seen.add(person)
+            for day, waits in zip(self._days, found, strict=True):
+                waits[person] = max(waits[person], day.wait_after(infected))
+        return [self._numbers(waits) for waits in found]
+
+
+_NO_DOSE: Final = (0, 0, 0, 0, 0)
+
+
+def _orders(day: JudgedDay, lasts: Any) -> Any:
+    """Return the order of each day of a last dose, 0 where there is none."""
+    arrow = _arrow()
+    coded = lasts.dictionary_encode()
+    orders = [day.order(last) if last else 0 for last in coded.dictionary.to_pylist()]
+    return arrow.array(orders, arrow.int64()).take(coded.indices)
+
+
+def _least(lasts: Any) -> int:
+    """Return the first of the days of last doses, or 0 where nobody has any."""
+    compute = _arrow().compute
+    return compute.min(lasts.filter(compute.greater(lasts, 0))).as_py() or 0
+
+
+def event_of(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return the event that a row states, as a member of a history; empty where there is none.
 
     What is filled that belongs to another kind of event stands as that kind too: nobody can know
@@ -389,11 +595,11 @@ def _event_of(row: Mapping[str, Any]) -> dict[str, Any]:
     stated: dict[str, dict[str, Any]] = {}
     for kind, columns in _EVENT_COLUMNS.items():
         for name, member in columns.items():
-            value = _text(row.get(name))
+            value = text_of(row.get(name))
             if value is None or value == "":
                 continue
             stated.setdefault(kind, {})[member] = _number(value) if name in _NUMBERS else value
-    kind_ = _text(row.get("kind"))
+    kind_ = text_of(row.get("kind"))
     if not kind_ and not stated:
         return {}
     found: dict[str, Any] = {_KINDS.get(str(kind_), "vaccinations"): {}, **stated}
@@ -406,9 +612,28 @@ def _event_of(row: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+def _filled(value: Any) -> Any:
+    """Return a cell as JSON has it, and None for an empty one."""
+    value = text_of(value)
+    return None if value == "" else value
+
+
+def _record(state: Any, dose: Any) -> InvitationRecord | None:
+    if state is None:
+        return None
+    found = record_of({"state": state} if dose is None else {"state": state, "dose": _number(dose)})
+    if found is None:
+        hint = "Give a state that is known, and a dose from 1 to 99."
+        problem = "The invitation cannot be read."
+        raise _fault("register.invitation", problem, hint, "invitation")
+    return found
+
+
 def record_of(value: Any) -> InvitationRecord | None:
     """Return the record of an invitation that a row states, or None where it cannot be read."""
-    if not isinstance(value, dict) or not {"state"} <= value.keys() <= {"state", "dose"}:
+    if not isinstance(value, dict) or isinstance(value, Doubled):
+        return None
+    if not {"state"} <= value.keys() <= {"state", "dose"}:
         return None
     try:
         state = InvitationState(value["state"])
@@ -420,7 +645,32 @@ def record_of(value: Any) -> InvitationRecord | None:
     return InvitationRecord(state, dose)
 
 
-def _text(value: Any) -> Any:
+def _equal(count: int, value: int) -> Any:
+    """Return a column of equal numbers."""
+    arrow = _arrow()
+    return arrow.repeat(arrow.scalar(value, arrow.int64()), count)
+
+
+def _places(count: int) -> Any:
+    """Return the column of the numbers from 0."""
+    compute = _arrow().compute
+    return compute.subtract(compute.cumulative_sum(_equal(count, 1)), 1)
+
+
+def _paired(first: Any, second: Any, size: int) -> tuple[Any, list[int]]:
+    """Number the pairs of two columns of numbers, the second of them below `size`.
+
+    Return the number of each row's pair, and each different pair as `first * size + second`.
+    """
+    arrow = _arrow()
+    both = arrow.compute.add(
+        arrow.compute.multiply(first, arrow.scalar(size, arrow.int64())),
+        second.cast(arrow.int64()),
+    ).dictionary_encode()
+    return both.indices.cast(arrow.int64()), both.dictionary.to_pylist()
+
+
+def text_of(value: Any) -> Any:
     """Return a cell as JSON has it: text without space around it, days and moments as text."""
     if isinstance(value, str):
         return value.strip()

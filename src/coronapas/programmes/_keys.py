@@ -1,0 +1,349 @@
+"""Keys of histories: what decides whom to invite on a day, in numbers that many people share.
+
+Registers have many people and few answers. A history without any oddity decides by little: the
+numbers and products of its doses, the day of the last one, the groups, the infection that a wait
+follows, and the birth date as far as an age or a cohort of the day's schedule asks for it. That is
+the key under which an answer is kept (`JudgedDay.key`); the planner is asked once for each key.
+Where the offers stand alike after two last doses, the days of the answer alone differ, and the key
+does not (`JudgedDay.order`). Whatever is odd about a history has no key, and nobody has one where
+the day's rows say something that the keys do not know (`JudgedDay.understood`): the answers are
+those of `coronapas.programmes.next_dose`.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import MISSING, fields
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from coronapas.facts._history import Dose
+from coronapas.programmes._clock import Age, add_to_day, birthday
+from coronapas.programmes._model import (
+    Audience,
+    Mark,
+    Offer,
+    ProductLimit,
+    Programme,
+    Wait,
+)
+from coronapas.programmes._plan import HORIZON, Match, Planner, Status, match
+from coronapas.programmes._reasons import SHORTEST
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from coronapas.programmes._course import Course
+
+PlainDose = tuple[int, int, int, int, int]
+"""A dose without any oddity, for one programme, in numbers.
+
+Its day; a number for product, dose number, doses and the lengths of the product's course; its dose
+number; the days from which a dose after it is a booster, and is too late for an extra one. Days are
+proleptic ordinals.
+"""
+
+Plain = tuple[int, frozenset[str], tuple[PlainDose, ...], tuple[int, ...]]
+"""A history without any oddity: birth date, groups, doses, days of infections, all in order."""
+
+Parts = tuple[Status, int, date, date | None, tuple[str, ...], str, str, tuple[Mark, ...]]
+"""An invitation but for its person."""
+
+_NO_GROUPS: Final[frozenset[str]] = frozenset()
+Key = tuple[Any, ...]
+
+MOST: Final = 100_000
+"""The most answers, and the most doses, that are kept at once."""
+
+_ROW: Final = ("id", "source", "confidence", "note", "uncertain", "disease", "starts", "until")
+_READ: Final = {
+    Audience: {"groups", "age_from", "age_below", "reached", "born", "except_groups"},
+    Offer: {
+        *_ROW,
+        *("after", "audiences", "products", "previous", "earliest", "recommended", "latest"),
+        *("why", "free_of_limits", "access", "opens", "last_dose_from", "last_dose_until"),
+        *("had", "numbers", "variants"),
+    },
+    ProductLimit: {*_ROW, "product", "status", "why", "age_below"},
+    Wait: {*_ROW, "lasts", "after", "products", "age_from", "age_below"},
+}
+"""The members of rows by which the keys are made; a row that says more is not kept by a key."""
+
+
+def _says_more(row: Any) -> bool:
+    """Return whether a row has a member, other than by default, that the keys do not know."""
+    for each in fields(row):
+        if each.name in _READ[type(row)]:
+            continue
+        default = each.default
+        if each.default_factory is not MISSING:
+            default = each.default_factory()
+        if getattr(row, each.name) != default:
+            return True
+    return False
+
+
+class JudgedDay:
+    """The answers of one local day."""
+
+    def __init__(self, programme: Programme, on: date) -> None:
+        self.planner = Planner(programme, on)
+        self.answers: dict[Key, Parts | bool | tuple[()]] = {}
+        """Answers by key: what makes an invitation; False for none, True for an ambiguous one.
+
+        () where the day of the last dose decides.
+        """
+        self._on = on
+        self.today = on.toordinal()
+        schedule = programme.schedule
+        offers = [row for row in schedule.offers if row.stands_on(on)]
+        limits = [row for row in schedule.limits if row.stands_on(on)]
+        self.waits = [row for row in schedule.waits if row.stands_on(on)]
+        audiences = [audience for offer in offers for audience in offer.audiences]
+        rows = (*offers, *limits, *self.waits, *audiences)
+        self.understood = not any(map(_says_more, rows))
+        self._waiting: dict[int, int] = {}
+        ages = [
+            *(limit.age_below for limit in limits),
+            *(age for each in self.waits for age in (each.age_from, each.age_below)),
+        ]
+        self._ages = [age for age in ages if age is not None]
+        # A wait for some stages, products or ages alone is found by the planner.
+        self.one_wait = all(
+            (wait.after, wait.products, wait.age_from, wait.age_below) == (None, None, None, None)
+            for wait in self.waits
+        )
+        readings = self.planner.readings
+        self.by_infection = readings.dose_after_infection is not None
+        named = {name for each in audiences for name in (*(each.groups or ()), *each.except_groups)}
+        if readings.extra_dose is not None:
+            named.add(readings.extra_dose.group)
+        self._named = frozenset(named)
+        self._known = frozenset(programme.groups)
+        self._asked: dict[frozenset[str], frozenset[str]] = {}
+        self.courses: dict[Key, Course] = {}
+        """The readings of doses, by all that decides them."""
+        self.several: set[Key] = set()
+        """The keys of answers that several offers give."""
+        self._orders: dict[int, int] = {}
+        self._stands: dict[Key, int] = {}
+        self._dates: dict[tuple[str, int], tuple[date, date | None]] = {}
+        self._by_id = {offer.id: offer for offer in offers}
+        self._first = [offer for offer in offers if None in offer.after]
+        self._later = [offer for offer in offers if offer.after != {None}]
+        self._cuts: dict[int, tuple[list[int], list[bool]]] = {}
+
+    def key(self, plain: Plain) -> tuple[Key, int, int] | None:
+        """Return all that decides the answer about a history, or None where it is odd after all.
+
+        With it comes the day on which a wait ended, or 0: of an answer that one offer gives it can
+        move the earliest day alone. Last comes the day of the last dose, or 0. In the key it stands
+        for itself, below 0, where a birthday or a wait decides with it; otherwise its `order`
+        stands for it.
+        """
+        born, groups, doses, infections = plain
+        rests: tuple[int, ...] = ()
+        flags = last = before_booster = before_late = 0
+        earliest = born
+        today = self.today
+        for place, (day, rest, number, booster, late) in enumerate(doses, 1):
+            if number != place or day < earliest:
+                return None
+            earliest = day + SHORTEST
+            if day <= today:
+                rests += (rest,)
+                if place > 2:
+                    flags = 4 * flags + 2 * (before_booster <= day) + (before_late <= day)
+                before_booster, before_late, last = booster, late, day
+        wait = ended = 0
+        if infections:
+            if infections[0] < born or self.by_infection:
+                return None
+            past = [day for day in infections if day <= today]
+            wait = self.wait_after(past[-1]) if past else 0
+            if self.one_wait:
+                # No dose is given before the last one: an earlier end decides nothing.
+                if wait <= last:
+                    wait = 0
+                elif wait <= today:
+                    wait, ended = 0, wait
+        cuts = self._cuts.get(last)
+        if cuts is None:
+            cuts = self._cut(last)
+        at = bisect_right(cuts[0], born)
+        piece = born if cuts[1][at] else -at - 1
+        asked = self._asked.get(groups)
+        if asked is None:
+            asked = self._asked_of(groups)
+            if asked is None:
+                return None
+        order = -last if piece >= 0 or wait or not last else self.order(last)
+        return (rests, flags, order, piece, asked, wait), ended, last
+
+    def order(self, last: int) -> int:
+        """Number days of last doses, from 1: alike those after which the offers stand alike.
+
+        They stand alike where the same are open, due, and before each other.
+        """
+        found = self._orders.get(last)
+        if found is not None:
+            return found
+        on, before = self._on, date.fromordinal(last)
+        days = [self._days(offer, last) for offer in self._later]
+        firsts = sorted({each.earliest for each in days})
+        due = sorted({each.recommended or date.max for each in days})
+        stand = tuple(
+            (
+                firsts.index(each.earliest),
+                each.earliest > on,
+                each.earliest == offer.opens,
+                due.index(each.recommended or date.max),
+                each.recommended is not None and each.recommended <= on,
+                offer.last_dose_from is not None and before < offer.last_dose_from,
+                offer.last_dose_until is not None and before >= offer.last_dose_until,
+            )
+            for offer, each in zip(self._later, days, strict=True)
+        )
+        if len(self._orders) >= _MOST_CUTS:
+            self._orders.clear()
+        found = self._orders[last] = self._stands.setdefault(stand, len(self._stands) + 1)
+        return found
+
+    def _days(self, offer: Offer, last: int) -> Match:
+        """Return the days of an offer to somebody who belongs to its audience long since."""
+        day = date.fromordinal(last)
+        return match(offer, offer.products, date.min, day, Dose(day), None)
+
+    def dated(self, parts: Parts, last: int) -> Parts:
+        """Return the answer after another last dose that stands alike."""
+        offer = parts[5]
+        found = self._dates.get((offer, last))
+        if found is None:
+            if len(self._dates) >= MOST:
+                self._dates.clear()
+            days = self._days(self._by_id[offer], last)
+            found = self._dates[offer, last] = days.earliest, days.latest
+        return (*parts[:2], *found, *parts[4:])
+
+    def _asked_of(self, groups: frozenset[str]) -> frozenset[str] | None:
+        """Return those of the groups that a row of the day names; None where a word is unknown."""
+        if self._known and not groups <= self._known:
+            return None
+        if len(self._asked) >= MOST:
+            self._asked.clear()
+        found = self._asked[groups] = groups & self._named
+        return found
+
+    def pieces(self, births: Iterable[int | None], last: int) -> list[int]:
+        """Number birth dates, alike those that answers after a last dose of that day or later are.
+
+        The numbers begin with 0, which may also be that of None. From `EXACT` on each birth date
+        has its own, as it decides with the last dose.
+        """
+        cuts, exact = self._cuts.get(last) or self._cut(last)
+        found = []
+        for born in births:
+            at = bisect_right(cuts, born or 0)
+            found.append(EXACT + (born or 0) if exact[at] else at)
+        return found
+
+    def numbers_of(self, groups: Iterable[frozenset[str] | None]) -> list[int]:
+        """Number groups, alike those that the day's rows do not tell apart."""
+        numbers: dict[frozenset[str], int] = {}
+        found = []
+        for each in groups:
+            asked = self._asked_of(each or _NO_GROUPS)
+            alike = (each or _NO_GROUPS) if asked is None else asked
+            found.append(numbers.setdefault(alike, len(numbers)))
+        return found
+
+    def wait_after(self, infection: int) -> int:
+        """Return until when no dose is given after an infection, or 0 where that decides nothing.
+
+        Where the planner alone can tell, it is the day of the infection.
+        """
+        if not self.waits or infection > self.today:
+            return 0
+        if not self.one_wait:
+            return infection
+        found = self._waiting.get(infection)
+        if found is None:
+            day = date.fromordinal(infection)
+            found = max(add_to_day(day, wait.lasts) for wait in self.waits).toordinal()
+            self._waiting[infection] = found
+        return found
+
+    def _cut(self, last: int) -> tuple[list[int], list[bool]]:
+        """Cut the birth dates where an answer after a last dose of that day may change.
+
+        Return the first days of the pieces but for the first piece, and for each piece whether the
+        very day matters: where an age is reached after the day on which the offer would give the
+        dose to others, the dose is given from that birthday on. Of those who reach it after the day
+        of the question that matters only where somebody is invited for a later day.
+        """
+        on = self._on
+        ends = {_born_by(on, age) for age in self._ages}
+        spans: list[tuple[int, int]] = []
+        offers = self._later if last else self._first
+        ahead = any(offer.opens is not None and offer.opens > on for offer in offers)
+        for offer in offers:
+            begins = offer.starts
+            if last:
+                before = date.fromordinal(last)
+                if offer.earliest is not None:
+                    begins = add_to_day(before, offer.earliest)
+                begins = max(begins, before)
+            begins = min(begins, on)
+            joins = on + HORIZON
+            if offer.until is not None:
+                joins = min(joins, offer.until - _ONE_DAY)
+            for audience in offer.audiences:
+                if audience.age_below is not None:
+                    ends.add(_born_by(on, audience.age_below))
+                if audience.born is not None:
+                    ends.update(day.toordinal() for day in audience.born if day is not None)
+                reached = [] if audience.age_from is None else [audience.age_from]
+                if audience.reached is not None:
+                    age, low, high = audience.reached
+                    reached.append(age)
+                    ends.add(_born_by(low - _ONE_DAY, age))
+                    if high is not None:
+                        ends.add(_born_by(high, age))
+                for age in reached:
+                    today, end = _born_by(on, age), _born_by(max(joins, on), age)
+                    ends.update((today, end))
+                    spans.append((_born_by(begins, age), end if ahead else today))
+        for span in spans:
+            ends.update(span)
+        cuts = sorted(ends)
+        exact = [False]
+        exact += [any(low <= cut < high for low, high in spans) for cut in cuts]
+        if len(self._cuts) >= _MOST_CUTS:
+            self._cuts.clear()
+        self._cuts[last] = cuts, exact
+        return cuts, exact
+
+
+_ONE_DAY: Final = timedelta(days=1)
+_MOST_CUTS: Final = 5_000
+"""The most last days for which the pieces of the birth dates are kept at once."""
+
+EXACT: Final = 1 << 20
+"""More than there are pieces of birth dates."""
+
+
+def _born_by(day: date, age: Age) -> int:
+    """Return the first birth date, as an ordinal, on which one reaches an age after a day."""
+    years, days = (age, 0) if isinstance(age, int) else (-(-age.months // 12), age.days)
+    if day.year - years < 3:
+        return 0
+    # Never later than the birth date that is looked for, and before it by a year at the most.
+    born = date(day.year - years, day.month, min(day.day, 28)) - timedelta(days=days + 4)
+    low, high = born.toordinal(), born.toordinal() + 400
+    while low < high:
+        middle = (low + high) // 2
+        if birthday(date.fromordinal(middle), age) <= day:
+            low = middle + 1
+        else:
+            high = middle
+    return low
