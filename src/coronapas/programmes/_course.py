@@ -573,9 +573,7 @@ def _read(clues: tuple[_Clue, ...], listed: str) -> Course:
     steps: list[list[tuple[int, Stage]]] = []
     for place, clue in enumerate(clues):
         following = clues[place + 1] if place + 1 < len(clues) else None
-        two_of_two_next = (
-            following is not None and following[:2] == (2, 2) and not following.others
-        )
+        two_of_two_next = following is not None and following[:2] == (2, 2) and not following.others
         # Worlds with one standing read a dose alike, and there are few standings.
         known: dict[_Standing, list[tuple[Stage, _Standing]]] = {}
         step: list[tuple[int, Stage]] = []
@@ -609,6 +607,25 @@ def _unrolled(steps: list[list[tuple[int, Stage]]]) -> tuple[World, ...]:
         columns.append([step[place][1] for place in places])
         places = [step[place][0] for place in places]
     return tuple(zip(*reversed(columns), strict=True))
+
+
+def standing(
+    doses: tuple[GivenDose, ...], world: World
+) -> tuple[Stage | None, int, GivenDose | None]:
+    """Return the stage reached, the number of doses that count, and the last of them."""
+    reached: Stage | None = None
+    counted = 0
+    last = None
+    for dose, stage in zip(doses, world, strict=True):
+        if stage is Stage.UNCOUNTED:
+            continue
+        # A lone dose numbered 4/4 is the fourth, whatever became of the others.
+        counted = max(counted + 1, dose.dose_number or 0)
+        last = dose
+        # A first dose after a completed course takes nothing back.
+        if stage in COMPLETE or reached is None:
+            reached = stage
+    return reached, counted, last
 
 
 def _first_infection(events: Events, zone: ZoneInfo, kinds: frozenset[str] | None = None) -> date:

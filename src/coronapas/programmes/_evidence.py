@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from coronapas.programmes._clock import (
@@ -21,6 +21,7 @@ from coronapas.programmes._clock import (
     after_day,
     age_words,
     birthday,
+    born_by,
     lies_in,
     local_day,
     midnight,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     )
 
 _DAY: Final = Period(days=1)
+_ONE_DAY: Final = timedelta(days=1)
 _BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
 
 
@@ -325,6 +327,62 @@ def _of_audience(audience: Audience, person: Person, zone: ZoneInfo) -> Span | N
     if audience.age_below is not None:
         end = midnight(birthday(born, audience.age_below), zone)
     return (start, end) if start < end else None
+
+
+def member_since(
+    audiences: tuple[Audience, ...], born: date, on: date, groups: frozenset[str]
+) -> date | None:
+    """Return the day since which a person belongs to an audience, or from which on; or None."""
+    found = None
+    for audience in audiences:
+        if audience.groups is not None and audience.groups.isdisjoint(groups):
+            continue
+        if audience.except_groups and not audience.except_groups.isdisjoint(groups):
+            continue
+        if audience.age_below is not None and birthday(born, audience.age_below) <= on:
+            continue
+        if audience.born is not None:
+            first, end = audience.born
+            if (first is not None and born < first) or (end is not None and born >= end):
+                continue
+        since = date.min
+        if audience.age_from is not None:
+            since = birthday(born, audience.age_from)
+        if audience.reached is not None:
+            age, first, last = audience.reached
+            day = birthday(born, age)
+            if day < first or (last is not None and day > last):
+                continue
+            since = max(since, day)
+        if found is None or since < found:
+            found = since
+    return found
+
+
+def births_that_decide(
+    audience: Audience, until: date | None, on: date, horizon: timedelta
+) -> Iterator[int]:
+    """Yield the first birth dates, as ordinals, at which membership of an audience changes.
+
+    Also those of people who join within `horizon`, or before the end `until` of an offer.
+    """
+    if audience.age_below is not None:
+        yield born_by(on, audience.age_below)
+    for day in audience.born or ():
+        if day is not None:
+            yield day.toordinal()
+    ages = [audience.age_from] if audience.age_from is not None else []
+    if audience.reached is not None:
+        age, first, last = audience.reached
+        ages.append(age)
+        yield born_by(first - _ONE_DAY, age)
+        if last is not None:
+            yield born_by(last, age)
+    for age in ages:
+        yield born_by(on, age)
+        yield born_by(on + horizon, age)
+        if until is not None:
+            yield born_by(until - _ONE_DAY, age)
 
 
 def fits(rule: EvidenceRule, person: Person) -> bool:

@@ -26,11 +26,13 @@ from coronapas.facts._history import History, births
 from coronapas.programmes._clock import (
     add_to_day,
     birthday,
+    born_by,
     local_day,
     midnight,
 )
 from coronapas.programmes._course import (
     Course,
+    DoseGiven,
     Events,
     GivenDose,
     distinct_infections,
@@ -38,13 +40,12 @@ from coronapas.programmes._course import (
     doses_given,
     infections_of,
     read_course,
+    standing,
     tests_of,
 )
-from coronapas.programmes._evidence import infections
+from coronapas.programmes._evidence import births_that_decide, infections, member_since
 from coronapas.programmes._model import (
-    COMPLETE,
     Access,
-    Audience,
     Offer,
     ProductLimit,
     Programme,
@@ -60,7 +61,7 @@ if TYPE_CHECKING:
     from coronapas.programmes._model import Mark
 
 ADULT: Final = 18
-"""An unknown birth date is read as this age and as a very high one; both must agree."""
+"""An unknown birth date is read as every age from this one on; all must agree."""
 
 
 class Status(StrEnum):
@@ -139,6 +140,8 @@ class Planner:
                 for stage in offer.after:
                     self._offers.setdefault(stage, []).append(row)
         self._deciding: dict[Stage | None, list[str]] = {}
+        self._cuts: set[int] | None = None
+        self._previous = {code for each in schedule.offers for code in each.previous or ()}
         self._waits = [wait for wait in schedule.waits if wait.stands_on(on)]
         end = midnight(on + timedelta(days=1), programme.zone) - timedelta(microseconds=1)
         self.readings = programme.readings_at(end)
@@ -183,24 +186,38 @@ class Planner:
         course = read_course(self.programme, events, history.groups, self.readings)
         days = births(history.birth_date) or self._unknown_births
         infected = self._last_infection(events)
-        births_ = days if days[0] != days[1] else days[:1]
+        births_ = days[:1] if days[0] == days[1] else self._births(*days)
         groups = history.groups
         known = self.programme.groups
         if groups and known and not groups <= known.keys():
             # A word that the programme does not know may stand for any group.
             found = self._in_every_group(events, course, births_, groups & known.keys(), infected)
             return found, course, events
-        if groups is not None and len(births_) == len(course.worlds) == 1:
-            plan = self._plan(events, course.worlds[0], days[0], groups, infected)
-            return [plan], course, events
         if groups is not None:
             found = [
-                self._plan(events, world, born, groups, infected)
+                plan
                 for born in births_
                 for world in course.worlds
+                for plan in self._plans(events, world, born, groups, infected)
             ]
-            return found, course, events
+            return _telling(found, births_), course, events
         return self._in_every_group(events, course, births_, _NO_GROUPS, infected), course, events
+
+    def _births(self, first: date, last: date) -> tuple[date, ...]:
+        """Return the ends of a time of birth, and the days in it at which an answer may change."""
+        if self._cuts is None:
+            offers = {id(each.offer): each.offer for rows in self._offers.values() for each in rows}
+            limits = [limit for rows in self._limits.values() for limit in rows]
+            ages = [limit.age_below for limit in limits]
+            ages += [age for wait in self._waits for age in (wait.age_from, wait.age_below)]
+            cuts = {born_by(self.on, age) for age in ages if age is not None}
+            for offer in offers.values():
+                for audience in offer.audiences:
+                    cuts.update(births_that_decide(audience, offer.until, self.on, HORIZON))
+            self._cuts = cuts
+        low, high = first.toordinal(), last.toordinal()
+        days = {day for cut in self._cuts for day in (cut - 1, cut) if low < day < high}
+        return first, last, *(date.fromordinal(day) for day in sorted(days))
 
     def _in_every_group(
         self,
@@ -214,14 +231,12 @@ class Planner:
         found = []
         for born in births_:
             for world in course.worlds:
-                found.append(self._plan(events, world, born, groups, infected))
-                reached = _standing(events.doses, world)[0]
-                found += [
-                    self._plan(events, world, born, groups | {name}, infected)
-                    for name in self._groups_that_decide(reached)
-                    if name not in groups
-                ]
-        return found
+                found += self._plans(events, world, born, groups, infected)
+                reached = standing(events.doses, world)[0]
+                for name in self._groups_that_decide(reached):
+                    if name not in groups:
+                        found += self._plans(events, world, born, groups | {name}, infected)
+        return _telling(found, births_)
 
     def _groups_that_decide(self, stage: Stage | None) -> list[str]:
         """Return the groups whose members are offered something that others are not.
@@ -271,6 +286,43 @@ class Planner:
             found[wait] = (*found.get(wait, ()), product)
         return list(found.items())
 
+    def _plans(
+        self,
+        events: Events,
+        world: World,
+        born: date,
+        groups: frozenset[str],
+        infected: date | None,
+    ) -> list[Plan]:
+        """Return the answers for each product that the last dose may have been of."""
+        stage, counted, last = standing(events.doses, world)
+        codes: tuple[str | None, ...] = (last.product if last is not None else None,)
+        if last is not None and stage is not None and last.product not in self.programme.products:
+            codes = self._may_be(last, stage)
+        return [
+            self._plan(events, world, born, groups, infected, (stage, counted, last, code))
+            for code in codes
+        ]
+
+    def _may_be(self, last: GivenDose, stage: Stage) -> tuple[str | None, ...]:
+        """Return the products that a dose of an unknown or disputed product may be of.
+
+        None stands for all that no offer asks for.
+        """
+        products = self.programme.products
+        stated = last.stated if isinstance(last, DoseGiven) else frozenset()
+        codes = stated if stated and stated <= products.keys() else products.keys()
+        one_dose = frozenset({1})
+        found = []
+        for code in sorted(codes):
+            lengths = self.programme.lengths(code, last.date)
+            if stage is Stage.SINGLE and lengths is not None and 1 not in lengths:
+                continue
+            if stage in _BY_SEVERAL and lengths == one_dose:
+                continue
+            found.append(code if code in self._previous else None)
+        return tuple(dict.fromkeys(found)) or (None,)
+
     def _plan(
         self,
         events: Events,
@@ -278,17 +330,18 @@ class Planner:
         born: date,
         groups: frozenset[str],
         infected: date | None,
+        reached: tuple[Stage | None, int, GivenDose | None, str | None],
     ) -> Plan:
-        stage, counted, last = _standing(events.doses, world)
+        stage, counted, last, product = reached
         matches: list[_Match] = []
         later: list[_Match] = []
         refusals: list[Row] = []
         for offer, by_doses, limited in self._offers.get(stage, ()):
-            if offer.previous is not None and (last is None or last.product not in offer.previous):
+            if offer.previous is not None and product not in offer.previous:
                 continue
             if by_doses and not _fits_doses(offer, events.doses, world, last, counted):
                 continue
-            since = _member_since(offer.audiences, born, self.on, groups)
+            since = member_since(offer.audiences, born, self.on, groups)
             if since is None or (since > self.on and not _comes_in_time(offer, since, self.on)):
                 continue
             if not offer.products:
@@ -378,6 +431,28 @@ def planner_of(programme: Programme, on: date) -> Planner:
 
 _NO_GROUPS: Final[frozenset[str]] = frozenset()
 
+_BY_SEVERAL: Final = frozenset({Stage.FIRST, Stage.PRIMARY, Stage.RECOVERED})
+"""The stages that no dose of a single-dose product has."""
+
+
+def _telling(plans: list[Plan], births_: Sequence[date]) -> list[Plan]:
+    """Leave out answers for birth dates between the ends that say nothing further."""
+    if len(births_) < 3:
+        return plans
+    kept: list[Plan] = []
+    for plan in plans:
+        if not any(
+            each[:2] == plan[:2]
+            and each.products == plan.products
+            and each.access is plan.access
+            and each.offers[:1] == plan.offers[:1]
+            and (each.earliest or date.min) >= (plan.earliest or date.min)
+            for each in kept
+        ):
+            kept.append(plan)
+    return kept
+
+
 _ORDER: Final = {
     Access.INVITATION: 0,
     Access.REFERRAL: 1,
@@ -415,55 +490,6 @@ def _fits_doses(
         for dose, stage in zip(doses, world, strict=True)
         if stage is not Stage.UNCOUNTED
     )
-
-
-def _standing(
-    doses: tuple[GivenDose, ...], world: World
-) -> tuple[Stage | None, int, GivenDose | None]:
-    """Return the stage reached, the number of doses that count, and the last of them."""
-    reached: Stage | None = None
-    counted = 0
-    last = None
-    for dose, stage in zip(doses, world, strict=True):
-        if stage is Stage.UNCOUNTED:
-            continue
-        # A lone dose numbered 4/4 is the fourth, whatever became of the others.
-        counted = max(counted + 1, dose.dose_number or 0)
-        last = dose
-        # A first dose after a completed course takes nothing back.
-        if stage in COMPLETE or reached is None:
-            reached = stage
-    return reached, counted, last
-
-
-def _member_since(
-    audiences: tuple[Audience, ...], born: date, on: date, groups: frozenset[str]
-) -> date | None:
-    """Return the day since which a person belongs to an audience, or from which on; or None."""
-    found = None
-    for audience in audiences:
-        if audience.groups is not None and audience.groups.isdisjoint(groups):
-            continue
-        if audience.except_groups and not audience.except_groups.isdisjoint(groups):
-            continue
-        if audience.age_below is not None and birthday(born, audience.age_below) <= on:
-            continue
-        if audience.born is not None:
-            first, end = audience.born
-            if (first is not None and born < first) or (end is not None and born >= end):
-                continue
-        since = date.min
-        if audience.age_from is not None:
-            since = birthday(born, audience.age_from)
-        if audience.reached is not None:
-            age, first, last = audience.reached
-            day = birthday(born, age)
-            if day < first or (last is not None and day > last):
-                continue
-            since = max(since, day)
-        if found is None or since < found:
-            found = since
-    return found
 
 
 def _match(
@@ -596,20 +622,29 @@ def next_dose(programme: Programme, history: History, on: date | datetime) -> Ne
 
 
 def joined(plans: list[Plan], course: Course) -> Plan:
-    """Put the answers of all readings into one: the cautious days where the status is the same."""
+    """Put the answers of all readings into one: the cautious days where the status is the same.
+
+    Without a product that all of them offer there is no answer, though each offers a dose.
+    """
     first = plans[0]
-    if course.too_many or any(each.status is not first.status for each in plans):
+    products = tuple(
+        code for code in first.products if all(code in each.products for each in plans)
+    )
+    if (
+        course.too_many
+        or any(each.status is not first.status for each in plans)
+        or (first.products and not products)
+    ):
         offers = tuple(dict.fromkeys(offer for each in plans for offer in each.offers))
         return Plan(Status.AMBIGUOUS, first.dose, None, None, None, (), offers, (), None)
     if len(plans) == 1 or all(each == first for each in plans):
         return first
     return first._replace(
+        dose=max(each.dose for each in plans),
         earliest=max((each.earliest for each in plans if each.earliest), default=None),
         recommended=max((each.recommended for each in plans if each.recommended), default=None),
         latest=min((each.latest for each in plans if each.latest), default=None),
-        products=tuple(
-            code for code in first.products if all(code in each.products for each in plans)
-        ),
+        products=products,
         offers=tuple(dict.fromkeys(offer for each in plans for offer in each.offers)),
         refusals=tuple(dict.fromkeys(row for each in plans for row in each.refusals)),
         access=max(
