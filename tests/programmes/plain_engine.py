@@ -40,6 +40,9 @@ def birthday(born, age):
     if isinstance(age, int):
         age = {"years": age}
     months = 12 * age.get("years", 0) + age.get("months", 0)
+    if (born.month, born.day) == (2, 29) and not (age.get("months") or age.get("days")):
+        # whole years of 29 February are full on 1 March
+        return later_month(born - DAY, months) + DAY
     return later_month(born, months) + timedelta(days=age.get("days", 0))
 
 
@@ -88,6 +91,9 @@ def known_products():
         known[code] = [display]
     for code, row in values["products"]["rows"].items():
         known.setdefault(code, []).extend([row["name"], *row.get("aliases", [])])
+    names = json.loads((DATA / "dcc/data/product-names.json").read_text("utf-8"))["names"]
+    for name, code in names.items():
+        known.setdefault(code, []).append(name)
     return known
 
 
@@ -225,6 +231,14 @@ RESULTS = {"positive": True, "detected": True, "260373001": True, "negative": Fa
 }
 
 
+def identifier(row):
+    """Return an identifier without its prefix and checksum, in capitals; None where none is."""
+    if not row.get("uvci"):
+        return None
+    text = row["uvci"].strip().upper()
+    return text.removeprefix("URN:UVCI:").partition("#")[0]
+
+
 class Person:
     """What a history says about one disease."""
 
@@ -266,7 +280,7 @@ class Person:
             "day": date.fromisoformat(row["date"]),
             "product": None if product is None else self.country.code(product),
             "numbers": (row["dose_number"], row["doses"]) if "doses" in row else None,
-            "uvci": row.get("uvci"),
+            "uvci": identifier(row),
         }
 
     def joined(self, statements):
@@ -274,49 +288,59 @@ class Person:
 
         Then those of days that follow each other, with one product and number: probably one.
         """
-        parts = [[one] for one in statements]
-
-        def join(same):
-            again = True
-            while again:
-                again = False
-                for one, other in itertools.combinations(range(len(parts)), 2):
-                    if any(same(a, b) for a in parts[one] for b in parts[other]):
-                        parts[one] += parts.pop(other)
-                        again = True
-                        break
-
-        join(
-            lambda a, b: a["day"] == b["day"]
-            or (
-                a["uvci"] is not None
-                and a["uvci"] == b["uvci"]
-                and (a["numbers"] == b["numbers"] or None in (a["numbers"], b["numbers"]))
-            )
+        parts = together(
+            statements,
+            lambda a, b: (
+                a["day"] == b["day"]
+                or (a["uvci"] and a["uvci"] == b["uvci"] and number_of(a) == number_of(b))
+            ),
         )
-        sure = [list(part) for part in parts]
-        join(
-            lambda a, b: abs(a["day"] - b["day"]) == DAY
-            and a["product"] == b["product"]
-            and a["product"] is not None
-            and a["numbers"] == b["numbers"]
-            and a["numbers"] is not None
-        )
+        for one, other in self.probably_one(statements):
+            first = next(part for part in parts if one in part)
+            second = next(part for part in parts if other in part)
+            if first is not second:
+                parts.remove(second)
+                first += second
         doses = []
         for part in parts:
-            days = sorted({one["day"] for one in part})
             products = {one["product"] for one in part} - {None}
+            # who names a product agrees with who names its variant
+            rows = [self.country.products.get(code, {}) for code in products]
+            names = {self.country.code(row["variant_of"]) for row in rows if "variant_of" in row}
+            products = products - names if len(products) > 1 else products
             numbers = {one["numbers"] for one in part} - {None}
+            # a booster that is numbered as one settles the number
+            later = {one for one in numbers if one[0] > one[1]}
             doses.append(
                 {
-                    "day": days[0],
+                    "day": min(one["day"] for one in part),
                     "products": products or {None},
-                    "numbers": numbers or {None},
-                    "probably": part not in sure,
-                    "disputed": len(days) > 1 or len(products) > 1 or len(numbers) > 1,
+                    "numbers": {max(later)} if later else numbers or {None},
                 }
             )
         return sorted(doses, key=lambda dose: dose["day"])
+
+    def probably_one(self, statements):
+        """Pair the days that follow each other on which one product and number are stated.
+
+        From the earliest on, so that a row of days is several doses.
+        """
+        found = []
+        kinds = {(one["product"], one["numbers"]) for one in statements}
+        for product, numbers in kinds:
+            if product is None or numbers is None:
+                continue
+            ours = [s for s in statements if (s["product"], s["numbers"]) == (product, numbers)]
+            before = None
+            for one in sorted(ours, key=lambda one: one["day"]):
+                if before is not None and one["day"] == before["day"]:
+                    continue
+                if before is not None and one["day"] - before["day"] == DAY:
+                    found.append((before, one))
+                    before = None
+                    continue
+                before = one
+        return found
 
     def read_tests(self, history):
         found = []
@@ -329,23 +353,38 @@ class Person:
                     "kind": KINDS[plain(row["kind"])],
                     "at": at.astimezone(UTC),
                     "positive": RESULTS[plain(row["result"])],
+                    "uvci": identifier(row),
                 }
             )
-        return found
+        parts = together(
+            found,
+            lambda a, b: (
+                (a["kind"], a["positive"]) == (b["kind"], b["positive"])
+                and (a["at"] == b["at"] or (a["uvci"] and a["uvci"] == b["uvci"]))
+            ),
+        )
+        return [min(part, key=lambda one: one["at"]) for part in parts]
 
     def read_infections(self, history):
         """Every positive test is an infection of its own, beside those that are stated."""
-        found = []
+        stated = []
         for row in history.get("infections", []):
             if row.get("disease", self.country.disease) == self.country.disease:
                 day = date.fromisoformat(row["first_positive"])
                 proof = KINDS[plain(row.get("proof", "naat"))]
                 at = self.country.clock.midnight(day)
-                found.append({"day": day, "proof": proof, "known": at})
+                one = {"day": day, "proof": proof, "known": at, "uvci": identifier(row)}
+                stated.append(one | {"stated": True})
+        parts = together(
+            stated,
+            lambda a, b: a["day"] == b["day"] or (a["uvci"] and a["uvci"] == b["uvci"]),
+        )
+        found = [min(part, key=lambda one: (one["day"], one["proof"])) for part in parts]
         for test in self.tests:
             if test["positive"]:
                 day = self.country.clock.local(test["at"]).date()
-                found.append({"day": day, "proof": test["kind"], "known": test["at"]})
+                one = {"day": day, "proof": test["kind"], "known": test["at"], "stated": False}
+                found.append(one)
         return found
 
     def known_at(self, at):
@@ -358,16 +397,31 @@ class Person:
         }
 
     def memberships(self, words):
-        """Return each set of these groups that the person may belong to."""
+        """Return the sets of these groups that the person may belong to.
+
+        One group lets somebody in and another keeps them out, so that two at a time are enough.
+        """
         known = self.groups or set()
         if self.groups is not None and not self.strange:
             return [known]
         asked = sorted(set(words) - known)
         return [
-            known | set(some)
-            for count in range(len(asked) + 1)
-            for some in itertools.combinations(asked, count)
+            known | set(some) for count in range(3) for some in itertools.combinations(asked, count)
         ]
+
+
+def number_of(statement):
+    return statement["numbers"] and statement["numbers"][0]
+
+
+def together(statements, same):
+    """Put statements of one event together, also those that only others join."""
+    parts = []
+    for one in statements:
+        joined = [part for part in parts if any(same(one, other) for other in part)]
+        parts = [part for part in parts if part not in joined]
+        parts.append([one, *(other for part in joined for other in part)])
+    return parts
 
 
 # -- readings --------------------------------------------------------------------------------------
@@ -376,153 +430,170 @@ COMPLETE = ("primary", "single", "recovered", "extra", "booster")
 
 
 def readings(country, policies, doses, infections, member):
-    """Return every reading of the doses: tuples of (stage, product code or None) in their order.
+    """Return every reading of the doses: tuples of stages in the order of the doses.
 
     `member` says whether the person belongs to the group that gets an extra dose: True, False or
     `OPEN`.
     """
     found = [()]
-    for dose in doses:
+    for place in range(len(doses)):
         longer = []
         for before in found:
-            for product in sorted(dose["products"], key=str):
-                for numbers in sorted(dose["numbers"], key=str):
-                    for stage in stages(
-                        country, policies, doses, before, dose, product, numbers, infections, member
-                    ):
-                        step = (*before, (stage, product, numbers))
-                        if step not in longer:
-                            longer.append(step)
+            dose = Dose(country, policies, doses, place, before, infections, member)
+            for stage in dose.stages():
+                if (*before, stage) not in longer:
+                    longer.append((*before, stage))
         found = longer
-    return [one for one in found if consistent(country, doses, one, found)]
+    return found
 
 
-def consistent(country, doses, reading, all_readings):
-    """A later 2/2 makes the 1/1 before it a first dose, where that is open."""
-    for place, (stage, product, numbers) in enumerate(reading):
-        if stage != "recovered" or numbers != (1, 1):
-            continue
-        rest = [step for step in reading[place + 1 :] if step[0] != "uncounted"]
-        if rest and rest[0][2] == (2, 2):
-            firsts = [one for one in all_readings if one[place][0] == "first"]
-            if firsts:
-                return False
-    return True
+def counts(country, dose):
+    """Say whether a dose counts: True, False, or None where nobody knows its products."""
+    ours = [code in country.products for code in dose["products"]]
+    if all(ours):
+        return True
+    if not any(ours) and all(code in KNOWN for code in dose["products"]):
+        return False
+    return None
 
 
-def stages(country, policies, doses, before, dose, product, numbers, infections, member):
-    """Return what a dose can be, after the doses before it were read."""
-    if product is None or (product not in country.products and product not in KNOWN):
-        # a missing product, or a word that nobody knows: it may count
-        counted = counted_stages(
-            country, policies, doses, before, dose, None, numbers, infections, member
-        )
-        return [*counted, "uncounted"]
-    if product not in country.products:
-        return ["uncounted"]
-    return counted_stages(
-        country, policies, doses, before, dose, product, numbers, infections, member
-    )
+class Dose:
+    """One dose, after those before it were read."""
 
+    def __init__(self, country, policies, doses, place, before, infections, member):
+        self.country, self.policies, self.member = country, policies, member
+        self.infections = infections
+        self.dose = doses[place]
+        self.next = doses[place + 1] if place + 1 < len(doses) else None
+        self.counted = [stage for stage in before if stage != "uncounted"]
+        self.complete = any(stage in COMPLETE for stage in self.counted)
+        earlier = [dose for dose in doses[:place] if counts(country, dose) is not False]
+        self.previous = earlier[-1]["day"] if earlier else None
+        several = [country.lengths(code, self.dose["day"]) for code in self.dose["products"]]
+        self.lengths = None if None in several else set().union(*several)
 
-def policy(policies, name, default):
-    row = policies.get(name)
-    if row is None:
-        return default
-    if row["is"] != "ambiguous":
-        return [row["is"]]
-    if name in ("one_dose_recovered", "dose_after_infection"):
-        return ["first", "recovered"]
-    return ["primary", "booster"]
+    def stages(self):
+        recognised = counts(self.country, self.dose)
+        if recognised is False:
+            return ["uncounted"]
+        found = []
+        for numbers in self.dose["numbers"]:
+            found += self.unnumbered() if numbers is None else self.numbered(*numbers)
+        return found if recognised else [*found, "uncounted"]
 
-
-def counted_stages(country, policies, doses, before, dose, product, numbers, infections, member):
-    lengths = country.lengths(product, dose["day"]) if product else None
-    counted = [
-        (step, doses[place]) for place, step in enumerate(before) if step[0] != "uncounted"
-    ]
-    reached = counted[-1][0][0] if counted else None
-    last = counted[-1] if counted else None
-
-    def started():
-        """A first dose, or the only one of somebody who had recovered."""
-        row = policies.get("dose_after_infection")
+    def policy(self, name, default):
+        """Return what a reading of the programme says, or what stands in its place."""
+        row = self.policies.get(name)
         if row is None:
+            return default
+        if row["is"] != "ambiguous":
+            return [row["is"]]
+        if name in ("one_dose_recovered", "dose_after_infection"):
+            return ["first", "recovered"]
+        return ["primary", "booster"]
+
+    def only_single(self):
+        return self.lengths == {1}
+
+    def can_be_single(self):
+        return self.lengths is None or 1 in self.lengths
+
+    def by_one_dose(self):
+        """Return the stage of the one dose that made the course, with no complete one after it."""
+        complete = [stage for stage in self.counted if stage in COMPLETE]
+        if len(complete) == 1 and complete[0] in ("single", "recovered"):
+            return complete[0]
+        return None
+
+    def started(self):
+        """Return what a dose is that begins a course: a first one, or the only one needed."""
+        row = self.policies.get("dose_after_infection")
+        if row is None or self.counted:
             return ["first"]
-        kinds = row.get("kinds", ["naat"])
-        for one in infections:
-            if one["proof"] in kinds:
-                earliest = (
-                    later_day(one["day"], row["at_least"])
-                    if "at_least" in row
-                    else one["day"] + DAY
-                )
-                if dose["day"] >= earliest:
-                    return policy(policies, "dose_after_infection", ["first"])
+        for one in self.infections:
+            after = max(later_day(one["day"], row.get("at_least", {})), one["day"] + DAY)
+            if one["proof"] in row.get("kinds", ["naat"]) and self.dose["day"] >= after:
+                return self.policy("dose_after_infection", ["first"])
         return ["first"]
 
-    def after_course():
-        """A booster, or an extra dose of the course."""
-        row = policies.get("extra_dose")
-        if row is None or reached in ("extra", "booster"):
+    def after_course(self):
+        """Return what a dose after a course is: a booster, or an extra dose."""
+        row = self.policies.get("extra_dose")
+        if row is None or "extra" in self.counted or "booster" in self.counted:
             return ["booster"]
-        if member is False:
+        if self.member is False:
             return ["booster"]
-        if last is None:
-            return ["booster", "extra"]
-        if member is True:
-            if dose["day"] <= later_day(last[1]["day"], row["within"]):
-                return ["extra"]
-            return ["booster"]
-        if dose["day"] >= later_day(last[1]["day"], row["booster_from"]):
+        if self.member is True:
+            late = self.previous and later_day(self.previous, row["within"]) <= self.dose["day"]
+            return ["booster"] if late else ["extra"]
+        if self.counted and later_day(self.previous, row["booster_from"]) <= self.dose["day"]:
             return ["booster"]
         return ["booster", "extra"]
 
-    def second_product():
-        then = policy(policies, "single_then_other", ["booster"])
-        if reached == "recovered":
-            then = policy(policies, "recovered_then_other", then)
-        return then
+    def after_one(self):
+        """Return what a further product after a complete course is, numbered 2/2 or not at all."""
+        then = self.policy("single_then_other", None)
+        if self.by_one_dose() == "single":
+            return then
+        if self.by_one_dose() == "recovered":
+            return self.policy("recovered_then_other", then)
+        return ["primary", "booster"]
 
-    if numbers is None:
-        if reached in (None, "first"):
-            count = len(counted) + 1
-            if reached is None:
-                if lengths == {1}:
-                    return ["single"]
-                return started()
-            if lengths and count < min(lengths):
-                return ["first"]
-            return ["primary"]
-        if reached == "single" and last[0][1] == product:
-            return after_course()
-        if reached in ("single", "recovered"):
-            return second_product()
-        return after_course()
-    number, of = numbers
-    if number < of:
-        return started() if number == 1 else ["first"]
-    if number == of == 1:
-        if lengths and 1 in lengths:
+    def infected_before(self):
+        return any(
+            one["day"] < self.dose["day"] and (one["stated"] or one["proof"] == "naat")
+            for one in self.infections
+        )
+
+    def unnumbered(self):
+        if self.complete:
+            if self.by_one_dose() and not self.only_single():
+                return self.after_one()
+            return self.after_course()
+        if self.only_single():
             return ["single"]
-        return policy(policies, "one_dose_recovered", ["first"])
-    if number == of == 2:
-        if lengths == {1}:
-            return after_course()
-        if reached == "single" and last[0][1] != product:
-            return second_product()
-        if reached == "recovered":
-            if policies["one_dose_recovered"]["is"] == "ambiguous":
-                return ["primary"]
-            return second_product()
-        return ["primary"]
-    if number == of:
-        if lengths and of in lengths and reached not in COMPLETE:
+        place = len(self.counted) + 1
+        if place >= (max(self.lengths) if self.lengths else 2):
             return ["primary"]
-        return after_course()
-    if (number, of) == (2, 1):
-        return policy(policies, "two_of_one", after_course())
-    return after_course()
+        found = self.started()
+        if place == 1 and "dose_after_infection" not in self.policies:
+            recovered = self.policies["one_dose_recovered"]["is"] == "recovered"
+            if recovered and self.infected_before():
+                found = ["recovered"]
+        if self.lengths is None or place in self.lengths:
+            found = [*found, "single" if place == 1 else "primary"]
+        return found
+
+    def numbered(self, number, of):
+        if number < of:
+            return self.started() if number == 1 else ["first"]
+        if number > of:
+            if (number, of) == (2, 1) and self.by_one_dose() != "recovered":
+                return self.policy("two_of_one", ["booster"])
+            return ["booster"]
+        if of == 1:
+            return self.one_of_one()
+        if of == 2:
+            if self.only_single():
+                if self.by_one_dose():
+                    return self.policy("two_of_one", ["booster"])
+                return ["booster"]
+            return self.after_one() if self.complete else ["primary"]
+        if self.lengths and max(self.lengths) >= of and not self.complete:
+            return ["primary", *(self.after_course() if min(self.lengths) < of else [])]
+        return self.after_course()
+
+    def one_of_one(self):
+        if self.complete:
+            return ["single" if self.can_be_single() else "primary", "booster"]
+        if self.only_single():
+            return ["single"]
+        if self.next is not None and self.next["numbers"] == {(2, 2)}:
+            return ["first"]
+        if self.counted:
+            return ["primary"]
+        recovered = self.policy("one_dose_recovered", None)
+        return ["single", *recovered] if self.can_be_single() else recovered
 
 
 # -- evidence --------------------------------------------------------------------------------------
@@ -535,9 +606,7 @@ def applies(row, place, region, sector):
         return False
     if "sectors" in row and sector not in row["sectors"]:
         return False
-    return place not in row.get("except_places", []) and region not in row.get(
-        "except_regions", []
-    )
+    return place not in row.get("except_places", []) and region not in row.get("except_regions", [])
 
 
 def old_enough(born, day, age):
@@ -570,9 +639,7 @@ def is_among(audience, born, day, groups):
         if born is None:
             return False
         reached = birthday(born, audience["reached"]["age"]).isoformat()
-        return (
-            audience["reached"]["from"] <= reached <= audience["reached"].get("until", "9")
-        )
+        return audience["reached"]["from"] <= reached <= audience["reached"].get("until", "9")
     return True
 
 
@@ -632,9 +699,12 @@ class Case:
                 yield self.clock.midnight(one["day"]), number
             return
         for number, (dose, step) in enumerate(zip(self.events["doses"], self.reading)):
-            if step[0] not in rule["stages"]:
+            if step not in rule["stages"]:
                 continue
-            if "products" in rule and step[1] not in self.country.codes(rule["products"]):
+            if "products" in rule and not (
+                len(dose["products"]) == 1
+                and dose["products"] <= self.country.codes(rule["products"])
+            ):
                 continue
             if "preceded_by" in rule and not self.preceded(rule["preceded_by"], dose["day"]):
                 continue
@@ -646,7 +716,7 @@ class Case:
             days = [
                 dose["day"]
                 for dose, step in zip(self.events["doses"], self.reading)
-                if step[0] != "uncounted" and dose["day"] < day
+                if step != "uncounted" and dose["day"] < day
             ][-1:]
         else:
             days = [
@@ -666,43 +736,45 @@ class Case:
         row = self.country.suspensions.get(self.revision["suspension"])
         if row is None:
             return False
-        for test in self.events["tests"]:
-            if not test["positive"] or test["kind"] not in row.get("kinds", ["naat", "rat"]):
+        for one in self.events["infections"]:
+            if one["proof"] not in row["kinds"]:
                 continue
-            local = self.clock.local(test["at"]).date()
-            end = self.clock.after(self.clock.midnight(local), row["lasts"])
-            if test["kind"] in row.get("lifted_for", []):
+            end = self.clock.after(self.clock.midnight(one["day"]), row["lasts"])
+            if one["proof"] in row.get("lifted_for", []):
                 for other in self.events["tests"]:
                     if (
                         other["positive"] is False
                         and other["kind"] in row.get("lifted_by", [])
-                        and other["at"] > test["at"]
+                        and other["at"] > one["known"]
                     ):
                         end = min(end, other["at"])
-            if test["at"] <= at < end:
+            if one["known"] <= at < end:
                 return True
         return False
 
     def is_exempt(self, at, place, region):
         day = self.clock.local(at).date()
-        if self.born is not None and day < self.born:
-            return False
-        below = self.revision["exempt_below"]
-        if below is not None and young_enough(self.born, day, below):
-            return True
         if set(self.revision["exempt_groups"]) & self.groups:
+            return True
+        below = self.revision["exempt_below"]
+        if below is not None and self.is_young(day, below):
             return True
         for name in self.revision["exemptions"]:
             row = self.country.exemptions.get(name)
             if row is None or not applies(row, place, region, self.person.sector):
                 continue
-            if self.born is None and any(
-                limit in row["of"] for limit in ("age_from", "age_below", "born")
-            ):
+            of = row["of"]
+            if self.born is None and {"age_from", "age_below", "born"} & set(of):
                 continue
-            if is_among(row["of"], self.born, day, self.groups):
+            if "age_below" in of and not self.is_young(day, of["age_below"]):
+                continue
+            if is_among(of, self.born, day, self.groups):
                 return True
         return False
+
+    def is_young(self, day, age):
+        """From birth until the age is reached; nobody of an unknown birth date is."""
+        return self.born is not None and self.born <= day and young_enough(self.born, day, age)
 
     def answer(self, at, place, region):
         """Return (valid, exempt, suspended)."""
@@ -721,25 +793,23 @@ def cases(person, at, known=None, clock=None):
     country = person.country
     revision = country.revision(known or at)
     events = person.known_at(known or at)
-    extra = revision["readings"].get("extra_dose")
-    asked = set(revision["exempt_groups"]) if person.strange else set()
-    for name in revision["exemptions"]:
-        row = country.exemptions.get(name)
-        if row is not None and person.strange:
-            asked |= set(row["of"].get("groups", [])) | set(row["of"].get("except_groups", []))
+    member = extra_dose_member(person, revision["readings"], person.groups or set())
     found = []
-    for groups in person.memberships(asked):
-        member = False
-        if extra is not None:
-            member = extra["group"] in groups
-            if not member and (person.groups is None or person.strange):
-                member = OPEN
-        for reading in readings(
-            country, revision["readings"], events["doses"], events["infections"], member
-        ):
-            for born in person.births:
-                found.append(Case(person, events, reading, born, groups, revision, clock))
+    for reading in readings(
+        country, revision["readings"], events["doses"], events["infections"], member
+    ):
+        for born in person.births:
+            # nobody is exempt by a group that is not known
+            groups = person.groups or set()
+            found.append(Case(person, events, reading, born, groups, revision, clock))
     return found
+
+
+def extra_dose_member(person, policies, groups):
+    row = policies.get("extra_dose")
+    if row is None or row["group"] in groups:
+        return row is not None
+    return OPEN if person.groups is None or person.strange else False
 
 
 def one_answer(answers):
@@ -773,13 +843,13 @@ def check(country, history, at, place=None, region=None):
         }
     open_doses = {}
     for number in range(len(found[0].reading)):
-        stages_of = {case.reading[number][0] for case in found}
+        stages_of = {case.reading[number] for case in found}
         if len(stages_of) > 1:
             open_doses[number + 1] = stages_of
     return {
         "valid": one_answer(valid for valid, _, _ in answers),
-        "exempt": one_answer(exempt for _, exempt, _ in answers),
-        "suspended": one_answer(suspended for _, _, suspended in answers),
+        "exempt": all(exempt for _, exempt, _ in answers),
+        "suspended": any(suspended for _, _, suspended in answers),
         "revision": revision["id"],
         "requirement": requirement(country, revision, place, region, person.sector),
         "holding": holding,
@@ -803,191 +873,258 @@ def stands(row, day):
     return row["from"] <= day.isoformat() < row.get("until", "9")
 
 
-def plan(country, day, doses, reading, infections, born, groups):
+ACCESS = ["invitation", "referral", "own-initiative", "opt-in"]
+
+
+def plan(country, day, doses, reading, product, infections, born, groups):
     """Say which dose is next for a person with everything settled."""
-    counted = [(dose, step) for dose, step in zip(doses, reading) if step[0] != "uncounted"]
-    number = 0
-    for dose, step in counted:
-        number = max(number + 1, step[2][0] if step[2] else 0)
-    reached = counted[-1][1][0] if counted else "nothing"
-    last = counted[-1][0]["day"] if counted else None
-    had = {step[1] for _, step in counted}
-    previous = counted[-1][1][1] if counted else None
-    candidates = []
+    given = [
+        (dose, stage) for dose, stage in zip(doses, reading, strict=True) if stage != "uncounted"
+    ]
+    number, reached = 0, "nothing"
+    for dose, stage in given:
+        greatest = max((one[0] for one in dose["numbers"] if one), default=0)
+        number = max(number + 1, greatest)
+        if stage in COMPLETE or reached == "nothing":
+            reached = stage
+    last = given[-1][0]["day"] if given else None
+    newest = doses[-1]["day"] if doses else None
+    had = {code for dose, _ in given if len(dose["products"]) == 1 for code in dose["products"]}
+    found = []
     for offer in country.offers:
         if not stands(offer, day) or reached not in offer["after"] or "why" in offer:
             continue
-        if "previous" in offer and previous not in country.codes(offer["previous"]):
+        if "previous" in offer and product not in country.codes(offer["previous"]):
             continue
         if "had" in offer and not had & country.codes(offer["had"]):
             continue
         if "dose" in offer and number + 1 not in offer["dose"]:
             continue
-        if "last_dose_from" in offer and not (
-            last and last.isoformat() >= offer["last_dose_from"]
+        if last and not offer.get("last_dose_from", "") <= last.isoformat() < offer.get(
+            "last_dose_until", "9"
         ):
             continue
-        if "last_dose_until" in offer and not (
-            last and last.isoformat() < offer["last_dose_until"]
-        ):
-            continue
-        answer = offered(country, day, offer, number + 1, last, reached, infections, born, groups)
-        if answer is not None:
-            candidates.append(answer)
-    best = []
-    for status in ("due", "eligible", "too-early"):
-        best = [one for one in candidates if one["status"] == status]
-        if best:
-            break
-    if not best:
+        found += offered(country, day, offer, last, newest, reached, infections, born, groups)
+    now = [one for one in found if one["grown"] <= day]
+    # who is offered something waits for no birthday
+    found = now or found
+    if not found:
         return {"status": "not-offered", "dose": number + 1, "products": (), "invite": False}
-    first = min(best, key=lambda one: one["earliest"] or date.min)
-    return {
-        "status": first["status"],
-        "dose": number + 1,
-        "earliest": first["earliest"],
-        "recommended": first["recommended"],
-        "latest": first["latest"],
-        "products": tuple(sorted({code for one in best for code in one["products"]})),
-        "offers": tuple(one["offer"] for one in best),
-        "access": first["access"],
-        "invite": any(one["invite"] for one in candidates),
-    }
-
-
-def offered(country, day, offer, number, last, reached, infections, born, groups):
-    """Say when one offer's dose is given to a person; None where it is not."""
-    audiences = offer.get("to", [{}])
-    grown = None  # the birthday that makes the person old enough
-    if not any(is_among(one, born, day, groups) for one in audiences):
-        if born is None:
-            return None
-        days = [
-            birthday(born, one["age_from"])
-            for one in audiences
-            if "age_from" in one
-            and birthday(born, one["age_from"]) > day
-            and is_among(one, born, birthday(born, one["age_from"]), groups)
-        ]
-        days = [one for one in days if stands(offer, one)]
-        if not days:
-            return None
-        grown = min(days)
-    products = [country.code(word) for word in offer["products"]]
-    if not offer.get("free_of_limits"):
-        products = [
-            code
-            for code in products
-            if not any(
-                stands(limit, day)
-                and code in country.codes([limit["product"]])
-                and (
-                    "age_below" not in limit
-                    or young_enough(born, grown or day, limit["age_below"])
-                )
-                for limit in country.limits
-            )
-        ]
-    if not products:
-        return None
-    after = {
-        name: later_day(last, offer[name]) if last and name in offer else None
-        for name in ("earliest", "recommended", "latest")
-    }
-    waits = [
-        later_day(one["day"], wait["lasts"])
-        for wait in country.waits
-        if stands(wait, day)
-        and reached in wait.get("after", [reached])
-        and ("products" not in wait or country.codes(wait["products"]) & set(products))
-        and ("age_from" not in wait or old_enough(born, day, wait["age_from"]))
-        and ("age_below" not in wait or young_enough(born, day, wait["age_below"]))
-        for one in infections
-    ]
-    bounds = [one for one in (after["earliest"], grown, *waits) if one]
-    without = max(bounds, default=None)
-    if "opens" in offer:
-        bounds.append(date.fromisoformat(offer["opens"]))
-    earliest = max(bounds, default=None)
-    recommended = after["recommended"]
-    if recommended and earliest:
-        recommended = max(recommended, earliest)
-    if earliest and day < earliest:
-        status = "too-early"
-    elif recommended is None or day < recommended:
-        status = "eligible"
-    else:
-        status = "due"
-    access = offer.get("access", "invitation")
-    invite = access == "invitation" and (
-        status != "too-early"
-        or (
-            "opens" in offer
-            and day.isoformat() < offer["opens"]
-            and (without is None or without.isoformat() <= offer["opens"])
-        )
+    best = min(
+        found,
+        key=lambda one: (
+            max(one["earliest"], day),
+            ACCESS.index(one["access"]),
+            one["earliest"],
+            one["recommended"] or date.max,
+            -len(one["products"]),
+        ),
     )
+    beside = [one for one in found if one is best or one["earliest"] <= max(day, best["earliest"])]
+    status = "eligible"
+    if day < best["earliest"]:
+        status = "too-early"
+    elif best["recommended"] and best["recommended"] <= day:
+        status = "due"
     return {
-        "offer": offer["id"],
         "status": status,
-        "earliest": earliest,
-        "recommended": recommended,
-        "latest": after["latest"],
-        "products": products,
-        "access": access,
-        "invite": invite,
+        "dose": number + 1,
+        "earliest": best["earliest"],
+        "recommended": best["recommended"],
+        "latest": best["latest"],
+        "products": tuple(sorted({code for one in beside for code in one["products"]})),
+        "offers": tuple(one["offer"] for one in beside),
+        "access": best["access"],
+        "invite": best["access"] == "invitation"
+        and (status != "too-early" or best["earliest"] == best["opens"]),
     }
+
+
+def member_since(offer, born, day, groups):
+    """Return the day since which somebody is offered a dose, or from which on; or None."""
+    found = []
+    for audience in offer.get("to", [{}]):
+        since = date.min
+        if "age_from" in audience:
+            since = birthday(born, audience["age_from"])
+        others = {name: value for name, value in audience.items() if name != "age_from"}
+        if is_among(others, born, day, groups):
+            found.append(since)
+    return min(found, default=None)
+
+
+YEAR = timedelta(days=366)
+
+
+def offered(country, day, offer, last, newest, reached, infections, born, groups):
+    """Say when an offer's dose is given to a person, for those products that wait alike."""
+    grown = member_since(offer, born, day, groups)
+    if grown is None:
+        return []
+    if grown > day and (grown > day + YEAR or grown.isoformat() >= offer.get("until", "9")):
+        return []
+    products = [
+        code
+        for code in map(country.code, offer["products"])
+        if offer.get("free_of_limits") or not is_limited(country, code, day, born)
+    ]
+    found = []
+    for code in products:
+        if last and "earliest" in offer:
+            bounds = [later_day(last, offer["earliest"]), grown]
+        else:
+            bounds = [date.fromisoformat(offer["from"]), grown]
+        if newest:
+            bounds.append(newest)
+        if "opens" in offer:
+            bounds.append(date.fromisoformat(offer["opens"]))
+        bounds += waits(country, day, code, reached, infections, born)
+        earliest = max(bounds)
+        recommended = latest = None
+        if last and "recommended" in offer:
+            recommended = max(earliest, later_day(last, offer["recommended"]))
+        if last and "latest" in offer:
+            latest = later_day(last, offer["latest"])
+        same = [one for one in found if one["earliest"] == earliest]
+        if same:
+            same[0]["products"].append(code)
+            continue
+        found.append(
+            {
+                "offer": offer["id"],
+                "grown": grown,
+                "earliest": earliest,
+                "recommended": recommended,
+                "latest": latest,
+                "products": [code],
+                "access": offer.get("access", "invitation"),
+                "opens": date.fromisoformat(offer["opens"]) if "opens" in offer else None,
+            }
+        )
+    return found
+
+
+def is_limited(country, code, day, born):
+    """Say whether a product is not given today to somebody of this age."""
+    return any(
+        stands(limit, day)
+        and code in country.codes([limit["product"]])
+        and ("age_below" not in limit or young_enough(born, day, limit["age_below"]))
+        for limit in country.limits
+    )
+
+
+def waits(country, day, code, reached, infections, born):
+    """Yield the days until which a product is not given after an infection."""
+    for wait in country.waits:
+        if not stands(wait, day) or reached not in wait.get("after", [reached]):
+            continue
+        if "products" in wait and code not in country.codes(wait["products"]):
+            continue
+        if "age_from" in wait and not old_enough(born, day, wait["age_from"]):
+            continue
+        if "age_below" in wait and not young_enough(born, day, wait["age_below"]):
+            continue
+        for one in infections:
+            yield later_day(one["day"], wait["lasts"])
+
+
+def possible_products(country, doses, reading):
+    """Return the products that the last dose that counts may be of."""
+    given = [
+        (dose, stage) for dose, stage in zip(doses, reading, strict=True) if stage != "uncounted"
+    ]
+    if not given:
+        return [None]
+    dose, stage = given[-1]
+    stated = dose["products"]
+    if len(stated) == 1 and stated <= set(country.products):
+        return list(stated)
+    found = []
+    for code in stated if stated <= set(country.products) else country.products:
+        lengths = country.lengths(code, dose["day"])
+        if stage == "single" and lengths is not None and 1 not in lengths:
+            continue
+        if stage in ("first", "primary", "recovered") and lengths == {1}:
+            continue
+        found.append(code)
+    return found or [None]
+
+
+def turning_days(country, day, first, last):
+    """Return birth dates at both ends of a time, and those at which an answer may change."""
+    found = []
+    for row in (*country.offers, *country.limits, *country.waits):
+        if not stands(row, day):
+            continue
+        days = [day, day + YEAR]
+        if "until" in row:
+            days.append(date.fromisoformat(row["until"]))
+        for audience in (*row.get("to", []), row):
+            for bound in audience.get("born", {}).values():
+                found.append(date.fromisoformat(bound))
+            for name in ("age_from", "age_below"):
+                age = audience.get(name, 0)
+                age = {"years": age} if isinstance(age, int) else age
+                less = {unit: -number for unit, number in age.items()}
+                # months have different lengths, so that several birth dates come near
+                for step in range(-3, 3) if "months" in age else (0,):
+                    found += [birthday(one, less) + step * DAY for one in days]
+    around = {one + timedelta(days=step) for one in found for step in (-1, 0, 1)}
+    return [first, *sorted(one for one in around if first < one < last), last]
 
 
 def plans(country, history, day):
-    """Return the plan of each way of settling what the history leaves open."""
+    """Yield the plan of each way of settling what the history leaves open."""
     person = Person(country, history)
     end = country.clock.midnight(day + DAY) - timedelta(microseconds=1)
     events = person.known_at(end)
     revision = country.revision(end)
     policies = revision["readings"] if revision else country.document["readings"]
-    extra = policies.get("extra_dose")
-    asked = {extra["group"]} if extra else set()
-    for offer in country.offers:
-        if stands(offer, day):
-            for one in offer.get("to", []):
-                asked |= set(one.get("groups", [])) | set(one.get("except_groups", []))
     births = person.births
     if births == [None]:
-        births = [later_month(day, -12 * age) for age in range(18, 100)]
-    found = []
+        # every adult; nobody is taken to have a birthday on the day itself
+        births = turning_days(country, day, date(1850, 1, 1), later_month(day, -19 * 12) + DAY)
+    elif len(births) == 2:
+        births = turning_days(country, day, *births)
+    member = extra_dose_member(person, policies, person.groups or set())
+    asked = set()
+    for offer in country.offers:
+        # who opted in knows it
+        if stands(offer, day) and offer.get("access") != "opt-in":
+            for one in offer.get("to", []):
+                asked |= set(one.get("groups", [])) | set(one.get("except_groups", []))
+    doses, infections = events["doses"], events["infections"]
     for groups in person.memberships(asked):
-        member = extra is not None and extra["group"] in groups
-        for reading in readings(
-            country, policies, events["doses"], events["infections"], member
-        ):
-            for born in births:
-                one = plan(
-                    country, day, events["doses"], reading, events["infections"], born, groups
-                )
-                if one not in found:
-                    found.append(one)
-    return found
+        for reading in readings(country, policies, doses, infections, member):
+            for product in possible_products(country, doses, reading):
+                for born in births:
+                    yield plan(country, day, doses, reading, product, infections, born, groups)
 
 
 def next_dose(country, history, day):
-    found = plans(country, history, day)
-    first = found[0]
-    if any(
-        (one["status"], one["dose"], one["products"])
-        != (first["status"], first["dose"], first["products"])
-        for one in found
-    ):
+    """Say which dose is next on a day, in every way of settling what the history leaves open."""
+    found = []
+    for one in plans(country, history, day):
+        found.append(one)
+        if one["status"] != found[0]["status"]:
+            return {"status": "ambiguous"}
+    products = set.intersection(*(set(one["products"]) for one in found))
+    if found[0]["products"] and not products:
         return {"status": "ambiguous"}
 
     def cautious(name, choose):
-        days = [one.get(name) for one in found]
-        days = [one for one in days if one]
-        return choose(days) if days else None
+        return choose((one[name] for one in found if one.get(name)), default=None)
 
-    return first | {
+    accesses = [ACCESS.index(one["access"]) for one in found if "access" in one]
+    return {
+        "status": found[0]["status"],
+        "dose": max(one["dose"] for one in found),
         "earliest": cautious("earliest", max),
         "recommended": cautious("recommended", max),
         "latest": cautious("latest", min),
+        "products": tuple(sorted(products)),
+        "offers": tuple({name for one in found for name in one.get("offers", ())}),
+        "access": ACCESS[max(accesses)] if accesses else None,
         "invite": all(one["invite"] for one in found),
     }

@@ -29,6 +29,7 @@ from coronapas.programmes._clock import (
     union,
     within,
 )
+from coronapas.programmes._course import is_recognised
 from coronapas.programmes._model import TEST_KINDS
 
 if TYPE_CHECKING:
@@ -395,7 +396,11 @@ def fits(rule: EvidenceRule, person: Person) -> bool:
 def _is_preceded(programme: Programme, preceding: Preceding, events: Events, day: date) -> bool:
     """Return whether what a rule asks for lies before the event of a day."""
     if preceding.event == "dose":
-        days = [dose.date for dose in events.doses if dose.date < day][-1:]
+        days = [
+            dose.date
+            for dose in events.doses
+            if dose.date < day and is_recognised(programme, dose) is not False
+        ][-1:]
     else:
         proved = infections(events, programme.zone)
         days = [each for each, kind, _ in proved if each < day and kind in preceding.kinds]

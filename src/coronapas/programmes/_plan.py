@@ -215,7 +215,7 @@ class Planner:
                 for audience in offer.audiences:
                     cuts.update(births_that_decide(audience, offer.until, self.on, HORIZON))
             self._cuts = cuts
-        low, high = first.toordinal(), last.toordinal()
+        low, high = sorted((first.toordinal(), last.toordinal()))
         days = {day for cut in self._cuts for day in (cut - 1, cut) if low < day < high}
         return first, last, *(date.fromordinal(day) for day in sorted(days))
 
