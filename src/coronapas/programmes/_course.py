@@ -682,10 +682,9 @@ def _stages(
         return _one_of_one(clue, two_of_two_next, standing, policies.recovered)
     if doses == 2:
         return _two_of_two(clue, standing, policies)
-    later = _later(clue, standing)
     if clue.lengths and max(clue.lengths) >= doses and not standing.completed:
-        return (Stage.PRIMARY,) if min(clue.lengths) >= doses else (Stage.PRIMARY, *later)
-    return later
+        return (Stage.PRIMARY,)
+    return _later(clue, standing)
 
 
 _SECONDS: Final = {

@@ -55,7 +55,7 @@ from coronapas.programmes._model import (
 from coronapas.programmes._reasons import Reason, audience_words, remarks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from coronapas.programmes._course import Ambiguous, World
     from coronapas.programmes._model import Mark
@@ -191,17 +191,20 @@ class Planner:
         known = self.programme.groups
         if groups and known and not groups <= known.keys():
             # A word that the programme does not know may stand for any group.
-            found = self._in_every_group(events, course, births_, groups & known.keys(), infected)
-            return found, course, events
-        if groups is not None:
-            found = [
-                plan
-                for born in births_
-                for world in course.worlds
-                for plan in self._plans(events, world, born, groups, infected)
-            ]
-            return _telling(found, births_), course, events
-        return self._in_every_group(events, course, births_, _NO_GROUPS, infected), course, events
+            groups, is_open = groups & known.keys(), True
+        else:
+            groups, is_open = groups or _NO_GROUPS, groups is None
+        found: list[Plan] = []
+        for place, born in enumerate(births_):
+            if place > 1 and any(each.status is not found[0].status for each in found):
+                break  # the answer is open already
+            several = []
+            for world in course.worlds:
+                several += self._plans(events, world, born, groups, infected)
+                if is_open:
+                    several += self._in_every_group(events, world, born, groups, infected)
+            found += several if place < 2 else _undated(several, found)
+        return found, course, events
 
     def _births(self, first: date, last: date) -> tuple[date, ...]:
         """Return the ends of a time of birth, and the days in it at which an answer may change."""
@@ -222,21 +225,19 @@ class Planner:
     def _in_every_group(
         self,
         events: Events,
-        course: Course,
-        births_: Sequence[date],
+        world: World,
+        born: date,
         groups: frozenset[str],
         infected: date | None,
     ) -> list[Plan]:
-        """Return the answers for members of the groups that are known, and of one more group."""
-        found = []
-        for born in births_:
-            for world in course.worlds:
-                found += self._plans(events, world, born, groups, infected)
-                reached = standing(events.doses, world)[0]
-                for name in self._groups_that_decide(reached):
-                    if name not in groups:
-                        found += self._plans(events, world, born, groups | {name}, infected)
-        return _telling(found, births_)
+        """Return the answers for members of the groups that are known and of one more."""
+        reached = standing(events.doses, world)[0]
+        return [
+            plan
+            for name in self._groups_that_decide(reached)
+            if name not in groups
+            for plan in self._plans(events, world, born, groups | {name}, infected)
+        ]
 
     def _groups_that_decide(self, stage: Stage | None) -> list[str]:
         """Return the groups whose members are offered something that others are not.
@@ -435,22 +436,17 @@ _BY_SEVERAL: Final = frozenset({Stage.FIRST, Stage.PRIMARY, Stage.RECOVERED})
 """The stages that no dose of a single-dose product has."""
 
 
-def _telling(plans: list[Plan], births_: Sequence[date]) -> list[Plan]:
-    """Leave out answers for birth dates between the ends that say nothing further."""
-    if len(births_) < 3:
-        return plans
-    kept: list[Plan] = []
-    for plan in plans:
-        if not any(
-            each[:2] == plan[:2]
-            and each.products == plan.products
-            and each.access is plan.access
-            and each.offers[:1] == plan.offers[:1]
-            and (each.earliest or date.min) >= (plan.earliest or date.min)
-            for each in kept
-        ):
-            kept.append(plan)
-    return kept
+def _undated(plans: list[Plan], found: list[Plan]) -> list[Plan]:
+    """Return answers for birth dates between the ends that differ from those found, without days.
+
+    The days are those of the first and the last birth date.
+    """
+    known = {(each.status, each.products, each.access) for each in found}
+    return [
+        each._replace(earliest=None, recommended=None, latest=None)
+        for each in plans
+        if (each.status, each.products, each.access) not in known
+    ]
 
 
 _ORDER: Final = {

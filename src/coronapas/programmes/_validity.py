@@ -272,7 +272,8 @@ def _limits(
         if agreed(several, course, stop) is not valid:
             return since, until
         since = stop
-    return (None if valid is False else since), until
+    # An exemption by a group or a birth cohort has no beginning, and neither has a no.
+    return (None if agreed(several, course, _BEGINNING) is valid else since), until
 
 
 def _holding_now(several: tuple[View, ...], moment: datetime) -> tuple[Holding, ...]:
