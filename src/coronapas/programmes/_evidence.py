@@ -29,8 +29,7 @@ from coronapas.programmes._clock import (
     union,
     within,
 )
-from coronapas.programmes._course import is_recognised
-from coronapas.programmes._model import TEST_KINDS
+from coronapas.programmes._model import TEST_KINDS, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -44,7 +43,6 @@ if TYPE_CHECKING:
         Programme,
         Revision,
         Row,
-        Stage,
     )
 
 _DAY: Final = Period(days=1)
@@ -161,6 +159,23 @@ class View(NamedTuple):
         return lies_in(self.good, moment) or lies_in(self.shared.good, moment)
 
 
+def asks_doses(revision: Revision) -> bool:
+    """Return whether a rule of a revision asks which dose came before an event."""
+    rules = (*revision.recoveries, *revision.vaccinations)
+    return any(rule.preceded_by and rule.preceded_by.event == "dose" for rule in rules)
+
+
+def counted(events: Events, worlds: Sequence[World]) -> Events:
+    """Return the events with those of the doses that count in one of these readings."""
+    if not any(Stage.UNCOUNTED in world for world in worlds):
+        return events
+    stages = zip(*worlds, strict=True)
+    doses = zip(events.doses, stages, strict=True)
+    return events._replace(
+        doses=tuple(dose for dose, several in doses if set(several) != {Stage.UNCOUNTED})
+    )
+
+
 def shared_by_all(
     programme: Programme,
     revision: Revision,
@@ -229,11 +244,12 @@ def views(
     shared: Sequence[Shared],
 ) -> tuple[View, ...]:
     """Judge the doses too, in each reading; `shared` has an item for each of the people."""
-    needed = Needed(programme, events)
+    known = counted(events, worlds)
+    needed = Needed(programme, known)
     if len(worlds) == len(people) == 1:
-        doses = _doses(programme, revision, events, worlds[0], people[0], needed)
+        doses = _doses(programme, revision, events, known, worlds[0], people[0], needed)
         return (View(doses, _spans(doses), shared[0]),)
-    judge = DoseJudge(programme, revision, events, needed)
+    judge = DoseJudge(programme, revision, known, needed)
     found = []
     for person, common in zip(people, shared, strict=True):
         for world in worlds:
@@ -396,11 +412,7 @@ def fits(rule: EvidenceRule, person: Person) -> bool:
 def _is_preceded(programme: Programme, preceding: Preceding, events: Events, day: date) -> bool:
     """Return whether what a rule asks for lies before the event of a day."""
     if preceding.event == "dose":
-        days = [
-            dose.date
-            for dose in events.doses
-            if dose.date < day and is_recognised(programme, dose) is not False
-        ][-1:]
+        days = [dose.date for dose in events.doses if dose.date < day][-1:]
     else:
         proved = infections(events, programme.zone)
         days = [each for each, kind, _ in proved if each < day and kind in preceding.kinds]
@@ -473,6 +485,7 @@ def _doses(
     programme: Programme,
     revision: Revision,
     events: Events,
+    known: Events,
     world: World,
     person: Person,
     needed: Needed,
@@ -480,7 +493,7 @@ def _doses(
     return tuple(
         holding
         for place, (dose, stage) in enumerate(zip(events.doses, world, strict=True))
-        for holding in _dose(programme, revision, events, place, dose, stage, person, needed)
+        for holding in _dose(programme, revision, known, place, dose, stage, person, needed)
     )
 
 

@@ -22,7 +22,9 @@ from coronapas.programmes._evidence import (
     Person,
     View,
     all_holdings,
+    asks_doses,
     bounds,
+    counted,
     exemptions,
     other_end,
     shared_by_all,
@@ -233,8 +235,13 @@ def views_of(
     place and region.
     """
     people = people_of(history) if people is None else people
-    shared = shared_by_all(programme, revision, events, people)
-    return views(programme, revision, events, course.worlds, people, shared)
+    # Which dose came before an event depends on those that count.
+    each = [(world,) for world in course.worlds] if asks_doses(revision) else [course.worlds]
+    found: tuple[View, ...] = ()
+    for worlds in each:
+        shared = shared_by_all(programme, revision, counted(events, worlds), people)
+        found += views(programme, revision, events, worlds, people, shared)
+    return found
 
 
 def people_of(
