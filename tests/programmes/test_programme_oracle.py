@@ -287,3 +287,134 @@ def test_statements_of_one_infection_make_one_wait() -> None:
     }
     found = next_dose(load("denmark"), History.from_json(document), date(2022, 9, 20))
     assert found.earliest == date(2021, 5, 28)
+
+
+# What else the slow engine found.
+
+COURSE = [
+    {"date": "2021-01-05", "product": "Comirnaty", "dose_number": 1, "doses": 2},
+    {"date": "2021-02-05", "product": "Comirnaty", "dose_number": 2, "doses": 2},
+]
+
+
+def one_dose(day: str, product: str | None, numbers: tuple[int, int] | None) -> dict[str, Any]:
+    dose: dict[str, Any] = {"date": day}
+    if product is not None:
+        dose["product"] = product
+    if numbers is not None:
+        dose |= {"dose_number": numbers[0], "doses": numbers[1]}
+    return dose
+
+
+def person(*doses: dict[str, Any], **members: Any) -> History:
+    base = {"birth_date": "1970-01-01", "groups": []}
+    return History.from_json({**base, "vaccinations": list(doses), **members})
+
+
+def readings_at(answer: Validity) -> dict[int, set[str]]:
+    return {each.dose: {str(stage) for stage in each.readings} for each in answer.ambiguous}
+
+
+NOON = datetime.fromisoformat("2021-08-01T12:00:00+00:00")
+
+
+def test_numbers_that_sources_dispute_are_readings() -> None:
+    one, two = (one_dose("2021-05-05", "Comirnaty", (place, 2)) for place in (1, 2))
+    answer = check(load("denmark"), person(one, two), NOON)
+    assert answer.valid is None
+    assert readings_at(answer) == {1: {"first", "primary"}}
+    assert readings_at(check(load("denmark"), person(one), NOON)) == {}
+
+
+def test_a_booster_numbered_as_one_settles_the_number() -> None:
+    janssen = one_dose("2021-04-05", "Janssen", (1, 1))
+    both = [one_dose("2021-07-05", "Comirnaty", numbers) for numbers in ((2, 2), (2, 1))]
+    assert readings_at(check(load("denmark"), person(janssen, both[0]), NOON))
+    assert not readings_at(check(load("denmark"), person(janssen, *both), NOON))
+
+
+def test_an_unknown_word_may_stand_for_the_group_with_extra_doses() -> None:
+    third = one_dose("2021-05-05", "Comirnaty", (3, 3))
+    for groups, readings in (
+        (["carehome"], {3: {"extra", "booster"}}),
+        (["care-home"], {}),
+        (["carehome", "severe-immunosuppression"], {}),
+    ):
+        answer = check(load("denmark"), person(*COURSE, third, groups=groups), NOON)
+        assert readings_at(answer) == readings
+
+
+def test_a_dose_that_does_not_count_moves_no_interval() -> None:
+    between = one_dose("2021-05-05", "Covishield", None)
+    third = one_dose("2021-07-10", "Comirnaty", (3, 3))
+    history = person(*COURSE, between, third)
+    unknown = History(history.birth_date, history.doses, (), (), None, None)
+    assert not readings_at(check(load("denmark"), unknown, NOON))
+
+
+@pytest.mark.parametrize(
+    ("products", "readings"),
+    [
+        (("Covishield", "CoronaVac"), {}),
+        (("Comirnaty", "Covishield"), {1: {"first", "uncounted"}}),
+        (("Comirnaty", "Spikevax"), {}),
+        (("Comirnaty", "Janssen"), {1: {"first", "single"}}),
+    ],
+)
+def test_disputed_products_are_read_by_what_they_have_in_common(
+    products: tuple[str, str], readings: dict[int, set[str]]
+) -> None:
+    doses = [one_dose("2021-05-05", product, None) for product in products]
+    answer = check(load("denmark"), person(*doses), NOON)
+    assert readings_at(answer) == readings
+    assert "disputed" in {reason.code for reason in answer.reasons}
+
+
+def test_the_next_dose_is_open_where_the_last_product_is_disputed() -> None:
+    doses = [one_dose("2021-08-05", product, (1, 2)) for product in ("Comirnaty", "Spikevax")]
+    answer = next_dose(load("denmark"), person(*doses), date(2021, 10, 1))
+    assert str(answer.status) == "ambiguous"
+    assert "disputed" in {reason.code for reason in answer.reasons}
+    # either product is followed by both of these
+    third = [one_dose("2021-05-05", product, (1, 2)) for product in ("Vaxzevria", "Spikevax")]
+    germany = next_dose(load("germany"), person(*third), date(2021, 10, 1))
+    assert (str(germany.status), set(germany.product_names)) == ("due", {"Comirnaty", "Spikevax"})
+
+
+def test_an_unknown_birth_date_is_asked_about_every_adult_age() -> None:
+    """On that day those of 18 and of 100 were offered a first dose, and those of 33 were not."""
+    anybody = History.from_json({"groups": []})
+    answer = next_dose(load("denmark"), anybody, date(2021, 6, 12))
+    assert str(answer.status) == "ambiguous"
+    for born, status in (("2002-12-01", "eligible"), ("1988-01-01", "not-offered")):
+        known = next_dose(load("denmark"), person(birth_date=born), date(2021, 6, 12))
+        assert str(known.status) == status
+
+
+@pytest.mark.parametrize(
+    ("product", "valid"), [("Comirnaty", True), ("Covishield", False), ("Commirnaty", None)]
+)
+def test_only_a_dose_that_counts_comes_before_an_infection(
+    product: str, valid: bool | None
+) -> None:
+    dose = one_dose("2021-06-05", product, (1, 2))
+    infected = [{"first_positive": "2021-10-05"}]
+    history = person(dose, infections=infected)
+    germany = load("germany")
+    at = datetime.fromisoformat("2022-03-25T12:00:00+00:00")
+    assert check(germany, history, at, place="2g").valid is valid
+    assert is_valid(germany, history, at, place="2g") is valid
+    assert timeline(germany, history, place="2g").at(at) is valid
+
+
+def test_an_exemption_by_a_group_has_no_beginning() -> None:
+    exempt = person(*COURSE, groups=["cannot-be-tested"])
+    answer = check(load("denmark"), exempt, NOON)
+    assert (answer.exempt, answer.since, answer.until) == (True, None, None)
+
+
+def test_an_unknown_product_after_an_infection_may_be_of_one_dose() -> None:
+    dose = one_dose("2021-06-05", None, None)
+    history = person(dose, infections=[{"first_positive": "2021-01-05"}])
+    readings = readings_at(check(load("germany"), history, NOON))
+    assert readings == {1: {"recovered", "single", "uncounted"}}
