@@ -55,7 +55,7 @@ from coronapas.programmes._model import (
 from coronapas.programmes._reasons import Reason, audience_words, remarks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from coronapas.programmes._course import Ambiguous, World
     from coronapas.programmes._model import Mark
@@ -140,7 +140,7 @@ class Planner:
                 for stage in offer.after:
                     self._offers.setdefault(stage, []).append(row)
         self._deciding: dict[Stage | None, list[str]] = {}
-        self._cuts: set[int] | None = None
+        self._cuts: dict[Stage | None, set[int]] = {}
         self._previous = {code for each in schedule.offers for code in each.previous or ()}
         self._waits = [wait for wait in schedule.waits if wait.stands_on(on)]
         end = midnight(on + timedelta(days=1), programme.zone) - timedelta(microseconds=1)
@@ -186,7 +186,10 @@ class Planner:
         course = read_course(self.programme, events, history.groups, self.readings)
         days = births(history.birth_date) or self._unknown_births
         infected = self._last_infection(events)
-        births_ = days[:1] if days[0] == days[1] else self._births(*days)
+        births_: tuple[date, ...] = days[:1]
+        if days[0] != days[1]:
+            reached = {standing(events.doses, world)[0] for world in course.worlds}
+            births_ = self._births(*days, reached)
         groups = history.groups
         known = self.programme.groups
         if groups and known and not groups <= known.keys():
@@ -206,21 +209,26 @@ class Planner:
             found += several if place < 2 else _undated(several, found)
         return found, course, events
 
-    def _births(self, first: date, last: date) -> tuple[date, ...]:
+    def _births(self, first: date, last: date, reached: Iterable[Stage | None]) -> tuple[date, ...]:
         """Return the ends of a time of birth, and the days in it at which an answer may change."""
-        if self._cuts is None:
-            offers = {id(each.offer): each.offer for rows in self._offers.values() for each in rows}
+        cuts = {cut for stage in reached for cut in self._cuts_after(stage)}
+        low, high = sorted((first.toordinal(), last.toordinal()))
+        inside = sorted(cut for cut in cuts if low < cut < high)
+        return first, last, *map(date.fromordinal, inside)
+
+    def _cuts_after(self, stage: Stage | None) -> set[int]:
+        """Return the first birth dates, as ordinals, for which the rows say something else."""
+        cuts = self._cuts.get(stage)
+        if cuts is None:
             limits = [limit for rows in self._limits.values() for limit in rows]
             ages = [limit.age_below for limit in limits]
             ages += [age for wait in self._waits for age in (wait.age_from, wait.age_below)]
             cuts = {born_by(self.on, age) for age in ages if age is not None}
-            for offer in offers.values():
+            for offer, _, _ in self._offers.get(stage, ()):
                 for audience in offer.audiences:
                     cuts.update(births_that_decide(audience, offer.until, self.on, HORIZON))
-            self._cuts = cuts
-        low, high = sorted((first.toordinal(), last.toordinal()))
-        days = {day for cut in self._cuts for day in (cut - 1, cut) if low < day < high}
-        return first, last, *(date.fromordinal(day) for day in sorted(days))
+            self._cuts[stage] = cuts
+        return cuts
 
     def _in_every_group(
         self,
