@@ -609,6 +609,24 @@ def _unrolled(steps: list[list[tuple[int, Stage]]]) -> tuple[World, ...]:
     return tuple(zip(*reversed(columns), strict=True))
 
 
+_BY_SEVERAL: Final = frozenset({Stage.FIRST, Stage.PRIMARY, Stage.RECOVERED})
+"""The stages that no dose of a single-dose product has."""
+
+
+def possible_products(programme: Programme, dose: GivenDose, stage: Stage) -> list[str]:
+    """Return the products that a dose of an unknown or disputed product may be of at a stage."""
+    stated = dose.stated if isinstance(dose, DoseGiven) else frozenset()
+    codes = stated if stated and stated <= programme.products.keys() else programme.products.keys()
+    found = []
+    for code in sorted(codes):
+        lengths = programme.lengths(code, dose.date)
+        if stage is Stage.SINGLE and lengths is not None and 1 not in lengths:
+            continue
+        if stage not in _BY_SEVERAL or lengths != frozenset({1}):
+            found.append(code)
+    return found
+
+
 def standing(
     doses: tuple[GivenDose, ...], world: World
 ) -> tuple[Stage | None, int, GivenDose | None]:

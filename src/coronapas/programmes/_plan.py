@@ -32,13 +32,13 @@ from coronapas.programmes._clock import (
 )
 from coronapas.programmes._course import (
     Course,
-    DoseGiven,
     Events,
     GivenDose,
     distinct_infections,
     distinct_tests,
     doses_given,
     infections_of,
+    possible_products,
     read_course,
     standing,
     tests_of,
@@ -185,7 +185,6 @@ class Planner:
         events = self.events(history)
         course = read_course(self.programme, events, history.groups, self.readings)
         days = births(history.birth_date) or self._unknown_births
-        infected = self._last_infection(events)
         births_: tuple[date, ...] = days[:1]
         if days[0] != days[1]:
             reached = {standing(events.doses, world)[0] for world in course.worlds}
@@ -194,9 +193,27 @@ class Planner:
         known = self.programme.groups
         if groups and known and not groups <= known.keys():
             # A word that the programme does not know may stand for any group.
-            groups, is_open = groups & known.keys(), True
+            found = self.plans_of(events, course, births_, groups & known.keys(), is_open=True)
         else:
-            groups, is_open = groups or _NO_GROUPS, groups is None
+            is_open = groups is None
+            found = self.plans_of(events, course, births_, groups or _NO_GROUPS, is_open=is_open)
+        return found, course, events
+
+    def plans_of(
+        self,
+        events: Events,
+        course: Course,
+        births_: tuple[date, ...],
+        groups: frozenset[str],
+        *,
+        is_open: bool = False,
+    ) -> list[Plan]:
+        """Return the answer in every reading for a member of these groups.
+
+        `is_open` is whether the person may belong to others. The first two of `births_` are the
+        ends of the time of birth, where it is known in part.
+        """
+        infected = self._last_infection(events)
         found: list[Plan] = []
         for place, born in enumerate(births_):
             if place > 1 and any(each.status is not found[0].status for each in found):
@@ -207,7 +224,7 @@ class Planner:
                 if is_open:
                     several += self._in_every_group(events, world, born, groups, infected)
             found += several if place < 2 else _undated(several, found)
-        return found, course, events
+        return found
 
     def _births(self, first: date, last: date, reached: Iterable[Stage | None]) -> tuple[date, ...]:
         """Return the ends of a time of birth, and the days in it at which an answer may change."""
@@ -307,30 +324,14 @@ class Planner:
         stage, counted, last = standing(events.doses, world)
         codes: tuple[str | None, ...] = (last.product if last is not None else None,)
         if last is not None and stage is not None and last.product not in self.programme.products:
-            codes = self._may_be(last, stage)
+            # None stands for all that no offer asks for.
+            found = possible_products(self.programme, last, stage)
+            named = [code if code in self._previous else None for code in found]
+            codes = tuple(dict.fromkeys(named)) or (None,)
         return [
             self._plan(events, world, born, groups, infected, (stage, counted, last, code))
             for code in codes
         ]
-
-    def _may_be(self, last: GivenDose, stage: Stage) -> tuple[str | None, ...]:
-        """Return the products that a dose of an unknown or disputed product may be of.
-
-        None stands for all that no offer asks for.
-        """
-        products = self.programme.products
-        stated = last.stated if isinstance(last, DoseGiven) else frozenset()
-        codes = stated if stated and stated <= products.keys() else products.keys()
-        one_dose = frozenset({1})
-        found = []
-        for code in sorted(codes):
-            lengths = self.programme.lengths(code, last.date)
-            if stage is Stage.SINGLE and lengths is not None and 1 not in lengths:
-                continue
-            if stage in _BY_SEVERAL and lengths == one_dose:
-                continue
-            found.append(code if code in self._previous else None)
-        return tuple(dict.fromkeys(found)) or (None,)
 
     def _plan(
         self,
@@ -439,9 +440,6 @@ def planner_of(programme: Programme, on: date) -> Planner:
 
 
 _NO_GROUPS: Final[frozenset[str]] = frozenset()
-
-_BY_SEVERAL: Final = frozenset({Stage.FIRST, Stage.PRIMARY, Stage.RECOVERED})
-"""The stages that no dose of a single-dose product has."""
 
 
 def _undated(plans: list[Plan], found: list[Plan]) -> list[Plan]:
