@@ -211,7 +211,7 @@ def dated_events(
     views: tuple[View, ...] = ()
     if revision is not None:
         given = distinct(programme, history).known_at(moment, programme.zone)
-        course = read_course(programme, given, history.groups)
+        course = read_course(programme, given, history.groups, revision.readings)
         if not course.too_many:
             for each in _by_each_reckoning(programme):
                 views += views_of(each, revision, given, course, history)

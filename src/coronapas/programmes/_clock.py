@@ -203,6 +203,23 @@ def birthday(born: date, age: Age) -> date:
         return date(born.year + age, 3, 1)
 
 
+def born_by(day: date, age: Age) -> int:
+    """Return the first birth date, as an ordinal, on which one reaches an age after a day."""
+    years, days = (age, 0) if isinstance(age, int) else (-(-age.months // 12), age.days)
+    if day.year - years < 3:
+        return 0
+    # Never later than the birth date that is looked for, and before it by a year at the most.
+    born = date(day.year - years, day.month, min(day.day, 28)) - timedelta(days=days + 4)
+    low, high = born.toordinal(), born.toordinal() + 400
+    while low < high:
+        middle = (low + high) // 2
+        if birthday(date.fromordinal(middle), age) <= day:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
 def age_words(age: Age) -> str:
     """Return an age in words: ``12 years``, ``15 months``, ``12 years and 3 months``."""
     if isinstance(age, int):

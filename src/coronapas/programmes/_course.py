@@ -76,12 +76,14 @@ class DoseGiven:
     """The local day; of several that are stated, the first."""
     product: str | None = field(repr=False)
     dose_number: int | None = field(repr=False)
-    """Its number as stated (``dn``); None where it is unknown or disputed."""
+    """Its number as stated (``dn``), the greatest of several; None where it is unknown."""
     doses: int | None = field(repr=False)
     """The number of doses as stated (``sd``); None as `dose_number`."""
     disputed: bool = False
     stated: frozenset[str] = field(default=frozenset(), repr=False)
     probably: bool = False
+    numbers: tuple[tuple[int, int], ...] = field(default=(), repr=False)
+    """Further numbers, as (dn, sd), that sources state; empty where a booster's settle it."""
 
 
 GivenDose = DoseGiven | Dose
@@ -209,17 +211,19 @@ def _one_dose(programme: Programme, cluster: list[Dose]) -> DoseGiven:
         if dose.dose_number is not None and dose.doses is not None
     }
     # A booster numbered as such (2/1) was renumbered: it settles what 2/2 left open.
-    number = max(numbers, key=lambda pair: (pair[0] > pair[1], pair), default=(None, None))
+    number = max(numbers, key=lambda pair: (pair[0] > pair[1], pair), default=None)
+    settled = number is None or number[0] > number[1]
     several = len(products) > 1
     identifiers = {_identifier(dose.uvci) if dose.uvci else None for dose in cluster}
     return DoseGiven(
         min(days),
         None if several else next(iter(products), None),
-        number[0],
-        number[1],
+        number and number[0],
+        number and number[1],
         disputed=len(days) > 1 or several or len(numbers) > 1,
         stated=frozenset(each for each in products if each) if several else frozenset(),
         probably=len(days) > 1 and (len(identifiers) > 1 or None in identifiers),
+        numbers=() if settled else tuple(sorted(pair for pair in numbers if pair != number)),
     )
 
 
@@ -430,6 +434,8 @@ class _Clue(NamedTuple):
     extra: bool | None
     """Whether it would be an extra dose after a completed course; None where that is open."""
     booster_gap: bool
+    others: tuple[tuple[int, int], ...]
+    """Further numbers that sources state."""
 
 
 def read_course(
@@ -447,10 +453,15 @@ def read_course(
         return _EMPTY
     if readings is None:
         readings = programme.readings
+    known = programme.groups
+    if groups and known and not groups <= known.keys():
+        # A word that the programme does not know may stand for the group with extra doses.
+        extra = readings.extra_dose
+        groups = groups if extra is not None and extra.group in groups else None
     clues = []
     before = None
-    infected = date.max
     after = readings.dose_after_infection
+    infected = date.max
     infected_by: date | None = None
     if after is None and any(dose.dose_number is None for dose in doses):
         infected = _first_infection(events, programme.zone)
@@ -463,20 +474,36 @@ def read_course(
         recognised = True if product in programme.products else is_recognised(programme, dose)
         number = dose.dose_number
         # Of numbered doses only those at the end of a course of three or more leave this open.
+        others = dose.numbers if isinstance(dose, DoseGiven) else ()
         later = number is None or number > 2
         clues.append(
             _Clue(
                 number,
                 dose.doses,
-                None if product is None else programme.lengths(product, day),
+                _lengths(programme, dose),
                 recognised,
                 number is None and infected < day,
                 infected_by is not None and infected_by <= day and infected_by < date.max,
                 *(_extra(readings, before, day, groups) if later else (False, False)),
+                others,
             )
         )
-        before = day
+        if recognised is not False:
+            before = day
     return _read(tuple(clues), readings.policies)
+
+
+def _lengths(programme: Programme, dose: GivenDose) -> frozenset[int] | None:
+    """Return how many doses complete a course; of disputed products, those of any of them."""
+    if dose.product is not None:
+        return programme.lengths(dose.product, dose.date)
+    found: frozenset[int] = frozenset()
+    for each in dose.stated if isinstance(dose, DoseGiven) else ():
+        lengths = programme.lengths(each, dose.date)
+        if lengths is None:
+            return None
+        found |= lengths
+    return found or None
 
 
 class _Policies(NamedTuple):
@@ -492,7 +519,7 @@ class _Policies(NamedTuple):
 def is_recognised(programme: Programme, dose: GivenDose) -> bool | None:
     """Return whether a programme recognises a dose's product; None where the product is unknown.
 
-    Where sources disagree, all that they state have to be recognised.
+    Where sources disagree, all that they state have to be recognised, or none.
     """
     product = dose.product
     if product is not None:
@@ -500,7 +527,11 @@ def is_recognised(programme: Programme, dose: GivenDose) -> bool | None:
             return True
         return False if is_known(product) else None
     stated = dose.stated if isinstance(dose, DoseGiven) else frozenset()
-    return True if stated and all(each in programme.products for each in stated) else None
+    if stated and stated <= programme.products.keys():
+        return True
+    if stated and all(each not in programme.products and is_known(each) for each in stated):
+        return False
+    return None
 
 
 class _Standing(NamedTuple):
@@ -542,7 +573,7 @@ def _read(clues: tuple[_Clue, ...], listed: str) -> Course:
     steps: list[list[tuple[int, Stage]]] = []
     for place, clue in enumerate(clues):
         following = clues[place + 1] if place + 1 < len(clues) else None
-        two_of_two_next = following is not None and following[:2] == (2, 2)
+        two_of_two_next = following is not None and following[:2] == (2, 2) and not following.others
         # Worlds with one standing read a dose alike, and there are few standings.
         known: dict[_Standing, list[tuple[Stage, _Standing]]] = {}
         step: list[tuple[int, Stage]] = []
@@ -552,6 +583,10 @@ def _read(clues: tuple[_Clue, ...], listed: str) -> Course:
                 stages: tuple[Stage, ...] = (Stage.UNCOUNTED,)
                 if clue.recognised is not False:
                     stages = _stages(clue, two_of_two_next, standing, policies)
+                    for number, doses in clue.others:
+                        other = clue._replace(dose_number=number, doses=doses)
+                        stages += _stages(other, two_of_two_next, standing, policies)
+                    stages = tuple(dict.fromkeys(stages))
                 if clue.recognised is None:
                     stages = (*stages, Stage.UNCOUNTED)
                 known[standing] = [(stage, standing.then(stage)) for stage in stages]
@@ -572,6 +607,43 @@ def _unrolled(steps: list[list[tuple[int, Stage]]]) -> tuple[World, ...]:
         columns.append([step[place][1] for place in places])
         places = [step[place][0] for place in places]
     return tuple(zip(*reversed(columns), strict=True))
+
+
+_BY_SEVERAL: Final = frozenset({Stage.FIRST, Stage.PRIMARY, Stage.RECOVERED})
+"""The stages that no dose of a single-dose product has."""
+
+
+def possible_products(programme: Programme, dose: GivenDose, stage: Stage) -> list[str]:
+    """Return the products that a dose of an unknown or disputed product may be of at a stage."""
+    stated = dose.stated if isinstance(dose, DoseGiven) else frozenset()
+    codes = stated if stated and stated <= programme.products.keys() else programme.products.keys()
+    found = []
+    for code in sorted(codes):
+        lengths = programme.lengths(code, dose.date)
+        if stage is Stage.SINGLE and lengths is not None and 1 not in lengths:
+            continue
+        if stage not in _BY_SEVERAL or lengths != frozenset({1}):
+            found.append(code)
+    return found
+
+
+def standing(
+    doses: tuple[GivenDose, ...], world: World
+) -> tuple[Stage | None, int, GivenDose | None]:
+    """Return the stage reached, the number of doses that count, and the last of them."""
+    reached: Stage | None = None
+    counted = 0
+    last = None
+    for dose, stage in zip(doses, world, strict=True):
+        if stage is Stage.UNCOUNTED:
+            continue
+        # A lone dose numbered 4/4 is the fourth, whatever became of the others.
+        counted = max(counted + 1, dose.dose_number or 0)
+        last = dose
+        # A first dose after a completed course takes nothing back.
+        if stage in COMPLETE or reached is None:
+            reached = stage
+    return reached, counted, last
 
 
 def _first_infection(events: Events, zone: ZoneInfo, kinds: frozenset[str] | None = None) -> date:
@@ -690,13 +762,14 @@ def _unnumbered(clue: _Clue, standing: _Standing, policies: _Policies) -> tuple[
         return (Stage.SINGLE,)
     if place >= (max(clue.lengths) if clue.lengths else 2):
         return (Stage.PRIMARY,)
+    found: tuple[Stage, ...] = (Stage.FIRST,)
     if place == 1 and clue.infected_before and policies.recovered is Policy.RECOVERED:
-        return (Stage.RECOVERED,)
-    if place == 1 and clue.after_infection and policies.after_infection is not Policy.FIRST:
-        return _recovered(policies.after_infection)
+        found = (Stage.RECOVERED,)
+    elif place == 1 and clue.after_infection:
+        found = _recovered(policies.after_infection)
     if clue.lengths is None or place in clue.lengths:
-        return (Stage.FIRST, Stage.SINGLE if place == 1 else Stage.PRIMARY)
-    return (Stage.FIRST,)
+        found += (Stage.SINGLE if place == 1 else Stage.PRIMARY,)
+    return found
 
 
 def _later(clue: _Clue, standing: _Standing) -> tuple[Stage, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from coronapas.programmes._clock import (
@@ -21,6 +21,7 @@ from coronapas.programmes._clock import (
     after_day,
     age_words,
     birthday,
+    born_by,
     lies_in,
     local_day,
     midnight,
@@ -28,7 +29,7 @@ from coronapas.programmes._clock import (
     union,
     within,
 )
-from coronapas.programmes._model import TEST_KINDS
+from coronapas.programmes._model import TEST_KINDS, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -42,10 +43,10 @@ if TYPE_CHECKING:
         Programme,
         Revision,
         Row,
-        Stage,
     )
 
 _DAY: Final = Period(days=1)
+_ONE_DAY: Final = timedelta(days=1)
 _BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
 
 
@@ -158,6 +159,23 @@ class View(NamedTuple):
         return lies_in(self.good, moment) or lies_in(self.shared.good, moment)
 
 
+def asks_doses(revision: Revision) -> bool:
+    """Return whether a rule of a revision asks which dose came before an event."""
+    rules = (*revision.recoveries, *revision.vaccinations)
+    return any(rule.preceded_by and rule.preceded_by.event == "dose" for rule in rules)
+
+
+def counted(events: Events, worlds: Sequence[World]) -> Events:
+    """Return the events with those of the doses that count in one of these readings."""
+    if not any(Stage.UNCOUNTED in world for world in worlds):
+        return events
+    stages = zip(*worlds, strict=True)
+    doses = zip(events.doses, stages, strict=True)
+    return events._replace(
+        doses=tuple(dose for dose, several in doses if set(several) != {Stage.UNCOUNTED})
+    )
+
+
 def shared_by_all(
     programme: Programme,
     revision: Revision,
@@ -226,11 +244,12 @@ def views(
     shared: Sequence[Shared],
 ) -> tuple[View, ...]:
     """Judge the doses too, in each reading; `shared` has an item for each of the people."""
-    needed = Needed(programme, events)
+    known = counted(events, worlds)
+    needed = Needed(programme, known)
     if len(worlds) == len(people) == 1:
-        doses = _doses(programme, revision, events, worlds[0], people[0], needed)
+        doses = _doses(programme, revision, events, known, worlds[0], people[0], needed)
         return (View(doses, _spans(doses), shared[0]),)
-    judge = DoseJudge(programme, revision, events, needed)
+    judge = DoseJudge(programme, revision, known, needed)
     found = []
     for person, common in zip(people, shared, strict=True):
         for world in worlds:
@@ -327,6 +346,62 @@ def _of_audience(audience: Audience, person: Person, zone: ZoneInfo) -> Span | N
     return (start, end) if start < end else None
 
 
+def member_since(
+    audiences: tuple[Audience, ...], born: date, on: date, groups: frozenset[str]
+) -> date | None:
+    """Return the day since which a person belongs to an audience, or from which on; or None."""
+    found = None
+    for audience in audiences:
+        if audience.groups is not None and audience.groups.isdisjoint(groups):
+            continue
+        if audience.except_groups and not audience.except_groups.isdisjoint(groups):
+            continue
+        if audience.age_below is not None and birthday(born, audience.age_below) <= on:
+            continue
+        if audience.born is not None:
+            first, end = audience.born
+            if (first is not None and born < first) or (end is not None and born >= end):
+                continue
+        since = date.min
+        if audience.age_from is not None:
+            since = birthday(born, audience.age_from)
+        if audience.reached is not None:
+            age, first, last = audience.reached
+            day = birthday(born, age)
+            if day < first or (last is not None and day > last):
+                continue
+            since = max(since, day)
+        if found is None or since < found:
+            found = since
+    return found
+
+
+def births_that_decide(
+    audience: Audience, until: date | None, on: date, horizon: timedelta
+) -> Iterator[int]:
+    """Yield the first birth dates, as ordinals, at which membership of an audience changes.
+
+    Also those of people who join within `horizon`, or before the end `until` of an offer.
+    """
+    if audience.age_below is not None:
+        yield born_by(on, audience.age_below)
+    for day in audience.born or ():
+        if day is not None:
+            yield day.toordinal()
+    ages = [audience.age_from] if audience.age_from is not None else []
+    if audience.reached is not None:
+        age, first, last = audience.reached
+        ages.append(age)
+        yield born_by(first - _ONE_DAY, age)
+        if last is not None:
+            yield born_by(last, age)
+    for age in ages:
+        yield born_by(on, age)
+        yield born_by(on + horizon, age)
+        if until is not None:
+            yield born_by(until - _ONE_DAY, age)
+
+
 def fits(rule: EvidenceRule, person: Person) -> bool:
     """Return whether a rule applies to a holder where the pass is asked for."""
     if not rule.anywhere and not rule.holds(person.place, person.region, person.sector):
@@ -410,6 +485,7 @@ def _doses(
     programme: Programme,
     revision: Revision,
     events: Events,
+    known: Events,
     world: World,
     person: Person,
     needed: Needed,
@@ -417,7 +493,7 @@ def _doses(
     return tuple(
         holding
         for place, (dose, stage) in enumerate(zip(events.doses, world, strict=True))
-        for holding in _dose(programme, revision, events, place, dose, stage, person, needed)
+        for holding in _dose(programme, revision, known, place, dose, stage, person, needed)
     )
 
 

@@ -18,7 +18,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from coronapas.facts._history import Dose
-from coronapas.programmes._clock import Age, add_to_day, birthday
+from coronapas.programmes._clock import add_to_day, born_by
 from coronapas.programmes._model import (
     Audience,
     Mark,
@@ -282,7 +282,7 @@ class JudgedDay:
         of the question that matters only where somebody is invited for a later day.
         """
         on = self._on
-        ends = {_born_by(on, age) for age in self._ages}
+        ends = {born_by(on, age) for age in self._ages}
         spans: list[tuple[int, int]] = []
         offers = self._later if last else self._first
         ahead = any(offer.opens is not None and offer.opens > on for offer in offers)
@@ -299,20 +299,20 @@ class JudgedDay:
                 joins = min(joins, offer.until - _ONE_DAY)
             for audience in offer.audiences:
                 if audience.age_below is not None:
-                    ends.add(_born_by(on, audience.age_below))
+                    ends.add(born_by(on, audience.age_below))
                 if audience.born is not None:
                     ends.update(day.toordinal() for day in audience.born if day is not None)
                 reached = [] if audience.age_from is None else [audience.age_from]
                 if audience.reached is not None:
                     age, low, high = audience.reached
                     reached.append(age)
-                    ends.add(_born_by(low - _ONE_DAY, age))
+                    ends.add(born_by(low - _ONE_DAY, age))
                     if high is not None:
-                        ends.add(_born_by(high, age))
+                        ends.add(born_by(high, age))
                 for age in reached:
-                    today, end = _born_by(on, age), _born_by(max(joins, on), age)
+                    today, end = born_by(on, age), born_by(max(joins, on), age)
                     ends.update((today, end))
-                    spans.append((_born_by(begins, age), end if ahead else today))
+                    spans.append((born_by(begins, age), end if ahead else today))
         for span in spans:
             ends.update(span)
         cuts = sorted(ends)
@@ -330,20 +330,3 @@ _MOST_CUTS: Final = 5_000
 
 EXACT: Final = 1 << 20
 """More than there are pieces of birth dates."""
-
-
-def _born_by(day: date, age: Age) -> int:
-    """Return the first birth date, as an ordinal, on which one reaches an age after a day."""
-    years, days = (age, 0) if isinstance(age, int) else (-(-age.months // 12), age.days)
-    if day.year - years < 3:
-        return 0
-    # Never later than the birth date that is looked for, and before it by a year at the most.
-    born = date(day.year - years, day.month, min(day.day, 28)) - timedelta(days=days + 4)
-    low, high = born.toordinal(), born.toordinal() + 400
-    while low < high:
-        middle = (low + high) // 2
-        if birthday(date.fromordinal(middle), age) <= day:
-            low = middle + 1
-        else:
-            high = middle
-    return low

@@ -26,6 +26,7 @@ from coronapas.facts._history import History, births
 from coronapas.programmes._clock import (
     add_to_day,
     birthday,
+    born_by,
     local_day,
     midnight,
 )
@@ -37,14 +38,14 @@ from coronapas.programmes._course import (
     distinct_tests,
     doses_given,
     infections_of,
+    possible_products,
     read_course,
+    standing,
     tests_of,
 )
-from coronapas.programmes._evidence import infections
+from coronapas.programmes._evidence import births_that_decide, infections, member_since
 from coronapas.programmes._model import (
-    COMPLETE,
     Access,
-    Audience,
     Offer,
     ProductLimit,
     Programme,
@@ -54,13 +55,13 @@ from coronapas.programmes._model import (
 from coronapas.programmes._reasons import Reason, audience_words, remarks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from coronapas.programmes._course import Ambiguous, World
     from coronapas.programmes._model import Mark
 
 ADULT: Final = 18
-"""An unknown birth date is read as this age and as a very high one; both must agree."""
+"""An unknown birth date is read as every age from this one on; all must agree."""
 
 
 class Status(StrEnum):
@@ -141,6 +142,8 @@ class Planner:
                 for stage in offer.after:
                     self._offers.setdefault(stage, []).append(row)
         self._deciding: dict[Stage | None, list[str]] = {}
+        self._cuts: dict[Stage | None, set[int]] = {}
+        self._previous = {code for each in schedule.offers for code in each.previous or ()}
         self._waits = [wait for wait in schedule.waits if wait.stands_on(on)]
         end = midnight(on + timedelta(days=1), programme.zone) - timedelta(microseconds=1)
         self.readings = programme.readings_at(end)
@@ -184,51 +187,84 @@ class Planner:
         events = self.events(history)
         course = read_course(self.programme, events, history.groups, self.readings)
         days = births(history.birth_date) or self._unknown_births
-        births_ = days if days[0] != days[1] else days[:1]
+        births_: tuple[date, ...] = days[:1]
+        if days[0] != days[1]:
+            reached = {standing(events.doses, world)[0] for world in course.worlds}
+            births_ = self._births(*days, reached)
         groups = history.groups
         known = self.programme.groups
-        if groups is None:
-            infected = self._last_infection(events)
-            found = self._in_every_group(events, course, births_, _NO_GROUPS, infected)
-        elif groups and known and not groups <= known.keys():
+        if groups and known and not groups <= known.keys():
             # A word that the programme does not know may stand for any group.
-            infected = self._last_infection(events)
-            found = self._in_every_group(events, course, births_, groups & known.keys(), infected)
+            found = self.plans_of(events, course, births_, groups & known.keys(), is_open=True)
         else:
-            found = self.plans_of(events, course, births_, groups)
+            is_open = groups is None
+            found = self.plans_of(events, course, births_, groups or _NO_GROUPS, is_open=is_open)
         return found, course, events
 
     def plans_of(
-        self, events: Events, course: Course, births_: Sequence[date], groups: frozenset[str]
+        self,
+        events: Events,
+        course: Course,
+        births_: tuple[date, ...],
+        groups: frozenset[str],
+        *,
+        is_open: bool = False,
     ) -> list[Plan]:
-        """Return the answer in every reading for a member of known groups."""
+        """Return the answer in every reading for a member of these groups.
+
+        `is_open` is whether the person may belong to others. The first two of `births_` are the
+        ends of the time of birth, where it is known in part.
+        """
         infected = self._last_infection(events)
-        return [
-            self._plan(events, world, born, groups, infected)
-            for born in births_
-            for world in course.worlds
-        ]
+        found: list[Plan] = []
+        for place, born in enumerate(births_):
+            if place > 1 and any(each.status is not found[0].status for each in found):
+                break  # the answer is open already
+            several = []
+            for world in course.worlds:
+                several += self._plans(events, world, born, groups, infected)
+                if is_open:
+                    several += self._in_every_group(events, world, born, groups, infected)
+            found += several if place < 2 else _undated(several, found)
+        return found
+
+    def _births(self, first: date, last: date, reached: Iterable[Stage | None]) -> tuple[date, ...]:
+        """Return the ends of a time of birth, and the days in it at which an answer may change."""
+        cuts = {cut for stage in reached for cut in self._cuts_after(stage)}
+        low, high = sorted((first.toordinal(), last.toordinal()))
+        inside = sorted(cut for cut in cuts if low < cut < high)
+        return first, last, *map(date.fromordinal, inside)
+
+    def _cuts_after(self, stage: Stage | None) -> set[int]:
+        """Return the first birth dates, as ordinals, for which the rows say something else."""
+        cuts = self._cuts.get(stage)
+        if cuts is None:
+            limits = [limit for rows in self._limits.values() for limit in rows]
+            ages = [limit.age_below for limit in limits]
+            ages += [age for wait in self._waits for age in (wait.age_from, wait.age_below)]
+            cuts = {born_by(self.on, age) for age in ages if age is not None}
+            for offer, _, _ in self._offers.get(stage, ()):
+                for audience in offer.audiences:
+                    cuts.update(births_that_decide(audience, offer.until, self.on, HORIZON))
+            self._cuts[stage] = cuts
+        return cuts
 
     def _in_every_group(
         self,
         events: Events,
-        course: Course,
-        births_: Sequence[date],
+        world: World,
+        born: date,
         groups: frozenset[str],
         infected: date | None,
     ) -> list[Plan]:
-        """Return the answers for members of the groups that are known, and of one more group."""
-        found = []
-        for born in births_:
-            for world in course.worlds:
-                found.append(self._plan(events, world, born, groups, infected))
-                reached = _standing(events.doses, world)[0]
-                found += [
-                    self._plan(events, world, born, groups | {name}, infected)
-                    for name in self._groups_that_decide(reached)
-                    if name not in groups
-                ]
-        return found
+        """Return the answers for members of the groups that are known and of one more."""
+        reached = standing(events.doses, world)[0]
+        return [
+            plan
+            for name in self._groups_that_decide(reached)
+            if name not in groups
+            for plan in self._plans(events, world, born, groups | {name}, infected)
+        ]
 
     def _groups_that_decide(self, stage: Stage | None) -> list[str]:
         """Return the groups whose members are offered something that others are not.
@@ -278,6 +314,27 @@ class Planner:
             found[wait] = (*found.get(wait, ()), product)
         return list(found.items())
 
+    def _plans(
+        self,
+        events: Events,
+        world: World,
+        born: date,
+        groups: frozenset[str],
+        infected: date | None,
+    ) -> list[Plan]:
+        """Return the answers for each product that the last dose may have been of."""
+        stage, counted, last = standing(events.doses, world)
+        codes: tuple[str | None, ...] = (last.product if last is not None else None,)
+        if last is not None and stage is not None and last.product not in self.programme.products:
+            # None stands for all that no offer asks for.
+            found = possible_products(self.programme, last, stage)
+            named = [code if code in self._previous else None for code in found]
+            codes = tuple(dict.fromkeys(named)) or (None,)
+        return [
+            self._plan(events, world, born, groups, infected, (stage, counted, last, code))
+            for code in codes
+        ]
+
     def _plan(
         self,
         events: Events,
@@ -285,17 +342,18 @@ class Planner:
         born: date,
         groups: frozenset[str],
         infected: date | None,
+        reached: tuple[Stage | None, int, GivenDose | None, str | None],
     ) -> Plan:
-        stage, counted, last = _standing(events.doses, world)
+        stage, counted, last, product = reached
         matches: list[Match] = []
         later: list[Match] = []
         refusals: list[Row] = []
         for offer, by_doses, limited in self._offers.get(stage, ()):
-            if offer.previous is not None and (last is None or last.product not in offer.previous):
+            if offer.previous is not None and product not in offer.previous:
                 continue
             if by_doses and not _fits_doses(offer, events.doses, world, last, counted):
                 continue
-            since = _member_since(offer.audiences, born, self.on, groups)
+            since = member_since(offer.audiences, born, self.on, groups)
             if since is None or (since > self.on and not _comes_in_time(offer, since, self.on)):
                 continue
             if not offer.products:
@@ -385,6 +443,20 @@ def planner_of(programme: Programme, on: date) -> Planner:
 
 _NO_GROUPS: Final[frozenset[str]] = frozenset()
 
+
+def _undated(plans: list[Plan], found: list[Plan]) -> list[Plan]:
+    """Return answers for birth dates between the ends that differ from those found, without days.
+
+    The days are those of the first and the last birth date.
+    """
+    known = {(each.status, each.products, each.access) for each in found}
+    return [
+        each._replace(earliest=None, recommended=None, latest=None)
+        for each in plans
+        if (each.status, each.products, each.access) not in known
+    ]
+
+
 _ORDER: Final = {
     Access.INVITATION: 0,
     Access.REFERRAL: 1,
@@ -422,55 +494,6 @@ def _fits_doses(
         for dose, stage in zip(doses, world, strict=True)
         if stage is not Stage.UNCOUNTED
     )
-
-
-def _standing(
-    doses: tuple[GivenDose, ...], world: World
-) -> tuple[Stage | None, int, GivenDose | None]:
-    """Return the stage reached, the number of doses that count, and the last of them."""
-    reached: Stage | None = None
-    counted = 0
-    last = None
-    for dose, stage in zip(doses, world, strict=True):
-        if stage is Stage.UNCOUNTED:
-            continue
-        # A lone dose numbered 4/4 is the fourth, whatever became of the others.
-        counted = max(counted + 1, dose.dose_number or 0)
-        last = dose
-        # A first dose after a completed course takes nothing back.
-        if stage in COMPLETE or reached is None:
-            reached = stage
-    return reached, counted, last
-
-
-def _member_since(
-    audiences: tuple[Audience, ...], born: date, on: date, groups: frozenset[str]
-) -> date | None:
-    """Return the day since which a person belongs to an audience, or from which on; or None."""
-    found = None
-    for audience in audiences:
-        if audience.groups is not None and audience.groups.isdisjoint(groups):
-            continue
-        if audience.except_groups and not audience.except_groups.isdisjoint(groups):
-            continue
-        if audience.age_below is not None and birthday(born, audience.age_below) <= on:
-            continue
-        if audience.born is not None:
-            first, end = audience.born
-            if (first is not None and born < first) or (end is not None and born >= end):
-                continue
-        since = date.min
-        if audience.age_from is not None:
-            since = birthday(born, audience.age_from)
-        if audience.reached is not None:
-            age, first, last = audience.reached
-            day = birthday(born, age)
-            if day < first or (last is not None and day > last):
-                continue
-            since = max(since, day)
-        if found is None or since < found:
-            found = since
-    return found
 
 
 def match(
@@ -607,20 +630,29 @@ def next_dose(programme: Programme, history: History, on: date | datetime) -> Ne
 
 
 def joined(plans: list[Plan], course: Course) -> Plan:
-    """Put the answers of all readings into one: the cautious days where the status is the same."""
+    """Put the answers of all readings into one: the cautious days where the status is the same.
+
+    Without a product that all of them offer there is no answer, though each offers a dose.
+    """
     first = plans[0]
-    if course.too_many or any(each.status is not first.status for each in plans):
+    products = tuple(
+        code for code in first.products if all(code in each.products for each in plans)
+    )
+    if (
+        course.too_many
+        or any(each.status is not first.status for each in plans)
+        or (first.products and not products)
+    ):
         offers = tuple(dict.fromkeys(offer for each in plans for offer in each.offers))
         return Plan(Status.AMBIGUOUS, first.dose, None, None, None, (), offers, (), None)
     if len(plans) == 1 or all(each == first for each in plans):
         return first
     return first._replace(
+        dose=max(each.dose for each in plans),
         earliest=max((each.earliest for each in plans if each.earliest), default=None),
         recommended=max((each.recommended for each in plans if each.recommended), default=None),
         latest=min((each.latest for each in plans if each.latest), default=None),
-        products=tuple(
-            code for code in first.products if all(code in each.products for each in plans)
-        ),
+        products=products,
         offers=tuple(dict.fromkeys(offer for each in plans for offer in each.offers)),
         refusals=tuple(dict.fromkeys(row for each in plans for row in each.refusals)),
         access=max(

@@ -257,13 +257,6 @@ class _Writer:
         if history.birth_date is None and by_age:
             text = "The birth date is unknown: the holder is judged as an adult."
             yield self._said("birth-date", text)
-        for place, dose in enumerate(events.doses):
-            if dose.disputed:
-                text = (
-                    f"Sources disagree about dose {place + 1}: the earliest day counts, and a "
-                    "product on which they disagree counts as unknown."
-                )
-                yield Reason("disputed", text)
 
     def requirement(self, person: Person) -> Iterator[Reason]:
         revision = self.revision
@@ -314,6 +307,12 @@ def remarks(programme: Programme, history: History, events: Events) -> tuple[Rea
             or (dose.dose_number or 0) - (before.dose_number or 0) != 1
         ):
             found += _sequence(place, before, dose)
+        if dose.disputed:
+            text = (
+                f"Sources disagree about dose {place}: the earliest day counts, and the dose is "
+                "read by each product and number that they state."
+            )
+            found.append(Reason("disputed", text))
         if isinstance(dose, DoseGiven) and dose.probably:
             text = (
                 f"Dose {place} is stated twice, a day apart: the statements are probably about "

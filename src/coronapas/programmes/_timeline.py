@@ -26,10 +26,13 @@ from coronapas.programmes._evidence import (
     Evidence,
     Needed,
     View,
+    asks_doses,
     bounds,
+    counted,
     describe,
     shared_by_all,
 )
+from coronapas.programmes._model import Stage
 from coronapas.programmes._validity import agreed, people_of, require_known
 
 if TYPE_CHECKING:
@@ -38,9 +41,9 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from coronapas.facts._history import History
-    from coronapas.programmes._course import Ambiguous, Course
+    from coronapas.programmes._course import Ambiguous, Course, World
     from coronapas.programmes._evidence import Holding, Person, Shared
-    from coronapas.programmes._model import Programme, Requirement, Revision, Stage
+    from coronapas.programmes._model import Programme, Requirement, Revision
 
 
 class ValiditySpan(NamedTuple):
@@ -275,7 +278,7 @@ class _Builder:
         self.people = people
         self.revision: Revision | None = None
         self.asks_doses = False
-        self.shared: tuple[Shared, ...] = ()
+        self.shared: dict[tuple[bool, ...], tuple[Shared, ...]] = {}
 
     def add(self, known: Events, start: datetime, end: datetime) -> None:
         revision = self.programme.revision_at(start)
@@ -283,20 +286,32 @@ class _Builder:
             return
         changed = self.revision is not revision
         if changed:
-            rules = (*revision.recoveries, *revision.vaccinations)
-            preceding = [rule.preceded_by for rule in rules if rule.preceded_by is not None]
-            self.asks_doses = any(each.event == "dose" for each in preceding)
+            self.asks_doses = asks_doses(revision)
+        course = read_course(self.programme, known, self.history.groups, revision.readings)
         if changed or self.asks_doses:
             self.revision = revision
-            self.shared = shared_by_all(self.programme, revision, known, self.people, self.needed)
-            self.judge = DoseJudge(self.programme, revision, known, self.needed)
-        course = read_course(self.programme, known, self.history.groups, revision.readings)
+            self.shared = {}
+            for world in course.worlds:
+                which = self._which_count(world)
+                if which not in self.shared:
+                    events = counted(known, [world]) if self.asks_doses else known
+                    self.shared[which] = shared_by_all(
+                        self.programme, revision, events, self.people, self.needed
+                    )
+            self.judge = DoseJudge(
+                self.programme, revision, counted(known, course.worlds), self.needed
+            )
         doses = self._doses(known, course, start, end)
         self._add_validity(revision, course, self._views(course, doses), start, end)
-        self.suspensions.extend(within(self.shared[0].suspended, start, end))
+        shared = [each for several in self.shared.values() for each in several]
+        self.suspensions.extend(within(shared[0].suspended, start, end))
         for readings in doses:
             self._add_evidence(revision, list(readings.values()), start, end)
-        self._add_evidence(revision, [each.holdings for each in self.shared], start, end)
+        self._add_evidence(revision, [each.holdings for each in shared], start, end)
+
+    def _which_count(self, world: World) -> tuple[bool, ...]:
+        """Return which doses count in a reading, where a rule asks for the dose before an event."""
+        return tuple(stage is not Stage.UNCOUNTED for stage in world) if self.asks_doses else ()
 
     def _doses(
         self, known: Events, course: Course, start: datetime, end: datetime
@@ -320,8 +335,9 @@ class _Builder:
         # With too many worlds the answer is open everywhere, whatever the doses are.
         worlds = course.worlds[:1] if course.too_many else course.worlds
         found = []
-        for person, shared in zip(self.people, self.shared, strict=True):
-            for world in worlds:
+        for world in worlds:
+            several = self.shared[self._which_count(world)]
+            for person, shared in zip(self.people, several, strict=True):
                 holdings = tuple(
                     reading
                     for readings, stage in zip(doses, world, strict=True)

@@ -22,7 +22,9 @@ from coronapas.programmes._evidence import (
     Person,
     View,
     all_holdings,
+    asks_doses,
     bounds,
+    counted,
     exemptions,
     other_end,
     shared_by_all,
@@ -233,8 +235,13 @@ def views_of(
     place and region.
     """
     people = people_of(history) if people is None else people
-    shared = shared_by_all(programme, revision, events, people)
-    return views(programme, revision, events, course.worlds, people, shared)
+    # Which dose came before an event depends on those that count.
+    each = [(world,) for world in course.worlds] if asks_doses(revision) else [course.worlds]
+    found: tuple[View, ...] = ()
+    for worlds in each:
+        shared = shared_by_all(programme, revision, counted(events, worlds), people)
+        found += views(programme, revision, events, worlds, people, shared)
+    return found
 
 
 def people_of(
@@ -272,7 +279,8 @@ def _limits(
         if agreed(several, course, stop) is not valid:
             return since, until
         since = stop
-    return (None if valid is False else since), until
+    # An exemption by a group or a birth cohort has no beginning, and neither has a no.
+    return (None if agreed(several, course, _BEGINNING) is valid else since), until
 
 
 def _holding_now(several: tuple[View, ...], moment: datetime) -> tuple[Holding, ...]:
