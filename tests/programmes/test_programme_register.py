@@ -41,7 +41,7 @@ from coronapas.programmes import (
 )
 from coronapas.programmes import _invitations as inside
 from coronapas.programmes import _keys as keys
-from coronapas.programmes._clock import birthday
+from coronapas.programmes._clock import birthday, born_by
 from coronapas.programmes._plan import Plan
 
 DAYS = [
@@ -129,7 +129,7 @@ def test_a_key_holds_all_that_decides(name: str, monkeypatch: pytest.MonkeyPatch
     "on", [date(2022, 2, 28), date(2022, 3, 1), date(2024, 2, 29), date(2021, 12, 31)]
 )
 def test_the_first_birth_date_that_is_too_young_is_found(age: int | Period, on: date) -> None:
-    first = date.fromordinal(keys._born_by(on, age))
+    first = date.fromordinal(born_by(on, age))
     assert birthday(first, age) > on
     assert birthday(first - timedelta(days=1), age) <= on
 
