@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from coronapas.programmes import BUNDLED, load
 from coronapas.programmes._booking import SecondDose
+from coronapas.trust import Source, TrustList
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,3 +76,7 @@ def test_a_programme_is_shown_by_its_name_and_no_table_of_it() -> None:
 def test_the_days_of_a_second_dose_are_not_shown() -> None:
     on = date(2021, 6, 1)
     assert "2021" not in repr(SecondDose(on, on, on, ("EU/1/20/1528",)))
+
+
+def test_a_list_is_shown_by_what_it_is_and_not_by_how_it_is_read() -> None:
+    assert "unsettled" not in repr(TrustList(Source("given")))

@@ -384,6 +384,14 @@ def test_an_influenza_test_suspends_nothing_and_a_recovery_proves_nothing() -> N
     assert next_dose(DENMARK, waiting, day("2022-01-25")).status is Status.DUE
 
 
+def test_a_suspension_is_a_reason_while_it_lasts() -> None:
+    one = history(*COURSE, sampled("2021-11-20T08:00", "naat", positive=True))
+    for moment, expected in (("2021-11-19T08:00", False), ("2021-11-21T08:00", True)):
+        answer = check(DENMARK, one, local(moment))
+        assert answer.suspended is expected
+        assert ("suspended" in {reason.code for reason in answer.reasons}) is expected
+
+
 def test_the_disease_goes_through_json() -> None:
     one = History(
         None,

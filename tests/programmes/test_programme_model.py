@@ -31,6 +31,7 @@ from coronapas.programmes import (
 )
 from coronapas.programmes._clock import age_words, birthday
 from coronapas.programmes._evidence import MOST_TOGETHER
+from coronapas.programmes._reasons import condition_words, rule_words
 
 ATHENS = ZoneInfo("Europe/Athens")
 SAID: dict[str, Any] = {"source": "an order", "confidence": "S"}
@@ -831,3 +832,11 @@ def test_many_tests_beside_many_doses_take_bounded_steps() -> None:
     assert max(len(one.spans) for one in timeline(BOTH, alone).evidence) == len(tests)
     latest = check(BOTH, person, tests[-1].sampled_at + timedelta(hours=1))
     assert {one.start for one in latest.holdings} == {tests[-1].sampled_at}
+
+
+def test_a_rule_is_described_with_what_it_asks_for_beside_its_evidence() -> None:
+    after = {"event": "dose", "at_least": {"days": 2}}
+    for programme in (BOTH, arcadia([rule(COURSE, preceded_by=after)])):
+        described = programme.revisions[-1].rules[0]
+        assert condition_words(described)
+        assert rule_words(described).endswith(condition_words(described))

@@ -226,6 +226,46 @@ def test_a_dose_that_looks_like_one_in_order_is_read_as_it_is(spoiled: dict[str,
             ]
 
 
+POSITIVE = {"kind": "naat", "sampled_at": "2022-01-20T08:00:00Z", "result": "positive"}
+EARLIER = {**POSITIVE, "sampled_at": "2022-01-02T08:00:00Z", "uvci": "URN:UVCI:01:DK:T"}
+
+
+@pytest.mark.parametrize(
+    "tests",
+    [
+        [POSITIVE],
+        [{**POSITIVE, "disease": "840539006"}],
+        [{**POSITIVE, "disease": "6142004"}],
+        [{**POSITIVE, "disease": "999"}],
+        [{**POSITIVE, "result": "negative"}],
+        [{**POSITIVE, "uvci": "URN:UVCI:01:DK:T"}, EARLIER],
+        [EARLIER, {**POSITIVE, "uvci": "URN:UVCI:01:DK:T"}],
+        [{**POSITIVE, "sampled_at": "2022-01-28T08:00:00Z"}],
+        [EARLIER, {**POSITIVE, "sampled_at": "2022-01-28T08:00:00Z"}],
+        [5],
+        ["uvci"],
+        [None, POSITIVE],
+    ],
+    ids=str,
+)
+def test_tests_are_read_from_lines_as_they_are_one_by_one(tests: list[Any]) -> None:
+    doses = [
+        {"date": day, "product": "Comirnaty", "dose_number": number, "doses": 2}
+        for number, day in enumerate(("2021-06-01", "2021-07-06"), start=1)
+    ]
+    person = {"birth_date": "1970-01-01", "groups": [], "vaccinations": doses, "tests": tests}
+    for on in (date(2022, 1, 25), date(2022, 2, 24)):
+        run = invite_register(DENMARK, lines([{"id": 1, "history": person}]), on)
+        found = {answer.id: without_place(answer) for answer in run}
+        if tests == [POSITIVE]:  # no dose within a month of an infection
+            assert (1 in found) is (on == date(2022, 2, 24))
+        try:
+            expected = Inviter(DENMARK, on).ask(1, History.from_json(person))
+            assert found.get(1) == without_place(expected)
+        except HistoryError:
+            assert found[1]["status"] == "unreadable"
+
+
 def test_a_bad_dose_makes_a_person_to_be_looked_at_and_members_are_carried() -> None:
     adult = {
         "birth_date": "1970-01-01",

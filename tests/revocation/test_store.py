@@ -654,3 +654,11 @@ def test_a_list_cannot_have_more_batches_than_can_be_counted() -> None:
     held = replace(hold(whole()), next_number=holding.MAX_BATCH)
     with pytest.raises(ValueError, match="counted"):
         held.applied(change(batch("a", 1)))
+
+
+def test_a_store_is_not_made_of_a_list_and_an_older_one_of_the_same_source() -> None:
+    older, newer = (RevocationList("a", NOW + n * DAY) for n in range(2))
+    assert RevocationStore([older, newer]).sources[0].as_of == newer.as_of
+    with pytest.raises(RevocationListError) as caught:
+        RevocationStore([newer, older])
+    assert caught.value.code == "list.rollback"

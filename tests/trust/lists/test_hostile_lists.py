@@ -176,6 +176,12 @@ def test_a_list_of_countless_entries_costs_no_more_than_the_bound() -> None:
         tracemalloc.stop()
 
 
+def test_entries_of_a_gateway_in_a_signed_list_are_no_list_of_a_gateway() -> None:
+    entry = [{"rawData": "AAAA", "certificateType": "DSC"}]
+    assert reading.read(make.dumped(entry), pins=()).source.format == "gateway"
+    assert refused(make.signed_json(entry)) == "trust.unknown-format"
+
+
 def test_a_small_archive_may_not_unpack_to_a_large_one() -> None:
     def packed(files: int) -> bytes:
         piece = bytes(ec_zip.MAX_FILE_BYTES)

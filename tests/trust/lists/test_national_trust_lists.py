@@ -368,6 +368,8 @@ def test_a_kid_has_at_most_512_characters_and_is_named_by_its_first_24() -> None
     (dropped,) = found.dropped
     assert repr("A" * 24) in str(dropped)
     assert "512 characters" in str(dropped)
+    (dropped,) = dutch({longest: [{"subjectPk": 5}]}).dropped
+    assert repr("A" * 24) in str(dropped)
 
 
 def test_letters_restrict_a_dutch_key() -> None:
