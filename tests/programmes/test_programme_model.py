@@ -246,6 +246,25 @@ def test_a_dose_after_one_for_the_recovered_has_a_reading_of_its_own(
     assert stages_of(programme, person) == expected
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "reading"),
+    [
+        (JANSSEN, dose("2021-08-01", "2/2", "Janssen"), "two_of_one"),
+        (JANSSEN, dose("2021-08-01", "2/2"), "single_then_other"),
+        (dose("2021-05-01", "1/1"), dose("2021-08-01"), "recovered_then_other"),
+    ],
+)
+@pytest.mark.parametrize("policy", ["primary", "booster"])
+def test_a_second_dose_goes_by_its_own_reading_and_by_no_other(
+    first: Dose, second: Dose, reading: str, policy: str
+) -> None:
+    other = {"primary": "booster", "booster": "primary"}[policy]
+    names = ("two_of_one", "single_then_other", "recovered_then_other")
+    readings = {name: {"is": policy if name == reading else other} for name in names}
+    programme = with_readings(one_dose_recovered={"is": "recovered"}, **readings)
+    assert stages_of(programme, history(first, second)).split()[1] == policy
+
+
 @pytest.mark.parametrize("numbers", ["1/2", None])
 @pytest.mark.parametrize(
     ("infection", "policy", "expected"),
