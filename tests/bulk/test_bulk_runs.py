@@ -248,6 +248,14 @@ def test_a_strange_manifest_is_refused(
         status(tmp_path)
 
 
+def test_a_manifest_that_does_not_name_its_results_has_none(tmp_path: Path) -> None:
+    header = {"format": 1, "command": "issue", "records": 0, "parts": 0}
+    (tmp_path / "manifest.jsonl").write_text(json.dumps(header) + "\n")
+    with pytest.raises(BulkError) as caught:
+        Manifest.read(tmp_path).results()
+    assert caught.value.code == "bulk.manifest"
+
+
 @pytest.mark.parametrize(
     ("change", "name"),
     [

@@ -216,12 +216,15 @@ class Manifest:
         """Return the files with the results of the parts that are done, in order.
 
         Raises:
-            BulkError: Not every part is done.
+            BulkError: Not every part is done, or the manifest does not name the results.
 
         """
         if not self.status.complete:
             raise BulkError("bulk.incomplete", "the run is not complete; resume it first")
-        return self.files(str(self.header["results"]))
+        name = self.header.get("results")
+        if not isinstance(name, str):
+            raise BulkError("bulk.manifest", f"{MANIFEST}: it does not name the results")
+        return self.files(name)
 
     def files(self, kind: str) -> tuple[Path, ...]:
         """Return the files of the parts that are done, in order, that lie in a folder of the run.
@@ -284,11 +287,10 @@ def _parsed(line: bytes) -> dict[str, Any] | None:
 def _is_header(value: Mapping[str, Any]) -> bool:
     """Return whether the first line is one that this version writes, as far as it is read here."""
     numbers = (value.get("records"), value.get("parts"))
-    names = (value.get("command"), value.get("results"))
     return (
         value.get("format") == _FORMAT
+        and isinstance(value.get("command"), str)
         and all(type(number) is int and number >= 0 for number in numbers)
-        and all(isinstance(name, str) for name in names)
     )
 
 
