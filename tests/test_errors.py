@@ -12,7 +12,7 @@ from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import backend
@@ -83,6 +83,7 @@ def test_the_walk_finds_the_errors() -> None:
 
 
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: f"{kind.__module__}.{kind.__name__}")
+@settings(max_examples=10)  # of each class: they share the ways in which they are pickled
 @given(st.data())
 def test_an_error_can_be_copied_and_pickled(kind: type[BaseException], data: st.DataObject) -> None:
     error = made(kind, data)

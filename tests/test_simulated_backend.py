@@ -423,7 +423,7 @@ class HostileBackend(RuleBasedStateMachine):
 def test_nothing_that_a_hostile_backend_does_makes_the_verifier_err() -> None:
     # Half of what other properties get: an example is a whole history.
     examples = settings(
-        max_examples=max(1, settings().max_examples // 2),
+        max_examples=settings().max_examples // 2,
         stateful_step_count=25,
         suppress_health_check=[HealthCheck.too_slow],
     )
