@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import date, datetime
 from typing import Any, Final, NoReturn
 
@@ -159,13 +159,23 @@ _BLANKS: Final = " \t\r\n"
 def read_pairs(text: str) -> Any:
     """Return the value that a text stands for, with objects as `PAIRS` has them.
 
-    Raises ValueError for what is not JSON, and RecursionError for what is nested too deep.
+    Raises ValueError for what is not JSON, and for what is nested deeper than `MAX_DEPTH`.
     """
     text = text.strip(_BLANKS)
-    value, end = PAIRS.raw_decode(text)
+    try:
+        value, end = PAIRS.raw_decode(text)
+    except RecursionError:
+        raise JsonError("too-deep", "it is nested too deep") from None
     if end < len(text):
         raise JsonError("syntax", "it is not JSON")
+    if may_be_deep(text) and is_deeper(value, MAX_DEPTH):
+        raise JsonError("too-deep", "it is nested too deep")
     return value
+
+
+def may_be_deep(text: str) -> bool:
+    """Return whether a text has brackets enough to nest deeper than `MAX_DEPTH`."""
+    return text.count("[") + text.count("{") > MAX_DEPTH
 
 
 def value_of(pairs: Any) -> Any:
@@ -200,21 +210,27 @@ def _integer(text: str) -> int:
 
 
 def is_deeper(value: object, depth: int) -> bool:
-    """Return whether arrays and objects nest deeper than `depth`; uses no recursion."""
+    """Return whether arrays and objects nest deeper than `depth`; uses no recursion.
+
+    Objects are dictionaries, or tuples of pairs as `PAIRS` has them.
+    """
     level = [value] if isinstance(value, _CONTAINERS) else []
     for _ in range(depth):
         if not level:
             return False
         level = [
-            inner
-            for item in level
-            for inner in (item.values() if isinstance(item, dict) else item)
-            if isinstance(inner, _CONTAINERS)
+            inner for item in level for inner in _inside(item) if isinstance(inner, _CONTAINERS)
         ]
     return bool(level)
 
 
-_CONTAINERS: Final = (dict, list)
+_CONTAINERS: Final = (dict, list, tuple)
+
+
+def _inside(container: Any) -> Iterable[Any]:
+    if type(container) is tuple:
+        return [value for _, value in container]
+    return container.values() if isinstance(container, dict) else container
 
 
 class Faults:

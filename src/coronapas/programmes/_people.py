@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from coronapas._json import PAIRS, YEARS, calendar_day, read_pairs, value_of
+from coronapas._json import PAIRS, YEARS, calendar_day, may_be_deep, read_pairs, value_of
 from coronapas._time import as_utc
 from coronapas.errors import HistoryError
 from coronapas.facts._history import LARGEST, History
@@ -115,7 +115,7 @@ class People:
                 if not line or line.isspace():
                     continue
                 end = -1
-            if end != len(line):
+            if end != len(line) or may_be_deep(line):
                 pairs = _between_blanks(line)
             identifiers.append(None)
             numbers.append(number)
@@ -391,7 +391,7 @@ class People:
             return self._of_history(identifier, read_pairs(text), line, record, carried or {})
         except HistoryError as error:
             return _faulty(identifier, line, error, carried)
-        except (ValueError, RecursionError):
+        except ValueError:
             problem = "history must be JSON."
             return unreadable(identifier, line, "register.history", problem, carried)
 
@@ -529,10 +529,10 @@ def _carried(document: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _between_blanks(line: str) -> Any:
-    """Return what a line with blanks around it states; None where it is not JSON."""
+    """Return what a line with blanks around it states; None where it is not JSON to us."""
     try:
         return read_pairs(line)
-    except (ValueError, RecursionError):
+    except ValueError:
         return None
 
 
