@@ -194,7 +194,7 @@ def test_only_the_keys_of_production_sign_whatever_is_served() -> None:
 
 
 # One failure is enough: to make it small would take longer than to find it.
-UNTIL_CAUGHT = settings(FEW, max_examples=100, phases=[Phase.generate])
+UNTIL_CAUGHT = settings(FEW, max_examples=1000, phases=[Phase.generate])
 
 
 def no_objection(*_: object) -> None:
