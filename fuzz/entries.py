@@ -341,6 +341,13 @@ class NotJsonError(CoronapasError):
     """The input is no JSON: nothing to see."""
 
 
+def _value_sets(data: bytes) -> None:
+    document = _json(data)
+    if isinstance(document, str):
+        raise NotJsonError  # it would be the path of a file
+    ValueSets.load(document)
+
+
 def _certlogic(data: bytes) -> None:
     document = _json(data)
     try:
@@ -630,7 +637,7 @@ ENTRIES: Final = (
     Entry(
         "revocation-store", _file("store", RevocationStore.load), stores("revocation"), seconds=2.0
     ),
-    Entry("value-sets", refused(lambda data: ValueSets.load(_json(data))), value_sets),
+    Entry("value-sets", refused(_value_sets), value_sets),
     Entry("certlogic", refused(_certlogic), expressions),
     Entry("rule", refused(_rule), rule_seeds, seconds=2.0),
     Entry("programme", refused(_programme), programme_seeds, longest=65_536, seconds=2.0),

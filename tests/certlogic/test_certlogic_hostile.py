@@ -219,9 +219,12 @@ def test_sums_and_literals_stay_where_every_implementation_is_exact() -> None:
         assert run({"+": [-MAX_INTEGER, {"var": "x"}]}, {"x": 0}) == -MAX_INTEGER
         with pytest.raises(certlogic.EvaluationError, match="a sum beyond"):
             run({"+": [MAX_INTEGER, {"var": "x"}]}, {"x": 1})
-    for document in (MAX_INTEGER + 1, -MAX_INTEGER - 1, 1e300, [10**5000]):
+    after = {"plusTime": ["2021-01-01", MAX_INTEGER + 1, "day"]}
+    for document in (MAX_INTEGER + 1, -MAX_INTEGER - 1, 1e300, [10**5000], {"!": [after]}):
         with pytest.raises(certlogic.LimitError):
             certlogic.parse(document)
+        assert ["beyond" in issue.message for issue in certlogic.validate(document)] == [True]
+    assert certlogic.validate({"+": [MAX_INTEGER, -MAX_INTEGER]}) == ()
 
 
 def test_an_evaluation_from_too_deep_a_call_is_refused_and_not_a_recursion_error() -> None:

@@ -61,17 +61,35 @@ def is_integer(value: object) -> TypeGuard[int | float]:
     return isinstance(value, int) or (isinstance(value, float) and value.is_integer())
 
 
+_TOO_LARGE: Final = f"an integer beyond ±{MAX_INTEGER}"
+
+
 def validate(document: object) -> tuple[ValidationError, ...]:
     """Return the issues of JSON (as `json.loads` returns it) as an expression; empty where valid.
 
     Issues stand in the official validator's order. JSON beyond the bounds of
-    `coronapas.certlogic._errors` has that as its one issue.
+    `coronapas.certlogic._errors` has that as its one issue. Where there is no other, integers
+    beyond ±(2⁵³ - 1) are issues; the official validator accepts them.
     """
+    found = _faults(document)
+    return found or tuple(ValidationError(each, _TOO_LARGE) for each in _too_large(document))
+
+
+def _faults(document: object) -> tuple[ValidationError, ...]:
     try:
         check_json(document)
     except LimitError as error:
         return (ValidationError(document, error.message),)
     return tuple(_issues(document))
+
+
+def _too_large(document: object) -> Iterator[int | float]:
+    """Yield the integers of an expression that not every implementation can say exactly."""
+    if isinstance(document, list | dict):
+        for each in document if isinstance(document, list) else document.values():
+            yield from _too_large(each)
+    elif is_integer(document) and abs(document) > MAX_INTEGER:
+        yield document
 
 
 def _issues(expr: Any) -> Iterator[ValidationError]:
@@ -282,7 +300,7 @@ def parse(document: object) -> Expr:
 
     """
     check_json(document)
-    if issues := validate(document):
+    if issues := _faults(document):
         raise InvalidExpressionError(issues)
     return _expression(document)
 
@@ -297,12 +315,12 @@ def as_expression(expression: object) -> Expr:
 
 def _integer(value: float) -> int:
     if abs(value) > MAX_INTEGER:
-        raise LimitError("limit.integer", f"an integer beyond ±{MAX_INTEGER}")
+        raise LimitError("limit.integer", _TOO_LARGE)
     return int(value)
 
 
 def _expression(document: Any) -> Expr:
-    # `validate` has seen all of it: what follows only takes it apart.
+    # `_faults` has seen all of it: what follows only takes it apart.
     if isinstance(document, (str, bool)):
         return Literal(document)
     if isinstance(document, (int, float)):
