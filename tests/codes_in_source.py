@@ -94,7 +94,8 @@ COMPOSED: Final[dict[str, tuple[str, ...]]] = {
 
 @cache
 def tree_of(path: Path) -> ast.Module:
-    return ast.parse(path.read_text("utf-8"))
+    """The tree of a module, parsed once for all tests that read the source."""
+    return ast.parse(path.read_bytes())
 
 
 @cache

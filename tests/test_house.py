@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from codes_in_source import tree_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -201,7 +203,7 @@ def test_every_module_stands_in_a_known_room() -> None:
 @pytest.mark.parametrize("path", modules(), ids=shown)
 def test_no_module_imports_from_a_later_room(path: Path) -> None:
     if room_of(path) in ROOMS:
-        assert not wrong_imports(room_of(path), ast.parse(path.read_bytes()), package_of(path))
+        assert not wrong_imports(room_of(path), tree_of(path), package_of(path))
 
 
 @pytest.mark.parametrize(
@@ -286,7 +288,7 @@ def undocumented(tree: ast.Module) -> list[str]:
     "path", [path for path in modules() if room_of(path) not in CLI_ROOMS], ids=shown
 )
 def test_everything_public_has_a_docstring(path: Path) -> None:
-    assert not undocumented(ast.parse(path.read_bytes()))
+    assert not undocumented(tree_of(path))
 
 
 def test_a_missing_docstring_is_found_at_every_depth() -> None:
@@ -542,7 +544,7 @@ def imports_between_modules() -> dict[str, frozenset[str]]:
     for path in modules():
         package = package_of(path)
         targets = set()
-        for _, name in imported(ast.parse(path.read_bytes()), package):
+        for _, name in imported(tree_of(path), package):
             target = name if name in names else name.rpartition(".")[0]
             if target in names:
                 targets.add(target)
@@ -671,13 +673,13 @@ def unlisted_names() -> list[str]:
         if is_private(name) or room_of(path) in CLI_ROOMS:
             continue
         listed = set(getattr(importlib.import_module(name), "__all__", ()))
-        found += [f"{name}.{each}" for each in defined(ast.parse(path.read_bytes())) - listed]
+        found += [f"{name}.{each}" for each in defined(tree_of(path)) - listed]
     return sorted(found)
 
 
 @cache
 def figures() -> dict[str, int]:
-    trees = {path: ast.parse(path.read_bytes()) for path in modules()}
+    trees = {path: tree_of(path) for path in modules()}
     lengths = [len(path.read_text("utf-8").splitlines()) for path in trees]
     graph = imports_between_modules()
     doors = {module_of(path) for path in trees if path.name == "__init__.py"}
@@ -748,7 +750,7 @@ def private_imports(tree: ast.AST, package: str, own: str) -> list[str]:
 )
 def test_users_of_the_doors_import_nothing_from_behind_them(path: Path) -> None:
     package = package_of(path) if path.is_relative_to(SOURCE) else ""
-    assert private_imports(ast.parse(path.read_bytes()), package, "coronapas.cli.") == []
+    assert private_imports(tree_of(path), package, "coronapas.cli.") == []
 
 
 @pytest.mark.parametrize(
@@ -809,22 +811,21 @@ def test_every_public_module_is_a_door_or_one_of_a_few_and_lists_its_names() -> 
     assert [name for name in listing if not importlib.import_module(name).__all__] == []
 
 
-@cache
-def tree_of(module: str) -> ast.Module:
+def tree_of_module(module: str) -> ast.Module:
     path = SOURCE.parent.joinpath(*module.split("."))
     file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-    return ast.parse(file.read_bytes())
+    return tree_of(file)
 
 
 @cache
 def bindings(module: str) -> dict[str, str | ast.AST]:
     """What each global name of a module is: a full name where it is imported, else its node."""
     found: dict[str, str | ast.AST] = {}
-    for node in ast.walk(tree_of(module)):
+    for node in ast.walk(tree_of_module(module)):
         if isinstance(node, ast.ImportFrom) and node.module and not node.level:
             for alias in node.names:
                 found.setdefault(alias.asname or alias.name, f"{node.module}.{alias.name}")
-    for node in tree_of(module).body:
+    for node in tree_of_module(module).body:
         match node:
             case ast.ClassDef(name=name) | ast.FunctionDef(name=name):
                 found[name] = node

@@ -17,6 +17,8 @@ from types import ModuleType
 
 import pytest
 
+from codes_in_source import tree_of
+
 PROJECT = Path(__file__).resolve().parent.parent
 SOURCE = PROJECT / "src" / "coronapas"
 PAGES = PROJECT / "docs" / "reference"
@@ -196,7 +198,7 @@ def fields_without_words() -> list[str]:
     for path in SOURCE.rglob("*.py"):
         parts = ("coronapas", *path.relative_to(SOURCE).with_suffix("").parts)
         module = ".".join(parts).removesuffix(".__init__")
-        for node in ast.parse(path.read_bytes()).body:
+        for node in tree_of(path).body:
             if isinstance(node, ast.ClassDef) and (module, node.name) in classes:
                 found += [f"{module}.{node.name}.{name}" for name in unsaid(node)]
     return found

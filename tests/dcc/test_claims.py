@@ -217,7 +217,7 @@ def test_a_birth_after_the_event_is_a_fault(born: date | PartialDate) -> None:
 
 
 @pytest.mark.parametrize("broken", breaks(), ids=str)
-@settings(max_examples=3)
+@settings(max_examples=2)
 @given(data=st.data())
 def test_one_thing_broken_gives_exactly_its_fault(broken: Break, data: st.DataObject) -> None:
     case, field = data.draw(broken.broken())
