@@ -494,7 +494,7 @@ def test_the_same_examples_are_drawn_on_every_run_with_and_without_ci(tmp_path: 
         assert run_project(tmp_path / name, DRAWING, **environment).returncode == 0
         drawn.append((tmp_path / name / "drawn.txt").read_text().splitlines())
     assert drawn[0] == drawn[1] == drawn[2]
-    assert len(drawn[0]) == 40
+    assert len(drawn[0]) == 30
     assert not (tmp_path / "a" / ".hypothesis" / "examples").exists()
 
 
@@ -520,7 +520,7 @@ def test_drawn(number, text, data):
 def test_written(number, text):
     assert number < 40
 """
-    run = run_project(tmp_path, failing, "--hypothesis-profile=explore", CORONAPAS_EXAMPLES="200")
+    run = run_project(tmp_path, failing, "--hypothesis-profile=explore", CORONAPAS_EXAMPLES="60")
     found = run.stdout.partition("FOUND BY EXPLORING")[2].splitlines()
     assert run.returncode == 1
     assert "    @example(number=40, text='')" in found
