@@ -149,7 +149,9 @@ def _keep(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 # Documents by the million.
 
 PAIRS: Final = json.JSONDecoder(
-    object_pairs_hook=tuple, parse_constant=lambda name: _refuse_constant(name)
+    object_pairs_hook=tuple,
+    parse_constant=lambda name: _refuse_constant(name),
+    parse_float=lambda text: _float(text),
 )
 """Reads objects as tuples of pairs: what stands twice is still there, and they can be keys."""
 

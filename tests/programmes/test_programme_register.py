@@ -383,6 +383,7 @@ def codes(answer: Any) -> list[str]:
         ('[["id", 1], ["history", H]]', None, "register.line"),
         ('{"id": 1, "history": H} {}', None, "register.line"),
         ('{"id": NaN, "history": H}', None, "register.line"),
+        ('{"id": 1, "history": H, "far": 1e999}', None, "register.line"),
         ('{"id": true, "history": H}', None, "register.id"),
         ('{"id": 1, "history": ' + '{"a":' * 5000 + "1" + "}" * 5001, None, "register.line"),
     ],
