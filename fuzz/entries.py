@@ -429,6 +429,9 @@ def expressions() -> Iterator[bytes]:
             "data": {"payload": {"dob": "1990-01"}},
         }
     )
+    # numbers at the edges of what JavaScript holds exactly, and beyond what an integer may say
+    yield _document({"logic": {"+": [9007199254740991, -9007199254740992, 0.1]}, "data": {}})
+    yield b'{"logic": {"===": [1E22, {"+": ["1e88", 18446744073709551616]}]}, "data": {}}'
 
 
 def _rule(data: bytes) -> None:
