@@ -17,6 +17,7 @@ import pytest
 from benchmarks.register import made_up_register
 from dirty_histories import dirty_history
 from hypothesis import given
+from hypothesis import strategies as st
 from programme_cases import DENMARK, days, histories
 
 from coronapas.errors import HistoryError
@@ -449,11 +450,32 @@ def test_a_full_table_of_ids_still_knows_the_first(monkeypatch: pytest.MonkeyPat
     from coronapas.programmes import _register
 
     monkeypatch.setattr(_register, "_MOST_SLOTS", 1 << 12)
-    seen = _register._Seen()
-    seen._table = array("Q", bytes(8 << 10))
-    assert not any(seen.again(list(range(start, start + 500))) for start in range(0, 6_000, 500))
-    assert seen.again([1, 2_000, None, None]) == [0, 1]
-    assert seen.again([5_999]) == []
+    for ascending in (True, False):
+        seen = _register._Seen()
+        seen._table = array("q", bytes(8 << 10))
+        for start in range(0, 6_000, 500):
+            identifiers: list[str | int | None] = [*range(start, start + 500)]
+            assert seen.again(identifiers if ascending else identifiers[::-1]) == []
+        assert seen.again([1, 2_000, None, None]) == [0, 1]
+        assert seen.again([5_999 if ascending else 5_500]) == []
+
+
+_IDENTIFIERS = st.integers(-3, 40) | st.integers() | st.text(max_size=2) | st.none()
+
+
+@given(st.lists(st.lists(_IDENTIFIERS) | st.lists(st.integers(0, 300)).map(sorted), max_size=8))
+def test_an_id_that_repeats_is_seen_in_any_order(chunks: list[list[Any]]) -> None:
+    from coronapas.programmes import _register
+
+    seen, known = _register._Seen(), set()
+    for chunk in chunks:
+        again = []
+        for place, identifier in enumerate(chunk):
+            key = type(identifier), identifier
+            if key in known and identifier is not None:
+                again.append(place)
+            known.add(key)
+        assert seen.again(chunk) == again
 
 
 def shown_with_line(answer: Any) -> str:

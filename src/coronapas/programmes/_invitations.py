@@ -11,16 +11,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from coronapas.facts._history import Dose, History, Infection
 from coronapas.programmes._clock import add_to_day, local_day
 from coronapas.programmes._course import Events, read_course
-from coronapas.programmes._keys import MOST, JudgedDay, Key, Parts, Plain, PlainDose
+from coronapas.programmes._keys import MOST, JudgedDay, Key, Plain, PlainDose, Terms
 from coronapas.programmes._model import (
     Access,
     Mark,
@@ -68,65 +67,146 @@ class InvitationRecord:
     product: str | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
 class Invitation(Generic[_Id]):
-    """One invitation.
+    """One invitation, as a value; many people share all of it but the person.
 
-    `id` is the register's own; `offer` names the row of the schedule that says so.
-    `dose` is the number of the dose among those that count; days are local and inclusive;
-    `products` are codes. `marks` are what is uncertain about the row, `warnings` what is odd about
-    the history, such as doses out of order. `carried` are members of the register's row that are
-    not ours.
+    Args:
+        id: The register's own identifier of the person.
+        status: Whether the dose is due, may be given, or opens later.
+        dose: The number of the dose among those that count.
+        earliest: The first local day on which it may be given (inclusive).
+        latest: The last one (inclusive), or None where there is none.
+        products: The codes of the products.
+        offer: The row of the schedule that says so.
+        reason: Why, as a sentence.
+        marks: What is uncertain about the row.
+        warnings: What is odd about the history, such as doses out of order.
+        carried: The members of the register's row that are not ours.
+
     """
 
-    id: _Id = field(repr=False)
-    status: Status
-    """Whether the dose is due, may be given, or opens later."""
-    dose: int
-    earliest: date = field(repr=False)
-    """The first day on which it may be given."""
-    latest: date | None = field(repr=False)
-    """The last day; None where there is none."""
-    products: tuple[str, ...]
-    offer: str
-    reason: str
-    """Why, as a sentence."""
-    marks: tuple[Mark, ...] = field(default=(), repr=False)
-    warnings: tuple[str, ...] = field(default=(), repr=False)
-    carried: Mapping[str, Any] | None = field(default=None, repr=False)
+    __slots__ = ("_carried", "_id", "_terms", "_warnings")
+
+    def __init__(
+        self,
+        id: _Id,  # noqa: A002 - the name of the member
+        status: Status,
+        dose: int,
+        earliest: date,
+        latest: date | None,
+        products: tuple[str, ...],
+        offer: str,
+        reason: str,
+        marks: tuple[Mark, ...] = (),
+        warnings: tuple[str, ...] = (),
+        carried: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._id = id
+        self._terms = Terms(status, dose, earliest, latest, products, offer, reason, marks)
+        self._warnings = warnings
+        self._carried = carried
+
+    @classmethod
+    def _on(
+        cls,
+        terms: Terms,
+        identifier: _Id,
+        carried: Mapping[str, Any] | None = None,
+        warnings: tuple[str, ...] = (),
+    ) -> Invitation[_Id]:
+        made: Invitation[_Id] = object.__new__(cls)
+        made._id = identifier
+        made._terms = terms
+        made._warnings = warnings
+        made._carried = carried
+        return made
+
+    @property
+    def id(self) -> _Id:
+        """The register's own identifier of the person."""
+        return self._id
+
+    @property
+    def status(self) -> Status:
+        """Whether the dose is due, may be given, or opens later."""
+        return self._terms.status
+
+    @property
+    def dose(self) -> int:
+        """The number of the dose among those that count."""
+        return self._terms.dose
+
+    @property
+    def earliest(self) -> date:
+        """The first local day on which it may be given (inclusive)."""
+        return self._terms.earliest
+
+    @property
+    def latest(self) -> date | None:
+        """The last local day (inclusive); None where there is none."""
+        return self._terms.latest
+
+    @property
+    def products(self) -> tuple[str, ...]:
+        """The codes of the products."""
+        return self._terms.products
+
+    @property
+    def offer(self) -> str:
+        """The row of the schedule that says so."""
+        return self._terms.offer
+
+    @property
+    def reason(self) -> str:
+        """Why, as a sentence."""
+        return self._terms.reason
+
+    @property
+    def marks(self) -> tuple[Mark, ...]:
+        """What is uncertain about the row."""
+        return self._terms.marks
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is odd about the history, such as doses out of order."""
+        return self._warnings
+
+    @property
+    def carried(self) -> Mapping[str, Any] | None:
+        """The members of the register's row that are not ours."""
+        return self._carried
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Invitation):
+            return NotImplemented
+        return self._id == other._id and (self._terms, self._warnings, self._carried) == (
+            other._terms,
+            other._warnings,
+            other._carried,
+        )
+
+    def __hash__(self) -> int:
+        return hash((self._id, self._terms))
+
+    def __repr__(self) -> str:
+        terms = self._terms
+        return (
+            f"Invitation(status={terms.status!r}, dose={terms.dose!r}, "
+            f"products={terms.products!r}, offer={terms.offer!r}, reason={terms.reason!r})"
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return the invitation as a JSON object; ``carried`` only where there is something."""
-        found: dict[str, Any] = {
-            "id": self.id,
-            "status": str(self.status),
-            "dose": self.dose,
-            "earliest": self.earliest.isoformat(),
-            "latest": self.latest and self.latest.isoformat(),
-            "products": list(self.products),
-            "offer": self.offer,
-            "reason": self.reason,
-            "marks": [mark.to_json() for mark in self.marks],
-            "warnings": list(self.warnings),
-        }
-        if self.carried:
-            found["carried"] = dict(self.carried)
-        return found
+        warnings = list(self._warnings)
+        found = {"id": self._id, **self._terms.to_json(), "warnings": warnings}
+        return {**found, "carried": dict(self._carried)} if self._carried else found
 
     def to_line(self) -> str:
         """Return what `to_json` returns as a line of JSON, without its end."""
-        parts = self.status, self.dose, self.earliest, self.latest, self.products, self.offer
-        middle = _middle(*parts, self.reason, self.marks)
-        warnings = json.dumps(self.warnings) if self.warnings else "[]"
-        identifier = self.id if type(self.id) is int else json.dumps(self.id)
-        line = f'{{"id": {identifier}, {middle}, "warnings": {warnings}'
-        return f'{line}, "carried": {json.dumps(self.carried)}}}' if self.carried else line + "}"
-
-
-@lru_cache(maxsize=8192)
-def _middle(*parts: Any) -> str:
-    """Return what many invitations have alike, as the members of a JSON object."""
-    return json.dumps(dict(list(Invitation("", *parts).to_json().items())[1:-1]))[1:-1]
+        warnings = json.dumps(self._warnings) if self._warnings else "[]"
+        identifier = self._id if type(self._id) is int else json.dumps(self._id)
+        line = f'{{"id": {identifier}, {self._terms.text}, "warnings": {warnings}'
+        return f'{line}, "carried": {json.dumps(self._carried)}}}' if self._carried else line + "}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,32 +287,8 @@ def to_be_invited(plan: Plan) -> bool:
     return plan.status in _INVITED
 
 
-_SETTERS: Final = tuple(Invitation.__dict__[each.name].__set__ for each in fields(Invitation))
-_set_id, *_set_parts, _set_warnings, _set_carried = _SETTERS
-_set_1, _set_2, _set_3, _set_4, _set_5, _set_6, _set_7, _set_8 = _set_parts
-
-
-def invitation(
-    identifier: _Id,
-    parts: Parts,
-    warnings: tuple[str, ...],
-    carried: Mapping[str, Any] | None,
-) -> Invitation[_Id]:
-    """Return an invitation; in a third of the time that its class takes, as it is frozen."""
-    made: Invitation[_Id] = object.__new__(Invitation)
-    status, dose, earliest, latest, products, offer, reason, marks = parts
-    _set_id(made, identifier)
-    _set_1(made, status)
-    _set_2(made, dose)
-    _set_3(made, earliest)
-    _set_4(made, latest)
-    _set_5(made, products)
-    _set_6(made, offer)
-    _set_7(made, reason)
-    _set_8(made, marks)
-    _set_warnings(made, warnings)
-    _set_carried(made, carried)
-    return made
+invitation: Final = Invitation._on
+"""Makes the invitation of a person to terms, without going through what makes the terms."""
 
 
 class Asker:
@@ -271,11 +327,11 @@ class Asker:
             return None
         if found is True:
             return self._slowly(identifier, make(source), line, record, carried)
-        if record is not None and is_settled(record, found[1]):
+        if record is not None and is_settled(record, found.dose):
             return None
-        return invitation(identifier, found, (), carried)
+        return invitation(found, identifier, carried)
 
-    def judge(self, plain: Plain | None, *, shared: bool = False) -> Parts | bool:
+    def judge(self, plain: Plain | None, *, shared: bool = False) -> Terms | bool:
         """Return what makes an invitation, False for none, True where `decide` is to be asked.
 
         Where it is `shared`, `JudgedDay.dated` makes it that of those whose last dose stands alike.
@@ -310,16 +366,16 @@ class Asker:
                 former = self._answer(self._before, _with_day(keyed[0], keyed[2]), plain)
             if not isinstance(former, bool):
                 return False
-        parts: Parts = found
-        if ended and ended > parts[2].toordinal():
-            parts = (*parts[:2], date.fromordinal(ended), *parts[3:])
-        return parts
+        terms: Terms = found
+        if ended and ended > terms.earliest.toordinal():
+            terms = replace(terms, earliest=date.fromordinal(ended))
+        return terms
 
     def _answer(self, day: JudgedDay, key: Key, plain: Plain) -> Any:
         found = day.answers.get(key)
         return self._learn(day, key, plain) if found is None else found
 
-    def _learn(self, day: JudgedDay, key: Key, plain: Plain) -> Parts | bool | tuple[()]:
+    def _learn(self, day: JudgedDay, key: Key, plain: Plain) -> Terms | bool | tuple[()]:
         """Ask the planner about a history without any oddity, and keep the answer by its key.
 
         Return () where the key does not hold all that decides, as several readings have to agree.
@@ -341,8 +397,8 @@ class Asker:
             day.courses[what] = course
         plans = day.planner.plans_of(events, course, (date.fromordinal(born),), groups)
         plan = plans[0] if len(plans) == 1 and not course.too_many else joined(plans, course)
-        found: Parts | bool | tuple[()]
-        found = plan.status is Status.AMBIGUOUS or self._parts(plan) or False
+        found: Terms | bool | tuple[()]
+        found = plan.status is Status.AMBIGUOUS or self._terms(plan) or False
         if key[2] > 0 and len(plans) > 1 and plan.status is not Status.AMBIGUOUS:
             found = ()
         if len(day.answers) >= MOST:
@@ -378,17 +434,17 @@ class Asker:
         if plan.status is Status.AMBIGUOUS:
             reasons = plan_reasons(self.programme, self.on, plan, plans, course, events, history)
             return ToLookAt(identifier, line, True, reasons, carried)
-        found = self._parts(plan)
+        found = self._terms(plan)
         if found is None:
             return None
         if self._before is not None and to_be_invited(self._before.planner.plan(history)):
             return None
-        if record is not None and is_settled(record, found[1]):
+        if record is not None and is_settled(record, found.dose):
             return None
         warnings = _warnings(self.programme, history, events)
-        return invitation(identifier, found, warnings, carried)
+        return invitation(found, identifier, carried, warnings)
 
-    def _parts(self, plan: Plan) -> Parts | None:
+    def _terms(self, plan: Plan) -> Terms | None:
         """Return an invitation but for its person; None where there is none."""
         if plan.earliest is None or not to_be_invited(plan):
             return None
@@ -399,7 +455,7 @@ class Asker:
             word = "due" if plan.status is Status.DUE else "offered"
             reason = f"Dose {plan.dose} is {word}: {offer.source}."
             self._reasons[kind] = reason
-        return (
+        return Terms(
             plan.status,
             plan.dose,
             plan.earliest,

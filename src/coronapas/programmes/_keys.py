@@ -12,9 +12,11 @@ those of `coronapas.programmes.next_dose`.
 
 from __future__ import annotations
 
+import json
 from bisect import bisect_right
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from datetime import date, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from coronapas.facts._history import Dose
@@ -46,11 +48,46 @@ proleptic ordinals.
 Plain = tuple[int, frozenset[str], tuple[PlainDose, ...], tuple[int, ...]]
 """A history without any oddity: birth date, groups, doses, days of infections, all in order."""
 
-Parts = tuple[Status, int, date, date | None, tuple[str, ...], str, str, tuple[Mark, ...]]
-"""An invitation but for its person."""
-
 _NO_GROUPS: Final[frozenset[str]] = frozenset()
 Key = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Terms:
+    """An invitation but for its person; what is made of it is kept with it."""
+
+    status: Status
+    dose: int
+    earliest: date
+    latest: date | None
+    products: tuple[str, ...]
+    offer: str
+    reason: str
+    marks: tuple[Mark, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the terms as members of a JSON object."""
+        return {
+            "status": str(self.status),
+            "dose": self.dose,
+            "earliest": self.earliest.isoformat(),
+            "latest": self.latest and self.latest.isoformat(),
+            "products": list(self.products),
+            "offer": self.offer,
+            "reason": self.reason,
+            "marks": [mark.to_json() for mark in self.marks],
+        }
+
+    @cached_property
+    def text(self) -> str:
+        """The members of a JSON object, without its braces."""
+        return json.dumps(self.to_json())[1:-1]
+
+    @cached_property
+    def but_days(self) -> Key:
+        """All that differs between the terms of a day, the days apart."""
+        return self.offer, str(self.status), self.dose, self.products
+
 
 MOST: Final = 100_000
 """The most answers, and the most doses, that are kept at once."""
@@ -88,7 +125,7 @@ class JudgedDay:
 
     def __init__(self, programme: Programme, on: date) -> None:
         self.planner = Planner(programme, on)
-        self.answers: dict[Key, Parts | bool | tuple[()]] = {}
+        self.answers: dict[Key, Terms | bool | tuple[()]] = {}
         """Answers by key: what makes an invitation; False for none, True for an ambiguous one.
 
         () where the day of the last dose decides.
@@ -127,7 +164,7 @@ class JudgedDay:
         """The keys of answers that several offers give."""
         self._orders: dict[int, int] = {}
         self._stands: dict[Key, int] = {}
-        self._dates: dict[tuple[str, int], tuple[date, date | None]] = {}
+        self._dated: dict[tuple[Key, int], Terms] = {}
         self._by_id = {offer.id: offer for offer in offers}
         self._first = [offer for offer in offers if None in offer.after]
         self._later = [offer for offer in offers if offer.after != {None}]
@@ -214,16 +251,17 @@ class JudgedDay:
         day = date.fromordinal(last)
         return match(offer, offer.products, date.min, day, Dose(day), None)
 
-    def dated(self, parts: Parts, last: int) -> Parts:
-        """Return the answer after another last dose that stands alike."""
-        offer = parts[5]
-        found = self._dates.get((offer, last))
+    def dated(self, terms: Terms, last: int) -> Terms:
+        """Return the terms after another last dose that stands alike."""
+        key = terms.but_days, last
+        found = self._dated.get(key)
         if found is None:
-            if len(self._dates) >= MOST:
-                self._dates.clear()
-            days = self._days(self._by_id[offer], last)
-            found = self._dates[offer, last] = days.earliest, days.latest
-        return (*parts[:2], *found, *parts[4:])
+            if len(self._dated) >= MOST:
+                self._dated.clear()
+            days = self._days(self._by_id[terms.offer], last)
+            found = replace(terms, earliest=days.earliest, latest=days.latest)
+            self._dated[key] = found
+        return found
 
     def _asked_of(self, groups: frozenset[str]) -> frozenset[str] | None:
         """Return those of the groups that a row of the day names; None where a word is unknown."""

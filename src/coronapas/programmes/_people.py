@@ -7,9 +7,10 @@ A person is a line, or rows of a table. What is not seen to be in order is left 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, Final
+from itertools import compress, repeat
+from typing import Any, Final, NamedTuple
 
 from coronapas._json import PAIRS, YEARS, calendar_day, may_be_deep, read_pairs, value_of
 from coronapas._time import as_utc
@@ -36,6 +37,15 @@ from coronapas.programmes._tables import (
 
 RegisterAnswer = Invitation[str | int] | ToLookAt[str | int]
 """What a register's row comes to, where it comes to anything."""
+
+
+class Answered(NamedTuple):
+    """The answers about people who were gone through, in their order."""
+
+    places: list[int]
+    """The place of each answer's person among those people."""
+    answers: list[RegisterAnswer]
+
 
 LONGEST: Final = LARGEST + 1000
 """The most bytes of a line, inclusive: a history's, and what stands around it."""
@@ -100,9 +110,11 @@ class People:
         self._identifiers, self._lines = [], []
         return found
 
-    def of_lines(self, content: bytes, first: int) -> Iterator[tuple[int, RegisterAnswer]]:
-        """Answer for the people of lines that are not blank, with their places among them."""
+    def of_lines(self, content: bytes, first: int) -> Answered:
+        """Answer for the people of lines that are not blank."""
         identifiers, numbers = self._identifiers, self._lines
+        places: list[int] = []
+        answers: list[RegisterAnswer] = []
         try:
             lines = content.decode().split("\n")
         except UnicodeError:
@@ -121,7 +133,9 @@ class People:
             numbers.append(number)
             answer = self._of_line(line, pairs, number)
             if answer is not None:
-                yield len(numbers) - 1, answer
+                places.append(len(numbers) - 1)
+                answers.append(answer)
+        return Answered(places, answers)
 
     def _of_line(self, line: str, pairs: Any, number: int) -> RegisterAnswer | None:
         if len(line) > LONGEST // 4 and len(line.encode(errors="replace")) > LONGEST:
@@ -168,8 +182,8 @@ class People:
             return None
         carried = _carried(document)
         if found is not True:
-            settled = record is not None and is_settled(record, found[1])
-            return None if settled else invitation(identifier, found, (), carried)
+            settled = record is not None and is_settled(record, found.dose)
+            return None if settled else invitation(found, identifier, carried)
         try:
             return self._inviter.decide(
                 identifier, None, value_of(history), History.from_json, line, record, carried
@@ -348,21 +362,22 @@ class People:
 
     # Tables
 
-    def of_table(self, table: Any, first: int) -> Iterator[tuple[int, RegisterAnswer]]:
-        """Answer for the people of a table of whole people, with their places among them."""
+    def of_table(self, table: Any, first: int) -> Answered:
+        """Answer for the people of a table of whole people."""
         if "history" in table.schema.names:
             return self._of_texts(table, first)
         return self._of_events(table, first)
 
-    def _of_texts(self, table: Any, first: int) -> Iterator[tuple[int, RegisterAnswer]]:
+    def _of_texts(self, table: Any, first: int) -> Answered:
         columns = Columns(table)
+        found: dict[int, RegisterAnswer] = {}
         texts = table.column("history").to_pylist()
         for place, identifier in enumerate(columns.identifiers(every=True)):
             line, carried = first + place, columns.carried(place)
             self._identifiers.append(identifier)
             self._lines.append(line)
             if identifier is None:
-                yield place, unreadable(None, line, "register.id", _NO_ID, carried)
+                found[place] = unreadable(None, line, "register.id", _NO_ID, carried)
                 continue
             try:
                 record = columns.record(place)
@@ -370,7 +385,8 @@ class People:
             except HistoryError as error:
                 answer = _faulty(identifier, line, error, carried)
             if answer is not None:
-                yield place, answer
+                found[place] = answer
+        return Answered(list(found), list(found.values()))
 
     def of_text(
         self,
@@ -395,7 +411,7 @@ class People:
             problem = "history must be JSON."
             return unreadable(identifier, line, "register.history", problem, carried)
 
-    def _of_events(self, table: Any, first: int) -> Iterator[tuple[int, RegisterAnswer]]:
+    def _of_events(self, table: Any, first: int) -> Answered:
         columns = Columns(table)
         rows, different = columns.events()
         codes: list[int] = rows.to_pylist()
@@ -417,45 +433,51 @@ class People:
             own = codes[starts[place] : ends[place]]
             return self._in_numbers(columns, starts[place], own, events, born, named)
 
-        decide, judge = self._inviter.decide, self._inviter.judge
+        judge = self._inviter.judge
         alike = Alike(columns, rows, events, births, groups, self._inviter.days)
-        examples = alike.examples()
-        judged = [judge(plain(place), shared=True) for place, _ in examples]
-        dated = self._inviter.days[0].dated
-        kinds = dict(alike.members([found is not False for found in judged]))
-        identifiers, records = columns.identifiers(), columns.records()
-        others = {place for place, each in enumerate(identifiers) if each is None}
-        others.update(place for place, each in records.items() if isinstance(each, HistoryError))
+        judged = [judge(plain(place), shared=True) for place in alike.examples()]
+        places, terms, alone = alike.members(judged, self._inviter.days[0].dated)
+        identifiers = columns.identifiers()
+        records, odd = columns.records()
         self._identifiers += identifiers
         self._lines += [first + start for start in starts]
-        for place in sorted({*kinds, *alike.alone, *others}):
+        closely = {place for place, each in enumerate(identifiers) if each is None}
+        closely.update(alone, odd)
+        if closely or records:
+            kept = [
+                place not in closely
+                and (place not in records or not is_settled(records[place], each.dose))
+                for place, each in zip(places, terms, strict=True)
+            ]
+            places, terms = list(compress(places, kept)), list(compress(terms, kept))
+        whose: Iterable[Any] = map(identifiers.__getitem__, places)
+        carried: Iterable[dict[str, Any] | None] = repeat(None)
+        if columns.carries:
+            carried = map(columns.carried, map(starts.__getitem__, places))
+        answers: list[RegisterAnswer] = list(map(invitation, terms, whose, carried))
+        if not closely:
+            return Answered(places, answers)
+        found = dict(zip(places, answers, strict=True))
+        for place in closely:
             identifier, start = identifiers[place], starts[place]
-            carried = columns.carried(start) if columns.carries else None
-            record = records.get(place)
-            found: Any = True
-            if place in kinds:
-                kind, last = kinds[place]
-                found = judged[kind]
-                if last != examples[kind][1] and found is not True:
-                    found = dated(found, last)
-            answer: RegisterAnswer | None = None
+            line, theirs = first + start, columns.carried(start)
+            answer: RegisterAnswer | None
             if identifier is None:
-                answer = unreadable(None, first + start, "register.id", _NO_ID, carried)
-            elif isinstance(record, HistoryError):
-                answer = _faulty(identifier, first + start, record, carried)
-            elif isinstance(found, tuple):
-                if record is None or not is_settled(record, found[1]):
-                    answer = invitation(identifier, found, (), carried)
+                answer = unreadable(None, line, "register.id", _NO_ID, theirs)
+            elif place in odd:
+                answer = _faulty(identifier, line, odd[place], theirs)
             else:
-                own, line = (start, ends[place]), first + start
+                own, record = (start, ends[place]), records.get(place)
                 try:
-                    answer = decide(
-                        identifier, plain(place), own, columns.history, line, record, carried
+                    answer = self._inviter.decide(
+                        identifier, plain(place), own, columns.history, line, record, theirs
                     )
                 except HistoryError as error:
-                    answer = _faulty(identifier, line, error, carried)
+                    answer = _faulty(identifier, line, error, theirs)
             if answer is not None:
-                yield place, answer
+                found[place] = answer
+        places = sorted(found)
+        return Answered(places, [found[place] for place in places])
 
     def _words_of(self, words: tuple[str, ...] | None) -> frozenset[str] | None:
         """Return the groups that words name, or None."""

@@ -2,8 +2,8 @@
 
 A register is read as a stream, in chunks of whole people, by this process or by several. Histories
 do not fill the memory: at most two chunks for each process are under way at once, and a chunk is
-`CHUNK` bytes of lines, or 50,000 rows of a table (more only where one person has more). Of a person
-only a hash of the identifier is kept, so that an identifier that repeats is seen (`_Seen`).
+`CHUNK` bytes of lines, or 200,000 rows of a table (more only where one person has more). Of a
+person only a hash of the identifier is kept, so that an identifier that repeats is seen (`_Seen`).
 
 The forms:
 
@@ -34,12 +34,13 @@ import pickle
 import threading
 from array import array
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from operator import lt
 from pathlib import Path
 from types import MappingProxyType
 from typing import (
@@ -172,39 +173,65 @@ def _run(
 
 
 _MOST_SLOTS: Final = 1 << 25
-_WHOLE: Final = (1 << 64) - 1
 
 
 class _Seen:
-    """The identifiers of a register so far, as hashes of 64 bits in a table.
+    """The identifiers of a register so far, as hashes of 64 bits.
 
-    Two of them share a hash in one of a million registers of the size of Denmark's. The table has
-    11 to 22 bytes for each, from 1 MiB on and 256 MiB at the most: of more than 25 million
-    identifiers the first are kept.
+    Two of them share a hash in one of a million registers of the size of Denmark's. As long as each
+    identifier is greater than the one before, none repeats, and the hashes are only kept, 8 bytes
+    for each. After that they are in a table, 11 to 22 bytes for each, from 1 MiB on and 256 MiB at
+    the most: of more than 25 million identifiers the first are kept.
     """
 
     def __init__(self) -> None:
-        self._table = array("Q", bytes(8 << 17))
+        self._ascending = True
+        self._greatest: str | int | None = None
+        self._kept = array("q")
+        self._table = array("q", bytes(8 << 17))
         self._count = 0
 
     def again(self, identifiers: list[str | int | None]) -> list[int]:
         """Return the places of the identifiers that were there before, and keep the others."""
-        while (self._count + len(identifiers)) * 4 > len(self._table) * 3:
+        # The text tells 1 from "1".
+        hashes = list(map(hash, map(repr, identifiers)))
+        if self._ascending:
+            self._ascending = self._ascends(identifiers)
+            if self._ascending:
+                self._kept.extend(hashes[: _MOST_SLOTS // 4 * 3 - len(self._kept)])
+                return []
+            self._add(self._kept)
+            self._kept = array("q")
+        return [place for place in self._add(hashes) if identifiers[place] is not None]
+
+    def _ascends(self, identifiers: list[Any]) -> bool:
+        """Return whether each identifier is greater than all before it."""
+        former = [] if self._greatest is None else [self._greatest]
+        chain = [*former, *identifiers]
+        if chain:
+            self._greatest = chain[-1]
+        try:
+            return all(map(lt, chain, chain[1:]))
+        except TypeError:
+            return False
+
+    def _add(self, hashes: Sequence[int]) -> list[int]:
+        """Add hashes to the table; return the places of those that were there before."""
+        while (self._count + len(hashes)) * 4 > len(self._table) * 3:
             if len(self._table) >= _MOST_SLOTS:
                 break
-            former, self._table = self._table, array("Q", bytes(16 * len(self._table)))
-            self._add(filter(None, former))
-        # An empty place says 0. The text tells 1 from "1".
-        hashes = [hash(text) & _WHOLE or 1 for text in map(repr, identifiers)]
-        again = self._add(hashes)
+            former, self._table = self._table, array("q", bytes(16 * len(self._table)))
+            self._put([each for each in former if each])
+        again = self._put(hashes)
         self._count += len(hashes) - len(again)
-        return [place for place in again if identifiers[place] is not None]
+        return again
 
-    def _add(self, hashes: Iterable[int]) -> list[int]:
+    def _put(self, hashes: Sequence[int]) -> list[int]:
         table = self._table
         last = len(table) - 1
         full = self._count * 4 > len(table) * 3
         again = []
+        # An empty place says 0.
         for place, each in enumerate(hashes):
             at = each & last
             while there := table[at]:
@@ -341,20 +368,18 @@ class _Worker:
 
     def done(self, chunk: _Chunk) -> _Done:
         people = self._people
-        answers = people.of_table if chunk.table else people.of_lines
-        found: list[Any] = []
-        kinds: list[int] = []
-        whose: list[int] = []
-        then = self._then
-        for place, answer in answers(chunk.content, chunk.first):
-            if isinstance(answer, Invitation):
-                kinds.append(_INVITED)
-            else:
-                kinds.append(_AMBIGUOUS if answer.ambiguous else _UNREADABLE)
-            whose.append(place)
-            found.append(answer if then is None else then(answer))
+        work = people.of_table if chunk.table else people.of_lines
+        whose, answers = work(chunk.content, chunk.first)
+        kinds = bytes(map(_kind, answers))
+        found = answers if self._then is None else list(map(self._then, answers))
         identifiers, lines = people.gone_through()
-        return _Done(found, bytes(kinds), whose, identifiers, lines, chunk.size)
+        return _Done(found, kinds, whose, identifiers, lines, chunk.size)
+
+
+def _kind(answer: RegisterAnswer) -> int:
+    if isinstance(answer, Invitation):
+        return _INVITED
+    return _AMBIGUOUS if answer.ambiguous else _UNREADABLE
 
 
 # Lines

@@ -22,14 +22,14 @@ from coronapas.programmes._keys import EXACT
 from coronapas.programmes._reasons import SHORTEST
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from coronapas.programmes._keys import JudgedDay
+    from coronapas.programmes._keys import JudgedDay, Terms
 
 BLOCK: Final = 1_000_000
 """Bytes of CSV that are read at once; a row must fit."""
 
-ROWS: Final = 50_000
+ROWS: Final = 200_000
 """Rows of Parquet that are read at once."""
 
 _EVENT_COLUMNS: Final = {
@@ -345,21 +345,27 @@ class Columns:
         """
         return _record(self._at("invitation_state", row), self._at("invitation_dose", row))
 
-    def records(self) -> dict[int, InvitationRecord | HistoryError]:
-        """Return the record of each person's invitation that has one, or why it cannot be read."""
-        states, state_at = self._coded("invitation_state")
+    def records(self) -> tuple[dict[int, InvitationRecord], dict[int, HistoryError]]:
+        """Return the record of each person's invitation that has one; and why one is unreadable."""
         if not self.has_records:
-            return {}
+            return {}, {}
+        states, state_at = self._coded("invitation_state")
         doses, dose_at = self._coded("invitation_dose")
         pairs = list(zip(state_at.to_pylist(), dose_at.to_pylist(), strict=True))
-        known: dict[tuple[int, int], InvitationRecord | HistoryError | None] = {}
+        known: dict[tuple[int, int], InvitationRecord] = {}
+        odd: dict[tuple[int, int], HistoryError] = {}
         for state, dose in set(pairs):
             try:
-                known[state, dose] = _record(_filled(states[state]), _filled(doses[dose]))
+                record = _record(_filled(states[state]), _filled(doses[dose]))
             except HistoryError as error:
-                known[state, dose] = error
-        stated = ((place, known[pair]) for place, pair in enumerate(pairs))
-        return {place: record for place, record in stated if record is not None}
+                odd[state, dose] = error
+            else:
+                if record is not None:
+                    known[state, dose] = record
+        return (
+            {place: known[pair] for place, pair in enumerate(pairs) if pair in known},
+            {place: odd[pair] for place, pair in enumerate(pairs) if pair in odd},
+        )
 
     def _at(self, name: str, row: int) -> Any:
         if name not in self._names:
@@ -472,20 +478,43 @@ class Alike:
             self._kept = self._kept.filter(arrow.compute.invert(alone))
         self._last = lasts[0].take(self._kept)
         self._kind, kinds = _paired(kind.take(self._kept), _equal(len(self._kept), 0), 1)
-        self._count = len(kinds)
-
-    def examples(self) -> list[tuple[int, int]]:
-        """Return a person of each kind, and the day of the last dose on the first of the days."""
         pairs = zip(self._kept.to_pylist(), self._last.to_pylist(), strict=True)
         found = dict(zip(self._kind.to_pylist(), pairs, strict=True))
-        return [found[kind] for kind in range(self._count)]
+        self._examples = [found[number] for number in range(len(kinds))]
 
-    def members(self, wanted: Sequence[bool]) -> Iterator[tuple[int, tuple[int, int]]]:
-        """Yield everybody whose kind is wanted, with the kind and the day of the last dose."""
-        chosen = _arrow().array(wanted, _arrow().bool_()).take(self._kind)
-        columns = (self._kept, self._kind, self._last)
-        places, kinds, lasts = (each.filter(chosen).to_pylist() for each in columns)
-        return zip(places, zip(kinds, lasts, strict=True), strict=True)
+    def examples(self) -> list[int]:
+        """Return a person of each kind."""
+        return [place for place, _ in self._examples]
+
+    def members(
+        self, judged: Sequence[Terms | bool], dated: Callable[[Terms, int], Terms]
+    ) -> tuple[list[int], list[Terms], list[int]]:
+        """Return who is invited, to what, and who is to be asked about alone.
+
+        Args:
+            judged: The answer about the example of each kind; True if it is that person's alone.
+            dated: Says to what somebody is invited whose last dose is of another day.
+
+        """
+        arrow = _arrow()
+        compute = arrow.compute
+        wanted = arrow.array([not isinstance(each, bool) for each in judged], arrow.bool_())
+        unsure = arrow.array([each is True for each in judged], arrow.bool_())
+        alone = [*self.alone, *self._kept.filter(unsure.take(self._kind)).to_pylist()]
+        chosen = wanted.take(self._kind)
+        kept, kind, last = (each.filter(chosen) for each in (self._kept, self._kind, self._last))
+        if not len(kept):
+            return [], [], alone
+        size = compute.max(last).as_py() + 1
+        pair, pairs = _paired(kind, last, size)
+        terms = []
+        for each in pairs:
+            number, day = divmod(each, size)
+            found = judged[number]
+            if isinstance(found, bool):  # pragma: no cover - not chosen
+                raise AssertionError
+            terms.append(found if day == self._examples[number][1] else dated(found, day))
+        return kept.to_pylist(), [terms[number] for number in pair.to_pylist()], alone
 
     def _numbers(self, values: Sequence[int]) -> Any:
         return _arrow().array(values, self._whole)
