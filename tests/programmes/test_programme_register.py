@@ -43,6 +43,8 @@ from coronapas.programmes import (
 from coronapas.programmes import _invitations as inside
 from coronapas.programmes import _keys as keys
 from coronapas.programmes._clock import birthday, born_by
+from coronapas.programmes._invitations import Asker
+from coronapas.programmes._people import People
 from coronapas.programmes._plan import Plan
 
 DAYS = [
@@ -168,6 +170,64 @@ def test_a_programme_that_says_something_new_is_not_kept_by_keys(
 
 def lines(rows: list[dict[str, Any]]) -> io.BytesIO:
     return io.BytesIO("".join(json.dumps(row) + "\n" for row in rows).encode())
+
+
+_LINES_ON = date(2022, 1, 16)
+_USUAL_LINES = [
+    json.dumps({"id": identifier, "history": document}, separators=separators)
+    for separators in ((", ", ": "), (",", ":"))
+    for identifier, document in enumerate(population(Random(3), _LINES_ON)[:60])
+]
+_PIECES = (
+    *(
+        '"',
+        "\\",
+        "{",
+        "}",
+        "[",
+        "]",
+        ",",
+        ":",
+        " ",
+        "}, {",
+        "},{",
+        "null",
+        "1",
+        "-0",
+        "1.0",
+        "true",
+    ),
+    *('"dose_number": 2', '"date": "2021-06-01", ', '"uvci": "A", ', '"batch": "}, {", ', "ø"),
+    *('"tests": [], ', '"infections": [], ', '"groups": [], ', '"id": 7, ', "\t", "\x00", "1e999"),
+)
+
+
+@given(
+    st.lists(st.sampled_from(_USUAL_LINES), min_size=1, max_size=4),
+    st.lists(
+        st.tuples(st.floats(0, 1), st.integers(0, 12), st.sampled_from(("", *_PIECES))), max_size=3
+    ),
+)
+def test_lines_in_the_usual_form_are_read_as_any_other(
+    texts: list[str], changes: list[tuple[float, int, str]]
+) -> None:
+    for place, length, piece in changes:
+        text = texts[0]
+        start = int(place * len(text))
+        texts[0] = text[:start] + piece + text[start + length :]
+    content = "\n".join([*texts, *texts]).encode(errors="replace")
+    quick, close = (People(Asker(DENMARK, _LINES_ON)) for _ in range(2))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(close, "_usual", lambda _: None)
+        expected = close.of_lines(content, 1)
+    assert quick.of_lines(content, 1) == expected
+    assert quick.gone_through() == close.gone_through()
+
+
+def test_lines_that_the_library_writes_are_in_the_usual_form() -> None:
+    people = People(Asker(DENMARK, _LINES_ON))
+    usual = [people._usual(line) is not None for line in _USUAL_LINES]
+    assert sum(usual) > len(usual) // 3
 
 
 @pytest.mark.parametrize("on", DAYS[3:8], ids=str)

@@ -7,7 +7,7 @@ A person is a line, or rows of a table. What is not seen to be in order is left 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from itertools import compress, repeat
 from typing import Any, Final, NamedTuple
@@ -61,6 +61,15 @@ _OURS: Final = frozenset({"id", "history", "invitation"})
 _PLAIN_DOSE: Final = frozenset({"date", "product", "dose_number", "doses"})
 _ASIDE: Final = frozenset({"uvci", "batch", "place", "country", "vaccine", "manufacturer"})
 """Members of a dose that decide nothing where its number and its day are its own."""
+_USUAL: Final = re.compile(
+    r'\{"id": ?(?:(0|-?[1-9][0-9]{0,17})|"([^"\\\x00-\x1f]*)"), ?"history": ?'
+    r'\{"birth_date": ?"([^"\\]*)", ?"groups": ?\[([^][{}\\]*)\]'
+    r'(?:, ?"vaccinations": ?\[(?:\{([^][\\]*)\})?\])?(?:, ?"tests": ?\[(?:\{([^][\\]*)\})?\])?'
+    r'(?:, ?"infections": ?\[(?:\{([^][\\]*)\})?\])?\}\}'
+)
+"""A line as `History.to_json` and most writers of JSON make it, without anything of its own."""
+_USUAL_LENGTH: Final = 4000
+_SAMPLED: Final = re.compile(r'"sampled_at": ?"([^"]*)"')
 _MOMENT: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:Z|[+-][0-9]{2}:[0-9]{2})"
 )
@@ -98,6 +107,9 @@ class People:
         self._births: dict[Any, int | None] = {}
         self._groups: dict[Any, frozenset[str] | None] = {}
         self._infections: dict[Any, int | None] = {}
+        self._dose_texts: dict[str, PlainDose | None] = {}
+        self._test_texts: dict[str, bool | None] = {}
+        self._infection_texts: dict[str, int | None] = {}
         self._tests: dict[Any, bool | None] = {}
         self._events: dict[Any, PlainDose | int | dict[str, Any] | None] = {}
 
@@ -119,7 +131,19 @@ class People:
             lines = content.decode().split("\n")
         except UnicodeError:
             lines = [_text(line) for line in content.split(b"\n")]
+        usual, judge = self._usual, self._inviter.judge
         for number, line in enumerate(lines, first):
+            known = usual(line)
+            if known is not None:
+                identifier, plain = known
+                found = judge(plain)
+                if found is not True:
+                    identifiers.append(identifier)
+                    numbers.append(number)
+                    if found is not False:
+                        places.append(len(numbers) - 1)
+                        answers.append(invitation(found, identifier))
+                    continue
             pairs: Any = None
             try:
                 pairs, end = _READ(line)
@@ -136,6 +160,72 @@ class People:
                 places.append(len(numbers) - 1)
                 answers.append(answer)
         return Answered(places, answers)
+
+    def _usual(self, line: str) -> tuple[str | int, Plain] | None:
+        """Return the person of a line in the usual form, in numbers; None for any other.
+
+        The parts of such a line, whose texts recur in many, are read as JSON once each.
+        """
+        found = _USUAL.fullmatch(line) if len(line) <= _USUAL_LENGTH else None
+        if found is None:
+            return None
+        number, name, birth, words, vaccinations, tests, infections = found.groups()
+        born = self._births.get(birth, _NEW)
+        groups = self._groups.get(words, _NEW)
+        if born is _NEW or groups is _NEW:
+            born = self._birth(birth)
+            groups = self._words(_listed(words))
+            _remember(self._groups, words, groups)
+        if born is None or groups is None:
+            return None
+        doses: tuple[Any, ...] = ()
+        days: tuple[Any, ...] = ()
+        if vaccinations:
+            doses = self._in_pieces(vaccinations, self._dose_texts, self._dose)
+            if None in doses:
+                return None
+        if infections:
+            days = self._in_pieces(infections, self._infection_texts, self._infection)
+        if tests:
+            pieces = _pieces(tests)
+            if len(pieces) > _MOST_TESTS:
+                return None
+            days += tuple([self._test_of(piece, born) for piece in pieces])
+        if days:
+            if None in days:
+                return None
+            days = tuple(sorted(filter(None, days)))
+        return (int(number) if name is None else name), (born, groups, doses, days)
+
+    def _in_pieces(
+        self, objects: str, kept: dict[str, Any], read: Callable[[Any], Any]
+    ) -> tuple[Any, ...]:
+        """Return what each of the objects says, None for an odd one."""
+        pieces = _pieces(objects)
+        try:
+            return tuple([kept[piece] for piece in pieces])
+        except KeyError:
+            pass
+        found = []
+        for piece in pieces:
+            value = kept[piece] if piece in kept else read(_piece(piece))
+            _remember(kept, piece, value)
+            found.append(value)
+        return tuple(found)
+
+    def _test_of(self, piece: str, born: int) -> int | None:
+        """Return what `_test` says of a test that is not alone."""
+        cut = _SAMPLED.search(piece)
+        at = None if cut is None else _sampled_at(cut[1], born)
+        if cut is None or at is None:
+            return None
+        rest = piece[: cut.start(1)] + piece[cut.end(1) :]
+        positive = self._test_texts.get(rest, _NEW)
+        if positive is _NEW:
+            statement = _piece(piece)
+            positive = None if statement is None else self._is_positive(statement, alone=False)
+            _remember(self._test_texts, rest, positive)
+        return None if positive is None else self._day(at) if positive else 0
 
     def _of_line(self, line: str, pairs: Any, number: int) -> RegisterAnswer | None:
         if len(line) > LONGEST // 4 and len(line.encode(errors="replace")) > LONGEST:
@@ -314,7 +404,7 @@ class People:
         days.sort()
         return tuple(days)
 
-    def _infection(self, statement: Any, *, alone: bool) -> int | None:
+    def _infection(self, statement: Any, *, alone: bool = False) -> int | None:
         """Return the day of an infection, 0 for one that does not count, None for an odd one."""
         if type(statement) is not tuple or not (alone or "uvci" not in dict(statement)):
             return None
@@ -336,17 +426,21 @@ class People:
         """Return the day of a positive test, 0 for another one, None for an odd one."""
         if type(statement) is not tuple:
             return None
+        at = _sampled_at(dict(statement).get("sampled_at"), born)
+        if at is None:
+            return None
+        positive = self._is_positive(statement, alone=alone)
+        return None if positive is None else self._day(at) if positive else 0
+
+    def _is_positive(self, statement: tuple[Any, ...], *, alone: bool) -> bool | None:
+        """Return whether a test is one of our disease that is positive, None for an odd one."""
         members = dict(statement)
         if len(members) < len(statement) or ("uvci" in members and not alone):
             return None
-        moment = members.get("sampled_at")
-        if type(moment) is not str or not _MOMENT.fullmatch(moment):
-            return None
         rest = tuple([item for item in statement if item[0] != "sampled_at"])
         try:
-            at = datetime.fromisoformat(moment)
-            positive = self._tests.get(rest, _NEW)
-        except (ValueError, TypeError):
+            positive: bool | None = self._tests.get(rest, _NEW)
+        except TypeError:
             return None
         if positive is _NEW:
             positive = None
@@ -356,9 +450,10 @@ class People:
                 ours = each.disease is None or each.disease == self._disease
                 positive = bool(each.positive) and ours
             _remember(self._tests, rest, positive)
-        if positive is None or at.toordinal() <= born + 1 or not 1890 <= at.year < 2200:
-            return None
-        return local_day(as_utc(at), self._zone).toordinal() if positive else 0
+        return positive
+
+    def _day(self, at: datetime) -> int:
+        return local_day(as_utc(at), self._zone).toordinal()
 
     # Tables
 
@@ -548,6 +643,42 @@ def _carried(document: Mapping[str, Any]) -> dict[str, Any] | None:
     if document.keys() <= _OURS:
         return None
     return {name: value_of(each) for name, each in document.items() if name not in _OURS}
+
+
+def _sampled_at(moment: Any, born: int) -> datetime | None:
+    """Return the moment of a test; None for an odd one, or one too near to the birth."""
+    if type(moment) is not str or not _MOMENT.fullmatch(moment):
+        return None
+    try:
+        at = datetime.fromisoformat(moment)
+    except ValueError:
+        return None
+    return None if at.toordinal() <= born + 1 or not 1890 <= at.year < 2200 else at
+
+
+def _pieces(objects: str) -> list[str]:
+    """Return the texts between the braces of objects, given that between the outermost ones.
+
+    The objects have no arrays and no escapes. A cut inside a string leaves an open quotation mark
+    before it, so that the piece is not JSON.
+    """
+    return objects.split("}, {" if "}, {" in objects else "},{")
+
+
+def _piece(text: str) -> Any:
+    """Return what an object states, given the text between its braces; None if it is not JSON."""
+    try:
+        return read_pairs(f"{{{text}}}")
+    except ValueError:
+        return None
+
+
+def _listed(words: str) -> tuple[Any, ...] | None:
+    """Return the members of an array, given the text between its brackets."""
+    try:
+        return tuple(read_pairs(f"[{words}]"))
+    except ValueError:
+        return None
 
 
 def _between_blanks(line: str) -> Any:
