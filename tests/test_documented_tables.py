@@ -21,10 +21,10 @@ from coronapas.revocation import _reading as reading_revocation
 from coronapas.revocation._hashes import SENTENCES
 from coronapas.revocation._lists import distribution
 from coronapas.tolerances import TOLERANCES
-from coronapas.trust import _chain as chain
 from coronapas.trust import _cms as cms
 from coronapas.trust import _documents as of_trust
 from coronapas.trust import _reading as reading_trust
+from coronapas.trust._anchors import MAX_NAMESAKES
 from coronapas.trust._list import MAX_ENTRIES
 from coronapas.trust._lists import ec_zip
 from coronapas.trust._x509 import MAX_CERTIFICATE_BYTES
@@ -216,7 +216,7 @@ def test_the_limits_are_those_of_the_code() -> None:
         "inflated body": f"{Limits().inflated:,} bytes, inclusive",
         "nesting of containers and tags": f"{cbor.MAX_DEPTH}",
         "size of a certificate": f"{MAX_CERTIFICATE_BYTES:,} bytes",
-        "authorities with the same name that are tried for a certificate": f"{chain.MAX_NAMESAKES}",
+        "authorities with the same name that are tried for a certificate": f"{MAX_NAMESAKES}",
         "size of a trust list": (
             f"{mib(of_trust.MAX_BYTES)} (CBOR {mib(of_trust.MAX_CBOR_BYTES)}), "
             f"{of_trust.MAX_PARTS:,} parts of JSON or items of CBOR, {MAX_ENTRIES:,} entries, "

@@ -20,15 +20,15 @@ from coronapas.revocation import _documents as documents
 from coronapas.revocation import _lists as lists
 from coronapas.revocation._list import Part, naming
 from coronapas.revocation._store import MAGIC, RevocationStore
-from coronapas.trust._pins import pinned
+from coronapas.trust._anchors import pinned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import timedelta
 
     from coronapas.revocation._list import ListFormat, RevocationList
+    from coronapas.trust._anchors import Pins
     from coronapas.trust._certificate import Certificate
-    from coronapas.trust._pins import Pins
 
 STORE: Final = "store"
 """The format of a saved `RevocationStore`."""

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     import pkcs11
 
     from coronapas.signing._signer import PrivateKey, PublicKey
-    from coronapas.trust._material import Material
+    from coronapas.trust._x509 import Material
 
 PinSource: TypeAlias = str | Callable[[], str]
 """Where a PIN lies: ``env:NAME``, ``file:PATH``, or a function that returns it."""

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     )
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
-    from coronapas.trust._material import Material
+    from coronapas.trust._x509 import Material
 
 # As text, so that importing this module does not load `cryptography`.
 PrivateKey: TypeAlias = "EllipticCurvePrivateKey | RSAPrivateKey"

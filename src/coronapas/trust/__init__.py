@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING
 from coronapas import _lazy
 
 if TYPE_CHECKING:
+    from coronapas.trust._anchors import Pin as Pin
+    from coronapas.trust._anchors import Pins as Pins
+    from coronapas.trust._anchors import pinned as pinned
     from coronapas.trust._certificate import Certificate as Certificate
     from coronapas.trust._certificate import Listing as Listing
     from coronapas.trust._certificate import Overrides as Overrides
@@ -51,11 +54,6 @@ if TYPE_CHECKING:
     from coronapas.trust._lists.verifier_service import (
         write_verifier_service as write_verifier_service,
     )
-    from coronapas.trust._material import Material as Material
-    from coronapas.trust._material import from_base64 as from_base64
-    from coronapas.trust._pins import Pin as Pin
-    from coronapas.trust._pins import Pins as Pins
-    from coronapas.trust._pins import pinned as pinned
     from coronapas.trust._reading import certificates_in as certificates_in
     from coronapas.trust._reading import format_of as format_of
     from coronapas.trust._reading import format_of_path as format_of_path
@@ -64,10 +62,13 @@ if TYPE_CHECKING:
     from coronapas.trust._reading import read_path as read_path
     from coronapas.trust._store import TrustStore as TrustStore
     from coronapas.trust._x509 import Extension as Extension
+    from coronapas.trust._x509 import Material as Material
+    from coronapas.trust._x509 import from_base64 as from_base64
 else:
     __getattr__, __dir__, __all__ = _lazy.attach(
         __name__,
         {
+            "_anchors": "Pin Pins pinned",
             "_certificate": "Certificate Listing Overrides",
             "_documents": "decode_kid",
             "_format": (
@@ -84,10 +85,8 @@ else:
             "_lists.jwks": "write_jwks",
             "_lists.sweden": "write_sweden",
             "_lists.verifier_service": "VerifierServiceResponse write_verifier_service",
-            "_material": "Material from_base64",
-            "_pins": "Pin Pins pinned",
             "_reading": "certificates_in format_of format_of_path read read_file read_path",
             "_store": "TrustStore",
-            "_x509": "Extension",
+            "_x509": "Extension Material from_base64",
         },
     )

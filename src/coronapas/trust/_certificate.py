@@ -28,8 +28,8 @@ from coronapas.facts import EventKind
 from coronapas.hcert import _cose as cose
 from coronapas.hcert._cose import KID_LENGTH
 from coronapas.tolerances import Deviation
-from coronapas.trust import _material as material
 from coronapas.trust import _x509 as fields
+from coronapas.trust._x509 import to_der, to_pem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
     from coronapas._signatures import Holds
+    from coronapas.trust._x509 import Material
 
 # A certificate's key, ready to verify signatures (hcert-spec, section 3.3; RFC 9053; RFC 8230).
 #
@@ -267,16 +268,14 @@ class Certificate:
         )
 
     @classmethod
-    def load(
-        cls, source: Certificate | material.Material, **overrides: Unpack[Overrides]
-    ) -> Certificate:
+    def load(cls, source: Certificate | Material, **overrides: Unpack[Overrides]) -> Certificate:
         """Return the certificate in DER, PEM, base64, an `x509.Certificate` or a `Certificate`.
 
         A PEM text must hold exactly one certificate; its other blocks are ignored. A `Certificate`
         keeps those of its own overrides that are not given here. Raises KeyMaterialError.
         """
         if not isinstance(source, Certificate):
-            return cls(material.to_der(source), **overrides)
+            return cls(to_der(source), **overrides)
         given: Overrides = {**source.overrides, **overrides}
         own_kid = source.kid
         if given.get("kid") is None and source._overrides[0] is not None:
@@ -613,7 +612,7 @@ class Certificate:
 
     def pem(self) -> bytes:
         """Return the certificate as PEM (RFC 7468); KeyMaterialError for a bare key."""
-        return material.to_pem(self._require_der())
+        return to_pem(self._require_der())
 
     def _require_der(self) -> bytes:
         if self._der is None:

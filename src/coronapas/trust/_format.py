@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Unpack
 
+    from coronapas.trust._anchors import Pins
     from coronapas.trust._list import (
         Circumstances,
         Dropped,
         Source,
         TrustList,
     )
-    from coronapas.trust._pins import Pins
 
 NAME: Final = "gateway-documents"
 

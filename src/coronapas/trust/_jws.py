@@ -17,7 +17,7 @@ from coronapas import _signatures as signatures
 from coronapas.errors import KeyMaterialError, TrustListError
 from coronapas.trust import _documents as documents
 from coronapas.trust import _jwk as jwk
-from coronapas.trust._pins import judge_pins, pinned, trusted_signer
+from coronapas.trust._anchors import judge_pins, pinned, trusted_signer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+    from coronapas.trust._anchors import Pins
     from coronapas.trust._certificate import Certificate
     from coronapas.trust._list import SignatureState
-    from coronapas.trust._pins import Pins
 
 _COORDINATE: Final = 32
 

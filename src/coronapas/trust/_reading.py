@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from typing import Unpack
 
+    from coronapas.trust._anchors import Pins
     from coronapas.trust._certificate import Certificate
     from coronapas.trust._format import Content, ListFormat, Shape
     from coronapas.trust._list import Circumstances, TrustList
-    from coronapas.trust._pins import Pins
 
 MAX_FILES: Final = 20_000
 """A folder with more files is refused (inclusive)."""

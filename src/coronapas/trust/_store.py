@@ -40,14 +40,14 @@ from coronapas.trust._list import (
     Dropped,
     Source,
 )
-from coronapas.trust._material import pieces
+from coronapas.trust._x509 import pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime, timedelta
 
     from coronapas.trust._list import TrustList
-    from coronapas.trust._material import Material
+    from coronapas.trust._x509 import Material
 
 K = TypeVar("K")
 V = TypeVar("V")

@@ -18,16 +18,16 @@ import der_writer
 import list_makers as make
 from coronapas import keys
 from coronapas.errors import KeyMaterialError
+from coronapas.trust import _anchors as anchors
 from coronapas.trust import _certificate as extensions
-from coronapas.trust import _chain as chain
 from coronapas.trust._certificate import Certificate
 
 CSCA = make.csca().certificate
 DSC = make.dsc(0).certificate
 
 
-def link(certificate: Certificate, *authorities: Certificate) -> chain.Link:
-    return chain.Authorities(authorities or (CSCA,)).link(certificate)
+def link(certificate: Certificate, *authorities: Certificate) -> anchors.Link:
+    return anchors.Authorities(authorities or (CSCA,)).link(certificate)
 
 
 def issued(
@@ -67,7 +67,7 @@ def issued(
 
 def test_a_dsc_leads_to_the_authority_that_issued_it() -> None:
     found = link(DSC, make.csca("SE").certificate, CSCA)
-    assert found == chain.Link(CSCA, None, ())
+    assert found == anchors.Link(CSCA, None, ())
     assert found.sentence == ""
 
 
@@ -81,7 +81,7 @@ def test_an_issuer_that_is_not_there_is_told() -> None:
     found = link(DSC, make.csca("SE").certificate)
     assert found.fault == "chain.no-issuer"
     assert found.sentence.startswith("no authority")
-    assert chain.Authorities(()).link(DSC).issuer is None
+    assert anchors.Authorities(()).link(DSC).issuer is None
 
 
 def test_a_dsc_issues_nothing() -> None:
@@ -158,7 +158,7 @@ def test_signatures_of_every_kind_are_judged(kind: str, digest: Any) -> None:
     )
     pad = padding.PSS(padding.MGF1(digest()), digest().digest_size) if pss else None
     child = issued(authority, digest=digest(), pad=pad)
-    assert link(child, authority.certificate) == chain.Link(authority.certificate, None, ())
+    assert link(child, authority.certificate) == anchors.Link(authority.certificate, None, ())
 
 
 def test_a_key_identifier_of_another_key_is_odd_where_the_signature_holds() -> None:
@@ -185,7 +185,7 @@ def test_a_signature_that_openssl_will_not_judge_is_no_signature(
     def refuse(_signature: bytes, _body: bytes) -> None:
         raise ValueError("this size of key is not allowed here")
 
-    monkeypatch.setattr(chain, "_verifier", lambda *_: refuse)
+    monkeypatch.setattr(anchors, "_verifier", lambda *_: refuse)
     assert link(DSC).fault == "chain.algorithm"
 
 
@@ -239,9 +239,9 @@ def test_an_odd_identifier_or_validity_of_the_issuer_is_reported() -> None:
 def test_bare_keys_have_no_issuer_and_are_none() -> None:
     bare = Certificate.from_public_key(DSC.spki, kid=b"12345678")
     assert link(bare).fault == "chain.no-issuer"
-    assert chain.fault_between(bare, CSCA) == "chain.name"
-    assert chain.fault_between(DSC, bare) == "chain.not-an-authority"
-    assert chain.signature_fault(bare, CSCA) == "chain.unreadable"
+    assert anchors.fault_between(bare, CSCA) == "chain.name"
+    assert anchors.fault_between(DSC, bare) == "chain.not-an-authority"
+    assert anchors.signature_fault(bare, CSCA) == "chain.unreadable"
 
 
 BROKEN = [
@@ -292,7 +292,7 @@ def test_a_signature_that_is_empty_cannot_be_read() -> None:
         changed = Certificate(der_writer.tlv(0x30, body, algorithm, last))
         with pytest.raises(KeyMaterialError):
             _ = changed.signature
-        assert chain.fault_between(changed, CSCA) in ("chain.unreadable", "chain.name")
+        assert anchors.fault_between(changed, CSCA) in ("chain.unreadable", "chain.name")
 
 
 @given(st.data())

@@ -28,7 +28,7 @@ from coronapas import keys, trust
 from coronapas.errors import KeyMaterialError, TrustListError
 from coronapas.facts import EventKind
 from coronapas.trust import GdhcnEntry, Listing, Pin, TrustStore
-from coronapas.trust import _chain as chain
+from coronapas.trust import _anchors as anchors
 from coronapas.trust import _did_proof as did_proof
 from coronapas.trust import _jwk as jwk
 from coronapas.trust import _store as storing
@@ -704,13 +704,13 @@ def lying(content: Document, place: int) -> Document:
 def judged(monkeypatch: pytest.MonkeyPatch) -> list[Certificate]:
     """Collect the certificates whose signatures are verified from now on."""
     found: list[Certificate] = []
-    verify = chain.signature_fault
+    verify = anchors.signature_fault
 
     def noted(certificate: Certificate, issuer: Certificate) -> str | None:
         found.append(certificate)
         return verify(certificate, issuer)
 
-    monkeypatch.setattr(chain, "signature_fault", noted)
+    monkeypatch.setattr(anchors, "signature_fault", noted)
     monkeypatch.setattr(gdhcn, "_found", {})
     return found
 

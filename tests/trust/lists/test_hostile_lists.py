@@ -17,11 +17,10 @@ import list_makers as make
 from coronapas import _asn1 as asn1
 from coronapas.errors import KeyMaterialError, TrustListError, TrustStoreError
 from coronapas.trust import Dropped, TrustStore, pinned
-from coronapas.trust import _chain as chain
+from coronapas.trust import _anchors as anchors
 from coronapas.trust import _cms as cms
 from coronapas.trust import _documents as documents
 from coronapas.trust import _list as listing
-from coronapas.trust import _pins as pins
 from coronapas.trust import _reading as reading
 from coronapas.trust import _store as storing
 from coronapas.trust._certificate import Certificate, key_work, signature_work
@@ -93,9 +92,9 @@ def test_a_thousand_authorities_of_one_name_are_not_all_tried() -> None:
         return "chain.signature"
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(chain, "fault_between", count)
-        assert chain.Authorities(strangers).link(DSC).fault == "chain.signature"
-    assert len(tried) <= 2 * chain.MAX_NAMESAKES
+        patch.setattr(anchors, "fault_between", count)
+        assert anchors.Authorities(strangers).link(DSC).fault == "chain.signature"
+    assert len(tried) <= 2 * anchors.MAX_NAMESAKES
 
 
 def test_a_kid_is_looked_up_among_many_dropped_entries_at_once() -> None:
@@ -119,7 +118,7 @@ def test_a_note_before_a_pem_block_may_begin_with_the_figure_that_der_begins_wit
 
 def test_a_key_whose_length_is_a_character_is_der() -> None:
     assert DSC.spki[:2] == b"0Y"
-    assert pins.key_or_certificate(DSC.spki).spki == DSC.spki
+    assert anchors.key_or_certificate(DSC.spki).spki == DSC.spki
 
 
 def test_the_date_of_a_list_is_told_in_utc_whatever_its_zone() -> None:
@@ -265,7 +264,7 @@ def verifications(data: bytes, monkeypatch: pytest.MonkeyPatch) -> int:
         return "chain.signature"
 
     with monkeypatch.context() as patch:
-        patch.setattr(chain, "signature_fault", judge)
+        patch.setattr(anchors, "signature_fault", judge)
         try:
             found = reading.read(data, pins=())
             assert len(found.certificates) > 0
@@ -276,7 +275,7 @@ def verifications(data: bytes, monkeypatch: pytest.MonkeyPatch) -> int:
 
 def test_namesakes_are_tried_by_the_count_of_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
     counts = {size: verifications(namesakes(size), monkeypatch) for size in (32, 64, 128)}
-    assert counts == {size: size * chain.MAX_NAMESAKES for size in (32, 64, 128)}
+    assert counts == {size: size * anchors.MAX_NAMESAKES for size in (32, 64, 128)}
 
 
 def test_the_work_of_a_list_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

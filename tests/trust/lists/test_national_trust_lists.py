@@ -24,9 +24,9 @@ from coronapas.trust import (
     write_jwks,
     write_verifier_service,
 )
+from coronapas.trust import _anchors as anchors
 from coronapas.trust import _jwk as jwk
 from coronapas.trust import _jws as jws
-from coronapas.trust import _pins as pins
 from coronapas.trust import _reading as reading
 from coronapas.trust._certificate import Certificate
 from coronapas.trust._list import TrustList
@@ -666,18 +666,18 @@ def test_lists_are_signed_on_p_256() -> None:
 def test_a_pin_may_name_the_signer_that_an_authority_certified() -> None:
     data = make.signed_json({})
     root = make.root().certificate
-    named = pins.Pin(root, "list signer")
+    named = anchors.Pin(root, "list signer")
     assert jws.verify(data, named, None, "sweden").signature == "verified"
     for name in ("another", "list", "list signer,C=SE"):
         with pytest.raises(TrustListError) as caught:
-            jws.verify(data, pins.Pin(root, name), None, "sweden")
+            jws.verify(data, anchors.Pin(root, name), None, "sweden")
         assert code(caught) == "trust.signer"
 
 
 def test_a_chain_longer_than_any_real_one_is_not_walked() -> None:
     leaf, root = make.list_signer().certificate, make.root().certificate
-    trusted = pins.pinned(make.root("another root").certificate)
-    assert pins.trusted_signer([leaf, *[root] * 9], trusted, None) is not None
+    trusted = anchors.pinned(make.root("another root").certificate)
+    assert anchors.trusted_signer([leaf, *[root] * 9], trusted, None) is not None
 
 
 def test_a_key_too_short_for_rsa_signs_no_list() -> None:
@@ -693,7 +693,7 @@ def test_a_name_with_a_comma_in_it_is_no_other_name() -> None:
     sly = make.list_signer("x,CN=list signer")
     data = jws.sign(b"{}", sly.private_key, [sly.certificate])
     with pytest.raises(TrustListError):
-        jws.verify(data, pins.Pin(make.root().certificate, "list signer"), None, "sweden")
+        jws.verify(data, anchors.Pin(make.root().certificate, "list signer"), None, "sweden")
 
 
 def test_a_pin_is_a_key_or_certificate_in_any_form() -> None:
@@ -701,9 +701,9 @@ def test_a_pin_is_a_key_or_certificate_in_any_form() -> None:
     certificate = pair.certificate
     spki = certificate.public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     document = {"verificationMethod": [{"publicKeyJwk": jwk.write(certificate)}]}
-    forms: list[pins.OnePin] = [
+    forms: list[anchors.OnePin] = [
         certificate,
-        pins.Pin(certificate),
+        anchors.Pin(certificate),
         certificate.der or b"",
         certificate.pem(),
         certificate.pem().decode(),
@@ -715,9 +715,9 @@ def test_a_pin_is_a_key_or_certificate_in_any_form() -> None:
         make.dumped(document),
     ]
     for form in forms:
-        (pin,) = pins.pinned(form)
+        (pin,) = anchors.pinned(form)
         assert pin.certificate.public_key == certificate.public_key
-    assert len(pins.pinned(forms)) == len(forms)
+    assert len(anchors.pinned(forms)) == len(forms)
 
 
 @pytest.mark.parametrize(
@@ -735,7 +735,7 @@ def test_a_pin_is_a_key_or_certificate_in_any_form() -> None:
 )
 def test_a_pin_that_is_neither_key_nor_certificate_is_refused(wrong: bytes) -> None:
     with pytest.raises(KeyMaterialError):
-        pins.pinned(wrong)
+        anchors.pinned(wrong)
 
 
 def test_a_chain_in_the_header_leads_to_the_pin_or_to_nothing() -> None:
@@ -749,7 +749,7 @@ def test_a_chain_in_the_header_leads_to_the_pin_or_to_nothing() -> None:
         ([leaf, root], other, False),
         ([leaf], make.dsc(0).certificate, False),
     ):
-        objection = pins.trusted_signer(chain, pins.pinned(pin), make.NOW)
+        objection = anchors.trusted_signer(chain, anchors.pinned(pin), make.NOW)
         assert (objection is None) is trusted
 
 

@@ -31,7 +31,7 @@ from coronapas.revocation._list import (
     pack,
 )
 from coronapas.trust import _cms as cms
-from coronapas.trust._material import from_base64
+from coronapas.trust._x509 import from_base64
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence

@@ -15,19 +15,19 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from coronapas.errors import DecodeError
 from coronapas.hcert import _cose as cose
 from coronapas.trust import _documents as documents
+from coronapas.trust._anchors import judge_pins, pinned
 from coronapas.trust._certificate import Certificate, VerifyingKey
 from coronapas.trust._format import Document, DocumentList, ListFormat
 from coronapas.trust._list import ListBuilder
-from coronapas.trust._pins import judge_pins, pinned
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
     from typing import Unpack
 
+    from coronapas.trust._anchors import Pins
     from coronapas.trust._format import Content
     from coronapas.trust._list import Circumstances, SignatureState, TrustList
-    from coronapas.trust._pins import Pins
 
 NAME: Final = "austria"
 

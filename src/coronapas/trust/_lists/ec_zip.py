@@ -27,21 +27,20 @@ from coronapas import _base64 as base64
 from coronapas.errors import CmsError, KeyMaterialError, TrustListError
 from coronapas.trust import _cms as cms
 from coronapas.trust import _documents as documents
-from coronapas.trust import _material as material
+from coronapas.trust._anchors import REMARKS, Authorities, pinned
 from coronapas.trust._certificate import Certificate
-from coronapas.trust._chain import REMARKS, Authorities
 from coronapas.trust._format import ListFormat
 from coronapas.trust._list import ListBuilder
 from coronapas.trust._lists import plain
-from coronapas.trust._pins import pinned
+from coronapas.trust._x509 import to_der
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from typing import Unpack
 
+    from coronapas.trust._anchors import Pins
     from coronapas.trust._format import Content
     from coronapas.trust._list import Circumstances, TrustList
-    from coronapas.trust._pins import Pins
 
 NAME: Final = "ec-zip"
 
@@ -192,7 +191,7 @@ def _foreign(certificate: Certificate, signer: Certificate, *, uploaders_known: 
 
 def _open(file: _File, builder: ListBuilder) -> tuple[Certificate, Certificate]:
     """Return the certificate of a file whose CMS holds, and the CMS's signer."""
-    der = material.to_der(file.data)
+    der = to_der(file.data)
     certificate = Certificate(der)
     if certificate.country is None:
         certificate = Certificate(der, country=file.country)

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any, Final
 from coronapas import _base64 as base64
 from coronapas.errors import KeyMaterialError
 from coronapas.trust import _documents as documents
+from coronapas.trust._anchors import key_or_certificate
 from coronapas.trust._format import ListFormat
 from coronapas.trust._list import ListBuilder
-from coronapas.trust._pins import key_or_certificate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Unpack
 
+    from coronapas.trust._anchors import Pins
     from coronapas.trust._format import Content
     from coronapas.trust._list import Circumstances, TrustList
-    from coronapas.trust._pins import Pins
 
 NAME: Final = "france"
 

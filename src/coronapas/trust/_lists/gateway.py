@@ -24,11 +24,10 @@ from coronapas import _base64 as base64
 from coronapas.errors import KeyMaterialError
 from coronapas.trust import _cms as cms
 from coronapas.trust import _documents as documents
+from coronapas.trust._anchors import REMARKS, Authorities, pinned
 from coronapas.trust._certificate import Certificate
-from coronapas.trust._chain import REMARKS, Authorities
 from coronapas.trust._format import ListFormat
 from coronapas.trust._list import ListBuilder, stated_kid
-from coronapas.trust._pins import pinned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -38,9 +37,9 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+    from coronapas.trust._anchors import Pin, Pins
     from coronapas.trust._format import Content
     from coronapas.trust._list import Circumstances, TrustList
-    from coronapas.trust._pins import Pin, Pins
 
 NAME: Final = "gateway"
 

@@ -43,14 +43,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from coronapas.errors import KeyMaterialError
-from coronapas.trust import _chain as chain
+from coronapas.trust import _anchors as chain
 from coronapas.trust import _did_proof as did_proof
 from coronapas.trust import _documents as documents
 from coronapas.trust import _jwk as jwk
+from coronapas.trust._anchors import pinned
 from coronapas.trust._certificate import Certificate, Listing
 from coronapas.trust._format import ListFormat
 from coronapas.trust._list import ListBuilder, Remark, kid_remarks
-from coronapas.trust._pins import pinned
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -58,9 +58,9 @@ if TYPE_CHECKING:
 
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
+    from coronapas.trust._anchors import Pins
     from coronapas.trust._format import Content
     from coronapas.trust._list import Circumstances, SignatureState, TrustList
-    from coronapas.trust._pins import Pins
 
 NAME: Final = did_proof.NAME
 REFERENCES: Final = "gdhcn-references"

@@ -15,18 +15,18 @@ from typing import TYPE_CHECKING, Any, Final
 from coronapas import _signatures as signatures
 from coronapas.errors import KeyMaterialError
 from coronapas.trust import _documents as documents
+from coronapas.trust._anchors import judge_pins, pinned
 from coronapas.trust._certificate import Certificate
 from coronapas.trust._format import ListFormat
 from coronapas.trust._list import ListBuilder
-from coronapas.trust._pins import judge_pins, pinned
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Unpack
 
+    from coronapas.trust._anchors import Pin, Pins
     from coronapas.trust._format import Content
     from coronapas.trust._list import Circumstances, SignatureState, TrustList
-    from coronapas.trust._pins import Pin, Pins
 
 NAME: Final = "germany"
 _SIGNATURE: Final = 64

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import Unpack
 
+    from coronapas.trust._anchors import Pins
     from coronapas.trust._certificate import Certificate
     from coronapas.trust._format import Content
     from coronapas.trust._list import Circumstances, TrustList
-    from coronapas.trust._pins import Pins
 
 NAME: Final = "jwks"
 

@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING, Any, Final
 from coronapas.errors import CmsError, KeyMaterialError
 from coronapas.trust import _cms as cms
 from coronapas.trust import _documents as documents
+from coronapas.trust._anchors import pinned, trusted_signer
 from coronapas.trust._certificate import Certificate, usages_of
 from coronapas.trust._format import ListFormat
 from coronapas.trust._list import ListBuilder
-from coronapas.trust._pins import pinned, trusted_signer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Unpack
 
+    from coronapas.trust._anchors import Pins
     from coronapas.trust._format import Content
     from coronapas.trust._list import Circumstances, SignatureState, TrustList
-    from coronapas.trust._pins import Pins
 
 NAME: Final = "netherlands"
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 from coronapas import _base64 as base64
 from coronapas.errors import KeyMaterialError
 from coronapas.trust import _documents as documents
-from coronapas.trust import _material as material
+from coronapas.trust import _x509 as x509
+from coronapas.trust._anchors import REMARKS, Authorities
 from coronapas.trust._certificate import Certificate
-from coronapas.trust._chain import REMARKS, Authorities
 from coronapas.trust._format import ListFormat
 from coronapas.trust._list import MAX_ENTRIES, ListBuilder
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Unpack
 
+    from coronapas.trust._anchors import Pins
     from coronapas.trust._format import Content
     from coronapas.trust._list import Circumstances, TrustList
-    from coronapas.trust._pins import Pins
 
 NAME: Final = "plain"
 
@@ -59,7 +59,7 @@ def read(
 
     for name, data in whole.items():
         try:
-            pieces = list(islice(material.pieces(data), MAX_ENTRIES + 1))
+            pieces = list(islice(x509.pieces(data), MAX_ENTRIES + 1))
         except KeyMaterialError as error:
             builder.drop(None, str(error), name)
             continue

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
     from coronapas.facts import EventKind
+    from coronapas.trust._anchors import Pins
     from coronapas.trust._format import Content
     from coronapas.trust._list import Circumstances, TrustList
-    from coronapas.trust._pins import Pins
 
 NAME: Final = "sweden"
 

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Unpack
 
+    from coronapas.trust._anchors import Pins
     from coronapas.trust._format import Content
     from coronapas.trust._list import Circumstances, SignatureState, TrustList
-    from coronapas.trust._pins import Pins
 
 NAME: Final = "switzerland"
 

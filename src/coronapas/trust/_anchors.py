@@ -1,32 +1,42 @@
-"""From a DSC to the CSCA that issued it (RFC 5280, chapter 6; hcert-spec, certificates).
+"""The anchors of trust: the authorities that certify keys, and the pins of a caller.
 
-The rules: the issuer is found by the authority key identifier or by its name; it must be an
-authority by its extensions, of the same country, named as the certificate's issuer, and the
-signature must hold under its key. Disagreeing identifiers under a signature that holds, SHA-1, and
-a validity outside the issuer's are reported and accepted: real lists have all three. Whether a
-certificate is valid *at* some time is for the store and the verifier to judge.
+An authority (CSCA) vouches for a DSC (RFC 5280, chapter 6; hcert-spec, certificates). The rules:
+the issuer is found by the authority key identifier or by its name; it must be an authority by its
+extensions, of the same country, named as the certificate's issuer, and the signature must hold
+under its key. Disagreeing identifiers under a signature that holds, SHA-1, and a validity outside
+the issuer's are reported and accepted: real lists have all three. Whether a certificate is valid
+*at* some time is for the store and the verifier to judge. No fault of a certificate makes
+`Authorities` or `fault_between` raise.
 
-No fault of a certificate makes `Authorities` or `fault_between` raise.
+A pin is a key or an authority that a caller trusts to sign lists. Nothing that travels with a list
+is trusted for its own sake: a signature counts if its key is a pinned key, or is in a certificate
+that a pinned authority issued.
 """
 
 from __future__ import annotations
 
-from itertools import chain, islice
-from typing import TYPE_CHECKING, Final, NamedTuple
+import itertools
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
-from coronapas.errors import KeyMaterialError
+from coronapas import _base64 as base64
+from coronapas.errors import KeyMaterialError, TrustListError
+from coronapas.trust import _jwk as jwk
+from coronapas.trust._certificate import Certificate
+from coronapas.trust._x509 import to_der
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
 
-    from cryptography.hazmat.primitives.asymmetric import rsa
     from cryptography.hazmat.primitives.hashes import HashAlgorithm
-
-    from coronapas.trust._certificate import Certificate
 
 _ECDSA: Final = {
     "1.2.840.10045.4.1": "SHA1",
@@ -65,6 +75,13 @@ FAULTS: Final = {
     "chain.unreadable": "the certificate or its issuer cannot be read",
 }
 """The faults of a chain, by their stable codes."""
+
+_MAX_CHAIN: Final = 5
+_PUBLIC_KEY: Final = b"-----BEGIN PUBLIC KEY-----"
+
+# Where WHO publishes the keys that sign the lists of each environment.
+_REPOSITORY: Final = re.compile(r":tng-participants-(prod|uat|dev):")
+_OF_REPOSITORY: Final = {"prod": "production", "uat": "uat", "dev": "development"}
 
 
 class Link(NamedTuple):
@@ -127,8 +144,8 @@ class Authorities:
         stated = certificate.authority_key_identifier
         by_key = [] if stated is None else self._by_key.get(stated, [])
         by_name = self._by_name.get(_name(certificate.issuer), [])
-        first = (islice(found, MAX_NAMESAKES) for found in (by_key, by_name))
-        return tuple(dict.fromkeys(chain.from_iterable(first)))
+        first = (itertools.islice(found, MAX_NAMESAKES) for found in (by_key, by_name))
+        return tuple(dict.fromkeys(itertools.chain.from_iterable(first)))
 
 
 def fault_between(certificate: Certificate, issuer: Certificate) -> str | None:
@@ -252,3 +269,152 @@ def _within(certificate: Certificate, issuer: Certificate) -> bool:
         return all(moment is not None and issuer.valid_at(moment) for moment in ends)
     except KeyMaterialError:
         return False
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """One trusted key or authority.
+
+    `certificate` is the signer's own, its authority's, or a bare key. With `common_name`, only a
+    signer whose subject has that CN is accepted: an authority that also certifies others needs it.
+    With `environment` (``production``, ``uat``, ``development``), the key signs lists of WHO's
+    network for that environment alone; the DID documents of the network's keys state it.
+    """
+
+    certificate: Certificate
+    common_name: str | None = None
+    environment: str | None = None
+
+
+OnePin: TypeAlias = Pin | Certificate | str | bytes
+Pins: TypeAlias = OnePin | Iterable[OnePin]
+"""One or several of: `Pin`, `Certificate`, or a key or certificate in DER, PEM, base64, a JWK or a
+DID document. With an empty collection a list is read without its signature being verified."""
+
+
+def pinned(pins: Pins) -> tuple[Pin, ...]:
+    """Return every pin; raise KeyMaterialError for anything that cannot be one."""
+    if isinstance(pins, Pin | Certificate | str | bytes):
+        return (_pin(pins),)
+    return tuple(map(_pin, pins))
+
+
+def _pin(source: OnePin) -> Pin:
+    if isinstance(source, Certificate):
+        source = Pin(source)
+    elif not isinstance(source, Pin):
+        data = source.encode("utf-8") if isinstance(source, str) else bytes(source)
+        source = Pin(key_or_certificate(data), environment=_environment(data))
+    _ = source.certificate.public_key  # a pin that cannot be used is the caller's mistake
+    return source
+
+
+def key_or_certificate(
+    source: str | bytes, *, kid: bytes | None = None, country: str | None = None
+) -> Certificate:
+    """Return the certificate or bare public key in DER, PEM, base64, a JWK or a DID document.
+
+    A DID document must hold exactly one key; none of it is verified, because it is itself the pin.
+    The kid of a bare key defaults to the first 8 bytes of the SHA-256 of its SubjectPublicKeyInfo.
+    Raises KeyMaterialError.
+    """
+    data = source.encode("utf-8") if isinstance(source, str) else bytes(source)
+    if data.lstrip()[:1] == b"{":
+        return _from_jwk(data)
+    if _PUBLIC_KEY in data:
+        body = data.partition(_PUBLIC_KEY)[2].partition(b"-----END")[0]
+        data = base64.decode(body, "the public key")
+    der = to_der(data)
+    try:
+        return Certificate(der, kid=kid, country=country)
+    except KeyMaterialError as refusal:
+        try:
+            key = Certificate.from_public_key(der, kid=kid, country=country)
+            _ = key.public_key  # bytes that are neither are refused as a certificate
+        except KeyMaterialError:
+            raise refusal from None
+        return key
+
+
+def _from_jwk(data: bytes) -> Certificate:
+    item = _json(data)
+    methods = item.get("verificationMethod")
+    if isinstance(methods, list):
+        if len(methods) != 1 or not isinstance(methods[0], dict):
+            raise KeyMaterialError("the DID document must hold exactly one key")
+        item = {**_object(methods[0].get("publicKeyJwk")), "kid": None}
+    return jwk.read(item)
+
+
+def _json(data: bytes) -> dict[str, object]:
+    try:
+        item: dict[str, object] = json.loads(data)
+    except (ValueError, RecursionError):
+        raise KeyMaterialError("the pin begins like JSON and cannot be read as JSON") from None
+    return item
+
+
+def _environment(data: bytes) -> str | None:
+    """Return the environment that the identifier of a DID document names, or None."""
+    if data.lstrip()[:1] != b"{":
+        return None
+    identifier = _json(data).get("id")
+    found = _REPOSITORY.search(identifier) if isinstance(identifier, str) else None
+    return None if found is None else _OF_REPOSITORY[found[1]]
+
+
+def _object(value: object) -> dict[str, object]:
+    return value if isinstance(value, dict) else {}
+
+
+def trusted_signer(
+    chain: Sequence[Certificate], pins: Sequence[Pin], at: datetime | None
+) -> str | None:
+    """Return why the signer ``chain[0]`` is not trusted, as a sentence; None if it is trusted.
+
+    `chain` holds the signer's certificate and those that were sent with it, each followed by its
+    issuer. The walk ends at a pin: the same key, or the authority that issued the current
+    certificate. With `at`, every certificate on the way must be valid then, the pin's too.
+    """
+    reason = "the signer is neither pinned nor certified by a pinned authority"
+    for pin in pins:
+        objection = _reaches(chain[:_MAX_CHAIN], pin, at)
+        if objection is None:
+            return None
+        reason = objection or reason
+    return reason
+
+
+def judge_pins(
+    pins: Sequence[Pin], holds: Callable[[Certificate], bool], at: datetime | None, form: str
+) -> None:
+    """Require that a signature holds under a pin's own key, and that the pin is valid at `at`.
+
+    `holds` judges the signature under the key of one certificate. Raises TrustListError of the
+    format `form`: ``trust.signature``, or ``trust.signer`` for a pin that is not valid then.
+    """
+    signer = next((pin.certificate for pin in pins if holds(pin.certificate)), None)
+    if signer is None:
+        raise TrustListError(form, "signature", "the signature holds under none of the pinned keys")
+    if at is not None and not signer.valid_at(at):
+        raise TrustListError(form, "signer", "the pinned certificate is not valid at that time")
+
+
+def _reaches(chain: Sequence[Certificate], pin: Pin, at: datetime | None) -> str | None:
+    """Return None if the chain leads to the pin, else why not; an empty text if they never meet."""
+    for place, certificate in enumerate(chain):
+        met = certificate.spki == pin.certificate.spki
+        if met or fault_between(certificate, pin.certificate) is None:
+            return _objection(chain[: place + 1], pin, at)
+        following = chain[place + 1 : place + 2]
+        if not following or fault_between(certificate, following[0]) is not None:
+            break
+    return ""
+
+
+def _objection(way: Sequence[Certificate], pin: Pin, at: datetime | None) -> str | None:
+    if pin.common_name is not None and way[0].common_name != pin.common_name:
+        return "the signer's certificate has another name than the pinned one"
+    if at is not None and not all(each.valid_at(at) for each in (*way, pin.certificate)):
+        return "a certificate of the signer is not valid at that time"
+    return None
