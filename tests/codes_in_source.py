@@ -54,8 +54,6 @@ HELPERS: Final[dict[tuple[str, str], tuple[int, str | int]]] = {
     ("presentation/_qr.py", "_fault"): (1, 0),
     ("presentation/_paper.py", "_fault"): (1, "paper"),
     ("cli/_passes.py", "_without"): (1, "input"),
-    ("revocation/_bloom.py", "_fault"): (0, "list"),
-    ("revocation/_prefixes.py", "_fault"): (0, "list"),
     ("revocation/_lists/distribution.py", "_fault"): (0, "list"),
     ("trust/", "error"): (0, "trust"),
 }

@@ -429,7 +429,7 @@ def test_a_batch_is_built_for_the_gateway(country: Country) -> None:
 
 
 def test_a_filter_and_an_italian_list_are_built(country: Country) -> None:
-    from coronapas.revocation._bloom import BloomFilter
+    from coronapas.revocation._filters import BloomFilter
 
     exact = build(country, country.uvci, "--to", "filter", "--exact")
     assert BloomFilter.read(Path(exact).read_bytes()).count == 1

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coronapas.errors import RevocationListError
-from coronapas.revocation import _bloom as bloom
-from coronapas.revocation._bloom import BloomFilter
+from coronapas.revocation import _filters as filters
+from coronapas.revocation._filters import BloomFilter
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,7 +62,7 @@ def test_a_filter_never_misses_a_member_and_survives_writing(
     made = BloomFilter.make(elements, rate=rate)
     assert all(element in made for element in elements)
     assert BloomFilter.read(made.write()) == made
-    assert 1 <= made.rounds <= bloom.MAX_ROUNDS
+    assert 1 <= made.rounds <= filters.MAX_ROUNDS
     assert 0 < made.fill <= 1
 
 
@@ -110,7 +110,7 @@ def test_a_capacity_of_nothing_or_too_much_is_refused() -> None:
         (head(words=0), "list.malformed"),
         (head(words=-1) + bytes(4), "list.malformed"),
         (head(words=2**31 - 1) + bytes(4), "list.malformed"),
-        (bytes(bloom.MAX_BYTES + 21), "list.too-large"),
+        (bytes(filters.MAX_BLOOM_BYTES + 21), "list.too-large"),
     ],
     ids=lambda value: None if isinstance(value, bytes) else value,
 )

@@ -15,7 +15,7 @@ import pytest
 
 from coronapas.errors import RevocationListError
 from coronapas.revocation import HashType, RevocationStore
-from coronapas.revocation._bloom import BloomFilter
+from coronapas.revocation._filters import BloomFilter, PrefixList
 from coronapas.revocation._lists import distribution
 from coronapas.revocation._lists import distribution as archive
 from coronapas.revocation._lists.distribution import (
@@ -25,7 +25,6 @@ from coronapas.revocation._lists.distribution import (
     SliceMode,
     SliceType,
 )
-from coronapas.revocation._prefixes import PrefixList
 from revoking import DAY, KID, NOW, OTHER_KID, ask, digest
 
 if TYPE_CHECKING:

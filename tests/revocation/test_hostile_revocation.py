@@ -26,7 +26,7 @@ from coronapas.revocation import (
     RevocationList,
     RevocationStore,
 )
-from coronapas.revocation._bloom import BloomFilter
+from coronapas.revocation._filters import BloomFilter
 from coronapas.revocation._hashes import RevocationAnswer, RevocationOutcome
 from coronapas.revocation._lists import distribution, gateway, germany
 from coronapas.revocation._lists import distribution as archive

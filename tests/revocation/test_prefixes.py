@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coronapas.errors import RevocationListError
-from coronapas.revocation import _prefixes as prefixes
-from coronapas.revocation._prefixes import PrefixList, prefix_length
+from coronapas.revocation import _filters as filters
+from coronapas.revocation._filters import PrefixList, prefix_length
 
 hashes_ = st.sets(st.binary(min_size=16, max_size=16), min_size=1, max_size=40)
 # Most of these begin with the bytes that the reference's writer gets wrong.
@@ -119,7 +119,7 @@ def test_an_empty_list_holds_nothing() -> None:
         (head(size=17) + bytes(17), "list.malformed"),
         (head(count=-1) + bytes(4), "list.malformed"),
         (head(rate=1.5) + bytes(4), "list.malformed"),
-        (bytes(prefixes.MAX_BYTES + 1), "list.too-large"),
+        (bytes(filters.MAX_PREFIX_BYTES + 1), "list.too-large"),
     ],
     ids=lambda value: None if isinstance(value, bytes) else value,
 )

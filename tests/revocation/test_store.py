@@ -24,10 +24,9 @@ from coronapas.revocation import (
     Slice,
     hashes_of,
 )
-from coronapas.revocation._bloom import BloomFilter
+from coronapas.revocation._filters import BloomFilter, PrefixList
 from coronapas.revocation._hashes import SENTENCES
 from coronapas.revocation._list import pack, unpack
-from coronapas.revocation._prefixes import PrefixList
 from revoking import DAY, KID, NOW, OTHER_KID, ask, digest, envelope, hashes
 
 UCI = HashType.UCI

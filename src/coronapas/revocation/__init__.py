@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from coronapas import _lazy
 
 if TYPE_CHECKING:
-    from coronapas.revocation._bloom import BloomFilter as BloomFilter
+    from coronapas.revocation._filters import BloomFilter as BloomFilter
+    from coronapas.revocation._filters import PrefixList as PrefixList
     from coronapas.revocation._hashes import HASH_LENGTH as HASH_LENGTH
     from coronapas.revocation._hashes import HashType as HashType
     from coronapas.revocation._hashes import PassHashes as PassHashes
@@ -54,7 +55,6 @@ if TYPE_CHECKING:
     from coronapas.revocation._lists.gateway import read_batch as read_batch
     from coronapas.revocation._lists.gateway import write_batch as write_batch
     from coronapas.revocation._lists.gateway import write_batch_list as write_batch_list
-    from coronapas.revocation._prefixes import PrefixList as PrefixList
     from coronapas.revocation._reading import Reading as Reading
     from coronapas.revocation._reading import format_of as format_of
     from coronapas.revocation._reading import read_path as read_path
@@ -64,7 +64,7 @@ else:
     __getattr__, __dir__, __all__ = _lazy.attach(
         __name__,
         {
-            "_bloom": "BloomFilter",
+            "_filters": "BloomFilter PrefixList",
             "_hashes": (
                 "HASH_LENGTH HashType PassHashes country_code_uci_hash hashes_json hashes_of "
                 "uci_hash uvci_spellings RevocationAnswer RevocationOutcome RevocationSource"
@@ -77,7 +77,6 @@ else:
             ),
             "_lists.distribution": "DistributionFiles RevokedHashes SliceMode SliceType",
             "_lists.gateway": "BatchEntry read_batch write_batch write_batch_list",
-            "_prefixes": "PrefixList",
             "_reading": "Reading format_of read_path",
             "_store": "RevocationStore SourceSummary",
         },

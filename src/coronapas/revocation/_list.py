@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from coronapas.errors import CoronapasError
-from coronapas.revocation._bloom import BloomFilter
+from coronapas.revocation._filters import BloomFilter, PrefixList
 from coronapas.revocation._hashes import HASH_LENGTH, HashType
-from coronapas.revocation._prefixes import PrefixList
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -35,7 +35,7 @@ from typing import (
 
 from coronapas import files
 from coronapas.errors import RevocationListError
-from coronapas.revocation._bloom import BloomFilter
+from coronapas.revocation._filters import BloomFilter, PrefixList
 from coronapas.revocation._hashes import HashType, RevocationAnswer, RevocationOutcome, hashes_of
 from coronapas.revocation._holding import (
     HEAD,
@@ -48,7 +48,6 @@ from coronapas.revocation._holding import (
     view,
 )
 from coronapas.revocation._list import Gap, RevocationList, Slice
-from coronapas.revocation._prefixes import PrefixList
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -33,8 +33,8 @@ from typing import (
 
 from coronapas.errors import RevocationListError
 from coronapas.revocation import _documents as documents
-from coronapas.revocation._bloom import BloomFilter
 from coronapas.revocation._documents import Document
+from coronapas.revocation._filters import BloomFilter, PrefixList
 from coronapas.revocation._hashes import HASH_LENGTH
 from coronapas.revocation._list import (
     Gap,
@@ -43,7 +43,6 @@ from coronapas.revocation._list import (
     Slice,
     naming,
 )
-from coronapas.revocation._prefixes import PrefixList
 
 if TYPE_CHECKING:
     from collections.abc import (
