@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from coronapas import _lazy
 
 if TYPE_CHECKING:
-    from coronapas.wallets._issuing import StatusReference as StatusReference
+    from coronapas.wallets._issuers import StatusReference as StatusReference
     from coronapas.wallets._jose import jwk_of as jwk_of
     from coronapas.wallets._jose import public_key as key_of_jwk
     from coronapas.wallets._jose import thumbprint as jwk_thumbprint
@@ -73,12 +73,12 @@ else:
     __getattr__, __dir__, __all__ = _lazy.attach(
         __name__,
         {
-            "_issuing": "StatusReference",
+            "_issuers": "StatusReference",
             "_judging": "CredentialSettings",
             "_jose": "jwk_of jwk_thumbprint=thumbprint key_of_jwk=public_key",
             "_mapping": (
-                "Form Loss Mapped Row from_claims from_elements from_icvp losses rows to_claims "
-                "to_elements to_icvp"
+                "Form Loss Mapped Row from_claims from_elements from_icvp losses rows "
+                "to_claims to_elements to_icvp"
             ),
             "_mdoc": (
                 "IssuedMdoc MDL MDL_PURPOSE MICOV MdocVerifier PreparedMdoc issue_elements "
@@ -91,8 +91,6 @@ else:
                 "SD_JWT_VC_DRAFT=DRAFT SdJwtVerifier VCT claims_in issue_claims issue_sd_jwt "
                 "prepare_sd_jwt present_sd_jwt"
             ),
-            "_status_list": (
-                "STATUS_LIST_DRAFT=DRAFT StatusList make_status_list read_status_list"
-            ),
+            "_status_list": "STATUS_LIST_DRAFT=DRAFT StatusList make_status_list read_status_list",
         },
     )

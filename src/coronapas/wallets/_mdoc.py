@@ -42,8 +42,13 @@ from coronapas.hcert import _cose as cose
 from coronapas.wallets import _jose as jose
 from coronapas.wallets import _mapping as mapping
 from coronapas.wallets import _mdoc_structure as parts
-from coronapas.wallets._issuers import judge_usage
-from coronapas.wallets._issuing import StatusReference, chain_of, check_signer, lifetime
+from coronapas.wallets._issuers import (
+    StatusReference,
+    chain_of,
+    check_signer,
+    judge_usage,
+    lifetime,
+)
 from coronapas.wallets._judging import STATUS, Judge, judge_time
 from coronapas.wallets._result import (
     MDOC,

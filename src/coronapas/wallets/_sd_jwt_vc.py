@@ -32,9 +32,13 @@ from coronapas.errors import CredentialError, KeyMaterialError
 from coronapas.trust._documents import decode_kid
 from coronapas.wallets import _jose as jose
 from coronapas.wallets import _mapping as mapping
-from coronapas.wallets import _sd_jwt as sd_jwt
-from coronapas.wallets._issuers import judge_usage
-from coronapas.wallets._issuing import StatusReference, chain_of, check_signer, lifetime
+from coronapas.wallets._issuers import (
+    StatusReference,
+    chain_of,
+    check_signer,
+    judge_usage,
+    lifetime,
+)
 from coronapas.wallets._judging import Judge, judge_time
 from coronapas.wallets._result import (
     SD_JWT,
@@ -138,7 +142,7 @@ class PreparedSdJwt:
     def _sealed(self, signature: bytes) -> IssuedSdJwt:
         """Return the credential with a signature that is known to hold."""
         jwt = jose.with_signature(self._signed, signature)
-        return IssuedSdJwt(sd_jwt.Token(jwt, self._disclosures, None).bound_text, self.losses)
+        return IssuedSdJwt(jose.Token(jwt, self._disclosures, None).bound_text, self.losses)
 
 
 def issue_sd_jwt(
@@ -257,7 +261,7 @@ def issue_claims(
     """
     signed, disclosures = _unsigned(claims, signer, vct, hidden, decoys, chain)
     jwt = jose.with_signature(signed, signer.sign(signed.encode("ascii")))
-    return sd_jwt.Token(jwt, disclosures, None).bound_text
+    return jose.Token(jwt, disclosures, None).bound_text
 
 
 def _unsigned(
@@ -276,7 +280,7 @@ def _unsigned(
             raise CredentialError("issue.hidden", f"{path[:1]} may never be hidden")
     if "vct" in claims:
         raise CredentialError("issue.reserved", "vct is stated beside the claims")
-    tree, disclosures = sd_jwt.conceal(
+    tree, disclosures = jose.conceal(
         {
             "vct": vct,
             **claims,
@@ -315,18 +319,18 @@ def present_sd_jwt(
     """
     if (holder is None) is not (binding is None):
         raise CredentialError("present.binding", "a binding needs the holder's key and a request")
-    token = sd_jwt.split(text)
+    token = jose.split(text)
     jws = jose.read(token.jwt, "the credential")
     claims = jose.load_object(jws.payload, "the claims")
-    chosen = sd_jwt.select(token, claims, [sd_jwt.path_of(each) for each in disclose])
+    chosen = jose.select(token, claims, [jose.path_of(each) for each in disclose])
     if holder is None or binding is None:
         return chosen.bound_text
-    bound_to = _holder_key(sd_jwt.resolve(claims, token.disclosures).claims)
+    bound_to = _holder_key(jose.resolve(claims, token.disclosures).claims)
     if bound_to is None or bound_to != holder.public_key:
         raise CredentialError("present.holder", "the credential is bound to another key, or none")
     moment = datetime.now(UTC) if at is None else at
     stated = {"iat": int(seconds(moment)), "aud": binding.audience, "nonce": binding.nonce}
-    return sd_jwt.bind(chosen, claims, holder, **stated)
+    return jose.bind(chosen, claims, holder, **stated)
 
 
 def claims_in(text: str) -> dict[str, Any]:
@@ -334,9 +338,9 @@ def claims_in(text: str) -> dict[str, Any]:
 
     Raises CredentialError where it is malformed.
     """
-    token = sd_jwt.split(text.strip())
+    token = jose.split(text.strip())
     jws = jose.read(token.jwt, "the credential")
-    return sd_jwt.resolve(jose.load_object(jws.payload, "the claims"), token.disclosures).claims
+    return jose.resolve(jose.load_object(jws.payload, "the claims"), token.disclosures).claims
 
 
 def _holder_key(claims: Mapping[str, Any]) -> PublicKey | None:
@@ -398,7 +402,7 @@ class SdJwtVerifier:
     def _verify(
         self, text: str, now: float, binding: KeyBinding | None, found: Findings
     ) -> CredentialVerification:
-        token = sd_jwt.split(_text(text))
+        token = jose.split(_text(text))
         jws = jose.read(token.jwt, "the credential")
         claims = jose.load_object(jws.payload, "the claims")
         times = {name: _time(claims, name) for name in ("iat", "nbf", "exp")}
@@ -501,11 +505,11 @@ def _kid(header: Mapping[str, Any]) -> bytes | None:
 
 
 def _disclosed(
-    claims: Mapping[str, Any], token: sd_jwt.Token, found: Findings
+    claims: Mapping[str, Any], token: jose.Token, found: Findings
 ) -> dict[str, Any] | None:
     """Decide the check "disclosure"; return the claims with what is disclosed."""
     try:
-        resolved = sd_jwt.resolve(claims, token.disclosures)
+        resolved = jose.resolve(claims, token.disclosures)
         hidden = {path[0] for path in resolved.places.values()}
         if hidden & NEVER_HIDDEN:
             raise CredentialError("disclosure.never-hidden", "a claim was hidden that must show")
@@ -517,7 +521,7 @@ def _disclosed(
 
 
 def _judge_binding(
-    token: sd_jwt.Token,
+    token: jose.Token,
     claims: Mapping[str, Any],
     resolved: Mapping[str, Any],
     binding: KeyBinding | None,
@@ -542,7 +546,7 @@ def _judge_binding(
         found.fail(name, "binding.missing", "The presentation is not bound to the request.")
     else:
         try:
-            _check_binding(token, sd_jwt.hash_of(claims), key, binding, now, skew)
+            _check_binding(token, jose.hash_of(claims), key, binding, now, skew)
             found.passed(name)
         except CredentialError as error:
             code = error.code if error.code.startswith("binding.") else "binding.malformed"
@@ -551,7 +555,7 @@ def _judge_binding(
 
 
 def _check_binding(
-    token: sd_jwt.Token,
+    token: jose.Token,
     digest: Callable[[str], str],
     key: PublicKey,
     binding: KeyBinding,
@@ -559,7 +563,7 @@ def _check_binding(
     skew: float,
 ) -> None:
     jws = jose.read(token.binding or "", "the key binding")
-    if jws.type != sd_jwt.BINDING_TYPE:
+    if jws.type != jose.BINDING_TYPE:
         raise CredentialError("binding.type", "the key binding is of another type")
     if not jws.holds(key):
         raise CredentialError("binding.signature", "the holder's signature does not hold")

@@ -24,8 +24,7 @@ from coronapas.hcert import _cbor as cbor
 from coronapas.hcert import _cose as cose
 from coronapas.verify._keyring import DEFAULT_POLICY
 from coronapas.wallets import _jose as jose
-from coronapas.wallets._issuers import Issuers, certificates_of
-from coronapas.wallets._issuing import chain_of
+from coronapas.wallets._issuers import Issuers, certificates_of, chain_of
 from coronapas.wallets._result import SD_JWT, Findings
 
 if TYPE_CHECKING:
