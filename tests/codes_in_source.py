@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from coronapas.rules import _model
-from coronapas.verify._checks import CHECKS
+from coronapas.verify._result import CHECKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,7 +64,7 @@ WORDS: Final = {
     ("programmes/_lint.py", "Finding"): 0,
 }
 ENUMERATIONS: Final = {
-    "verify/_checks.py": ("Outcome",),
+    "verify/_result.py": ("Outcome",),
     "rules/_verdict.py": ("Outcome",),
     "revocation/_hashes.py": ("RevocationOutcome",),
     "programmes/_plan.py": ("Status",),

@@ -20,7 +20,7 @@ from coronapas.revocation import RevocationAnswer, RevocationOutcome
 from coronapas.revocation._hashes import SENTENCES
 from coronapas.rules import CODES
 from coronapas.tolerances import TOLERANCES, Deviation
-from coronapas.verify._checks import TABLE, Check, Findings, Outcome
+from coronapas.verify._result import TABLE, Check, Findings, Outcome
 
 DOCUMENTS: dict[str, Any] = {
     language: json.loads(

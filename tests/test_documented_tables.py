@@ -28,7 +28,7 @@ from coronapas.trust._anchors import MAX_NAMESAKES
 from coronapas.trust._list import MAX_ENTRIES
 from coronapas.trust._lists import ec_zip
 from coronapas.trust._x509 import MAX_CERTIFICATE_BYTES
-from coronapas.verify._checks import CHECKS
+from coronapas.verify._result import CHECKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

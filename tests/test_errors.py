@@ -21,7 +21,7 @@ from coronapas import Issuer, Vaccination, VerificationError, Verifier
 from coronapas.certlogic import parse
 from coronapas.certlogic._errors import ValidationError
 from coronapas.errors import DecodeError, Fault, FaultsError, IssueError, MissingExtraError
-from coronapas.verify._checks import Check, Outcome
+from coronapas.verify._result import Check, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -25,8 +25,7 @@ from coronapas.tolerances import FIELD, STRICT, TOLERANCES
 from coronapas.trust import Dropped, TrustStore
 from coronapas.trust._certificate import Certificate
 from coronapas.trust._list import Source, TrustList
-from coronapas.verify._checks import CHECKS, Check, Outcome
-from coronapas.verify._result import Verification, VerificationError
+from coronapas.verify._result import CHECKS, Check, Outcome, Verification, VerificationError
 from coronapas.verify._verifier import DEFAULT_CLOCK_SKEW, Verifier
 
 NOW, LATER = backend.NOW, backend.LATER

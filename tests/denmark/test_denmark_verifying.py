@@ -19,8 +19,7 @@ from coronapas.tolerances import FIELD, STRICT
 from coronapas.trust._certificate import Certificate
 from coronapas.trust._store import TrustStore
 from coronapas.verify import PROFILES
-from coronapas.verify._checks import CHECKS, Outcome
-from coronapas.verify._result import VerificationError
+from coronapas.verify._result import CHECKS, Outcome, VerificationError
 from coronapas.verify._verifier import Verifier
 from danish_world import (
     AT,

@@ -31,7 +31,7 @@ from coronapas.trust import Certificate
 from coronapas.trust import _x509 as fields
 from coronapas.trust._certificate import is_sound
 from coronapas.trust._x509 import MAX_CERTIFICATE_BYTES
-from coronapas.verify._checks import Outcome
+from coronapas.verify._result import Outcome
 from coronapas.verify._verifier import Verifier
 from der_writer import extension, key_usages, tlv
 

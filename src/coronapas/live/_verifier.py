@@ -38,7 +38,7 @@ from coronapas.denmark._tokens import CONFIRMATION
 from coronapas.errors import CoronapasError
 from coronapas.hcert import _base45 as base45
 from coronapas.hcert._envelope import DEFAULT_LIMITS
-from coronapas.verify._checks import Check, Outcome
+from coronapas.verify._result import Check, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Collection

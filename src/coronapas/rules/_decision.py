@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from coronapas.rules._loading import Unread
-    from coronapas.verify._checks import Check
+    from coronapas.verify._result import Check
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,8 +27,7 @@ from coronapas.dcc._text import normal, plain_birth_date, plain_date, plain_mome
 if TYPE_CHECKING:
     from coronapas.dcc._valuesets import ValueSets
     from coronapas.hcert._envelope import Envelope
-    from coronapas.verify._checks import Check
-    from coronapas.verify._result import Verification
+    from coronapas.verify._result import Check, Verification
     from coronapas.wallets._result import CredentialVerification
 
 
@@ -114,7 +113,7 @@ LAPSES: Final = {
 
 @cache
 def _lapse(code: str) -> Check:
-    from coronapas.verify._checks import Check, Outcome
+    from coronapas.verify._result import Check, Outcome
 
     return Check("time", Outcome.FAIL, code, LAPSES[code])
 
@@ -203,7 +202,7 @@ class Subject:
 
 def _refusals(verification: Verification | CredentialVerification) -> tuple[Check, ...]:
     """Return the checks that failed, or those that did not run where none failed."""
-    from coronapas.verify._checks import Outcome
+    from coronapas.verify._result import Outcome
 
     skipped = (check for check in verification.checks if check.outcome is Outcome.SKIPPED)
     return verification.failures or tuple(skipped)

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from coronapas.rules._loading import Scope
     from coronapas.rules._model import Rule
     from coronapas.rules._verdict import RuleResult, Verdict
-    from coronapas.verify._checks import Check
+    from coronapas.verify._result import Check
 
 
 _TICK: Final = timedelta(microseconds=1)

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from coronapas.certlogic import Explanation, Expr
     from coronapas.rules._loading import Scope, Unread
     from coronapas.rules._model import Rule
-    from coronapas.verify._checks import Check
+    from coronapas.verify._result import Check
 
 MAX_SENTENCES: Final = 8
 """The most facts that are shown for one rule."""

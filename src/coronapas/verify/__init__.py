@@ -7,11 +7,6 @@ from typing import TYPE_CHECKING
 from coronapas import _lazy
 
 if TYPE_CHECKING:
-    from coronapas.verify._checks import CHECKS as CHECKS
-    from coronapas.verify._checks import Check as Check
-    from coronapas.verify._checks import Detail as Detail
-    from coronapas.verify._checks import Outcome as Outcome
-    from coronapas.verify._checks import skipped as skipped
     from coronapas.verify._keyring import CertificateTime as CertificateTime
     from coronapas.verify._keyring import TrustPolicy as TrustPolicy
     from coronapas.verify._picture import SeenPass as SeenPass
@@ -22,8 +17,13 @@ if TYPE_CHECKING:
     from coronapas.verify._profile import Profile as Profile
     from coronapas.verify._profiles import PROFILES as PROFILES
     from coronapas.verify._profiles import profile_of as profile_of
+    from coronapas.verify._result import CHECKS as CHECKS
+    from coronapas.verify._result import Check as Check
+    from coronapas.verify._result import Detail as Detail
+    from coronapas.verify._result import Outcome as Outcome
     from coronapas.verify._result import Verification as Verification
     from coronapas.verify._result import VerificationError as VerificationError
+    from coronapas.verify._result import skipped as skipped
     from coronapas.verify._verifier import DEFAULT_CLOCK_SKEW as DEFAULT_CLOCK_SKEW
     from coronapas.verify._verifier import Verifier as Verifier
 else:
@@ -31,11 +31,10 @@ else:
         __name__,
         {
             "_keyring": "CertificateTime TrustPolicy",
-            "_checks": "CHECKS Check Detail Outcome skipped",
+            "_result": "CHECKS Check Detail Outcome skipped Verification VerificationError",
             "_picture": "SeenPass Sighting foreign_code",
             "_profile": "Examined Occasion Profile",
             "_profiles": "PROFILES profile_of",
-            "_result": "Verification VerificationError",
             "_verifier": "DEFAULT_CLOCK_SKEW Verifier",
         },
     )

@@ -43,8 +43,8 @@ if TYPE_CHECKING:
         Source,
         TrustStore,
     )
-    from coronapas.verify._checks import Findings
     from coronapas.verify._profile import Profile
+    from coronapas.verify._result import Findings
 
 # Which listed keys may sign which payload: a verifier's policy for lists that state domains.
 #

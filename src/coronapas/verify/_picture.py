@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 
 from coronapas.hcert._envelope import damage, open_layers
 from coronapas.presentation._scan import Scan, scan
-from coronapas.verify._checks import Check, Outcome
 from coronapas.verify._profiles import PROFILES
+from coronapas.verify._result import Check, Outcome
 
 if TYPE_CHECKING:
     import os

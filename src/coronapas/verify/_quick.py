@@ -20,9 +20,8 @@ from coronapas.hcert import _cwt as cwt
 from coronapas.hcert._compression import inflate
 from coronapas.hcert._envelope import PREFIX
 from coronapas.tolerances import COUNTRIES
-from coronapas.verify._checks import ALL_PASSED
 from coronapas.verify._profiles.eu import EU
-from coronapas.verify._result import Verification
+from coronapas.verify._result import ALL_PASSED, Verification
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -34,20 +34,20 @@ from coronapas.hcert._envelope import DEFAULT_LIMITS, Limits, open_layers
 from coronapas.revocation._hashes import RevocationOutcome
 from coronapas.tolerances import COUNTRIES, FIELD, TOLERANCES, Deviation
 from coronapas.trust._store import TrustStore
-from coronapas.verify._checks import (
-    CHECKS,
-    NO_REVOCATION_DATA,
-    READING,
-    Findings,
-    Outcome,
-    check_of,
-)
 from coronapas.verify._keyring import DEFAULT_POLICY, CertificateTime, KeyRing, TrustPolicy
 from coronapas.verify._picture import resemblance
 from coronapas.verify._profile import Examined, Occasion, Profile, mismatch, owner
 from coronapas.verify._profiles import PROFILES, RECOGNISED
 from coronapas.verify._profiles.eu import EU
-from coronapas.verify._result import Verification
+from coronapas.verify._result import (
+    CHECKS,
+    NO_REVOCATION_DATA,
+    READING,
+    Findings,
+    Outcome,
+    Verification,
+    check_of,
+)
 
 try:
     from coronapas.verify._quick import QuickLook

@@ -15,10 +15,9 @@ from coronapas import _base64 as base64
 from coronapas._time import moment
 from coronapas.dcc._reader import facts_of
 from coronapas.errors import KeyMaterialError
-from coronapas.verify._checks import Check, CheckRow, Outcome
-from coronapas.verify._checks import Findings as PassFindings
 from coronapas.verify._profile import Examined, Profile
-from coronapas.verify._result import Verification
+from coronapas.verify._result import Check, CheckRow, Outcome, Verification
+from coronapas.verify._result import Findings as PassFindings
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

@@ -26,8 +26,7 @@ from coronapas.trust import _store as storing
 from coronapas.trust._certificate import Certificate, key_work, signature_work
 from coronapas.trust._list import Source
 from coronapas.trust._lists import ec_zip, plain, switzerland
-from coronapas.verify._checks import ALL_PASSED
-from coronapas.verify._result import Verification
+from coronapas.verify._result import ALL_PASSED, Verification
 
 DSC = make.dsc(0).certificate
 
