@@ -19,7 +19,7 @@ import backend
 import coronapas
 from coronapas import Issuer, Vaccination, VerificationError, Verifier
 from coronapas.certlogic import parse
-from coronapas.certlogic._errors import ValidationError
+from coronapas.certlogic._expressions import ValidationError
 from coronapas.errors import DecodeError, Fault, FaultsError, IssueError, MissingExtraError
 from coronapas.verify._result import Check, Outcome
 

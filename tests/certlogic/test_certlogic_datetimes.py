@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from coronapas import certlogic
 from coronapas.certlogic import _values as datetimes
-from coronapas.certlogic._errors import DateTimeError
-from coronapas.certlogic._expressions import TimeUnit
+from coronapas.certlogic._expressions import DateTimeError, TimeUnit
 from coronapas.certlogic._values import (
     DAY,
     MAX_MILLISECONDS,

@@ -10,12 +10,7 @@ import pytest
 
 from certlogic.outcomes import outcome
 from coronapas import certlogic
-from coronapas.certlogic._errors import (
-    MAX_DEPTH,
-    MAX_INTEGER,
-    MAX_NODES,
-    MAX_STEPS,
-)
+from coronapas.certlogic._expressions import MAX_DEPTH, MAX_INTEGER, MAX_NODES, MAX_STEPS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,13 +14,7 @@ import pytest
 from certlogic.outcomes import exactly, outcome
 from coronapas import certlogic
 from coronapas.certlogic import _compiler as compiler
-from coronapas.certlogic._expressions import (
-    Literal,
-    children,
-    operator_of,
-    size,
-    walk,
-)
+from coronapas.certlogic._expressions import Literal, children, operator_of, size, walk
 
 CLOCK = "2022-03-01T12:00:00Z"
 DATA: dict[str, Any] = {

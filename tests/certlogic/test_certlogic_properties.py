@@ -12,7 +12,7 @@ from certlogic.generation import Maker
 from certlogic.outcomes import outcome
 from coronapas import certlogic
 from coronapas.certlogic._analysis import Kinds, builds
-from coronapas.certlogic._errors import MAX_DEPTH
+from coronapas.certlogic._expressions import MAX_DEPTH
 
 if TYPE_CHECKING:
     from random import Random

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coronapas import certlogic
-from coronapas.certlogic._errors import MAX_INTEGER
+from coronapas.certlogic._expressions import MAX_INTEGER
 
 V: dict[str, Any] = {"var": "payload.v.0.dn"}
 

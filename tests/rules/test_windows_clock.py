@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coronapas import certlogic
-from coronapas.certlogic._errors import DateTimeError, LimitError
+from coronapas.certlogic._expressions import DateTimeError, LimitError
 from coronapas.certlogic._values import (
     DAY,
     MAX_MILLISECONDS,

@@ -27,18 +27,18 @@ if TYPE_CHECKING:
     from coronapas.certlogic._analysis import type_issues as type_issues
     from coronapas.certlogic._compiler import CompiledExpression as CompiledExpression
     from coronapas.certlogic._compiler import compile as compile  # noqa: A004
-    from coronapas.certlogic._errors import CertLogicError as CertLogicError
-    from coronapas.certlogic._errors import DateTimeError as DateTimeError
-    from coronapas.certlogic._errors import EvaluationError as EvaluationError
-    from coronapas.certlogic._errors import InvalidExpressionError as InvalidExpressionError
-    from coronapas.certlogic._errors import LimitError as LimitError
-    from coronapas.certlogic._errors import NotationError as NotationError
-    from coronapas.certlogic._errors import ValidationError as ValidationError
     from coronapas.certlogic._evaluation import evaluate as evaluate
     from coronapas.certlogic._explanation import Explanation as Explanation
     from coronapas.certlogic._explanation import Read as Read
     from coronapas.certlogic._explanation import explain as explain
+    from coronapas.certlogic._expressions import CertLogicError as CertLogicError
+    from coronapas.certlogic._expressions import DateTimeError as DateTimeError
+    from coronapas.certlogic._expressions import EvaluationError as EvaluationError
     from coronapas.certlogic._expressions import Expr as Expr
+    from coronapas.certlogic._expressions import InvalidExpressionError as InvalidExpressionError
+    from coronapas.certlogic._expressions import LimitError as LimitError
+    from coronapas.certlogic._expressions import NotationError as NotationError
+    from coronapas.certlogic._expressions import ValidationError as ValidationError
     from coronapas.certlogic._expressions import to_json as to_json
     from coronapas.certlogic._notation import from_text as from_text
     from coronapas.certlogic._notation import to_text as to_text
@@ -52,13 +52,12 @@ else:
             "_analysis": "affected_fields data_accesses type_issues",
             "_compiler": "CompiledExpression compile",
             "_values": "Dates",
-            "_errors": (
+            "_expressions": (
                 "CertLogicError DateTimeError EvaluationError InvalidExpressionError "
-                "LimitError NotationError ValidationError"
+                "LimitError NotationError ValidationError Expr to_json"
             ),
             "_evaluation": "evaluate",
             "_explanation": "Explanation Read explain",
-            "_expressions": "Expr to_json",
             "_notation": "from_text to_text",
             "_parser": "parse validate",
         },

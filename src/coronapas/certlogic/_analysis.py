@@ -8,19 +8,14 @@ to. Each issue holds for all data: nothing here is a guess.
 
 from __future__ import annotations
 
-from typing import (
-    TYPE_CHECKING,
-    Final,
-    TypeAlias,
-    assert_never,
-)
+from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
 
-from coronapas.certlogic._errors import DateTimeError, ValidationError
 from coronapas.certlogic._expressions import (
     And,
     Array,
     CompareDateTimes,
     CompareIntegers,
+    DateTimeError,
     DccDateOfBirth,
     Equal,
     Expr,
@@ -32,6 +27,7 @@ from coronapas.certlogic._expressions import (
     Plus,
     PlusTime,
     Reduce,
+    ValidationError,
     Var,
     children,
     operator_of,

@@ -22,13 +22,7 @@ import ast
 import builtins
 from itertools import pairwise
 from types import MappingProxyType
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    Final,
-    Protocol,
-    assert_never,
-)
+from typing import TYPE_CHECKING, Any, Final, Protocol, assert_never
 
 from coronapas.certlogic import _emitter as py
 from coronapas.certlogic._analysis import (
@@ -53,15 +47,16 @@ from coronapas.certlogic._emitter import (
     Value,
     leave_statement,
 )
-from coronapas.certlogic._errors import DateTimeError, EvaluationError
 from coronapas.certlogic._evaluation import evaluate
 from coronapas.certlogic._expressions import (
     And,
     Array,
     CompareDateTimes,
     CompareIntegers,
+    DateTimeError,
     DccDateOfBirth,
     Equal,
+    EvaluationError,
     Expr,
     ExtractFromUVCI,
     If,

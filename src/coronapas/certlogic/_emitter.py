@@ -22,7 +22,7 @@ from coronapas.certlogic._analysis import (
     STRING,
     Kind,
 )
-from coronapas.certlogic._errors import LONG_UVCI, MAX_INTEGER, MAX_STEPS
+from coronapas.certlogic._expressions import LONG_UVCI, MAX_INTEGER, MAX_STEPS
 from coronapas.certlogic._values import equal
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """What each operation does with the values of its operands (CertLogic 1.3.3, “Operations”).
 
 The interpreter and the explainer share these, and the compiler falls back on them. Each takes the
-expression that asks, for the error to name. `Work` counts what `coronapas.certlogic._errors`
+expression that asks, for the error to name. `Work` counts what `coronapas.certlogic._expressions`
 limits.
 """
 
@@ -10,26 +10,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from coronapas.certlogic._analysis import builds
-from coronapas.certlogic._errors import (
+from coronapas.certlogic._expressions import (
     LONG_UVCI,
     MAX_INTEGER,
     MAX_STEPS,
     UVCI_STEP,
-    DateTimeError,
-    EvaluationError,
-    LimitError,
-)
-from coronapas.certlogic._expressions import (
     And,
     Array,
     CompareDateTimes,
     CompareIntegers,
+    DateTimeError,
     DccDateOfBirth,
     Equal,
+    EvaluationError,
     Expr,
     ExtractFromUVCI,
     If,
     In,
+    LimitError,
     Literal,
     Not,
     Plus,

@@ -13,19 +13,21 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from coronapas.certlogic import _evaluation as operations
 from coronapas.certlogic._analysis import builds
-from coronapas.certlogic._errors import MAX_DEPTH, DateTimeError, LimitError
 from coronapas.certlogic._evaluation import Work
 from coronapas.certlogic._expressions import (
+    MAX_DEPTH,
     And,
     Array,
     CompareDateTimes,
     CompareIntegers,
+    DateTimeError,
     DccDateOfBirth,
     Equal,
     Expr,
     ExtractFromUVCI,
     If,
     In,
+    LimitError,
     Literal,
     Not,
     Plus,
@@ -36,15 +38,7 @@ from coronapas.certlogic._expressions import (
 )
 from coronapas.certlogic._notation import ONE_LINE, to_text
 from coronapas.certlogic._parser import as_expression
-from coronapas.certlogic._values import (
-    Dates,
-    Instant,
-    access,
-    equal,
-    integer,
-    present,
-    to_datetime,
-)
+from coronapas.certlogic._values import Dates, Instant, access, equal, integer, present, to_datetime
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -34,16 +34,11 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from coronapas.certlogic._errors import (
+from coronapas.certlogic._expressions import (
+    INTEGER_OPERATORS,
     MAX_DEPTH,
     MAX_INTEGER,
     MAX_NODES,
-    InvalidExpressionError,
-    LimitError,
-    NotationError,
-)
-from coronapas.certlogic._expressions import (
-    INTEGER_OPERATORS,
     TIME_UNITS,
     And,
     Array,
@@ -55,8 +50,11 @@ from coronapas.certlogic._expressions import (
     ExtractFromUVCI,
     If,
     In,
+    InvalidExpressionError,
+    LimitError,
     Literal,
     Not,
+    NotationError,
     Plus,
     PlusTime,
     Reduce,
@@ -251,7 +249,7 @@ def from_text(text: str) -> Expr:
 
     Raises:
         NotationError: The text is not in the notation, or does not state a valid expression.
-        LimitError: it is beyond a bound of `coronapas.certlogic._errors`.
+        LimitError: it is beyond a bound of `coronapas.certlogic._expressions`.
 
     """
     reader = _Reader(tuple(_tokens(text)))

@@ -7,24 +7,12 @@ JavaScript prints them. `coronapas.certlogic._analysis` looks beyond the format.
 from __future__ import annotations
 
 import re
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    Final,
-    TypeGuard,
-    cast,
-)
+from typing import TYPE_CHECKING, Any, Final, TypeGuard, cast
 
-from coronapas.certlogic._errors import (
-    MAX_INTEGER,
-    InvalidExpressionError,
-    LimitError,
-    ValidationError,
-    check_json,
-)
 from coronapas.certlogic._expressions import (
     DATE_TIME_OPERATORS,
     INTEGER_OPERATORS,
+    MAX_INTEGER,
     NODE_TYPES,
     TIME_UNITS,
     And,
@@ -36,12 +24,16 @@ from coronapas.certlogic._expressions import (
     ExtractFromUVCI,
     If,
     In,
+    InvalidExpressionError,
+    LimitError,
     Literal,
     Not,
     Plus,
     PlusTime,
     Reduce,
+    ValidationError,
     Var,
+    check_json,
 )
 
 if TYPE_CHECKING:
@@ -68,7 +60,7 @@ def validate(document: object) -> tuple[ValidationError, ...]:
     """Return the issues of JSON (as `json.loads` returns it) as an expression; empty where valid.
 
     Issues stand in the official validator's order. JSON beyond the bounds of
-    `coronapas.certlogic._errors` has that as its one issue. Where there is no other, integers
+    `coronapas.certlogic._expressions` has that as its one issue. Where there is no other, integers
     beyond ±(2⁵³ - 1) are issues; the official validator accepts them.
     """
     found = _faults(document)
@@ -296,7 +288,7 @@ def parse(document: object) -> Expr:
 
     Raises:
         InvalidExpressionError: The JSON is not an expression; it has every issue of `validate`.
-        LimitError: it is beyond a bound of `coronapas.certlogic._errors`.
+        LimitError: it is beyond a bound of `coronapas.certlogic._expressions`.
 
     """
     check_json(document)

@@ -16,15 +16,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import (
-    UTC,
-    date,
-    datetime,
-    timedelta,
-)
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from coronapas.certlogic._errors import MAX_RESULT_DEPTH, MAX_STEPS, DateTimeError, LimitError
+from coronapas.certlogic._expressions import MAX_RESULT_DEPTH, MAX_STEPS, DateTimeError, LimitError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

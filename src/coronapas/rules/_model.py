@@ -27,15 +27,10 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cached_property, total_ordering
 from types import MappingProxyType
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    Final,
-    TypeVar,
-)
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from coronapas import certlogic
-from coronapas.certlogic._errors import LimitError, check_json
+from coronapas.certlogic._expressions import LimitError, check_json
 from coronapas.errors import Fault, RuleError
 
 if TYPE_CHECKING:

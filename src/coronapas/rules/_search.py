@@ -29,19 +29,22 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from coronapas.certlogic import _evaluation as operations
-from coronapas.certlogic._errors import MAX_STEPS, DateTimeError, EvaluationError, LimitError
 from coronapas.certlogic._evaluation import Work
 from coronapas.certlogic._expressions import (
+    MAX_STEPS,
     And,
     Array,
     CompareDateTimes,
     CompareIntegers,
+    DateTimeError,
     DccDateOfBirth,
     Equal,
+    EvaluationError,
     Expr,
     ExtractFromUVCI,
     If,
     In,
+    LimitError,
     Literal,
     Not,
     Plus,
@@ -68,7 +71,6 @@ from coronapas.rules._timeline import Phase, Timeline
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from coronapas.certlogic import Expr
     from coronapas.certlogic._expressions import TimeUnit
     from coronapas.rules._decision import Case
     from coronapas.rules._model import Rule
@@ -271,7 +273,7 @@ class Hold:
     """From `first` to `last` (milliseconds since 1970, both included) the result is the same.
 
     `result` is true, false, or None for all else, refusals too. `effort` is what the evaluation
-    took: the values visited, and the steps that `coronapas.certlogic._errors` counts.
+    took: the values visited, and the steps that `coronapas.certlogic._expressions` counts.
     """
 
     first: int

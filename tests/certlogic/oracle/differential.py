@@ -19,8 +19,8 @@ from certlogic.generation import Maker
 from certlogic.oracle.javascript import WAYS, ways
 from coronapas import certlogic
 from coronapas.certlogic import _evaluation as evaluation
-from coronapas.certlogic._errors import CertLogicError, LimitError
 from coronapas.certlogic._evaluation import Work
+from coronapas.certlogic._expressions import CertLogicError, LimitError
 from coronapas.certlogic._values import Dates, Instant
 
 if TYPE_CHECKING:

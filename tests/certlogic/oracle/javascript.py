@@ -15,8 +15,7 @@ from unittest.mock import patch
 
 from coronapas.certlogic import _evaluation as evaluation
 from coronapas.certlogic import _evaluation as operations
-from coronapas.certlogic._errors import DateTimeError, EvaluationError
-from coronapas.certlogic._expressions import Reduce
+from coronapas.certlogic._expressions import DateTimeError, EvaluationError, Reduce
 from coronapas.certlogic._values import (
     DAY,
     Dates,

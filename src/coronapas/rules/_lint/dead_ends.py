@@ -17,20 +17,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import pairwise
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    Final,
-    NamedTuple,
-    TypeAlias,
-)
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
-from coronapas.certlogic import (
-    CertLogicError,
-    Dates,
-    DateTimeError,
-    to_text,
-)
+from coronapas.certlogic import CertLogicError, Dates, DateTimeError, to_text
 from coronapas.certlogic._evaluation import Work, run
 from coronapas.certlogic._expressions import (
     And,
@@ -54,24 +43,13 @@ from coronapas.certlogic._expressions import (
     walk,
     weight,
 )
-from coronapas.certlogic._values import (
-    DAY,
-    UNIT_MILLISECONDS,
-    UNIT_MONTHS,
-    parse,
-)
+from coronapas.certlogic._values import DAY, UNIT_MILLISECONDS, UNIT_MONTHS, parse
 from coronapas.rules._model import CertificateType, RuleType
 from coronapas.rules._subject import codes, external, instant
 
 if TYPE_CHECKING:
-    from collections.abc import (
-        Callable,
-        Iterator,
-        Mapping,
-        Sequence,
-    )
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from coronapas.certlogic import Expr
     from coronapas.dcc._valuesets import ValueSets
     from coronapas.rules._model import Rule
 
