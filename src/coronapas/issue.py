@@ -33,7 +33,7 @@ from coronapas.signing._signer import Signer, SignerSet
 if TYPE_CHECKING:
     from coronapas.facts import Event, EventKind, Holder
     from coronapas.presentation._qr import Qr
-    from coronapas.presentation._writer import ErrorLevel
+    from coronapas.presentation._symbol import ErrorLevel
     from coronapas.signing._signer import SignatureCheck, SignatureForm
     from coronapas.trust._certificate import Certificate
 

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from coronapas.hcert._base45 import ALPHABET
 from coronapas.presentation import ErrorLevel, Modules
-from coronapas.presentation._symbol import Mode, data_codewords, segments
-from coronapas.presentation._writer import _shares, _value, symbol
+from coronapas.presentation._symbol import Mode, _shares, _value, data_codewords, segments, symbol
 
 LEVELS: tuple[ErrorLevel, ...] = get_args(ErrorLevel)
 

@@ -69,7 +69,7 @@ if TYPE_CHECKING:
     from coronapas.dcc._valuesets import ValueSets
     from coronapas.facts import EventKind
     from coronapas.presentation._qr import Qr
-    from coronapas.presentation._writer import ErrorLevel
+    from coronapas.presentation._symbol import ErrorLevel
     from coronapas.signing._signer import SignatureCheck, SignatureForm, Signer
 
 LIFE: Final = timedelta(hours=72)

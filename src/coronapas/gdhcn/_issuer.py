@@ -42,7 +42,7 @@ from coronapas.tolerances import COUNTRIES
 
 if TYPE_CHECKING:
     from coronapas.presentation._qr import Qr
-    from coronapas.presentation._writer import ErrorLevel
+    from coronapas.presentation._symbol import ErrorLevel
     from coronapas.signing._signer import SignatureCheck, SignatureForm
 
 FIRST_ISSUE: Final = datetime(2025, 9, 19, tzinfo=UTC)

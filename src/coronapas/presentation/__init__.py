@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from coronapas.presentation._scan import MAX_BYTES as MAX_BYTES
     from coronapas.presentation._scan import Scan as Scan
     from coronapas.presentation._scan import scan as scan
+    from coronapas.presentation._symbol import ErrorLevel as ErrorLevel
     from coronapas.presentation._symbol import Mode as Mode
-    from coronapas.presentation._writer import ErrorLevel as ErrorLevel
-    from coronapas.presentation._writer import Modules as Modules
+    from coronapas.presentation._symbol import Modules as Modules
 
     # Names that differ from those in their modules are exported to type checkers by this alone.
     __all__ = ["KIND_HEAD", "MAX_PAPER_TEXT", "MAX_PAPER_VALUE", "PAPER_QR_MM"]
@@ -46,15 +46,14 @@ else:
         {
             "_kinds": "KIND_HEAD=HEAD Kind kind_of",
             "_paper": (
-                "MAX_PAPER_TEXT=MAX_TEXT MAX_PAPER_VALUE=MAX_VALUE PAPER_QR_MM=QR_MM Paper SHEETS "
-                "Sheet"
+                "MAX_PAPER_TEXT=MAX_TEXT MAX_PAPER_VALUE=MAX_VALUE PAPER_QR_MM=QR_MM Paper "
+                "SHEETS Sheet"
             ),
             "_qr": (
                 "FORMS Form Qr form_of qr ADVISED_DIAGONAL_MM DEFAULT_DIAGONAL_MM SizeReport "
                 "module_for_diagonal"
             ),
             "_scan": "MAX_BYTES Scan scan",
-            "_symbol": "Mode",
-            "_writer": "ErrorLevel Modules",
+            "_symbol": "ErrorLevel Mode Modules",
         },
     )

@@ -16,7 +16,7 @@ from typing import Final, Literal, get_args
 
 from coronapas.errors import Fault, MissingExtraError, QrError
 from coronapas.hcert._base45 import ALPHABET
-from coronapas.presentation._writer import ErrorLevel, Modules, symbol
+from coronapas.presentation._symbol import ErrorLevel, Modules, symbol
 
 # The printed size of a QR code, compared with the advised size.
 #

@@ -19,15 +19,17 @@ from coronapas.errors import MissingExtraError, ScanError
 from coronapas.presentation import _kinds as kinds
 from coronapas.presentation._kinds import HEAD, kind_of
 from coronapas.presentation._symbol import (
+    ErrorLevel,
     Mode,
+    Modules,
     Segment,
     SegmentError,
     SymbolError,
     data_codewords,
+    modules_of,
     segments,
     whole_mode,
 )
-from coronapas.presentation._writer import ErrorLevel, Modules, modules_of
 from coronapas.tolerances import Deviation
 
 if TYPE_CHECKING:
