@@ -21,8 +21,8 @@ from coronapas.rules import (
     lint_folder,
     read_test,
 )
+from coronapas.rules._lint import MAX_FINDINGS
 from coronapas.rules._lint.dead_ends import BOOSTERS, rejected
-from coronapas.rules._lint.report import MAX_FINDINGS
 from coronapas.rules._lint.upload import CONSTRAINTS
 
 HOUR, SECOND = timedelta(hours=1), timedelta(seconds=1)

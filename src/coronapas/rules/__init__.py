@@ -20,21 +20,19 @@ from typing import TYPE_CHECKING
 from coronapas import _lazy
 
 if TYPE_CHECKING:
-    from coronapas.rules._decision import Case as Case
-    from coronapas.rules._decision import WalletVerdict as WalletVerdict
     from coronapas.rules._export import Omission as Omission
     from coronapas.rules._export import RuleExport as RuleExport
     from coronapas.rules._export import export_rules as export_rules
-    from coronapas.rules._lint.report import Finding as Finding
-    from coronapas.rules._lint.report import LintReport as LintReport
-    from coronapas.rules._lint.report import RuleTest as RuleTest
-    from coronapas.rules._lint.report import Severity as Severity
-    from coronapas.rules._lint.report import disagreement as disagreement
-    from coronapas.rules._lint.report import lint as lint
-    from coronapas.rules._lint.report import lint_folder as lint_folder
-    from coronapas.rules._lint.report import lint_path as lint_path
-    from coronapas.rules._lint.report import read_test as read_test
-    from coronapas.rules._lint.report import test_files as test_files
+    from coronapas.rules._lint import Finding as Finding
+    from coronapas.rules._lint import LintReport as LintReport
+    from coronapas.rules._lint import RuleTest as RuleTest
+    from coronapas.rules._lint import Severity as Severity
+    from coronapas.rules._lint import disagreement as disagreement
+    from coronapas.rules._lint import lint as lint
+    from coronapas.rules._lint import lint_folder as lint_folder
+    from coronapas.rules._lint import lint_path as lint_path
+    from coronapas.rules._lint import read_test as read_test
+    from coronapas.rules._lint import test_files as test_files
     from coronapas.rules._loading import JAVASCRIPT as JAVASCRIPT
     from coronapas.rules._loading import KOTLIN as KOTLIN
     from coronapas.rules._loading import RULE_FILE as RULE_FILE
@@ -62,15 +60,16 @@ if TYPE_CHECKING:
     from coronapas.rules._timeline import Window as Window
     from coronapas.rules._timeline import moment as moment
     from coronapas.rules._verdict import CODES as CODES
+    from coronapas.rules._verdict import Case as Case
     from coronapas.rules._verdict import Outcome as Outcome
     from coronapas.rules._verdict import RuleResult as RuleResult
     from coronapas.rules._verdict import Verdict as Verdict
+    from coronapas.rules._verdict import WalletVerdict as WalletVerdict
 else:
     __getattr__, __dir__, __all__ = _lazy.attach(
         __name__,
         {
-            "_decision": "Case WalletVerdict",
-            "_lint.report": (
+            "_lint": (
                 "Finding LintReport Severity lint lint_folder lint_path RuleTest disagreement "
                 "read_test test_files"
             ),
@@ -79,7 +78,7 @@ else:
             ),
             "_model": "CertificateType Rule RuleType Version read_rule",
             "_ruleset": "Question QuestionParts RuleSet eu_travel",
-            "_verdict": "CODES Outcome RuleResult Verdict",
+            "_verdict": "CODES Case Outcome RuleResult Verdict WalletVerdict",
             "_timeline": "Bound Change Phase Timeline Window moment",
             "_subject": "Judged Lifetime",
             "_export": "RuleExport Omission export_rules",

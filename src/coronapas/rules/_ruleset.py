@@ -28,7 +28,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypedDict, Unpack
 
 from coronapas.rules import _loading as loading
-from coronapas.rules._decision import Case, WalletVerdict, wallet_subject
 from coronapas.rules._loading import (
     DEFAULT,
     Candidates,
@@ -43,7 +42,8 @@ from coronapas.rules._search import (
     LATEST,
     timeline,
 )
-from coronapas.rules._subject import Subject, codes, external
+from coronapas.rules._subject import Subject, codes, external, wallet_subject
+from coronapas.rules._verdict import Case, WalletVerdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

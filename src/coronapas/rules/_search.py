@@ -72,9 +72,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from coronapas.certlogic._expressions import TimeUnit
-    from coronapas.rules._decision import Case
     from coronapas.rules._model import Rule
-    from coronapas.rules._verdict import Verdict
+    from coronapas.rules._verdict import Case, Verdict
 
 _CYCLE_MONTHS: Final = 4800
 _CYCLE_DAYS: Final = 146_097

@@ -7,22 +7,41 @@ null. That exp and iat are texts, and kid is in base64, is recalled, not sourced
 
 The validation clock is the moment asked for. Some implementations take the start of its day, which
 the specification does not say.
+
+Domestic and booster rules of some countries read ``payload.v.0`` and ``payload.r.0`` in one rule,
+or ``payload.h``: they expect a whole wallet as one payload. It is put together like this:
+
+- ``v``, ``t`` and ``r`` hold the entries of all passes, the newest first (by ``dt``, ``sc`` and
+  ``fr``; entries without a readable date come last), so that ``v.0`` is the latest dose; of entries
+  with the same UVCI only the first of these stays. The order of the passes decides nothing here.
+- ``nam`` and ``dob`` are those of the first pass that has them; ``ver`` is the lowest version among
+  the passes, so that a rule for a later schema is OPEN.
+- ``h`` is the list of all payloads, in the order given. What ``h`` held in the countries that used
+  it is not publicly documented: this is the project's own reading, and uncertain.
+
+Travel rules expect a single pass, and some of them refuse a payload with more than one entry; for
+them `WalletVerdict.each` has the verdict on every pass alone. Nothing in a rule says which of the
+two it is written for: the caller has to know.
 """
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
-from functools import cache
+from functools import cache, reduce
 from math import ceil, floor, isfinite
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from coronapas.dcc._chronology import newest_first
 from coronapas.dcc._examiner import may_be_absent
+from coronapas.dcc._reader import holder_of
 from coronapas.dcc._text import normal, plain_birth_date, plain_date, plain_moment
+from coronapas.errors import WalletError
+from coronapas.facts._model import compare_holders
+from coronapas.rules._model import Version
 
 if TYPE_CHECKING:
     from coronapas.dcc._valuesets import ValueSets
@@ -34,12 +53,14 @@ if TYPE_CHECKING:
 Judged: TypeAlias = "Verification | Envelope | Mapping[str, Any]"
 """What rules can be asked about: a result, an opened pass, or a payload."""
 
-
+MAX_PASSES: Final = 100
+"""The most passes of one wallet, inclusive."""
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 """The beginning of the count of microseconds."""
 TICK: Final = timedelta(microseconds=1)
 """The least time between two moments."""
 _SECOND: Final = 10**6
+_GROUPS: Final = ("v", "t", "r")
 _EXCLUSIVE_ENDS: Final = frozenset({"sd-jwt"})
 """The profiles that are no longer valid at the very end that they state (``exp``, RFC 7519)."""
 
@@ -329,3 +350,98 @@ def _bundled() -> Mapping[str, Any]:
     from coronapas.dcc._valuesets import ValueSets
 
     return ValueSets.default().for_rules()
+
+
+def wallet_payload(
+    subjects: Sequence[Subject], *, same_holder: bool = True, unsure_names: bool = False
+) -> dict[str, Any]:
+    """Return one payload of all passes.
+
+    Raises:
+        WalletError: There are no passes, more than `MAX_PASSES`, or (with `same_holder`) names or
+            dates of birth that cannot belong to one person.
+
+    """
+    if not 0 < len(subjects) <= MAX_PASSES:
+        raise WalletError(f"A wallet must hold 1 to {MAX_PASSES} passes.")
+    payloads = [subject.payload for subject in subjects]
+    if same_holder:
+        _require_one_holder(payloads, unsure_names)
+    found: dict[str, Any] = {"h": payloads}
+    version = _lowest_version(payloads)
+    if version is not None:
+        found["ver"] = version
+    for name in ("nam", "dob"):
+        values = [payload[name] for payload in payloads if payload.get(name)]
+        if values:
+            found[name] = values[0]
+    for group in _GROUPS:
+        entries = _entries(payloads, group)
+        if entries:
+            found[group] = entries
+    return found
+
+
+def wallet_subject(
+    subjects: Sequence[Subject], *, same_holder: bool = True, unsure_names: bool = False
+) -> Subject:
+    """Return all passes as one, by `wallet_payload`; refused where any of them is.
+
+    Of their containers only the country of issue is kept, where all name the same, and the time
+    for which all are valid by themselves.
+
+    Raises:
+        WalletError: As for `wallet_payload`.
+
+    """
+    trusted = [subject for subject in subjects if not subject.refusals]
+    if len(trusted) == len(subjects):
+        payload = wallet_payload(subjects, same_holder=same_holder, unsure_names=unsure_names)
+        lifetimes = [each.lifetime for each in subjects if each.lifetime is not None]
+        lifetime = reduce(Lifetime.within, lifetimes) if lifetimes else None
+        return Subject(payload, issuer=_common_issuer(subjects), lifetime=lifetime)
+    if len(subjects) > MAX_PASSES:
+        raise WalletError(f"A wallet must hold 1 to {MAX_PASSES} passes.")
+    if trusted and same_holder:
+        _require_one_holder([subject.payload for subject in trusted], unsure_names)
+    refusals = (check for subject in subjects for check in subject.refusals)
+    return Subject({}, refusals=tuple(dict.fromkeys(refusals)))
+
+
+def _common_issuer(subjects: Sequence[Subject]) -> str | None:
+    """Return the country of issue where all passes have the same, otherwise None."""
+    issuers = {subject.issuer.strip().upper() if subject.issuer else None for subject in subjects}
+    return issuers.pop() if len(issuers) == 1 else None
+
+
+def _entries(payloads: Sequence[Mapping[str, Any]], group: str) -> list[Any]:
+    given = (payload.get(group) for payload in payloads)
+    entries = [entry for value in given if isinstance(value, list) for entry in value]
+    found: list[Any] = []
+    seen: set[str] = set()
+    for _, _, entry in newest_first((group, "", entry) for entry in entries):
+        uvci = entry.get("ci") if isinstance(entry, dict) else None
+        if isinstance(uvci, str):
+            if uvci.upper() in seen:
+                continue
+            seen.add(uvci.upper())
+        found.append(entry)
+    return found
+
+
+def _lowest_version(payloads: Sequence[Mapping[str, Any]]) -> str | None:
+    """Return the lowest version; None where a pass has no version, which fits no rule either."""
+    try:
+        return str(min(Version.parse(payload.get("ver")) for payload in payloads))
+    except ValueError:
+        return None
+
+
+def _require_one_holder(payloads: Sequence[Mapping[str, Any]], unsure_names: bool) -> None:
+    holders = [holder_of(payload) for payload in payloads]
+    for place, each in enumerate(holders):
+        for other in holders[:place]:
+            if not compare_holders(each, other).is_same(unsure_names=unsure_names):
+                raise WalletError(
+                    "The passes are not of one holder: names or dates of birth differ."
+                )

@@ -1,4 +1,12 @@
-"""What rules say of a pass: the outcome of each rule, and of all of them together.
+"""From the rules and a pass to a verdict, at any moment: each rule's outcome, and why.
+
+A `Case` is all of a decision but its moment: the normalised payload, the external parameter without
+its clock, and the rules that some moment may select. `Case.at` is a function of the moment alone.
+
+A rule is OPEN, as in the reference's Kotlin engine, where its engine is not CERTLOGIC or its engine
+version is later than what is supported, where its schema version has another major number than the
+payload's ``ver`` or is later than it (or ``ver`` is not a version), and where evaluating it fails
+or returns neither true nor false.
 
 A verdict never changes, and its `repr` shows nothing of the holder. What shows the holder's data
 (`explanation`, `because`, `text`) is made when it is asked for.
@@ -11,12 +19,13 @@ in the notation of `certlogic.to_text`.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from coronapas import certlogic
-from coronapas.certlogic import to_text
+from coronapas.certlogic import CertLogicError, Dates, to_text
 from coronapas.certlogic._expressions import (
     And,
     CompareDateTimes,
@@ -30,15 +39,16 @@ from coronapas.certlogic._expressions import (
     PlusTime,
     Var,
 )
-from coronapas.rules._model import RuleType
-from coronapas.rules._subject import LAPSES
+from coronapas.rules._model import RuleType, Version
+from coronapas.rules._subject import LAPSES, instant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from coronapas.certlogic import Explanation, Expr
-    from coronapas.rules._loading import Scope, Unread
+    from coronapas.rules._loading import Candidates, Policy, Scope, Unread
     from coronapas.rules._model import Rule
+    from coronapas.rules._subject import Lifetime
     from coronapas.verify._result import Check
 
 MAX_SENTENCES: Final = 8
@@ -281,6 +291,15 @@ CODES: Final = {
 """The codes of results, with what each means."""
 
 
+_ORDER: Final = (
+    Outcome.PASS,
+    Outcome.OPEN,
+    Outcome.NO_RULES,
+    Outcome.FAIL,
+    Outcome.REFUSED,
+)
+
+
 class RuleResult:
     """The result of one rule, and why."""
 
@@ -516,3 +535,118 @@ def _overall(results: tuple[RuleResult, ...], unread: tuple[Unread, ...]) -> Out
     if not any(each.rule.type is RuleType.ACCEPTANCE for each in results):
         return Outcome.NO_RULES
     return Outcome.OPEN if Outcome.OPEN in outcomes else Outcome.PASS
+
+
+@dataclass(frozen=True, slots=True)
+class WalletVerdict:
+    """The verdict on all passes put together, and the one on each alone, in the order given.
+
+    Where one of the passes is refused, so are all of them together.
+    """
+
+    together: Verdict
+    """The verdict on all passes put together."""
+    each: tuple[Verdict, ...]
+    """The verdict on each pass alone."""
+
+    @property
+    def best(self) -> int:
+        """The position of the pass to show: the first with the best outcome, alone."""
+        outcomes = [verdict.outcome for verdict in self.each]
+        return min(range(len(outcomes)), key=lambda place: _ORDER.index(outcomes[place]))
+
+    def to_json(self, *, reasons: bool = False) -> dict[str, Any]:
+        """Return the JSON form; with `reasons` also the sentences that show the holder's data."""
+        return {
+            "together": self.together.to_json(reasons=reasons),
+            "each": [verdict.to_json(reasons=reasons) for verdict in self.each],
+            "best": self.best,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One pass and the rules of one country, at no moment yet."""
+
+    payload: Mapping[str, Any] = field(repr=False)
+    """The payload that the rules judge."""
+    external: Mapping[str, Any] = field(repr=False)
+    """The external parameters, without the clock."""
+    scope: Scope
+    """What selects the rules, but for the time."""
+    candidates: Candidates
+    """The rules that some moment may select."""
+    unread: tuple[Unread, ...] = ()
+    """What could not be read as a rule and may be one of this country."""
+    language: str = "en"
+    """The language of the rules' descriptions."""
+    refusals: tuple[Check, ...] = ()
+    """Why no rule is asked: the failures of passes that did not verify."""
+    lifetime: Lifetime | None = None
+    """The time outside of which the pass is refused by its own validity; None for all time."""
+
+    @property
+    def policy(self) -> Policy:
+        """The policy by which rules are selected and results are read."""
+        return self.candidates.policy
+
+    def data(self, moment: datetime) -> dict[str, Any]:
+        """Return what rules are given at a moment; ValueError where it has no time zone."""
+        clock = {"validationClock": instant(moment)}
+        return {"payload": self.payload, "external": {**self.external, **clock}}
+
+    def at(self, moment: datetime) -> Verdict:
+        """Return the verdict at a moment; ValueError where it has no time zone."""
+        data = self.data(moment)
+        refusals = self.refusals or (self.lifetime and self.lifetime.lapses(moment))
+        if refusals:
+            return Verdict((), self.scope, moment, refusals=refusals)
+        # The same for the whole decision: no date of the pass is read twice.
+        dates = Dates()
+        payload_version = _version(self.payload.get("ver"))
+        results = []
+        for rule in self.candidates.at(moment):
+            outcome, code = self.judge(rule, data, dates, payload_version)
+            results.append(RuleResult(rule, outcome, code, data, self.language))
+        return Verdict(tuple(results), self.scope, moment, self.unread)
+
+    def judge(
+        self, rule: Rule, data: Mapping[str, Any], dates: Dates, payload_version: Version | None
+    ) -> tuple[Outcome, str]:
+        """Return the outcome of one rule on the data, and the code that says why."""
+        compiled = rule.compiled
+        if compiled is None:
+            return Outcome.OPEN, "open.engine"
+        if self.policy.schema_versions and not _fits(rule.schema_version, payload_version):
+            return Outcome.OPEN, "open.schema"
+        if rule.type is RuleType.INVALIDATION and self.scope.issuer_country is None:
+            return Outcome.OPEN, "open.issuer"
+        try:
+            value = compiled(data, dates)
+        except CertLogicError:
+            return Outcome.OPEN, "open.refused"
+        if value is not True and value is not False:
+            if not self.policy.truthiness or isinstance(value, (float, datetime)):
+                return Outcome.OPEN, "open.no-answer"
+            value = bool(value)
+        return self.meaning(rule, value)
+
+    def meaning(self, rule: Rule, value: bool) -> tuple[Outcome, str]:
+        """Return what it means that a rule is true, or false."""
+        if rule.type is RuleType.ACCEPTANCE:
+            return (Outcome.PASS, "rule.holds") if value else (Outcome.FAIL, "rule.broken")
+        if value is self.policy.true_invalidates:
+            return Outcome.FAIL, "rule.invalidates"
+        return Outcome.PASS, "rule.not-invalidated"
+
+
+def _fits(schema: Version, payload: Version | None) -> bool:
+    # The keys, as comparing them is what comparing versions does, but for two calls.
+    return payload is not None and payload.major == schema.major and payload.key >= schema.key
+
+
+def _version(value: object) -> Version | None:
+    try:
+        return Version.parse(value)
+    except ValueError:
+        return None
