@@ -42,7 +42,7 @@ from coronapas.trust import (
     write_verifier_service,
 )
 from coronapas.trust import _cms as cms
-from coronapas.trust import _jws as jws
+from coronapas.trust import _jose as jose
 from coronapas.trust._certificate import Certificate
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -292,7 +292,7 @@ def swiss_key(certificate: Certificate, use: str = "sig") -> dict[str, str]:
 
 def signed_json(content: object, by: KeyPair | None = None) -> bytes:
     signer = by or list_signer()
-    return jws.sign(dumped(content), signer.private_key, [signer.certificate])
+    return jose.sign(dumped(content), signer.private_key, [signer.certificate])
 
 
 def swiss_active(found: Sequence[Certificate], **more: object) -> bytes:

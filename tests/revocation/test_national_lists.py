@@ -18,7 +18,7 @@ from coronapas.revocation import HashType, RevocationStore, hashes_of
 from coronapas.revocation._hashes import uci_hash
 from coronapas.revocation._lists import germany, italy, switzerland
 from coronapas.signing import Signer
-from coronapas.trust import _jws as jws
+from coronapas.trust import _jose as jose
 from coronapas.trust._certificate import Certificate
 from revoking import BEGIN, DAY, KID, NOW, OTHER_KID, ask, authority, digest, envelope, pair
 
@@ -480,7 +480,7 @@ def test_a_token_with_another_header_is_refused(changes: dict[str, object], code
     ],
 )
 def test_a_signed_payload_that_is_no_list_is_refused(content: bytes) -> None:
-    signed = jws.sign(content, LEAF.private_key, [LEAF.certificate])
+    signed = jose.sign(content, LEAF.private_key, [LEAF.certificate])
     assert refused(signed) == "list.malformed"
 
 

@@ -20,7 +20,7 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from coronapas import _base64 as base64
 from coronapas.errors import KeyMaterialError, TrustListError
-from coronapas.trust import _jwk as jwk
+from coronapas.trust import _jose as jose
 from coronapas.trust._certificate import Certificate
 from coronapas.trust._x509 import to_der
 
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from cryptography.hazmat.primitives.hashes import HashAlgorithm
+
+    from coronapas.trust._list import SignatureState
 
 _ECDSA: Final = {
     "1.2.840.10045.4.1": "SHA1",
@@ -343,7 +345,7 @@ def _from_jwk(data: bytes) -> Certificate:
         if len(methods) != 1 or not isinstance(methods[0], dict):
             raise KeyMaterialError("the DID document must hold exactly one key")
         item = {**_object(methods[0].get("publicKeyJwk")), "kid": None}
-    return jwk.read(item)
+    return jose.read_jwk(item)
 
 
 def _json(data: bytes) -> dict[str, object]:
@@ -398,6 +400,40 @@ def judge_pins(
         raise TrustListError(form, "signature", "the signature holds under none of the pinned keys")
     if at is not None and not signer.valid_at(at):
         raise TrustListError(form, "signer", "the pinned certificate is not valid at that time")
+
+
+class Opened(NamedTuple):
+    """The payload and header of a JWS, and whether its signature was verified."""
+
+    payload: bytes
+    header: dict[str, Any]
+    signature: SignatureState
+
+
+def open_jws(data: bytes, pins: Pins, at: datetime | None, form: str) -> Opened:
+    """Return the payload of a compact JWS; with pins, only after its signature held.
+
+    Raises TrustListError: ``trust.malformed``, ``trust.signature``, ``trust.signer``. Without pins
+    the state is ``not verified``, and the signature is ignored.
+    """
+    parts = jose.read_jws(data, form)
+    trusted = pinned(pins)
+    if not trusted:
+        return Opened(parts.payload, parts.header, "not verified")
+    try:
+        chain = jose.certificates(parts.header)
+    except KeyMaterialError as error:
+        raise TrustListError(form, "malformed", f"the header's x5c: {error}") from error
+    if chain:
+        if not parts.holds(chain[0]):
+            raise TrustListError(form, "signature", "the signature does not hold")
+        objection = trusted_signer(chain, trusted, at)
+        if objection is not None:
+            raise TrustListError(form, "signer", objection)
+    else:
+        # Without an x5c, the pinned keys themselves are tried.
+        judge_pins(trusted, parts.holds, at, form)
+    return Opened(parts.payload, parts.header, "verified")
 
 
 def _reaches(chain: Sequence[Certificate], pin: Pin, at: datetime | None) -> str | None:

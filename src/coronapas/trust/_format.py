@@ -21,8 +21,8 @@ from typing import (
 from coronapas.errors import KeyMaterialError, TrustListError
 from coronapas.trust import _cms as cms
 from coronapas.trust import _documents as documents
-from coronapas.trust import _jws as jws
 from coronapas.trust._certificate import Certificate
+from coronapas.trust._jose import read_jws
 from coronapas.trust._list import ListBuilder
 
 if TYPE_CHECKING:
@@ -244,7 +244,7 @@ def classify(data: bytes) -> Content:
     if content.holds_certificates:
         return content
     if _JWS.fullmatch(data):
-        payload = jws.payload(data, UNKNOWN)
+        payload = read_jws(data, UNKNOWN).payload
         return Content(data, "jws", documents.load(payload, UNKNOWN))
     if data and data[0] in _MAP:
         return Content(data, "cbor", documents.load_cbor(data, UNKNOWN))

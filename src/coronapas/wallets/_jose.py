@@ -38,7 +38,7 @@ from coronapas import _json
 from coronapas import _signatures as signatures
 from coronapas.errors import CredentialError, KeyMaterialError
 from coronapas.hcert._cose import ALGORITHMS
-from coronapas.trust import _jwk as jwk
+from coronapas.trust import _jose as trust_jose
 from coronapas.trust._certificate import Certificate
 
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ def x5c(chain: Sequence[Certificate]) -> list[str]:
 def certificates(header: Mapping[str, Any]) -> tuple[Certificate, ...]:
     """Return the certificates of ``x5c``, the leaf first; none where it is absent."""
     try:
-        return jwk.certificates(dict(header))
+        return trust_jose.certificates(dict(header))
     except KeyMaterialError as error:
         raise CredentialError("format.certificates", f"the x5c: {error}") from None
 
@@ -187,7 +187,7 @@ def public_key(item: object) -> PublicKey:
     if isinstance(item, dict) and "d" in item:
         raise CredentialError("binding.key", "the JWK holds a private key")
     try:
-        key = Certificate.from_public_key(jwk.spki(item)).public_key
+        key = Certificate.from_public_key(trust_jose.spki(item)).public_key
     except KeyMaterialError as error:
         raise CredentialError("binding.key", f"the JWK cannot be read: {error}") from None
     assert isinstance(key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey)  # noqa: S101 - as spki says
@@ -200,7 +200,7 @@ def jwk_of(key: PublicKey) -> dict[str, str]:
         size, numbers = (key.key_size + 7) // 8, key.public_numbers()
         x, y = (base64.encode_url(each.to_bytes(size, "big")) for each in (numbers.x, numbers.y))
         return {"crv": f"P-{key.key_size}", "kty": "EC", "x": x, "y": y}
-    found = jwk.write(Certificate.from_public_key(_spki(key)))
+    found = trust_jose.write_jwk(Certificate.from_public_key(_spki(key)))
     names = ("e", "kty", "n")
     return {name: found[name] for name in names}
 

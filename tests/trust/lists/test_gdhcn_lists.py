@@ -30,7 +30,7 @@ from coronapas.facts import EventKind
 from coronapas.trust import GdhcnEntry, Listing, Pin, TrustStore
 from coronapas.trust import _anchors as anchors
 from coronapas.trust import _did_proof as did_proof
-from coronapas.trust import _jwk as jwk
+from coronapas.trust import _jose as jose
 from coronapas.trust import _store as storing
 from coronapas.trust._certificate import Certificate
 from coronapas.trust._list import TrustList
@@ -261,7 +261,7 @@ def test_references_are_named_and_never_followed() -> None:
 
 
 def in_version_1(**more: Any) -> Document:
-    item = jwk.write(make.dsc(0).certificate, chain=(make.csca().certificate,))
+    item = jose.write_jwk(make.dsc(0).certificate, chain=(make.csca().certificate,))
     method = {
         "id": f"did:web:tng-cdn.who.int:trustlist:dnk#{item.pop('kid')}",
         "type": "JsonWebKey2020",
@@ -293,7 +293,7 @@ def test_a_key_that_signs_lists_signs_no_passes() -> None:
 
 
 def signing_document(environment: str) -> bytes:
-    item = jwk.write(Certificate.from_public_key(PIN.spki))
+    item = jose.write_jwk(Certificate.from_public_key(PIN.spki))
     name = f"did:web:example.org:tng-participants-{environment}:main:WHO:signing:DID"
     method = {"id": name, "type": "JsonWebKey2020", "controller": name, "publicKeyJwk": item}
     return make.dumped({"id": name, "controller": name, "verificationMethod": [method]})
@@ -566,7 +566,7 @@ def test_version_1_states_the_kid_in_the_identifier_and_no_usage() -> None:
     first, authority = make.dsc(0).certificate, make.csca().certificate
     methods = []
     for each, above in ((first, (authority,)), (authority, ())):
-        item = jwk.write(each, chain=above)
+        item = jose.write_jwk(each, chain=above)
         kid = item.pop("kid").replace("+", "%2B").replace("/", "%2F")
         methods.append(
             {

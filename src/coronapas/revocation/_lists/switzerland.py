@@ -19,7 +19,8 @@ from coronapas.errors import RevocationListError, TrustListError
 from coronapas.revocation._documents import Document
 from coronapas.revocation._hashes import HashType, uci_hash
 from coronapas.revocation._list import Batch, ListFormat, RevocationList, naming
-from coronapas.trust import _jws as jws
+from coronapas.trust import _jose as jose
+from coronapas.trust._anchors import open_jws
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -93,7 +94,7 @@ def _payload(token: bytes, trusted: Collection[Certificate], at: datetime) -> by
     if not trusted:
         raise RevocationListError(NAME, "signer", "no key is trusted to sign the list")
     try:
-        return jws.verify(token, tuple(trusted), at, NAME).payload
+        return open_jws(token, tuple(trusted), at, NAME).payload
     except TrustListError as error:
         raise RevocationListError(NAME, error.code.partition(".")[2], error.message) from error
 
@@ -110,7 +111,7 @@ def write(
         "revokedCerts": list(uvcis),
         "validDuration": valid_for // timedelta(milliseconds=1),
     }
-    return jws.sign(json.dumps(content).encode(), key, tuple(chain), rsa_algorithm="RS256")
+    return jose.sign(json.dumps(content).encode(), key, tuple(chain), rsa_algorithm="RS256")
 
 
 FORMAT: Final = ListFormat(NAME, True, _recognise, _read_parts, write)

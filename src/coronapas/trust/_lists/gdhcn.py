@@ -46,7 +46,7 @@ from coronapas.errors import KeyMaterialError
 from coronapas.trust import _anchors as chain
 from coronapas.trust import _did_proof as did_proof
 from coronapas.trust import _documents as documents
-from coronapas.trust import _jwk as jwk
+from coronapas.trust import _jose as jose
 from coronapas.trust._anchors import pinned
 from coronapas.trust._certificate import Certificate, Listing
 from coronapas.trust._format import ListFormat
@@ -179,7 +179,7 @@ class _Methods:
     def read(self, entry: tuple[dict[str, Any], bytes | None]) -> None:
         """Read one method and its kid; raise KeyMaterialError for what is not kept."""
         method, kid = entry
-        found = jwk.x5c(method.get("publicKeyJwk"))
+        found = jose.x5c(method.get("publicKeyJwk"))
         if not found:
             raise KeyMaterialError("the key must have a certificate (x5c)")
         domain, participant, usage = (
@@ -219,7 +219,7 @@ class _Methods:
         """Return the certificate in a text; the issuers of many keys are on the list themselves."""
         known = self._certificates.get(text)
         if known is None:
-            known = self._certificates[text] = jwk.certificate(text)
+            known = self._certificates[text] = jose.certificate(text)
         return known
 
     def _judge_chain(
@@ -406,7 +406,7 @@ _NONCE: Final = string.ascii_letters + string.digits
 
 
 def _method(entry: GdhcnEntry, did: str) -> dict[str, Any]:
-    item = jwk.write(entry.certificate, chain=entry.chain)
+    item = jose.write_jwk(entry.certificate, chain=entry.chain)
     if "x5c" not in item:
         raise KeyMaterialError("every key of the list must have a certificate")
     usage = _AUTHORITY if entry.usage in _AUTHORITIES else entry.usage

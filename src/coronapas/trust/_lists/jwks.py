@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from coronapas.errors import KeyMaterialError
 from coronapas.trust import _documents as documents
-from coronapas.trust import _jwk as jwk
+from coronapas.trust import _jose as jose
 from coronapas.trust._format import ListFormat
 from coronapas.trust._list import ListBuilder
 
@@ -39,7 +39,7 @@ def read(
     entries = documents.whole(content.get("keys"), list, NAME, "'keys'")
 
     def key(entry: Any) -> None:
-        found = jwk.read(entry)
+        found = jose.read_jwk(entry)
         if found.der is not None:
             builder.match_kid(found, found.kid)
         elif entry.get("kid") is None:
@@ -54,7 +54,7 @@ def read(
 
 def write_jwks(certificates: Iterable[Certificate]) -> bytes:
     """Return the set of these keys; raise KeyMaterialError unless all are EC or RSA keys."""
-    return documents.dump({"keys": [jwk.write(certificate) for certificate in certificates]})
+    return documents.dump({"keys": [jose.write_jwk(certificate) for certificate in certificates]})
 
 
 def _recognise(content: Content) -> bool:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from coronapas.errors import KeyMaterialError
 from coronapas.trust import _documents as documents
-from coronapas.trust import _jwk as jwk
-from coronapas.trust import _jws as jws
+from coronapas.trust import _jose as jose
+from coronapas.trust._anchors import open_jws
 from coronapas.trust._certificate import USAGE_OIDS, Certificate
 from coronapas.trust._format import ListFormat
 from coronapas.trust._list import ListBuilder
@@ -39,7 +39,7 @@ def read(
 ) -> TrustList:
     """Read the list, whose signer must be pinned or certified by a pin; raise TrustListError."""
     builder = ListBuilder(NAME, about)
-    opened = jws.verify(data, pins, builder.at, NAME)
+    opened = open_jws(data, pins, builder.at, NAME)
     claims = documents.whole(builder.json(opened.payload), dict, NAME, "the object")
     countries = documents.whole(claims.get("dsc_trust_list"), dict, NAME, "'dsc_trust_list'")
     for country, content in countries.items():
@@ -58,7 +58,7 @@ def _country(country: str, content: object, builder: ListBuilder) -> None:
 
     def key(entry: Any) -> None:
         kid = documents.kid_part(entry, "kid")
-        chain = jwk.certificates(entry)
+        chain = jose.certificates(entry)
         if not chain:
             raise KeyMaterialError("the key must have a certificate (x5c)")
         builder.match_kid(chain[0], kid)
@@ -109,7 +109,7 @@ def write_sweden(
         if certificate.der is None:
             raise KeyMaterialError("every key of the list must have a certificate")
         place = countries.setdefault(certificate.country or "", {"eku": {}, "keys": []})
-        item = jwk.write(certificate)
+        item = jose.write_jwk(certificate)
         place["keys"].append(item)
         stated = sorted(certificate.key_purposes & USAGE_OIDS.keys())
         if stated:
@@ -120,7 +120,7 @@ def write_sweden(
         "exp": int(expires.timestamp()),
         "dsc_trust_list": countries,
     }
-    return jws.sign(documents.dump(claims), key, chain)
+    return jose.sign(documents.dump(claims), key, chain)
 
 
 def _recognise(content: Content) -> bool:

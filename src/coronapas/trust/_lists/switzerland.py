@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from coronapas.errors import KeyMaterialError, TrustListError
 from coronapas.trust import _documents as documents
-from coronapas.trust import _jwk as jwk
-from coronapas.trust import _jws as jws
+from coronapas.trust import _jose as jose
+from coronapas.trust._anchors import open_jws
 from coronapas.trust._certificate import Certificate, usages_of
 from coronapas.trust._format import ListFormat
 from coronapas.trust._list import ListBuilder, later
@@ -61,7 +61,7 @@ def read(
     chosen = None if active is None else _active(active, pins, builder)
     states: list[SignatureState] = []
     for page in (data, *beside):
-        opened = jws.verify(page, pins, builder.at, NAME)
+        opened = open_jws(page, pins, builder.at, NAME)
         states.append(opened.signature)
         claims = documents.whole(builder.json(opened.payload), dict, NAME, "the object")
         entries = documents.whole(claims.get("certs"), list, NAME, "'certs'")
@@ -84,12 +84,12 @@ def _key(entry: Any, chosen: _Active | None, builder: ListBuilder) -> None:
         raise KeyMaterialError(f"the algorithm must be one of {', '.join(_KINDS)}")
     use = documents.part(entry, "use", str)
     usages = None if use == _EVERYTHING else usages_of(use)
-    spki = jwk.spki({**entry, "kty": _KINDS[algorithm]})
+    spki = jose.spki({**entry, "kty": _KINDS[algorithm]})
     builder.keep(Certificate.from_public_key(spki, kid=kid, usages=usages))
 
 
 def _active(data: bytes, pins: Pins, builder: ListBuilder) -> _Active:
-    opened = jws.verify(data, pins, builder.at, NAME)
+    opened = open_jws(data, pins, builder.at, NAME)
     claims = documents.whole(builder.json(opened.payload), dict, NAME, "the object")
     stated = documents.whole(claims.get("activeKeyIds"), list, NAME, "'activeKeyIds'")
     try:
@@ -127,7 +127,7 @@ def _read_in_any_order(
     pages: list[bytes] = []
     active: bytes | None = None
     for part in (data, *beside):
-        claims = documents.load(jws.payload(part, NAME), NAME)
+        claims = documents.load(jose.read_jws(part, NAME).payload, NAME)
         if isinstance(claims, dict) and "activeKeyIds" in claims:
             active = part
         else:
