@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 from coronapas.facts._history import Dose, History, Infection
 from coronapas.programmes._clock import add_to_day, local_day
 from coronapas.programmes._course import Events, read_course
-from coronapas.programmes._keys import MOST, JudgedDay, Key, Plain, PlainDose, Terms
+from coronapas.programmes._keys import MOST, WAITS, JudgedDay, Key, Plain, PlainDose, Terms
 from coronapas.programmes._model import (
     Access,
     Mark,
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 _Id = TypeVar("_Id", bound="Hashable")
 
+_Answer = Terms | bool | tuple[()]
 _INVITED: Final = frozenset({Status.ELIGIBLE, Status.DUE})
 
 
@@ -344,7 +345,7 @@ class Asker:
         key, ended, last = keyed
         found = self._answer(self._now, key, plain)
         if found == ():
-            if shared:
+            if shared or WAITS in key[5:]:
                 return True
             key = _with_day(key, last)
             found = self._answer(self._now, key, plain)
@@ -361,7 +362,7 @@ class Asker:
                 return True
             former = self._answer(self._before, keyed[0], plain)
             if former == ():
-                if shared:
+                if shared or WAITS in keyed[0][5:]:
                     return True
                 former = self._answer(self._before, _with_day(keyed[0], keyed[2]), plain)
             if not isinstance(former, bool):
@@ -375,7 +376,7 @@ class Asker:
         found = day.answers.get(key)
         return self._learn(day, key, plain) if found is None else found
 
-    def _learn(self, day: JudgedDay, key: Key, plain: Plain) -> Terms | bool | tuple[()]:
+    def _learn(self, day: JudgedDay, key: Key, plain: Plain) -> _Answer:
         """Ask the planner about a history without any oddity, and keep the answer by its key.
 
         Return () where the key does not hold all that decides, as several readings have to agree.
@@ -395,18 +396,25 @@ class Asker:
         if course is None:
             course = read_course(self.programme, events, groups, day.planner.readings)
             day.courses[what] = course
+        if WAITS in waits and (len(course.worlds) > 1 or course.too_many):
+            return self._keep(day, key, ())
         plans = day.planner.plans_of(events, course, (date.fromordinal(born),), groups)
         plan = plans[0] if len(plans) == 1 and not course.too_many else joined(plans, course)
-        found: Terms | bool | tuple[()]
+        found: _Answer
         found = plan.status is Status.AMBIGUOUS or self._terms(plan) or False
         if key[2] > 0 and len(plans) > 1 and plan.status is not Status.AMBIGUOUS:
             found = ()
+        self._keep(day, key, found)
+        if found is not False and len(plan.offers) > 1:
+            day.several.add(key)
+        return found
+
+    @staticmethod
+    def _keep(day: JudgedDay, key: Key, found: _Answer) -> _Answer:
         if len(day.answers) >= MOST:
             day.answers.clear()
             day.several.clear()
         day.answers[key] = found
-        if found is not False and len(plan.offers) > 1:
-            day.several.add(key)
         return found
 
     def _dose(self, plain: PlainDose) -> Dose:

@@ -150,6 +150,13 @@ class JudgedDay:
             (wait.after, wait.products, wait.age_from, wait.age_below) == (None, None, None, None)
             for wait in self.waits
         )
+        self.waiters_alike = self.one_wait and not any(
+            offer.opens is not None and offer.opens > on for offer in offers
+        )
+        """Whether nobody is invited who still has to wait after an infection.
+
+        Nobody is, unless an offer opens later. So it does not matter when the wait ends.
+        """
         readings = self.planner.readings
         self.by_infection = readings.dose_after_infection is not None
         named = {name for each in audiences for name in (*(each.groups or ()), *each.except_groups)}
@@ -204,16 +211,18 @@ class JudgedDay:
                     wait = 0
                 elif wait <= today:
                     wait, ended = 0, wait
-        cuts = self._cuts.get(last)
-        if cuts is None:
-            cuts = self._cut(last)
-        at = bisect_right(cuts[0], born)
-        piece = born if cuts[1][at] else -at - 1
         asked = self._asked.get(groups)
         if asked is None:
             asked = self._asked_of(groups)
             if asked is None:
                 return None
+        if wait and self.waiters_alike:
+            return (rests, flags, 0, 0, asked, WAITS), 0, last
+        cuts = self._cuts.get(last)
+        if cuts is None:
+            cuts = self._cut(last)
+        at = bisect_right(cuts[0], born)
+        piece = born if cuts[1][at] else -at - 1
         order = -last if piece >= 0 or wait or not last else self.order(last)
         return (rests, flags, order, piece, asked, wait), ended, last
 
@@ -365,6 +374,9 @@ class JudgedDay:
 _ONE_DAY: Final = timedelta(days=1)
 _MOST_CUTS: Final = 5_000
 """The most last days for which the pieces of the birth dates are kept at once."""
+
+WAITS: Final = 1
+"""Stands for the end of a wait, where that decides nothing."""
 
 EXACT: Final = 1 << 20
 """More than there are pieces of birth dates."""

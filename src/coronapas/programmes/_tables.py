@@ -18,7 +18,7 @@ from coronapas._json import Doubled
 from coronapas.errors import Fault, HistoryError, MissingExtraError
 from coronapas.facts._history import History
 from coronapas.programmes._invitations import InvitationRecord, InvitationState
-from coronapas.programmes._keys import EXACT
+from coronapas.programmes._keys import EXACT, WAITS
 from coronapas.programmes._reasons import SHORTEST
 
 if TYPE_CHECKING:
@@ -470,6 +470,10 @@ class Alike:
                 arrow.compute.greater_equal(piece, EXACT), arrow.compute.greater(wait, 0)
             )
             order = arrow.compute.if_else(exact, arrow.compute.add(last, EXACT), _orders(day, last))
+            if day.waiters_alike:
+                waits = arrow.compute.greater(wait, day.today)
+                order, piece = (arrow.compute.if_else(waits, 0, each) for each in (order, piece))
+                wait = arrow.compute.if_else(waits, WAITS, wait)
             for each in (step, order, piece, named, wait):
                 kind = self._both(kind, each)
         self._kept = _places(count)
