@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from coronapas.programmes import RegisterAnswer
 
 ROWS: Final = 1_000_000
-LINES: Final = 300_000
+LINES: Final = 1_000_000
 CHECKED: Final = 2_000
 ON: Final = date(2022, 1, 16)
 

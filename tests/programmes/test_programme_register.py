@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from programme_cases import DENMARK, days, histories
 
 from coronapas.errors import HistoryError
-from coronapas.facts import History
+from coronapas.facts import Dose, History
 from coronapas.programmes import (
     BUNDLED,
     Audience,
@@ -42,7 +42,7 @@ from coronapas.programmes import (
 )
 from coronapas.programmes import _invitations as inside
 from coronapas.programmes import _keys as keys
-from coronapas.programmes._clock import birthday, born_by
+from coronapas.programmes._clock import add_to_day, birthday, born_by
 from coronapas.programmes._invitations import Asker
 from coronapas.programmes._people import People
 from coronapas.programmes._plan import Plan
@@ -125,6 +125,38 @@ def test_a_key_holds_all_that_decides(name: str, monkeypatch: pytest.MonkeyPatch
         people = [History.from_json(document) for document in population(draw, on)]
         for history in people * 2:
             assert fast.ask(1, history) == slowly(slow, 1, history)
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_last_doses_and_births_at_every_edge_are_kept_apart(name: str) -> None:
+    """The days at which an offer begins, a day before and after, with births at every age."""
+    programme = load(name)
+    product = sorted(programme.products)[0]
+    for on in DAYS[2:]:
+        draw = Random(f"{name} {on}")
+        offers = [offer for offer in programme.schedule.offers if offer.stands_on(on)]
+        spans = {offer.earliest for offer in offers if offer.earliest is not None}
+        edges = {
+            on - timedelta(days=back)
+            for span in spans
+            for back in range(800)
+            if abs((add_to_day(on - timedelta(days=back), span) - on).days) <= 1
+        }
+        births = [
+            date(on.year - age, on.month, min(on.day, 28)) + timedelta(days=away)
+            for age in range(2, 96, 3)
+            for away in (-40, 0, 40)
+        ]
+        fast, slow = Inviter(programme, on), Inviter(programme, on)
+        for last in sorted(edges):
+            for born in draw.sample(births, 30):
+                for count in (1, 2, 3):
+                    doses = [
+                        Dose(last - timedelta(days=170 * (count - place)), product, place, count)
+                        for place in range(1, count + 1)
+                    ]
+                    history = History(born, tuple(doses), groups=frozenset())
+                    assert fast.ask(1, history) == slowly(slow, 1, history)
 
 
 @pytest.mark.parametrize("age", [0, 5, 18, 85, Period(months=15), Period(months=1, days=3)])

@@ -48,6 +48,8 @@ proleptic ordinals.
 Plain = tuple[int, frozenset[str], tuple[PlainDose, ...], tuple[int, ...]]
 """A history without any oddity: birth date, groups, doses, days of infections, all in order."""
 
+_Cuts = tuple[list[int], list[bool], list[int]]
+
 _NO_GROUPS: Final[frozenset[str]] = frozenset()
 Key = tuple[Any, ...]
 
@@ -175,7 +177,7 @@ class JudgedDay:
         self._by_id = {offer.id: offer for offer in offers}
         self._first = [offer for offer in offers if None in offer.after]
         self._later = [offer for offer in offers if offer.after != {None}]
-        self._cuts: dict[int, tuple[list[int], list[bool]]] = {}
+        self._cuts: dict[int, _Cuts] = {}
 
     def key(self, plain: Plain) -> tuple[Key, int, int] | None:
         """Return all that decides the answer about a history, or None where it is odd after all.
@@ -218,11 +220,8 @@ class JudgedDay:
                 return None
         if wait and self.waiters_alike:
             return (rests, flags, 0, 0, asked, WAITS), 0, last
-        cuts = self._cuts.get(last)
-        if cuts is None:
-            cuts = self._cut(last)
-        at = bisect_right(cuts[0], born)
-        piece = born if cuts[1][at] else -at - 1
+        cuts, exact, lasting = self._cuts.get(last) or self._cut(last)
+        piece = born if exact[bisect_right(cuts, born)] else -bisect_right(lasting, born) - 1
         order = -last if piece >= 0 or wait or not last else self.order(last)
         return (rests, flags, order, piece, asked, wait), ended, last
 
@@ -287,7 +286,7 @@ class JudgedDay:
         The numbers begin with 0, which may also be that of None. From `EXACT` on each birth date
         has its own, as it decides with the last dose.
         """
-        cuts, exact = self._cuts.get(last) or self._cut(last)
+        cuts, exact, _ = self._cuts.get(last) or self._cut(last)
         found = []
         for born in births:
             at = bisect_right(cuts, born or 0)
@@ -320,13 +319,15 @@ class JudgedDay:
             self._waiting[infection] = found
         return found
 
-    def _cut(self, last: int) -> tuple[list[int], list[bool]]:
+    def _cut(self, last: int) -> _Cuts:
         """Cut the birth dates where an answer after a last dose of that day may change.
 
-        Return the first days of the pieces but for the first piece, and for each piece whether the
-        very day matters: where an age is reached after the day on which the offer would give the
-        dose to others, the dose is given from that birthday on. Of those who reach it after the day
-        of the question that matters only where somebody is invited for a later day.
+        Return the first days of the pieces but for the first piece; for each piece whether the very
+        day matters; and those of the days that no last dose moves. The very day matters where an
+        age is reached after the day on which the offer would give the dose to others: it is given
+        from that birthday on. Of those who reach it after the day of the question that matters only
+        where somebody is invited for a later day. Any other birth date stands to the days that a
+        last dose moves as it stands to one that none moves.
         """
         on = self._on
         ends = {born_by(on, age) for age in self._ages}
@@ -360,6 +361,7 @@ class JudgedDay:
                     today, end = born_by(on, age), born_by(max(joins, on), age)
                     ends.update((today, end))
                     spans.append((born_by(begins, age), end if ahead else today))
+        lasting = sorted(ends)
         for span in spans:
             ends.update(span)
         cuts = sorted(ends)
@@ -367,8 +369,8 @@ class JudgedDay:
         exact += [any(low <= cut < high for low, high in spans) for cut in cuts]
         if len(self._cuts) >= _MOST_CUTS:
             self._cuts.clear()
-        self._cuts[last] = cuts, exact
-        return cuts, exact
+        found = self._cuts[last] = cuts, exact, lasting
+        return found
 
 
 _ONE_DAY: Final = timedelta(days=1)

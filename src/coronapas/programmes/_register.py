@@ -2,7 +2,7 @@
 
 A register is read as a stream, in chunks of whole people, by this process or by several. Histories
 do not fill the memory: at most two chunks for each process are under way at once, and a chunk is
-`CHUNK` bytes of lines, or 200,000 rows of a table (more only where one person has more). Of a
+`CHUNK` bytes of lines, or 100,000 rows of a table (more only where one person has more). Of a
 person only a hash of the identifier is kept, so that an identifier that repeats is seen (`_Seen`).
 
 The forms:

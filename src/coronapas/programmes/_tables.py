@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 BLOCK: Final = 1_000_000
 """Bytes of CSV that are read at once; a row must fit."""
 
-ROWS: Final = 200_000
+ROWS: Final = 100_000
 """Rows of Parquet that are read at once."""
 
 _EVENT_COLUMNS: Final = {
