@@ -85,3 +85,18 @@ def test_a_crash_is_kept_and_told_without_its_text(tmp_path: Path) -> None:
     assert run.returncode == 1
     assert "KeyError at entries.py:4" in run.stdout
     assert len(list((tmp_path / "out" / "found" / "uvci").iterdir())) == 1
+
+
+def test_seeds_that_are_signed_are_the_same_in_every_process() -> None:
+    """What an earlier run kept must not look like something that nobody signed."""
+    script = (
+        "from fuzz.entries import _credentials, proofs; "
+        "print([part.hex() for part in (*_credentials(), proofs()[1])])"
+    )
+    first, second = (
+        subprocess.run(
+            [sys.executable, "-c", script], cwd=PROJECT, capture_output=True, text=True, check=True
+        ).stdout
+        for _ in range(2)
+    )
+    assert first == second
