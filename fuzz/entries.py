@@ -186,8 +186,8 @@ def _settled() -> Iterator[None]:
     draw = Random(7)
     with (
         mock.patch.multiple("secrets", token_bytes=draw.randbytes, randbelow=draw.randrange),
-        mock.patch("secrets.SystemRandom", lambda: draw),
-        mock.patch("uuid.uuid4", lambda: UUID(int=draw.getrandbits(128), version=4)),
+        mock.patch("secrets.SystemRandom", return_value=draw),
+        mock.patch("uuid.uuid4", return_value=UUID(int=7, version=4)),
     ):
         yield
 

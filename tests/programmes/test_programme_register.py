@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import json
+import pickle
 from array import array
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -590,6 +592,25 @@ def test_a_line_of_an_answer_is_its_json() -> None:
 
 def shown(answer: Any) -> str:
     return json.dumps(without_place(answer), sort_keys=True)
+
+
+def test_an_invitation_is_a_value_that_shows_no_person() -> None:
+    given = ("P-1", Status.DUE, 3, date(2021, 12, 1), None, ("EU/1/20/1528",), "offer", "Why.")
+    one = Invitation(*given, warnings=("odd",), carried={"note": "secret"})
+    assert pickle.loads(pickle.dumps(one)) == copy.deepcopy(one) == one
+    assert hash(one) == hash(copy.copy(one))
+    members = ("id", "status", "dose", "earliest", "latest", "products", "offer", "reason")
+    assert tuple(getattr(one, name) for name in members) == given
+    assert (one.marks, one.warnings, one.carried) == ((), ("odd",), {"note": "secret"})
+    changes = {"id": "P-2", "dose": 4, "latest": date(2022, 1, 1), "warnings": (), "carried": None}
+    for name, value in changes.items():
+        document: dict[str, Any] = {**dict(zip(members, given, strict=True)), "warnings": ("odd",)}
+        assert Invitation(**{**document, "carried": {"note": "secret"}, name: value}) != one
+        with pytest.raises(AttributeError):
+            setattr(one, name, value)
+    assert one != "P-1"
+    for personal in ("P-1", "2021", "secret", "odd"):
+        assert personal not in repr(one)
 
 
 def test_several_processes_give_the_same_answers_in_order(tmp_path: Path) -> None:
