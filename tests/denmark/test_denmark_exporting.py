@@ -284,6 +284,13 @@ def test_the_rules_say_that_they_are_the_projects_own() -> None:
             assert rule.runnable
 
 
+def test_a_rule_on_doses_says_when_they_count_or_that_they_do_not() -> None:
+    found = exported("denmark", DENMARK.revisions[0].id, None)
+    counts = "last-dose-14-days: from 14 days after the event, without end."
+    assert rule_for(found, "read as primary:").description().endswith(f"primary: {counts}")
+    assert rule_for(found, "read as first:").description().endswith("first: It does not count.")
+
+
 def test_a_rule_is_valid_for_as_long_as_its_revision() -> None:
     revision = DENMARK.revisions[3]
     found = exported("denmark", revision.id, None)

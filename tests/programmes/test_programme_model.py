@@ -617,7 +617,9 @@ def test_each_row_of_a_programme_has_its_disease() -> None:
     assert list(measles.products) == ["MMR"]
     with pytest.raises(ValueError, match=r"840539006 .COVID-19., 14189004 .measles."):
         covid.for_disease("mumps")
+    assert covid.parts == {"840539006": covid, MEASLES: measles}
     assert DENMARK.for_disease("840539006") is DENMARK
+    assert not DENMARK.parts
 
 
 def test_doses_of_one_day_against_two_diseases_are_two() -> None:

@@ -111,6 +111,22 @@ def test_every_text_lies_inside_the_picture_and_on_no_other(width: int) -> None:
         places.add(place)
 
 
+@pytest.mark.parametrize("width", [320, 719, 720, WIDTH, 4000])
+@pytest.mark.parametrize("years", range(1, 13))
+def test_the_names_of_months_do_not_touch_and_are_no_fewer_than_fit(width: int, years: int) -> None:
+    limits = {"start": local("2021-01-01"), "end": local(f"{2021 + years}-01-01")}
+    svg = drawn(PERSON, width=width, **limits)
+    lines = [
+        float(line.get("x1") or 0)
+        for line in svg.iter(f"{SVG}line")
+        if line.get("class") in ("month-line", "year-line")
+    ]
+    step = 12 * years // (len(lines) - 1)
+    apart = min(right - left for left, right in pairwise(lines))
+    assert apart > 30 or step == 12
+    assert apart < 75 or step == 1
+
+
 def test_days_and_times_stand_as_text_where_no_tooltip_can_be_seen() -> None:
     for width in (390, WIDTH):
         found = words(drawn(PERSON, width=width))

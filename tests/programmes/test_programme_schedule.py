@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import runpy
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -21,10 +22,11 @@ from programme_cases import (
     histories,
     history,
     infected,
+    local,
     sampled,
 )
 
-from coronapas.facts import Dose, History
+from coronapas.facts import Dose, History, Tested
 from coronapas.programmes import Access, Reason, Status, invitations, next_dose
 
 ONE = timedelta(days=1)
@@ -216,6 +218,17 @@ def test_after_an_infection_a_month_is_waited_from_january_2022(event: str) -> N
     assert status(before, day("2022-10-05")) == "due"
     negative = history(*COURSE, sampled("2022-09-20T12:00", "naat"), groups=NONE)
     assert status(negative, day("2022-10-05")) == "due"
+
+
+def test_two_statements_of_one_positive_test_are_of_its_first_moment() -> None:
+    first, second = (
+        Tested("naat", local(f"2022-09-{day}T08:00"), True, "URN:UVCI:01:DK:T") for day in (10, 20)
+    )
+    person = history(*COURSE, first, second, groups=NONE)
+    assert next_dose(DENMARK, person, day("2022-10-05")).earliest == day("2022-10-10")
+    assert status(person, day("2022-10-10")) == "due"
+    other = history(*COURSE, first, replace(second, uvci="URN:UVCI:01:DK:U"), groups=NONE)
+    assert next_dose(DENMARK, other, day("2022-10-05")).earliest == day("2022-10-20")
 
 
 def test_before_the_programme_and_without_a_schedule_nothing_is_offered() -> None:
