@@ -40,6 +40,9 @@ _NOT_ABOUT_THE_ROOMS: Final = (
 )
 """Tests of the source's form, of other programs and of other rooms; they are not asked."""
 
+_ABOUT_VALUES: Final = "tests/test_values.py"
+"""The tests of what all classes have in common, which run none of their lines."""
+
 _TESTS_OF: Final = {
     "issue": ("tests/test_issuing.py", "tests/test_reissue.py", "tests/test_two_phases.py"),
 }
@@ -410,11 +413,13 @@ def stages(
         _cheapest(tests, reach, seconds, most)
         for tests, (seconds, most) in zip(groups, _STAGES, strict=True)
     ]
+    if names is not None:
+        order.append([_ABOUT_VALUES])
     # Tests written since are not in the account: their files are asked whole, after all others.
-    names = [path for path in sorted(changed) if Path(path).name.startswith("test_")]
+    files = [path for path in sorted(changed) if Path(path).name.startswith("test_")]
     fresh = [
         path
-        for path in names
+        for path in files
         if path.startswith(own) or path.count("/") == 1
         if not path.startswith(_NOT_ABOUT_THE_ROOMS)
     ]

@@ -126,19 +126,22 @@ def test_those_that_reach_the_line_are_asked_first_and_those_of_the_room_before_
     ]
 
 
-def test_a_constant_is_shown_to_those_that_reach_what_uses_it() -> None:
+def test_what_stands_in_no_function_is_shown_to_those_that_reach_what_uses_it() -> None:
     assert driver.stages(mutant(5), TEXTS, REACH, set()) == [
         ["tests/rules/test_b.py::other"],
         ["tests/rules/test_a.py::quick", "tests/rules/test_a.py::slow"],
+        ["tests/test_values.py"],
     ]
 
 
-@pytest.mark.parametrize(("line", "changed"), [(1, ()), (15, ("src/coronapas/rules/a.py",))])
+@pytest.mark.parametrize(
+    ("line", "changed", "after"), [(1, (), 1), (15, ("src/coronapas/rules/a.py",), 0)]
+)
 def test_what_cannot_be_placed_is_shown_to_all_that_reach_the_module(
-    line: int, changed: tuple[str, ...]
+    line: int, changed: tuple[str, ...], after: int
 ) -> None:
-    own, others = driver.stages(mutant(line), TEXTS, REACH, set(changed))
-    assert (len(own), len(others)) == (3, 1)
+    own, others, *values = driver.stages(mutant(line), TEXTS, REACH, set(changed))
+    assert (len(own), len(others), len(values)) == (3, 1, after)
 
 
 def test_test_files_that_were_written_since_are_asked_whole_in_the_end() -> None:

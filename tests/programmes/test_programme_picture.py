@@ -153,6 +153,18 @@ def test_the_legend_and_the_list_have_what_is_drawn_and_nothing_else() -> None:
     assert any(text.startswith("2022-01-16") for text in late)
 
 
+def test_lines_of_evidence_are_of_doses_then_infections_then_tests() -> None:
+    events = [sampled(f"2021-07-0{number}T10:00", "naat") for number in (1, 5)]
+    events += [sampled("2021-10-08T10:00", "naat")]
+    ill = [infected("2021-03-01"), infected("2021-09-20")]
+    found = timeline(DENMARK, history(*events, *ill, dose("2021-06-01", "1/2"))).evidence
+    kinds = [(line.kind, line.number) for line in found]
+    assert kinds == [
+        *(("vaccination", 1), ("recovery", 1), ("recovery", 2)),
+        *(("test", 1), ("test", 2), ("test", 3)),
+    ]
+
+
 def test_an_event_is_marked_on_top_of_its_bar() -> None:
     svg = list(drawn(PERSON).iter())
     booster = next(place for place, one in enumerate(svg) if one.get("class") == "booster")
