@@ -40,8 +40,8 @@ _NOT_ABOUT_THE_ROOMS: Final = (
 )
 """Tests of the source's form, of other programs and of other rooms; they are not asked."""
 
-_ABOUT_VALUES: Final = "tests/test_values.py"
-"""The tests of what all classes have in common, which run none of their lines."""
+_OF_FORM: Final = ("tests/test_values.py", "tests/test_documented_tables.py")
+"""The tests of classes and constants that run no line of them."""
 
 _TESTS_OF: Final = {
     "issue": ("tests/test_issuing.py", "tests/test_reissue.py", "tests/test_two_phases.py"),
@@ -414,7 +414,7 @@ def stages(
         for tests, (seconds, most) in zip(groups, _STAGES, strict=True)
     ]
     if names is not None:
-        order.append([_ABOUT_VALUES])
+        order.append([*_OF_FORM])
     # Tests written since are not in the account: their files are asked whole, after all others.
     files = [path for path in sorted(changed) if Path(path).name.startswith("test_")]
     fresh = [

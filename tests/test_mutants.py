@@ -130,7 +130,7 @@ def test_what_stands_in_no_function_is_shown_to_those_that_reach_what_uses_it() 
     assert driver.stages(mutant(5), TEXTS, REACH, set()) == [
         ["tests/rules/test_b.py::other"],
         ["tests/rules/test_a.py::quick", "tests/rules/test_a.py::slow"],
-        ["tests/test_values.py"],
+        ["tests/test_values.py", "tests/test_documented_tables.py"],
     ]
 
 

@@ -45,6 +45,7 @@ from coronapas.rules._export import (
     all_of,
     any_of,
     export_rules,
+    literal,
     negated,
 )
 from coronapas.rules._model import CertificateType, Rule
@@ -319,6 +320,19 @@ def test_an_end_can_be_given_and_lies_within_the_revision() -> None:
 def rule_for(found: RuleExport, words: str) -> Rule:
     (rule,) = [rule for rule in found.rules if words in rule.description()]
     return rule
+
+
+@pytest.mark.parametrize(
+    ("moment", "text"),
+    [
+        (date(2021, 6, 1), "2021-06-01"),
+        (datetime(2021, 6, 1, 1, 30, tzinfo=ZoneInfo("Europe/Copenhagen")), "2021-05-31T23:30:00Z"),
+    ],
+)
+def test_a_literal_is_its_instant_and_no_other(moment: date, text: str) -> None:
+    same = {"plusTime": [text, 0, "day"]}
+    for comparison in ("not-before", "not-after"):
+        assert certlogic.evaluate({comparison: [literal(moment), same]}, {}) is True
 
 
 @pytest.mark.parametrize("revision_id", ["2021-05-31", "2021-09-15", "2022-01-16"])

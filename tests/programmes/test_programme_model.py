@@ -485,6 +485,23 @@ def test_a_dose_is_offered_from_an_age_in_months() -> None:
 # Offers, waits, products.
 
 
+@pytest.mark.parametrize(
+    ("age", "until", "words"),
+    [
+        (18, None, "those turning 18 from 2021-05-01"),
+        (18, "2021-06-01", "those turning 18 from 2021-05-01 until 2021-06-01"),
+        ({"months": 15}, None, "those turning 15 months from 2021-05-01"),
+    ],
+)
+def test_those_who_reach_an_age_in_time_are_named(age: Any, until: str | None, words: str) -> None:
+    reached = {"age": age, "from": "2021-05-01", **({"until": until} if until else {})}
+    programme = offering(
+        {"id": "one", "after": ["nothing"], "products": ["Comirnaty"], "to": [{"reached": reached}]}
+    )
+    refused = next_dose(programme, history(born=date(1950, 1, 1)), day("2021-07-01"))
+    assert f"A dose is offered to: {words}." in [reason.text for reason in refused.reasons]
+
+
 def test_an_offer_goes_by_the_number_of_the_dose() -> None:
     members = {"after": ["booster"], "products": ["Comirnaty"], "earliest": {"days": 90}}
     programme = offering({"id": "fourth", "dose": [4], **members})

@@ -577,6 +577,15 @@ def test_names_that_are_cut_short_are_refused() -> None:
             assert fields._plain_names(cut) == fields._names(cut)
 
 
+def test_a_value_under_a_long_tag_is_left_to_the_careful_reader() -> None:
+    # Tag number 3 in a byte of its own, and two bytes; or else three bytes under tag number 31.
+    name = b"\x31\x0c\x30\x0a\x06\x03\x55\x04\x03\x1f\x03\x02AB"
+    assert fields._plain_names(name) is None
+    assert outcome(fields._read_name, name) == outcome(fields._names, name) == "refused"
+    plain = name.replace(b"\x1f", b"\x0c")
+    assert fields._plain_names(plain) == fields._names(plain)
+
+
 def test_the_quick_layout_is_that_of_the_careful_reader() -> None:
     der = genuine()
     assert fields._plain_layout(der) == fields._layout(der)
