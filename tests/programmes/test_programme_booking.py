@@ -246,6 +246,15 @@ def test_what_is_wrong_on_arrival_is_a_check_that_fails(
     assert code in codes(arrival)
 
 
+@pytest.mark.parametrize("record", [None, InvitationRecord(InvitationState.DECLINED)])
+def test_whoever_the_schedule_offers_a_dose_needs_no_record_of_an_invitation(
+    record: InvitationRecord | None,
+) -> None:
+    one = history(dose("2021-06-20", "1/2"), dose("2021-07-25", "2/2"), groups=NONE)
+    arrival = give(one, "2022-01-15", "Comirnaty", record)
+    assert outcomes(arrival)["invited"] is True
+
+
 def test_an_appointment_on_another_day_or_for_another_product_fails() -> None:
     one = history(dose("2021-06-20", "1/2"), dose("2021-07-25", "2/2"), groups=NONE)
     booked = InvitationState.BOOKED

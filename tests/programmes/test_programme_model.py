@@ -14,7 +14,7 @@ import pytest
 from programme_cases import DENMARK, day, dose, history, infected
 
 from coronapas.errors import ProgrammeError
-from coronapas.facts import Dose, History, Infection, Tested
+from coronapas.facts import Dose, History, Infection, PartialDate, Tested
 from coronapas.programmes import (
     BUNDLED,
     Period,
@@ -500,6 +500,41 @@ def test_those_who_reach_an_age_in_time_are_named(age: Any, until: str | None, w
     )
     refused = next_dose(programme, history(born=date(1950, 1, 1)), day("2021-07-01"))
     assert f"A dose is offered to: {words}." in [reason.text for reason in refused.reasons]
+
+
+def test_of_a_birth_date_known_in_part_both_ends_count_with_their_days() -> None:
+    programme = offering(
+        {"id": "one", "after": ["nothing"], "products": ["Comirnaty"], "to": [{"age_from": 12}]}
+    )
+    on = day("2021-12-15")
+    days = [
+        next_dose(programme, history(born=born, groups=frozenset()), on).earliest
+        for born in (date(2010, 3, 1), date(2010, 3, 31))
+    ]
+    assert days == [day("2022-03-01"), day("2022-03-31")]
+    either = next_dose(programme, History(PartialDate(2010, 3), groups=frozenset()), on)
+    assert (either.status, either.earliest) == (Status.TOO_EARLY, days[1])
+
+
+def test_of_a_birth_date_known_in_part_every_day_between_counts() -> None:
+    """Those who turn 13 when the one offer has ended, and are too old for the other: two days."""
+    members = {"after": ["primary"], "products": ["Comirnaty"], "earliest": {"days": 90}}
+    programme = offering(
+        {"id": "older", "until": "2022-06-30", "to": [{"age_from": 13}], **members},
+        {"id": "younger", "to": [{"age_below": 12}], **members},
+    )
+
+    def asked(born: date | PartialDate) -> Status:
+        doses = (dose("2021-05-01", "1/2"), dose("2021-06-01", "2/2"))
+        person = History(born, doses, groups=frozenset())
+        return next_dose(programme, person, day("2021-07-01")).status
+
+    edges = [date(2009, 6, 29), date(2009, 6, 30), date(2009, 7, 1), date(2009, 7, 2)]
+    assert [asked(born) for born in edges] == [
+        *(Status.TOO_EARLY, Status.NOT_OFFERED),
+        *(Status.NOT_OFFERED, Status.TOO_EARLY),
+    ]
+    assert asked(PartialDate(2009)) is Status.AMBIGUOUS
 
 
 def test_an_offer_goes_by_the_number_of_the_dose() -> None:
