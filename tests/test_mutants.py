@@ -34,6 +34,19 @@ def test_a_sample_is_shared_out_by_lines(lines: dict[str, int], sample: int) -> 
         assert abs(given[room] - sample * count / sum(lines.values())) < 1
 
 
+def test_equal_lines_are_told_apart_by_their_number_alone() -> None:
+    code = "if a:\n    return False\nif b:\n    if c:\n        return False\n"
+    found = [
+        drawing._mutant("rules", "rules/a.py", "X", code, code[:at] + "True" + code[at + 5 :])
+        for at in (code.index("False"), code.rindex("False"))
+    ]
+    assert [each.nth for each in found] == [0, 1]
+    assert [each.key.split(" | ")[1:] for each in found] == [
+        ["0", "return False", "return True"],
+        ["1", "return False", "return True"],
+    ]
+
+
 @pytest.mark.parametrize(
     ("code", "other", "differs"),
     [
