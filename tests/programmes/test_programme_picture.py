@@ -158,6 +158,7 @@ def test_lines_of_evidence_are_of_doses_then_infections_then_tests() -> None:
     events += [sampled("2021-10-08T10:00", "naat")]
     ill = [infected("2021-03-01"), infected("2021-09-20")]
     found = timeline(DENMARK, history(*events, *ill, dose("2021-06-01", "1/2"))).evidence
+    assert not any("EvidenceSpan" in repr(line) for line in found)
     kinds = [(line.kind, line.number) for line in found]
     assert kinds == [
         *(("vaccination", 1), ("recovery", 1), ("recovery", 2)),

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coronapas import certlogic
-from coronapas.rules._lint.dead_ends import Budget, Facts, dead_ends
+from coronapas.rules._lint.dead_ends import Budget, Facts, _shortest, dead_ends
 
 CLOCK = {"plusTime": [{"var": "external.validationClock"}, 0, "day"]}
 DN, SD = {"var": "payload.v.0.dn"}, {"var": "payload.v.0.sd"}
@@ -196,3 +196,15 @@ def test_a_dead_end_is_shown_in_the_notation_of_the_language() -> None:
     assert "\n" not in end.text
     wide = certlogic.parse({"if": [True, 1, {"in": ["x" * 90, ["y" * 90, "z" * 90]]}]})
     assert len(dead_ends(wide).found[0].text) == 200
+
+
+def test_a_bound_costs_no_more_rounds_than_it_takes() -> None:
+    nodes: list[Any] = list(range(50))
+    # In the order of the way each round finds all; in the other order it finds one.
+    way = [((upper, upper + 1), 1) for upper in nodes[:-1]]
+    for edges, rounds in ((dict(way), 2), (dict(reversed(way)), 49)):
+        budget = Budget()
+        before = budget.left
+        assert _shortest(edges, 49, 0, budget) == 49
+        assert before - budget.left == rounds * len(edges)
+        assert _shortest(edges, 49, 0, Budget(rounds * len(edges) - 1)) is None

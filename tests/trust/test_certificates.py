@@ -138,6 +138,13 @@ def test_names_of_every_kind_are_written_as_strict_parsing_writes_them() -> None
     assert certificate.country == "DK"
 
 
+@pytest.mark.parametrize("value", ["a", "a ", " ", "  ", "a\t", "\t", "a\x1f", "#", "# "])
+def test_a_value_of_a_name_is_escaped_as_strict_parsing_does(value: str) -> None:
+    strict = x509.NameAttribute(x509.NameOID.COMMON_NAME, value).rfc4514_string()
+    assert f"CN={fields._escape(value)}" == strict
+    assert fields._escape("") == ""
+
+
 def test_a_certificate_without_a_country_has_none() -> None:
     assert Certificate(der_writer.certificate(subject=der_writer.name(None))).country is None
     assert Certificate(der_writer.certificate(subject=der_writer.name(" "))).country is None
