@@ -17,6 +17,7 @@ from coronapas.errors import ProgrammeError
 from coronapas.facts import Dose, History, Infection, PartialDate, Tested
 from coronapas.programmes import (
     BUNDLED,
+    NextDose,
     Period,
     Programme,
     Requirement,
@@ -524,17 +525,24 @@ def test_of_a_birth_date_known_in_part_every_day_between_counts() -> None:
         {"id": "younger", "to": [{"age_below": 12}], **members},
     )
 
-    def asked(born: date | PartialDate) -> Status:
+    def asked(born: date | PartialDate) -> NextDose:
         doses = (dose("2021-05-01", "1/2"), dose("2021-06-01", "2/2"))
         person = History(born, doses, groups=frozenset())
-        return next_dose(programme, person, day("2021-07-01")).status
+        return next_dose(programme, person, day("2021-07-01"))
 
     edges = [date(2009, 6, 29), date(2009, 6, 30), date(2009, 7, 1), date(2009, 7, 2)]
-    assert [asked(born) for born in edges] == [
+    assert [asked(born).status for born in edges] == [
         *(Status.TOO_EARLY, Status.NOT_OFFERED),
         *(Status.NOT_OFFERED, Status.TOO_EARLY),
     ]
-    assert asked(PartialDate(2009)) is Status.AMBIGUOUS
+    whole = asked(PartialDate(2009))
+    assert whole.status is Status.AMBIGUOUS
+    readings = {reason.text for reason in whole.reasons if reason.code == "reading"}
+    assert readings == {
+        "In one reading: too-early from 2022-01-01.",
+        "In one reading: too-early from 2021-08-30.",
+        "In one reading: not-offered.",
+    }
 
 
 def test_an_offer_goes_by_the_number_of_the_dose() -> None:
