@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -199,12 +200,13 @@ def test_a_dead_end_is_shown_in_the_notation_of_the_language() -> None:
 
 
 def test_a_bound_costs_no_more_rounds_than_it_takes() -> None:
-    nodes: list[Any] = list(range(50))
+    nodes = [("node", number) for number in range(50)]
     # In the order of the way each round finds all; in the other order it finds one.
-    way = [((upper, upper + 1), 1) for upper in nodes[:-1]]
+    way = [(step, 1) for step in pairwise(nodes)]
     for edges, rounds in ((dict(way), 2), (dict(reversed(way)), 49)):
         budget = Budget()
         before = budget.left
-        assert _shortest(edges, 49, 0, budget) == 49
+        assert _shortest(edges, nodes[-1], nodes[0], budget) == 49
         assert before - budget.left == rounds * len(edges)
-        assert _shortest(edges, 49, 0, Budget(rounds * len(edges) - 1)) is None
+        tight = Budget(rounds * len(edges) - 1)
+        assert _shortest(edges, nodes[-1], nodes[0], tight) is None
