@@ -771,6 +771,12 @@ def test_a_row_of_a_table_of_histories_is_named_by_its_number(form: RegisterForm
     run = invite_register(DENMARK, written(table, form), date(2022, 1, 16), form=form)
     answers = [each.to_json() for each in run]
     assert [(each["id"], each["line"]) for each in answers] == [("a", 1), ("b", 2), ("c", 3)]
+    rows = {"id": ["a", None, "b", None], "kind": ["vaccination"] * 4}
+    table = pa.table({**rows, "birth_date": ["1970-01-01"] * 4, "vaccination_date": ["x"] * 4})
+    run = invite_register(DENMARK, written(table, form), date(2022, 1, 16), form=form)
+    found = {(each["line"], each["reasons"][0]["code"]) for each in (one.to_json() for one in run)}
+    assert {line for line, code in found if code == "register.id"} == {2, 4}
+    assert {line for line, _ in found} == {1, 2, 3, 4}
 
 
 def test_typed_columns_are_read_as_well_as_texts() -> None:
