@@ -503,6 +503,31 @@ def test_those_who_reach_an_age_in_time_are_named(age: Any, until: str | None, w
     assert f"A dose is offered to: {words}." in [reason.text for reason in refused.reasons]
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"groups": ["nurses"]},
+        {"age_from": 0, "except_groups": ["pilots"]},
+        {"age_below": 12},
+        {"born": {"from": "2000-01-01"}},
+        {"born": {"until": "1940-01-01"}},
+        {"reached": {"age": 18, "from": "2021-05-01"}},
+        {"reached": {"age": 18, "from": "1950-05-01", "until": "1960-05-01"}},
+    ],
+    ids=str,
+)
+def test_who_is_not_of_one_audience_may_be_of_another(other: dict[str, Any]) -> None:
+    offer = {"id": "one", "after": ["nothing"], "products": ["Comirnaty"]}
+    person = history(born=date(1970, 1, 1), groups=frozenset({"pilots"}))
+    for audiences, expected in (
+        ([other], Status.NOT_OFFERED),
+        ([other, {"age_from": 12}], Status.ELIGIBLE),
+        ([{"age_from": 12}, other], Status.ELIGIBLE),
+    ):
+        programme = offering({**offer, "to": audiences})
+        assert next_dose(programme, person, day("2021-07-01")).status is expected
+
+
 def test_of_a_birth_date_known_in_part_both_ends_count_with_their_days() -> None:
     programme = offering(
         {"id": "one", "after": ["nothing"], "products": ["Comirnaty"], "to": [{"age_from": 12}]}
