@@ -82,7 +82,7 @@ def main() -> int:
     given = parser.parse_args()
     if unknown := sorted(set(given.rooms) - set(ROOMS)):
         parser.error(f"there is no room {', '.join(unknown)}; there are {', '.join(ROOMS)}")
-    given.into.mkdir(exist_ok=True)
+    given.into.mkdir(parents=True, exist_ok=True)
     into = given.into.resolve()
     python = given.python.absolute()  # not resolved: an environment's is a link to another
     results = _results(into)
