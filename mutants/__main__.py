@@ -40,6 +40,9 @@ _NOT_ABOUT_THE_ROOMS: Final = (
 )
 """Tests of the source's form, of other programs and of other rooms; they are not asked."""
 
+_OF_FORM: Final = ("tests/test_values.py", "tests/test_documented_tables.py")
+"""The tests of classes and constants that run no line of them."""
+
 _TESTS_OF: Final = {
     "issue": ("tests/test_issuing.py", "tests/test_reissue.py", "tests/test_two_phases.py"),
 }
@@ -79,7 +82,7 @@ def main() -> int:
     given = parser.parse_args()
     if unknown := sorted(set(given.rooms) - set(ROOMS)):
         parser.error(f"there is no room {', '.join(unknown)}; there are {', '.join(ROOMS)}")
-    given.into.mkdir(exist_ok=True)
+    given.into.mkdir(parents=True, exist_ok=True)
     into = given.into.resolve()
     python = given.python.absolute()  # not resolved: an environment's is a link to another
     results = _results(into)
@@ -100,14 +103,21 @@ def main() -> int:
 
 
 def _copy(into: Path) -> None:
-    """Copy what git knows, and what it does not ignore, to where faults may be planted."""
+    """Copy what git knows, and what it does not ignore, to where faults may be planted.
+
+    Modules and tests that are no longer there are taken out of an earlier copy.
+    """
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, cwd=PROJECT, capture_output=True, check=True).stdout
-    for name in filter(None, listed.decode().split("\0")):
-        source, target = PROJECT / name, into / "copy" / name
-        if source.is_file():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(source, target)
+    names = {name for name in listed.decode().split("\0") if name and (PROJECT / name).is_file()}
+    copy = into / "copy"
+    for path in [*copy.rglob("*.py")]:
+        if path.relative_to(copy).as_posix() not in names:
+            path.unlink()
+    for name in sorted(names):
+        target = copy / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(PROJECT / name, target)
 
 
 def _environment(into: Path) -> dict[str, str]:
@@ -127,7 +137,15 @@ def _reach(into: Path, python: Path, tests: list[str] | None) -> Reach:
     if not known.exists():
         _run_all(into, python, tests)
         known.write_text(json.dumps(_read_reach(into)))
-    return Reach(*json.loads(known.read_text(), object_hook=_numbered))
+    seconds, lines, hashes = json.loads(known.read_text(), object_hook=_numbered)
+    # Files of tests may have been taken out since.
+    files = {path: into / "copy" / path for path in {test.partition("::")[0] for test in seconds}}
+    there = {path for path, file in files.items() if file.is_file()}
+    return Reach(
+        {test: spent for test, spent in seconds.items() if test.partition("::")[0] in there},
+        lines,
+        hashes,
+    )
 
 
 def _numbered(read: dict[str, Any]) -> dict[Any, Any]:
@@ -237,7 +255,8 @@ def _run(
     hashes = _hashes(into / "copy")
     changed = {path for path, digest in hashes.items() if reach.hashes.get(path) != digest}
     source = into / "copy" / "src" / "coronapas"
-    texts = {path: (source / path).read_text("utf-8") for path in reach.lines}
+    modules = (path for path in reach.lines if (source / path).is_file())
+    texts = {path: (source / path).read_text("utf-8") for path in modules}
     with _Tests(into, python, reach) as tests, (into / "results.jsonl").open("a") as results:
         while asked:
             for number, mutant in enumerate(asked, 1):
@@ -282,6 +301,7 @@ class _Tests:
 
     def __init__(self, into: Path, python: Path, reach: Reach) -> None:
         self._reach = reach
+        self._copy = into / "copy"
         self._log = into / "last.log"
         self._runner = subprocess.Popen(
             [str(python), "-m", "mutants.runner"],
@@ -292,7 +312,7 @@ class _Tests:
             text=True,
         )
         self.unsound: set[str] = set()
-        """Those that fail without a fault."""
+        """Those that fail without a fault, or are no longer there."""
 
     def __enter__(self) -> Self:
         return self
@@ -304,9 +324,22 @@ class _Tests:
 
     def confirm(self, tests: set[str]) -> None:
         """Find those of `tests` that fail without a fault."""
-        if tests and self.run(sorted(tests), "--maxfail=1000"):
-            self.unsound.update(self.failed())
-            print(f"not believed: {sorted(self.unsound)}", flush=True)
+        while asked := sorted(tests - self.unsound):
+            if self.run(asked, "--maxfail=1000"):
+                self.unsound.update(self.failed())
+                if self.forget():
+                    continue
+                print(f"not believed: {sorted(self.unsound)}", flush=True)
+            break
+
+    def forget(self) -> bool:
+        """Put aside what the last run did not find: tests that were renamed or taken out since."""
+        lines = self._log.read_text("utf-8", "replace").splitlines()
+        found = (re.match(r"ERROR: (?:file or directory )?not found: (.+)", each) for each in lines)
+        gone = {each[1].removeprefix(f"{self._copy}{os.sep}") for each in found if each}
+        known = len(self.unsound)
+        self.unsound |= gone
+        return len(self.unsound) > known
 
     def run(self, tests: list[str], *flags: str) -> int | str:
         """Return pytest's exit code, or ``"timeout"``."""
@@ -334,21 +367,22 @@ def _shown(order: list[list[str]], place: _Place, tests: _Tests) -> tuple[str, s
     """
     count = 0
     for stage in order:
-        asked = [test for test in stage if test not in tests.unsound]
-        if not asked:
-            continue
-        count += len(asked)
-        place.plant()
-        answer = tests.run(asked)
-        if answer == "timeout":
-            return "timeout", "", count
-        if answer and (failed := tests.failed()):
-            return "killed", failed[0], count
-        if answer:  # nothing was collected, or pytest itself broke: was that the fault's doing?
+        while asked := [test for test in stage if test not in tests.unsound]:
+            place.plant()
+            answer = tests.run(asked)
+            if answer == "timeout":
+                return "timeout", "", count + len(asked)
+            if answer and (failed := tests.failed()):
+                return "killed", failed[0], count + len(asked)
+            if not answer:
+                count += len(asked)
+                break
+            # Nothing was collected, or pytest itself broke: was that the fault's doing?
             place.heal()
             if not tests.run(asked):
-                return "killed", "", count
-            raise RuntimeError(f"these tests cannot be run without a fault either: {asked}")
+                return "killed", "", count + len(asked)
+            if not tests.forget():
+                raise RuntimeError(f"these tests cannot be run without a fault either: {asked}")
     return ("survived" if count else "unreached"), "", count
 
 
@@ -379,11 +413,13 @@ def stages(
         _cheapest(tests, reach, seconds, most)
         for tests, (seconds, most) in zip(groups, _STAGES, strict=True)
     ]
+    if names is not None:
+        order.append([*_OF_FORM])
     # Tests written since are not in the account: their files are asked whole, after all others.
-    names = [path for path in sorted(changed) if Path(path).name.startswith("test_")]
+    files = [path for path in sorted(changed) if Path(path).name.startswith("test_")]
     fresh = [
         path
-        for path in names
+        for path in files
         if path.startswith(own) or path.count("/") == 1
         if not path.startswith(_NOT_ABOUT_THE_ROOMS)
     ]

@@ -50,7 +50,7 @@ class Mutant(NamedTuple):
     """The changed lines as they are, each without its indentation."""
     after: str
     nth: int
-    """Which of the equal lines of the module, from 0."""
+    """Which of the equal lines of the module, from 0; indentation makes no difference."""
     code: str
     """The module with the fault."""
 
@@ -153,7 +153,7 @@ def _mutant(room: str, path: str, operator: str, text: str, code: str) -> Mutant
         if tag != "equal":
             old = " ".join(line.strip() for line in before[first:last])
             new = " ".join(" ".join(after[begin:end]).split())
-            nth = sum(line == before[first] for line in before[:first])
+            nth = sum(line.strip() == before[first].strip() for line in before[:first])
             return Mutant(room, path, first + 1, operator, old, new, nth, code)
     raise ValueError("the codes are equal")
 

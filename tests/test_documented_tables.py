@@ -233,7 +233,8 @@ def test_the_limits_are_those_of_the_code() -> None:
         "CMS message beside a list's file": f"{mib(cms.MAX_MESSAGE_BYTES)}, inclusive",
         "size of a revocation document": (
             f"{mib(of_revocation.MAX_BYTES)}, and parts of JSON by its size: one for every "
-            f"{of_revocation.BYTES_A_PART} bytes beyond {of_revocation.FREE_PARTS:,}"
+            f"{of_revocation.BYTES_A_PART} bytes beyond {of_revocation.FREE_PARTS:,}, "
+            f"and {of_revocation.MAX_PARTS:,} at most"
         ),
         "files of a folder of trust lists, of revocation lists": (
             f"{reading_trust.MAX_FILES:,} with {mib(of_trust.MAX_BYTES)}; "

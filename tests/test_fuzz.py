@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from fuzz import entries
+from fuzz import entries, keeping
 from fuzz.__main__ import ROOMS
 
 if TYPE_CHECKING:
@@ -26,6 +28,48 @@ def test_an_entry_takes_its_seeds_and_what_was_found_before(entry: Entry) -> Non
     assert seeds
     for data in (*seeds[:5], *found, b"", b"\xff" * 50):
         entry.run(data)
+
+
+def test_the_corpus_is_small_and_of_entries_alone() -> None:
+    files = [path for path in (PROJECT / "fuzz" / "corpus").rglob("*") if path.is_file()]
+    assert {path.parent.name for path in files} == BY_NAME.keys()
+    for path in files:
+        assert path.name == hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+        assert path.stat().st_size <= keeping.LARGEST.get(path.parent.name, 2_048)
+    assert sum(path.stat().st_size for path in files) < 300_000
+
+
+def branching(data: bytes) -> int:
+    count = 0
+    if b"a" in data:
+        count += 1
+        count += 1
+    if b"b" in data:
+        count += 1
+    if b"c" in data:
+        raise ValueError
+    return count
+
+
+def test_what_is_kept_reaches_the_most_lines_that_nothing_else_reaches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeping, "_SOURCE", PROJECT / "tests")
+    entry = replace(BY_NAME["uvci"], run=branching, seeds=lambda: [b"seed"])
+    work, kept = tmp_path / "work", tmp_path / "kept"
+    work.mkdir()
+    for data in (b"seed", b"", b"b", b"-a-", b"a", b"c", b"ab" + b" " * 2_047):
+        (work / hashlib.sha256(data).hexdigest()).write_bytes(data)
+
+    def keep(number: int, room: str = "test_fuzz.py") -> list[bytes]:
+        count = keeping.keep(entry, (room,), number, work, kept)
+        found = [path.read_bytes() for path in kept.glob("*")]
+        assert count <= len(found)
+        return sorted(found)
+
+    assert keep(9, "another_room") == keep(0) == []
+    assert keep(1) == keep(1) == [b"a"]
+    assert keep(9) == keep(9) == [b"a", b"b"]
 
 
 def test_every_entry_has_rooms_to_watch() -> None:

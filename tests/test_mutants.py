@@ -34,6 +34,19 @@ def test_a_sample_is_shared_out_by_lines(lines: dict[str, int], sample: int) -> 
         assert abs(given[room] - sample * count / sum(lines.values())) < 1
 
 
+def test_equal_lines_are_told_apart_by_their_number_alone() -> None:
+    code = "if a:\n    return False\nif b:\n    if c:\n        return False\n"
+    found = [
+        drawing._mutant("rules", "rules/a.py", "X", code, code[:at] + "True" + code[at + 5 :])
+        for at in (code.index("False"), code.rindex("False"))
+    ]
+    assert [each.nth for each in found] == [0, 1]
+    assert [each.key.split(" | ")[1:] for each in found] == [
+        ["0", "return False", "return True"],
+        ["1", "return False", "return True"],
+    ]
+
+
 @pytest.mark.parametrize(
     ("code", "other", "differs"),
     [
@@ -126,19 +139,22 @@ def test_those_that_reach_the_line_are_asked_first_and_those_of_the_room_before_
     ]
 
 
-def test_a_constant_is_shown_to_those_that_reach_what_uses_it() -> None:
+def test_what_stands_in_no_function_is_shown_to_those_that_reach_what_uses_it() -> None:
     assert driver.stages(mutant(5), TEXTS, REACH, set()) == [
         ["tests/rules/test_b.py::other"],
         ["tests/rules/test_a.py::quick", "tests/rules/test_a.py::slow"],
+        ["tests/test_values.py", "tests/test_documented_tables.py"],
     ]
 
 
-@pytest.mark.parametrize(("line", "changed"), [(1, ()), (15, ("src/coronapas/rules/a.py",))])
+@pytest.mark.parametrize(
+    ("line", "changed", "after"), [(1, (), 1), (15, ("src/coronapas/rules/a.py",), 0)]
+)
 def test_what_cannot_be_placed_is_shown_to_all_that_reach_the_module(
-    line: int, changed: tuple[str, ...]
+    line: int, changed: tuple[str, ...], after: int
 ) -> None:
-    own, others = driver.stages(mutant(line), TEXTS, REACH, set(changed))
-    assert (len(own), len(others)) == (3, 1)
+    own, others, *values = driver.stages(mutant(line), TEXTS, REACH, set(changed))
+    assert (len(own), len(others), len(values)) == (3, 1, after)
 
 
 def test_test_files_that_were_written_since_are_asked_whole_in_the_end() -> None:
@@ -196,3 +212,96 @@ def test_tests_run_in_a_fork_and_end_when_their_time_is_over(tmp_path: Path) -> 
         timeout=200,
     )
     assert list(map(json.loads, run.stdout.splitlines())) == [0, 1, "timeout", 0]
+
+
+def test_a_copy_is_without_what_was_taken_out_since(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, into = tmp_path / "project", tmp_path / "into"
+    for name in ("src/a.py", "src/old.py", "data.json"):
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).write_text(name)
+    for command in (["init"], ["add", "-A"]):
+        subprocess.run(["git", *command], cwd=project, check=True, capture_output=True)
+    (project / ".gitignore").write_text("*.log\n")
+    (project / "src" / "run.log").write_text("")
+    monkeypatch.setattr(driver, "PROJECT", project)
+    driver._copy(into)
+    (project / "src" / "old.py").rename(project / "src" / "new.py")
+    driver._copy(into)
+    copied = {path.relative_to(into / "copy").as_posix() for path in into.rglob("*.*")}
+    assert copied == {".gitignore", "data.json", "src/a.py", "src/new.py"}
+
+
+class Runs:
+    """What runs tests, with the answer of each that is there; also what plants the fault."""
+
+    def __init__(self, there: dict[str, int]) -> None:
+        self.there = there
+        self.unsound: set[str] = set()
+        self.planted = False
+        self.asked: list[tuple[bool, list[str]]] = []
+
+    def plant(self) -> None:
+        self.planted = True
+
+    def heal(self) -> None:
+        self.planted = False
+
+    def run(self, asked: list[str]) -> int:
+        self.asked.append((self.planted, asked))
+        if set(asked) - self.there.keys():
+            return 4
+        return max(self.there[test] for test in asked) if self.planted else 0
+
+    def failed(self) -> list[str]:
+        asked = self.asked[-1][1]
+        found = set(asked) <= self.there.keys()
+        return [test for test in asked if found and self.there[test] == 1]
+
+    def forget(self) -> bool:
+        gone = set(self.asked[-1][1]) - self.there.keys()
+        self.unsound |= gone
+        return bool(gone)
+
+
+@pytest.mark.parametrize(
+    ("there", "expected"),
+    [
+        ({"a": 0, "b": 0, "c": 1}, ("killed", "c", 3)),
+        ({"a": 0, "b": 0, "c": 0}, ("survived", "", 3)),
+        ({"a": 0, "c": 1}, ("killed", "c", 2)),  # b was renamed
+        ({"a": 1, "c": 1}, ("killed", "a", 1)),
+        ({"c": 0}, ("survived", "", 1)),
+        ({}, ("unreached", "", 0)),
+        ({"a": 3, "b": 0}, ("killed", "", 2)),  # the fault keeps pytest from running at all
+    ],
+)
+def test_tests_that_are_no_longer_there_are_put_aside(
+    there: dict[str, int], expected: tuple[str, str, int]
+) -> None:
+    runs = Runs(there)
+    runs_as: Any = runs
+    assert driver._shown([["a", "b"], ["c"]], runs_as, runs_as) == expected
+    assert runs.unsound <= {"a", "b", "c"} - there.keys()
+
+
+def test_what_pytest_does_not_find_is_read_from_its_log(tmp_path: Path) -> None:
+    there = tmp_path / "copy" / "tests" / "test_a.py"
+    there.parent.mkdir(parents=True)
+    there.write_text("def test_it():\n    pass\n")
+    flags = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", "."]
+    tests: Any = object.__new__(driver._Tests)
+    tests._copy, tests._log, tests.unsound = tmp_path / "copy", tmp_path / "log", set()
+    asked = ["tests/test_a.py::test_it", "tests/test_a.py::gone", "tests/test_b.py::test_it"]
+    for gone in (asked[2], asked[1]):
+        with tests._log.open("w") as log:
+            command = [*flags, *(each for each in asked if each not in tests.unsound)]
+            run = subprocess.run(
+                command, cwd=tmp_path / "copy", stdout=log, stderr=log, check=False
+            )
+        assert run.returncode == 4
+        assert tests.forget()
+        assert gone in tests.unsound
+    assert tests.unsound == set(asked[1:])
+    assert not tests.forget()

@@ -45,6 +45,7 @@ from coronapas.rules._export import (
     all_of,
     any_of,
     export_rules,
+    literal,
     negated,
 )
 from coronapas.rules._model import CertificateType, Rule
@@ -284,6 +285,13 @@ def test_the_rules_say_that_they_are_the_projects_own() -> None:
             assert rule.runnable
 
 
+def test_a_rule_on_doses_says_when_they_count_or_that_they_do_not() -> None:
+    found = exported("denmark", DENMARK.revisions[0].id, None)
+    counts = "last-dose-14-days: from 14 days after the event, without end."
+    assert rule_for(found, "read as primary:").description().endswith(f"primary: {counts}")
+    assert rule_for(found, "read as first:").description().endswith("first: It does not count.")
+
+
 def test_a_rule_is_valid_for_as_long_as_its_revision() -> None:
     revision = DENMARK.revisions[3]
     found = exported("denmark", revision.id, None)
@@ -312,6 +320,19 @@ def test_an_end_can_be_given_and_lies_within_the_revision() -> None:
 def rule_for(found: RuleExport, words: str) -> Rule:
     (rule,) = [rule for rule in found.rules if words in rule.description()]
     return rule
+
+
+@pytest.mark.parametrize(
+    ("moment", "text"),
+    [
+        (date(2021, 6, 1), "2021-06-01"),
+        (datetime(2021, 6, 1, 1, 30, tzinfo=ZoneInfo("Europe/Copenhagen")), "2021-05-31T23:30:00Z"),
+    ],
+)
+def test_a_literal_is_its_instant_and_no_other(moment: date, text: str) -> None:
+    same = {"plusTime": [text, 0, "day"]}
+    for comparison in ("not-before", "not-after"):
+        assert certlogic.evaluate({comparison: [literal(moment), same]}, {}) is True
 
 
 @pytest.mark.parametrize("revision_id", ["2021-05-31", "2021-09-15", "2022-01-16"])

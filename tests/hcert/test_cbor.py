@@ -173,6 +173,19 @@ def test_looking_for_containers_as_keys_never_raises(data: bytes) -> None:
     cbor.has_container_key(data)
 
 
+@given(TREES, st.data())
+def test_what_was_cut_has_no_container_as_a_key_that_the_whole_has_not(
+    item: Any, data: st.DataObject
+) -> None:
+    whole = cbor2.dumps(item)
+    cut = whole[: data.draw(st.integers(0, len(whole)))]
+    assert cbor.has_container_key(cut) <= container_key(item)
+
+
+def test_a_large_item_that_was_cut_is_truncated() -> None:
+    refused(cbor2.dumps([{1: "x" * 5000}, 2])[:-1], "truncated")
+
+
 def test_keys_that_collide_are_refused_before_they_are_compared() -> None:
     prime = 2**61 - 1
     pairs = [(a * prime, b) for a in range(8) for b in range(24)]

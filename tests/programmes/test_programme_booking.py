@@ -37,6 +37,7 @@ from coronapas.programmes import (
     InvitationState,
     Status,
     invitations,
+    load,
     may_book,
     may_give,
     next_dose,
@@ -244,6 +245,44 @@ def test_what_is_wrong_on_arrival_is_a_check_that_fails(
     assert arrival.answer is False
     assert outcomes(arrival)[failed] is False
     assert code in codes(arrival)
+
+
+def test_a_course_that_goes_on_with_a_product_of_unknown_length_is_one_of_two() -> None:
+    said = {"source": "x", "confidence": "S"}
+    offer = {"from": "2021-01-01", "products": ["novel"], **said}
+    document = {
+        "id": "new",
+        "title": "New",
+        "time_zone": "Europe/Athens",
+        "reckoning": "local",
+        "products": [{"code": code, "name": code, **said} for code in (COMIRNATY, "novel")],
+        "readings": {
+            "single_then_other": {"is": "booster", **said},
+            "one_dose_recovered": {"is": "first", **said},
+        },
+        "schedule": {
+            "offers": [{"id": after, "after": [after], **offer} for after in ("nothing", "first")]
+        },
+        "rules": [],
+        "revisions": [],
+    }
+    numbers = [
+        (arrival.dose_number, arrival.doses)
+        for doses in ((), (dose("2021-05-01"),))
+        for arrival in (
+            may_give(load(document), history(*doses), None, day("2021-07-01"), "novel"),
+        )
+    ]
+    assert numbers == [(1, 2), (2, 2)]
+
+
+@pytest.mark.parametrize("record", [None, InvitationRecord(InvitationState.DECLINED)])
+def test_whoever_the_schedule_offers_a_dose_needs_no_record_of_an_invitation(
+    record: InvitationRecord | None,
+) -> None:
+    one = history(dose("2021-06-20", "1/2"), dose("2021-07-25", "2/2"), groups=NONE)
+    arrival = give(one, "2022-01-15", "Comirnaty", record)
+    assert outcomes(arrival)["invited"] is True
 
 
 def test_an_appointment_on_another_day_or_for_another_product_fails() -> None:

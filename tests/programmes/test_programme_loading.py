@@ -126,6 +126,8 @@ def drop(*path: str | int) -> Callable[[dict[str, Any]], None]:
         value={}), "readings.x", "json.unknown", True), (put("readings", "single_then_other", "is",
         value="first"), "readings.single_then_other.is", "json.choice", True), (drop("readings",
         "extra_dose", "within"), "readings.extra_dose.within", "json.missing", True),
+        (put("other_reckoning", "disease", value="840539006"), "other_reckoning.disease",
+        "json.unknown", True),
         (put("products", value={}), "products", "json.list", True), (put("products", 0, value=3),
         "products.0", "json.type", True), (put("products", 0, "doses", value=[]),
         "products.0.doses", "json.list", True), (put("products", 0, "doses", value=["2"]),
@@ -307,6 +309,10 @@ def test_linting_finds_a_limit_that_leaves_a_course_without_a_product() -> None:
          "status": "withdrawn", "why": "x", "age_below": 30, "source": "x", "confidence": "S"}
     )  # fmt: skip
     assert ("course", "none") in codes(document)
+    eve = {**document["schedule"]["limits"][-1], "id": "eve", "from": "2021-10-09"}
+    document["schedule"]["limits"].insert(-1, eve)  # it was so on the day before already
+    assert codes(document) & {("course", "none"), ("course", "eve")} == {("course", "eve")}
+    document["schedule"]["limits"].remove(eve)
     document["schedule"]["limits"][-1]["from"] = "2024-01-01"
     document["schedule"]["limits"][-1]["until"] = "2024-01-10"
     offer_named(document, "second-spikevax-4-weeks")["why"] = "no more"

@@ -14,9 +14,10 @@ import pytest
 from programme_cases import DENMARK, day, dose, history, infected
 
 from coronapas.errors import ProgrammeError
-from coronapas.facts import Dose, History, Infection, Tested
+from coronapas.facts import Dose, History, Infection, PartialDate, Tested
 from coronapas.programmes import (
     BUNDLED,
+    NextDose,
     Period,
     Programme,
     Requirement,
@@ -485,6 +486,90 @@ def test_a_dose_is_offered_from_an_age_in_months() -> None:
 # Offers, waits, products.
 
 
+@pytest.mark.parametrize(
+    ("age", "until", "words"),
+    [
+        (18, None, "those turning 18 from 2021-05-01"),
+        (18, "2021-06-01", "those turning 18 from 2021-05-01 until 2021-06-01"),
+        ({"months": 15}, None, "those turning 15 months from 2021-05-01"),
+    ],
+)
+def test_those_who_reach_an_age_in_time_are_named(age: Any, until: str | None, words: str) -> None:
+    reached = {"age": age, "from": "2021-05-01", **({"until": until} if until else {})}
+    programme = offering(
+        {"id": "one", "after": ["nothing"], "products": ["Comirnaty"], "to": [{"reached": reached}]}
+    )
+    refused = next_dose(programme, history(born=date(1950, 1, 1)), day("2021-07-01"))
+    assert f"A dose is offered to: {words}." in [reason.text for reason in refused.reasons]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"groups": ["nurses"]},
+        {"age_from": 0, "except_groups": ["pilots"]},
+        {"age_below": 12},
+        {"born": {"from": "2000-01-01"}},
+        {"born": {"until": "1940-01-01"}},
+        {"reached": {"age": 18, "from": "2021-05-01"}},
+        {"reached": {"age": 18, "from": "1950-05-01", "until": "1960-05-01"}},
+    ],
+    ids=str,
+)
+def test_who_is_not_of_one_audience_may_be_of_another(other: dict[str, Any]) -> None:
+    offer = {"id": "one", "after": ["nothing"], "products": ["Comirnaty"]}
+    person = history(born=date(1970, 1, 1), groups=frozenset({"pilots"}))
+    for audiences, expected in (
+        ([other], Status.NOT_OFFERED),
+        ([other, {"age_from": 12}], Status.ELIGIBLE),
+        ([{"age_from": 12}, other], Status.ELIGIBLE),
+    ):
+        programme = offering({**offer, "to": audiences})
+        assert next_dose(programme, person, day("2021-07-01")).status is expected
+
+
+def test_of_a_birth_date_known_in_part_both_ends_count_with_their_days() -> None:
+    programme = offering(
+        {"id": "one", "after": ["nothing"], "products": ["Comirnaty"], "to": [{"age_from": 12}]}
+    )
+    on = day("2021-12-15")
+    days = [
+        next_dose(programme, history(born=born, groups=frozenset()), on).earliest
+        for born in (date(2010, 3, 1), date(2010, 3, 31))
+    ]
+    assert days == [day("2022-03-01"), day("2022-03-31")]
+    either = next_dose(programme, History(PartialDate(2010, 3), groups=frozenset()), on)
+    assert (either.status, either.earliest) == (Status.TOO_EARLY, days[1])
+
+
+def test_of_a_birth_date_known_in_part_every_day_between_counts() -> None:
+    """Those who turn 13 when the one offer has ended, and are too old for the other: two days."""
+    members = {"after": ["primary"], "products": ["Comirnaty"], "earliest": {"days": 90}}
+    programme = offering(
+        {"id": "older", "until": "2022-06-30", "to": [{"age_from": 13}], **members},
+        {"id": "younger", "to": [{"age_below": 12}], **members},
+    )
+
+    def asked(born: date | PartialDate) -> NextDose:
+        doses = (dose("2021-05-01", "1/2"), dose("2021-06-01", "2/2"))
+        person = History(born, doses, groups=frozenset())
+        return next_dose(programme, person, day("2021-07-01"))
+
+    edges = [date(2009, 6, 29), date(2009, 6, 30), date(2009, 7, 1), date(2009, 7, 2)]
+    assert [asked(born).status for born in edges] == [
+        *(Status.TOO_EARLY, Status.NOT_OFFERED),
+        *(Status.NOT_OFFERED, Status.TOO_EARLY),
+    ]
+    whole = asked(PartialDate(2009))
+    assert whole.status is Status.AMBIGUOUS
+    readings = {reason.text for reason in whole.reasons if reason.code == "reading"}
+    assert readings == {
+        "In one reading: too-early from 2022-01-01.",
+        "In one reading: too-early from 2021-08-30.",
+        "In one reading: not-offered.",
+    }
+
+
 def test_an_offer_goes_by_the_number_of_the_dose() -> None:
     members = {"after": ["booster"], "products": ["Comirnaty"], "earliest": {"days": 90}}
     programme = offering({"id": "fourth", "dose": [4], **members})
@@ -617,7 +702,9 @@ def test_each_row_of_a_programme_has_its_disease() -> None:
     assert list(measles.products) == ["MMR"]
     with pytest.raises(ValueError, match=r"840539006 .COVID-19., 14189004 .measles."):
         covid.for_disease("mumps")
+    assert covid.parts == {"840539006": covid, MEASLES: measles}
     assert DENMARK.for_disease("840539006") is DENMARK
+    assert not DENMARK.parts
 
 
 def test_doses_of_one_day_against_two_diseases_are_two() -> None:

@@ -111,6 +111,22 @@ def test_every_text_lies_inside_the_picture_and_on_no_other(width: int) -> None:
         places.add(place)
 
 
+@pytest.mark.parametrize("width", [320, 719, 720, WIDTH, 4000])
+@pytest.mark.parametrize("years", range(1, 13))
+def test_the_names_of_months_do_not_touch_and_are_no_fewer_than_fit(width: int, years: int) -> None:
+    limits = {"start": local("2021-01-01"), "end": local(f"{2021 + years}-01-01")}
+    svg = drawn(PERSON, width=width, **limits)
+    lines = [
+        float(line.get("x1") or 0)
+        for line in svg.iter(f"{SVG}line")
+        if line.get("class") in ("month-line", "year-line")
+    ]
+    step = 12 * years // (len(lines) - 1)
+    apart = min(right - left for left, right in pairwise(lines))
+    assert apart > 30 or step == 12
+    assert apart < 75 or step == 1
+
+
 def test_days_and_times_stand_as_text_where_no_tooltip_can_be_seen() -> None:
     for width in (390, WIDTH):
         found = words(drawn(PERSON, width=width))
@@ -135,6 +151,19 @@ def test_the_legend_and_the_list_have_what_is_drawn_and_nothing_else() -> None:
     late = words(drawn(PERSON, start=local("2022-01-01"), end=local("2022-03-01")))
     assert not any(text.startswith("2021-04-06") for text in late)
     assert any(text.startswith("2022-01-16") for text in late)
+
+
+def test_lines_of_evidence_are_of_doses_then_infections_then_tests() -> None:
+    events = [sampled(f"2021-07-0{number}T10:00", "naat") for number in (1, 5)]
+    events += [sampled("2021-10-08T10:00", "naat")]
+    ill = [infected("2021-03-01"), infected("2021-09-20")]
+    found = timeline(DENMARK, history(*events, *ill, dose("2021-06-01", "1/2"))).evidence
+    assert not any("EvidenceSpan" in repr(line) for line in found)
+    kinds = [(line.kind, line.number) for line in found]
+    assert kinds == [
+        *(("vaccination", 1), ("recovery", 1), ("recovery", 2)),
+        *(("test", 1), ("test", 2), ("test", 3)),
+    ]
 
 
 def test_an_event_is_marked_on_top_of_its_bar() -> None:

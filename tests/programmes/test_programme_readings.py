@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
-from programme_cases import DENMARK, EU, dose, history, infected, local, sampled
+from programme_cases import COMIRNATY, DENMARK, EU, dose, history, infected, local, sampled
 
 from coronapas.facts import (
     Dose,
@@ -126,6 +126,18 @@ def test_a_programme_decides_how_one_dose_after_recovery_is_read() -> None:
 
 def test_a_programme_without_extra_doses_reads_three_of_three_as_a_booster() -> None:
     assert read(course(("2021-12-05", "3/3", M)), None, EU) == ["booster"]
+
+
+@pytest.mark.parametrize("groups", [NONE, IMMUNE, None], ids=str)
+@pytest.mark.parametrize("numbers", [(2, None), (None, 2)])
+def test_half_of_a_dose_s_numbers_says_nothing(
+    numbers: tuple[int | None, int | None], groups: frozenset[str] | None
+) -> None:
+    before = course(("2021-01-05", "1/2", COMIRNATY), ("2021-02-05", "2/2", COMIRNATY))
+    for product in (COMIRNATY, C):  # a code alone is read a quicker way than a name
+        half, neither = (Dose(date(2021, 6, 5), product, *each) for each in (numbers, (None, None)))
+        for first in ([], before):
+            assert read([*first, half], groups) == read([*first, neither], groups)
 
 
 def test_an_ambiguous_dose_names_its_readings_and_what_would_settle_them() -> None:

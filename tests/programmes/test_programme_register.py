@@ -786,6 +786,52 @@ def test_whom_a_register_invites_may_book(name: str) -> None:
         assert set(booking.products) == products
 
 
+@pytest.mark.parametrize("form", [RegisterForm.CSV, RegisterForm.PARQUET])
+@pytest.mark.parametrize("of", ["events", "histories"])
+def test_records_of_invitations_stand_in_tables_too(of: str, form: RegisterForm) -> None:
+    doses = [
+        {"date": day, "product": "Comirnaty", "dose_number": number, "doses": 2}
+        for number, day in ((1, "2021-06-20"), (2, "2021-07-25"))
+    ]
+    adult = {"birth_date": "1970-01-01", "groups": [], "vaccinations": doses}
+    states: list[tuple[str | None, int | None]]
+    states = [(None, None), ("booked", 3), ("booked", 2), ("booked", None), ("done", 1), ("x", 3)]
+    rows: list[dict[str, Any]] = []
+    documents: list[dict[str, Any]] = []
+    for place, (state, number) in enumerate(states):
+        person = event_rows(f"p{place}", adult)
+        if of == "histories":
+            person = [{"id": f"p{place}", "history": json.dumps(adult)}]
+        told = {"invitation_state": state, "invitation_dose": number}
+        rows += [{**row, **told} for row in person]
+        record = {} if number is None else {"dose": number}
+        documents.append({"id": f"p{place}", "history": adult})
+        documents[-1] |= {} if state is None else {"invitation": {"state": state, **record}}
+    table = pa.table({name: [row[name] for row in rows] for name in rows[0]})
+    on = date(2022, 1, 16)
+    runs = (
+        invite_register(DENMARK, written(table, form), on, form=form),
+        invite_register(DENMARK, lines(documents), on),
+    )
+    for run in runs:
+        found = {answer.id: codes(answer) or answer.to_json()["dose"] for answer in run}
+        assert found == {"p0": 3, "p2": 3, "p4": 3, "p5": ["register.invitation"]}
+
+
+@pytest.mark.parametrize("form", [RegisterForm.CSV, RegisterForm.PARQUET])
+def test_a_row_of_a_table_of_histories_is_named_by_its_number(form: RegisterForm) -> None:
+    table = pa.table({"id": ["a", "b", "c"], "history": ["5", "[]", "x"]})
+    run = invite_register(DENMARK, written(table, form), date(2022, 1, 16), form=form)
+    answers = [each.to_json() for each in run]
+    assert [(each["id"], each["line"]) for each in answers] == [("a", 1), ("b", 2), ("c", 3)]
+    rows = {"id": ["a", None, "b", None], "kind": ["vaccination"] * 4}
+    table = pa.table({**rows, "birth_date": ["1970-01-01"] * 4, "vaccination_date": ["x"] * 4})
+    run = invite_register(DENMARK, written(table, form), date(2022, 1, 16), form=form)
+    found = {(each["line"], each["reasons"][0]["code"]) for each in (one.to_json() for one in run)}
+    assert {line for line, code in found if code == "register.id"} == {2, 4}
+    assert {line for line, _ in found} == {1, 2, 3, 4}
+
+
 def test_typed_columns_are_read_as_well_as_texts() -> None:
     adult = [
         {

@@ -21,10 +21,11 @@ from programme_cases import (
     histories,
     history,
     infected,
+    local,
     sampled,
 )
 
-from coronapas.facts import Dose, History
+from coronapas.facts import Dose, History, Infection, Tested
 from coronapas.programmes import Access, Reason, Status, invitations, next_dose
 
 ONE = timedelta(days=1)
@@ -216,6 +217,22 @@ def test_after_an_infection_a_month_is_waited_from_january_2022(event: str) -> N
     assert status(before, day("2022-10-05")) == "due"
     negative = history(*COURSE, sampled("2022-09-20T12:00", "naat"), groups=NONE)
     assert status(negative, day("2022-10-05")) == "due"
+
+
+@pytest.mark.parametrize("event", ["infection", "test"])
+def test_two_statements_of_one_infection_are_of_the_first_day(event: str) -> None:
+    def stated(number: int, uvci: str) -> Infection | Tested:
+        if event == "infection":
+            return Infection(date(2022, 9, number), uvci=uvci)
+        return Tested("naat", local(f"2022-09-{number}T08:00"), True, uvci)
+
+    def earliest(uvci: str) -> date | None:
+        events = (stated(10, "URN:UVCI:01:DK:T"), stated(20, uvci))
+        person = history(*COURSE, *events, groups=NONE)
+        return next_dose(DENMARK, person, day("2022-10-05")).earliest
+
+    assert earliest("URN:UVCI:01:DK:T") == day("2022-10-10")
+    assert earliest("URN:UVCI:01:DK:U") == day("2022-10-20")
 
 
 def test_before_the_programme_and_without_a_schedule_nothing_is_offered() -> None:

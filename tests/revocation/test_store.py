@@ -473,7 +473,8 @@ def test_no_repr_shows_a_hash() -> None:
     held = whole(batch("a", 1), removed_hashes=digest(2))
     for value in (held, held.batches[0], RevocationStore([held])):
         assert digest(1).hex() not in repr(value)
-        assert repr(digest(1))[2:-1] not in repr(value)
+        for number in (1, 2):
+            assert repr(digest(number))[2:-1] not in repr(value)
     assert repr(RevocationStore([held])) == "<RevocationStore of 1 sources, 1 hashes>"
     assert held.hash_count == 1
 
@@ -621,6 +622,18 @@ def test_a_save_that_fails_leaves_the_old_file_and_nothing_else(
         store().save(path)
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == ["x"]
+
+
+def test_a_file_that_is_not_mapped_may_be_overwritten(
+    full: RevocationStore, tmp_path: Path
+) -> None:
+    path = tmp_path / "x"
+    full.save(path)
+    loaded = RevocationStore.load(path)
+    with path.open("r+b") as file:
+        file.write(bytes(path.stat().st_size))
+    assert ask(loaded, digest(7)).code == "revocation.revoked"
+    assert loaded.to_bytes() == full.to_bytes()
 
 
 def test_a_mapped_file_may_be_replaced_while_it_is_in_use(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coronapas import certlogic
-from coronapas.rules._lint.dead_ends import Budget, Facts, dead_ends
+from coronapas.rules._lint.dead_ends import Budget, Facts, _shortest, dead_ends
 
 CLOCK = {"plusTime": [{"var": "external.validationClock"}, 0, "day"]}
 DN, SD = {"var": "payload.v.0.dn"}, {"var": "payload.v.0.sd"}
@@ -196,3 +197,16 @@ def test_a_dead_end_is_shown_in_the_notation_of_the_language() -> None:
     assert "\n" not in end.text
     wide = certlogic.parse({"if": [True, 1, {"in": ["x" * 90, ["y" * 90, "z" * 90]]}]})
     assert len(dead_ends(wide).found[0].text) == 200
+
+
+def test_a_bound_costs_no_more_rounds_than_it_takes() -> None:
+    nodes = [("node", number) for number in range(50)]
+    # In the order of the way each round finds all; in the other order it finds one.
+    way = [(step, 1) for step in pairwise(nodes)]
+    for edges, rounds in ((dict(way), 2), (dict(reversed(way)), 49)):
+        budget = Budget()
+        before = budget.left
+        assert _shortest(edges, nodes[-1], nodes[0], budget) == 49
+        assert before - budget.left == rounds * len(edges)
+        tight = Budget(rounds * len(edges) - 1)
+        assert _shortest(edges, nodes[-1], nodes[0], tight) is None

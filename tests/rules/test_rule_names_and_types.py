@@ -222,6 +222,14 @@ def test_a_result_that_is_neither_true_nor_false_is_found_wherever_it_stands(res
     assert linted({"if": [{"===": [DN, 1]}, inner, True]}) == ["logic.result"]
 
 
+def test_what_is_carried_from_dose_to_dose_may_be_anything() -> None:
+    doses = var("payload.v")
+    false_or_one = {"reduce": [doses, {"and": [var("accumulator"), 1]}, False]}
+    true_or_text = {"if": [{"reduce": [doses, var("accumulator"), True]}, True, "x"]}
+    assert linted(false_or_one) == linted(guarded(false_or_one)) == []
+    assert linted(true_or_text) == ["logic.result"]
+
+
 # Rules that decide nothing
 
 
@@ -241,6 +249,14 @@ def test_a_general_rule_without_a_guard_is_found_for_every_other_kind(group: str
     # A guard that lets another kind through is no guard.
     assert linted({"if": [var("payload.dob"), bare, True]}, "General") == []
     assert linted({"and": [True, bare]}, "General") == ["logic.never-decides"] * 2
+
+
+@pytest.mark.parametrize("group", KINDS)
+def test_a_rule_of_one_kind_that_decides_no_pass_of_it_is_found(group: str) -> None:
+    (other, *_) = (each for each in KINDS if each != group)
+    wrong = {"before": [{"plusTime": [var(f"payload.{other}.0.dt"), 1, "day"]}, CLOCK]}
+    assert "logic.never-decides" in linted(wrong, KINDS[group])
+    assert linted(guarded("text", group), KINDS[group]) == ["logic.result", "logic.never-decides"]
 
 
 # The public rules

@@ -138,6 +138,13 @@ def test_names_of_every_kind_are_written_as_strict_parsing_writes_them() -> None
     assert certificate.country == "DK"
 
 
+@pytest.mark.parametrize("value", ["a", "a ", " ", "  ", "a\t", "\t", "a\x1f", "#", "# "])
+def test_a_value_of_a_name_is_escaped_as_strict_parsing_does(value: str) -> None:
+    strict = x509.NameAttribute(x509.NameOID.COMMON_NAME, value).rfc4514_string()
+    assert f"CN={fields._escape(value)}" == strict
+    assert fields._escape("") == ""
+
+
 def test_a_certificate_without_a_country_has_none() -> None:
     assert Certificate(der_writer.certificate(subject=der_writer.name(None))).country is None
     assert Certificate(der_writer.certificate(subject=der_writer.name(" "))).country is None
@@ -575,6 +582,15 @@ def test_names_that_are_cut_short_are_refused() -> None:
         cut = content[:size]
         if fields._plain_names(cut) is not None:
             assert fields._plain_names(cut) == fields._names(cut)
+
+
+def test_a_value_under_a_long_tag_is_left_to_the_careful_reader() -> None:
+    # Tag number 3 in a byte of its own, and two bytes; or else three bytes under tag number 31.
+    name = b"\x31\x0c\x30\x0a\x06\x03\x55\x04\x03\x1f\x03\x02AB"
+    assert fields._plain_names(name) is None
+    assert outcome(fields._read_name, name) == outcome(fields._names, name) == "refused"
+    plain = name.replace(b"\x1f", b"\x0c")
+    assert fields._plain_names(plain) == fields._names(plain)
 
 
 def test_the_quick_layout_is_that_of_the_careful_reader() -> None:

@@ -429,10 +429,11 @@ def test_other_parameters_of_pss_are_refused(algorithm: bytes) -> None:
     assert fault(rsa_message(algorithm, pss_padding(20))) == "cms.unsupported"
 
 
-def test_a_plain_rsa_algorithm_takes_the_digest_s() -> None:
+@pytest.mark.parametrize("algorithm", ["1.2.840.113549.1.1.1", "1.2.840.113549.1.1.11"])
+def test_rsa_takes_the_digest_s_algorithm_or_states_it(algorithm: str) -> None:
     from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 
-    plain = tlv(0x30, oid("1.2.840.113549.1.1.1"), tlv(0x05))
+    plain = tlv(0x30, oid(algorithm), tlv(0x05))
     assert cms.verify_attached(rsa_message(plain, PKCS1v15()))
 
 

@@ -161,6 +161,7 @@ def doses_given(programme: Programme, doses: tuple[Dose, ...]) -> tuple[GivenDos
         if (
             dose.date <= next_day
             or dose.uvci
+            or (dose.dose_number is None) is not (dose.doses is None)
             or not (product is None or product in products)
             or not (dose.disease is None or dose.disease == disease)
         ):

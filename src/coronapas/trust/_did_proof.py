@@ -135,19 +135,6 @@ def verify(
     return None
 
 
-def algorithm(document: dict[str, Any]) -> object:
-    """Return the algorithm that the header of the proof states; None where it states none."""
-    proof = document.get("proof")
-    detached = proof.get("jws") if isinstance(proof, dict) else None
-    if not isinstance(detached, str):
-        return None
-    try:
-        header = documents.load(base64.decode_any(detached.partition("..")[0]), NAME)
-    except (KeyMaterialError, TrustListError):
-        return None
-    return header.get("alg") if isinstance(header, dict) else None
-
-
 def sign(
     document: dict[str, Any],
     proof: dict[str, str],

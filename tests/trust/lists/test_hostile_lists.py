@@ -285,6 +285,10 @@ def test_the_work_of_a_list_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert counts[1] * signature_work(DSC.spki) <= 10_000
 
 
+def test_the_work_allowed_is_that_of_20_000_signatures_of_p_256() -> None:
+    assert 20_000 * signature_work(DSC.spki) == listing.MAX_WORK
+
+
 def test_the_work_of_signatures_around_entries_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     judged: list[None] = []
     verify = cms._verify
