@@ -27,6 +27,7 @@ BUILT_UP = {
 """What a reader or a run fills while it works; nobody keeps it for a value."""
 
 WITH_CACHES = {
+    "coronapas.programmes._keys.Terms",
     "coronapas.revocation._holding.Holding",
     "coronapas.rules._model.Rule",
     "coronapas.rules._timeline.Window",
