@@ -6,6 +6,7 @@ import copy
 import io
 import json
 import pickle
+import re
 from array import array
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -212,6 +213,10 @@ _USUAL_LINES = [
     for separators in ((", ", ": "), (",", ":"))
     for identifier, document in enumerate(population(Random(3), _LINES_ON)[:60])
 ]
+_USUAL_LINES += [
+    re.sub(r'("doses": ?\d)', rf'\1, "batch": "B{number}", "place": "Prøvested, {number}"', line)
+    for number, line in enumerate(_USUAL_LINES)
+]
 _PIECES = (
     *(
         '"',
@@ -232,6 +237,7 @@ _PIECES = (
         "true",
     ),
     *('"dose_number": 2', '"date": "2021-06-01", ', '"uvci": "A", ', '"batch": "}, {", ', "ø"),
+    *(', "batch": "B7"', ', "place":"Q, "', ', "uvci": " "', ', "batch": ""', '"place": "P", '),
     *('"tests": [], ', '"infections": [], ', '"groups": [], ', '"id": 7, ', "\t", "\x00", "1e999"),
 )
 

@@ -70,6 +70,11 @@ _USUAL: Final = re.compile(
 """A line as `History.to_json` and most writers of JSON make it, without anything of its own."""
 _USUAL_LENGTH: Final = 4000
 _SAMPLED: Final = re.compile(r'"sampled_at": ?"([^"]*)"')
+_ASIDES: Final = re.compile(
+    rf', ?"({"|".join(sorted(_ASIDE))})": ?'
+    r'"[^"\x00-\x1f]*?[^\s"\x00-\x1f][^"\x00-\x1f]*"(?=,|$)'
+)
+_ASIDE_NAME: Final = re.compile(rf'"(?:{"|".join(sorted(_ASIDE))})"')
 _MOMENT: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:Z|[+-][0-9]{2}:[0-9]{2})"
 )
@@ -208,8 +213,11 @@ class People:
             pass
         found = []
         for piece in pieces:
-            value = kept[piece] if piece in kept else read(_piece(piece))
-            _remember(kept, piece, value)
+            core = _without_asides(piece)
+            value = kept.get(core, _NEW)
+            if value is _NEW:
+                value = read(_piece(core))
+                _remember(kept, core, value)
             found.append(value)
         return tuple(found)
 
@@ -663,6 +671,21 @@ def _pieces(objects: str) -> list[str]:
     before it, so that the piece is not JSON.
     """
     return objects.split("}, {" if "}, {" in objects else "},{")
+
+
+def _without_asides(piece: str) -> str:
+    """Return a dose without members that decide nothing, and that are hardly alike in two doses.
+
+    Each is taken out from the comma before it up to the next comma, or to the end. If that comma
+    stood inside a string, what is left would not be JSON: the string would end where the next
+    member begins.
+    """
+    parts = _ASIDES.split(piece)
+    names = parts[1::2]
+    core = "".join(parts[::2])
+    if len(set(names)) < len(names) or _ASIDE_NAME.search(core):
+        return piece
+    return core
 
 
 def _piece(text: str) -> Any:
