@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
 ROWS: Final = 1_000_000
 LINES: Final = 1_000_000
+COLUMNS: Final = 3_000_000
 CHECKED: Final = 2_000
 ON: Final = date(2022, 1, 16)
 
@@ -193,7 +194,7 @@ def _describe() -> None:
         doses.add(hash(history.doses))
         different.add(hash(history))
     print(
-        f"  the files: {LINES:,} histories, {len(different):,} of them different; "
+        f"  of {LINES:,} histories {len(different):,} are different; "
         f"{len(births):,} birth dates, {len(doses):,} different courses of doses"
     )
 
@@ -208,7 +209,7 @@ def _write_columns(path: Path) -> None:
     """Write a register as a table of events, with the columns of bulk work."""
     with pyarrow.parquet.ParquetWriter(path, _EVENTS) as writer:
         rows: list[dict[str, object]] = []
-        for key, history in made_up_register(LINES):
+        for key, history in made_up_register(COLUMNS):
             person = {"id": key, "birth_date": str(history.birth_date)}
             person["groups"] = " ".join(history.groups or ()) or "none"
             events = [

@@ -177,6 +177,9 @@ class Invitation(Generic[_Id]):
         """The members of the register's row that are not ours."""
         return self._carried
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return invitation, (self._terms, self._id, self._carried, self._warnings)
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Invitation):
             return NotImplemented

@@ -26,6 +26,7 @@ makes the person one to be looked at.
 from __future__ import annotations
 
 import copyreg
+import gc
 import io
 import multiprocessing
 import multiprocessing.connection
@@ -320,6 +321,9 @@ def _begin(work: bytes) -> None:
         # A pool whose parent was killed would wait for ever.
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
     _worker[:] = [_Worker(pickle.loads(work))]  # noqa: S301 - from the parent
+    # Answers are made by the hundred thousand and hold no circles: looking for some takes a tenth.
+    gc.freeze()
+    gc.set_threshold(1_000_000)
 
 
 def _end_with(sentinel: int) -> None:
