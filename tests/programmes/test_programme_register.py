@@ -217,6 +217,11 @@ _USUAL_LINES += [
     re.sub(r'("doses": ?\d)', rf'\1, "batch": "B{number}", "place": "Prøvested, {number}"', line)
     for number, line in enumerate(_USUAL_LINES)
 ]
+# Identifiers decide about infections and tests: one of them may stand for two.
+_USUAL_LINES += [
+    re.sub(r'("(?:first_positive|result)": ?"[^"]*")', r'\1, "uvci": "ONE"', line)
+    for line in _USUAL_LINES
+]
 _PIECES = (
     *(
         '"',
@@ -237,7 +242,14 @@ _PIECES = (
         "true",
     ),
     *('"dose_number": 2', '"date": "2021-06-01", ', '"uvci": "A", ', '"batch": "}, {", ', "ø"),
-    *(', "batch": "B7"', ', "place":"Q, "', ', "uvci": " "', ', "batch": ""', '"place": "P", '),
+    *(
+        ', "uvci": "TWO"',
+        ', "batch": "B7"',
+        ', "place":"Q, "',
+        ', "uvci": " "',
+        ', "batch": ""',
+        '"place": "P", ',
+    ),
     *('"tests": [], ', '"infections": [], ', '"groups": [], ', '"id": 7, ', "\t", "\x00", "1e999"),
 )
 
@@ -262,6 +274,26 @@ def test_lines_in_the_usual_form_are_read_as_any_other(
         expected = close.of_lines(content, 1)
     assert quick.of_lines(content, 1) == expected
     assert quick.gone_through() == close.gone_through()
+
+
+def test_an_identifier_joins_infections_in_a_line_of_the_usual_form() -> None:
+    dose = {"product": "EU/1/20/1528", "doses": 2}
+    doses = [{**dose, "date": f"2021-0{2 + each}-01", "dose_number": each} for each in (1, 2)]
+    days = ("2021-11-20", "2022-01-10")
+    answers = []
+    for names in (("ONE", "ONE"), ("ONE", "TWO"), None):
+        infections = [
+            {"first_positive": day} | ({"uvci": name} if name else {})
+            for day, name in zip(days, names or (None, None), strict=True)
+        ]
+        document = {"birth_date": "1950-01-01", "groups": [], "vaccinations": doses}
+        history = {**document, "infections": infections}
+        line = json.dumps({"id": 1, "history": history}).encode()
+        (answers_,) = [People(Asker(DENMARK, _LINES_ON)).of_lines(line, 1).answers]
+        expected = slowly(Inviter(DENMARK, _LINES_ON), 1, History.from_json(history))
+        assert answers_ == ([] if expected is None else [expected])
+        answers.append(len(answers_))
+    assert answers == [1, 0, 0]
 
 
 def test_lines_that_the_library_writes_are_in_the_usual_form() -> None:

@@ -191,6 +191,8 @@ class People:
                 return None
         if infections:
             days = self._in_pieces(infections, self._infection_texts, self._infection)
+            if len(days) > _MOST_INFECTIONS:
+                return None
         if tests:
             pieces = _pieces(tests)
             if len(pieces) > _MOST_TESTS:
@@ -213,7 +215,7 @@ class People:
             pass
         found = []
         for piece in pieces:
-            core = _without_asides(piece)
+            core = _without_asides(piece) if kept is self._dose_texts else piece
             value = kept.get(core, _NEW)
             if value is _NEW:
                 value = read(_piece(core))
