@@ -104,9 +104,8 @@ def keyring(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def pytest_collection_finish() -> None:
-    """Take what was collected out of the garbage collector's way: it lives as long as the run."""
-    gc.collect()
-    gc.freeze()
+    """Collect garbage seldom: what was collected for the run lives as long as it."""
+    gc.set_threshold(100_000, 20, 100)
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
