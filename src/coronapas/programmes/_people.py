@@ -157,7 +157,7 @@ class People:
                     continue
                 end = -1
             if end != len(line) or may_be_deep(line):
-                pairs = _between_blanks(line)
+                pairs = _pairs(line)
             identifiers.append(None)
             numbers.append(number)
             answer = self._of_line(line, pairs, number)
@@ -692,24 +692,19 @@ def _without_asides(piece: str) -> str:
 
 def _piece(text: str) -> Any:
     """Return what an object states, given the text between its braces; None if it is not JSON."""
-    try:
-        return read_pairs(f"{{{text}}}")
-    except ValueError:
-        return None
+    return _pairs(f"{{{text}}}")
 
 
 def _listed(words: str) -> tuple[Any, ...] | None:
     """Return the members of an array, given the text between its brackets."""
-    try:
-        return tuple(read_pairs(f"[{words}]"))
-    except ValueError:
-        return None
+    found = _pairs(f"[{words}]")
+    return None if found is None else tuple(found)
 
 
-def _between_blanks(line: str) -> Any:
-    """Return what a line with blanks around it states; None where it is not JSON to us."""
+def _pairs(text: str) -> Any:
+    """Return what a text states, blanks around it or not; None where it is not JSON to us."""
     try:
-        return read_pairs(line)
+        return read_pairs(text)
     except ValueError:
         return None
 
